@@ -1,0 +1,1 @@
+"""Who thinks: models, policies, reviewers, rewards, literature."""

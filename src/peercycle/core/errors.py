@@ -1,0 +1,166 @@
+"""Every error that peercycle raises: one line that says what, with which value, and what to do.
+
+The command line prints a `PeercycleError` on one line, without a traceback; anything else is a bug.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PeercycleError(Exception):
+    """Base of all our errors.
+
+    `ends_run`: raised inside a candidate's stage, it ends the whole run and not only that candidate.
+    `journalled`: raised by an effect, it is that effect's outcome: kept, and raised again on resume and replay.
+    `exit_code`: what the command line exits with.
+    """
+
+    ends_run: ClassVar[bool] = False
+    journalled: ClassVar[bool] = False
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(PeercycleError, ValueError):
+    """What the caller asked for makes no sense; nothing was started."""
+
+    exit_code = 2
+
+
+class SettingsError(UsageError):
+    """A setting is unknown, or has a value of the wrong kind."""
+
+
+class UnknownNameError(UsageError):
+    """No plugin registered this name; the message lists the nearest ones."""
+
+
+class BadInputError(PeercycleError, ValueError):
+    """An input file cannot be used (empty, binary, no usable entry)."""
+
+    exit_code = 2
+
+
+# ---------------------------------------------------------------------------------------------- plugins
+
+
+class PluginError(PeercycleError):
+    """A plugin failed; the message names it, its distribution and how to go on without it."""
+
+
+class PluginConflictError(PluginError, UsageError):
+    """Two plugins claim one name, or replace one stage; the message names both."""
+
+    exit_code = 2
+
+
+# ------------------------------------------------------------------------------------------------ store
+
+
+class StoreError(PeercycleError):
+    """The run directory cannot be read or written; what it held before is untouched."""
+
+    ends_run = True
+
+
+class RunInUseError(StoreError):
+    """Another process drives this run."""
+
+
+class LeaseLostError(StoreError):
+    """Another driver took this run over: nothing more may be written by this one."""
+
+
+class RunVersionError(StoreError):
+    """The run was written by a version whose format this one does not read."""
+
+
+class DamagedRunError(StoreError):
+    """A database or an artefact of the run is damaged; the message says which."""
+
+
+class FingerprintError(PeercycleError):
+    """What decides a run's content has changed since it began; the message names the keys."""
+
+    exit_code = 2
+
+
+# ------------------------------------------------------------------------------------- ways to the world
+
+
+class OutageError(PeercycleError, ConnectionError):
+    """A service cannot be reached now. Never journalled: the run waits or stops, by `on_outage`."""
+
+    ends_run = True
+    exit_code = 3
+
+
+class BudgetExceededError(PeercycleError):
+    """The next effect's worst case does not fit into what is left of the budget."""
+
+    ends_run = True
+    exit_code = 3
+
+
+class DrainedError(PeercycleError):
+    """A stop was asked for: the stage in hand ended, the next one does not begin."""
+
+    ends_run = True
+    exit_code = 3
+
+
+class ReplayDivergedError(PeercycleError):
+    """A replay asked for an effect that the journal does not hold; the message names stage and request."""
+
+    ends_run = True
+
+
+class EffectError(PeercycleError):
+    """An effect failed for good. It is journalled, so that a replay sees the same failure."""
+
+    journalled = True
+
+
+class ModelError(EffectError):
+    """A model's service refused a request for good (a bad request, a content filter, a context overflow)."""
+
+
+class UnparsableAnswerError(EffectError):
+    """What a model said could not be parsed, after the re-asks; the raw text is kept in the journal."""
+
+
+class LiteratureError(EffectError):
+    """A literature source refused a request for good (bad request, not found)."""
+
+
+class SandboxError(PeercycleError):
+    """The sandbox failed, not the program in it. Never shown to a model as the program's output."""
+
+    ends_run = True
+
+
+class SandboxUnavailableError(SandboxError):
+    """No sandbox meets the guarantees that the run names; the message says which canary failed and the fix."""
+
+    exit_code = 2
+
+
+# ------------------------------------------------------------------------------------------------ graph
+
+
+class StageError(PeercycleError):
+    """A stage failed on one candidate; the message names the stage."""
+
+
+class StateError(StageError, ValueError):
+    """A stage returned a value that is undeclared, not JSON, or too large for the state."""
+
+
+class PolicyError(StageError):
+    """A policy, reviewer or reward returned what its contract does not allow."""
+
+
+class DisclosureError(PeercycleError):
+    """An exporter dropped the statement that its output is machine-made."""
+
+    ends_run = True
