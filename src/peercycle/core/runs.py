@@ -1,0 +1,143 @@
+"""A run: its options, its budget, its state of life, and what identifies its content."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, JsonValue, field_validator
+
+from peercycle.core.base import JSON, Record, Word
+
+RunStatus = Literal["running", "waiting", "finished", "stopped", "failed", "crashed"]
+"""`crashed` is never written: it is what a free lease without a terminal record is called."""
+
+EndReason = Literal["accepted", "round_limit", "no_gain", "budget", "drained", "outage", "error"]
+
+STATUS_OF_REASON: dict[EndReason, RunStatus] = {
+    "accepted": "finished",
+    "round_limit": "finished",
+    "no_gain": "finished",
+    "budget": "stopped",
+    "drained": "stopped",
+    "outage": "stopped",
+    "error": "failed",
+}
+
+EXIT_CODES: dict[RunStatus, int] = {
+    "finished": 0,
+    "stopped": 3,
+    "waiting": 3,
+    "running": 0,
+    "failed": 1,
+    "crashed": 1,
+}
+
+
+class Budget(Word):
+    """Limits of a run; None is no limit."""
+
+    tokens: int | None = Field(default=None, ge=1)
+    cost: float | None = Field(default=None, gt=0)
+    """Money, in the price table's currency."""
+    hours: float | None = Field(default=None, gt=0)
+    """Of wall clock while a driver works on the run, all resumes together."""
+    until: float | None = None
+    """UTC time, seconds since the epoch, at which the run drains."""
+    model_calls: int | None = Field(default=None, ge=1)
+    sandbox_seconds: float | None = Field(default=None, gt=0)
+    kept_for_finish: float = Field(default=0.05, ge=0, lt=1)
+    """Share of each limit that only the finish may use."""
+
+
+class ModelChoice(Word):
+    """A model for a role, and its settings."""
+
+    name: str
+    """`BACKEND` or `BACKEND/MODEL`, such as `openai/gpt-x` or `scripted`."""
+    settings: dict[str, JSON] = {}
+    prompt_price: float | None = None
+    """Money per million prompt tokens."""
+    completion_price: float | None = None
+
+
+class RunOptions(Word):
+    """How a run is done. JSON-able, every field with a default: also the graph's context schema."""
+
+    run_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    runs_dir: str = "runs"
+    seed: int = 0
+    candidates: int = Field(default=1, ge=1, le=256)
+    rounds: int = Field(default=2, ge=0, le=1000)
+    patience: int = Field(default=1, ge=1)
+    """Rounds without gain after which the run ends with `no_gain`."""
+    policy: str = "auto"
+    reviewer: str = "rubric"
+    """The reviewer that steers."""
+    judge: str | None = None
+    """The reviewer that reports, and steers nothing; None means the steering one, and the report says so."""
+    reward: str = "mean-rating"
+    literature: tuple[str, ...] = ("local",)
+    exporters: tuple[str, ...] = ("latex", "html", "pdf", "report")
+    experiments: Literal["auto", "run", "simulate", "off"] = "auto"
+    sandbox: str = "auto"
+    repairs: int = Field(default=2, ge=0, le=10)
+    """How often a failed program goes back to the policy."""
+    models: dict[str, ModelChoice] = {}
+    """Models by role; `default` serves every role that is not named."""
+    budget: Budget = Budget()
+    on_outage: str = Field(default="stop", pattern=r"^(stop|wait:\d+(\.\d+)?[smh])$")
+    settings: dict[str, dict[str, dict[str, JsonValue]]] = {}
+    """Component settings: kind (`policies`, `rewards`, …), name, setting."""
+    plugins: tuple[str, ...] = ()
+    """Single-file plugins to load, by path."""
+    disabled_plugins: tuple[str, ...] = ()
+
+    @field_validator("literature", "exporters")
+    @classmethod
+    def _names_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(names))
+
+
+class Terminal(Word):
+    """The only proof that a run ended."""
+
+    status: RunStatus
+    reason: EndReason | None
+    """None while `waiting`."""
+    message: str = ""
+    at: float
+    """UTC time, seconds since the epoch."""
+
+
+class Extension(Word):
+    """A change to a run's limits, or an accepted change of its fingerprint."""
+
+    at: float
+    changes: dict[str, JSON]
+
+
+class RunRecord(Record):
+    """`run.json`: written before the first stage, and replaced as a whole."""
+
+    run_id: str
+    created_at: float
+    peercycle_version: str
+    options: RunOptions
+    task: str
+    """Artefact reference of the `ResearchTask`."""
+    fingerprint: dict[str, JSON]
+    """What decides the content, by name: a resume compares it key by key."""
+    choices: tuple[str, ...] = ()
+    """What `auto` became and why, a line each, in the order they were printed."""
+    extensions: tuple[Extension, ...] = ()
+    terminal: Terminal | None = None
+
+
+class SpendingLine(Word):
+    """One limit of the budget, and what was used of it."""
+
+    name: Literal["tokens", "cost", "hours", "model_calls", "sandbox_seconds"]
+    limit: float | None
+    spent: float | None
+    """None where it is unknown (a model without a price)."""
+    reserved: float = 0.0
