@@ -195,6 +195,15 @@ class Policy(Protocol):
         ...
 
 
+@runtime_checkable
+class SimulatingPolicy(Protocol):
+    """A policy that was trained to imagine results; every number of its is stamped simulated."""
+
+    async def simulate(self, work: Work, ctx: StageContext) -> Turn[Mapping[str, JSON]]:
+        """Return, by experiment id of `work.plan`, the results file that it imagines."""
+        ...
+
+
 class Reviewer(Protocol):
     """Judges a paper; steers, or reports, or both."""
 
@@ -208,7 +217,10 @@ class RewardFunction(Protocol):
 
 
 class LiteratureSource(Protocol):
-    """Where references come from. An outage raises `OutageError`; it is never an empty answer."""
+    """Where references come from. An outage raises `OutageError`; it is never an empty answer.
+
+    Unlike other components, a source is made anew for each run, so that it may hold the run's bibliography.
+    """
 
     capabilities: frozenset[Literal["search", "get", "expand", "recommend"]]
 

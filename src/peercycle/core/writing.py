@@ -7,7 +7,6 @@ from typing import Literal
 from pydantic import Field
 
 from peercycle.core.base import JSON, ArtifactRef, Record, Word
-from peercycle.core.experiments import ExperimentPlan
 from peercycle.core.literature import Bibliography
 from peercycle.core.sandboxing import DataSpec
 
@@ -180,10 +179,9 @@ class PointOutcome(Word):
 class Revision(Record):
     """A policy's answer to its reviews: the text as revised now, and what it will do about each point.
 
-    Points answered by `experiment` are planned in `plan`, run, and only then written up by `conclude`.
+    Points answered by `experiment` are planned by `Policy.plan`, run, and only then written up by `conclude`.
     """
 
     manuscript: Manuscript
     responses: tuple[PointResponse, ...] = ()
-    plan: ExperimentPlan = ExperimentPlan()
     notes: dict[str, JSON] = {}
