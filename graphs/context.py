@@ -1,0 +1,203 @@
+"""The stage context of a driven run: every way out of a component, journalled and paid for."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from peercycle.core.base import JSON, canonical_json, sha256_hex
+from peercycle.core.contracts import LanguageModel
+from peercycle.core.errors import DamagedRunError, UsageError
+from peercycle.core.journal import ArtifactStore, EffectKey, Question
+from peercycle.core.literature import Reference
+from peercycle.core.modelling import Usage
+from peercycle.core.runs import RunOptions
+from peercycle.core.sandboxing import ExecRequest, ExecResult
+from peercycle.graphs.effects import Answer, Effects
+from peercycle.graphs.models import JournalledModel
+from peercycle.graphs.search import fuse
+
+if TYPE_CHECKING:
+    from peercycle.graphs.openrun import OpenRun
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+class DriverContext:
+    """`StageContext` over an open run, for one visit of one stage."""
+
+    def __init__(self, run: OpenRun, *, stage: str, candidate: str, visit: int, seed: int | None = None) -> None:
+        self.stage = stage
+        self.candidate = candidate
+        self.visit = visit
+        self._run = run
+        self._effects = Effects(
+            store=run.store,
+            candidate=candidate,
+            stage=stage,
+            visit=visit,
+            finishing=stage == "finish",
+            on_outage=run.wait_through,
+        )
+        place = f"{run.options.seed if seed is None else seed}|{candidate}|{stage}|{visit}"
+        self.rng = random.Random(int(sha256_hex(place.encode())[:16], 16))
+
+    @property
+    def options(self) -> RunOptions:
+        """The run's options."""
+        return self._run.options
+
+    @property
+    def artifacts(self) -> ArtifactStore:
+        """The run's artefacts."""
+        return self._run.store.artifacts
+
+    @property
+    def run(self) -> OpenRun:
+        """The open run: for our own stages; a plugin's stage keeps to the protocol."""
+        return self._run
+
+    def model(self, role: str = "default") -> LanguageModel:
+        """Return the model that serves a role."""
+        served = self._run.models.get(role) or self._run.models.get("default")
+        if served is None:
+            raise UsageError(
+                f"no model serves the role {role!r}; configure one with --model NAME or --model-role {role}=NAME"
+            )
+        return JournalledModel(
+            role=role,
+            choice=served.choice,
+            model=served.model,
+            engine=served.engine,
+            effects=self._effects,
+            store=self._run.store,
+        )
+
+    async def search(self, query: str, *, limit: int = 20) -> tuple[Reference, ...]:
+        """Ask every configured literature source, and fuse their answers."""
+
+        async def one(name: str) -> tuple[Reference, ...]:
+            request: JSON = {"source": name, "query": query, "limit": limit}
+
+            async def ask() -> Answer:
+                source = await self._run.literature(name)
+                found = await source.search(query, limit=limit)
+                return [work.model_dump(mode="json") for work in found], Usage(requests=1)
+
+            outcome = await self._effects.perform(
+                self._effects.key("search", request), request, Usage(requests=1), ask
+            )
+            listed = outcome.result if isinstance(outcome.result, list) else []
+            return tuple(Reference.model_validate(work) for work in listed)
+
+        return fuse(await asyncio.gather(*[one(name) for name in self.options.literature]), limit)
+
+    async def run_sandbox(self, request: ExecRequest) -> ExecResult:
+        """Run a program in the run's sandbox."""
+        asked = request.model_dump(mode="json")
+        asked["requires"] = sorted(asked["requires"])
+        key = self._effects.key("sandbox", asked)
+
+        async def execute() -> Answer:
+            async with self._run.sandbox_slots():
+                result = await self._run.execute(request)
+            return result.model_dump(mode="json"), Usage(sandbox_seconds=result.duration_s)
+
+        outcome = await self._effects.perform(key, asked, Usage(sandbox_seconds=request.limits.wall_s), execute)
+        result = ExecResult.model_validate(outcome.result)
+        return result.model_copy(update={"execution_id": execution_id(key)})
+
+    async def effect(self, kind: str, request: JSON, fn: Callable[[], Awaitable[JSON]]) -> JSON:
+        """Do something else to the world, effectively once."""
+
+        async def call() -> Answer:
+            return await fn(), Usage()
+
+        return (await self._effects.perform(self._effects.key(kind, request), request, Usage(), call)).result
+
+    async def ask(self, question: str, schema: type[ModelT]) -> ModelT:
+        """Ask a person; the run waits until there is an answer."""
+        request: JSON = {"question": question, "schema": schema.model_json_schema()}
+        key = self._effects.key("ask", request)
+        question_id = execution_id(key).replace("e", "q", 1)
+
+        async def answer() -> Answer:
+            return await self._answer_to(question_id, question, schema, key), Usage()
+
+        journalled = await self._run.store.find_effect(key)
+        if journalled is None:
+            # Looked up before the effect begins: an interrupt must leave no intent behind.
+            value, usage = await answer()
+
+            async def known() -> Answer:
+                return value, usage
+
+            journalled = await self._effects.perform(key, request, Usage(), known)
+        return schema.model_validate(journalled.result)
+
+    async def _answer_to(self, question_id: str, question: str, schema: type[ModelT], key: EffectKey) -> JSON:
+        from langgraph.types import interrupt
+
+        asked = {q.id: q for q in await self._run.store.questions()}
+        problem = ""
+        if (known := asked.get(question_id)) is not None and known.answered:
+            try:
+                return schema.model_validate(known.answer).model_dump(mode="json")
+            except ValidationError as error:
+                problem = f" (the answer given does not fit: {error.errors()[0]['msg']})"
+        if known is None or problem:
+            # Saved again only where the answer did not fit: one that arrives meanwhile must not be lost.
+            await self._run.store.save_question(
+                Question(
+                    id=question_id,
+                    question=question + problem,
+                    schema=schema.model_json_schema(),
+                    candidate=self.candidate,
+                    stage=self.stage,
+                )
+            )
+        given = interrupt({"id": question_id, "question": question + problem, "schema": schema.model_json_schema()})
+        return schema.model_validate(given).model_dump(mode="json")
+
+    async def now(self) -> float:
+        """UTC time, seconds since the epoch, journalled."""
+
+        async def clock() -> JSON:
+            return time.time()
+
+        moment = await self.effect("now", None, clock)
+        assert isinstance(moment, int | float)
+        return float(moment)
+
+    async def save(self, value: BaseModel) -> str:
+        """Store a word as canonical JSON."""
+        name = type(value).__name__
+        return await self.artifacts.put(canonical_json(value), media_type="application/json", name=f"{name}.json")
+
+    async def load(self, ref: str, kind: type[ModelT]) -> ModelT:
+        """Read a word back, validated."""
+        try:
+            return kind.model_validate_json(await self.artifacts.get(ref))
+        except ValidationError as error:
+            raise DamagedRunError(
+                f"artefact {ref} is no {kind.__name__} ({error.errors()[0]['msg']}); stored by another version?"
+            ) from None
+
+    async def log(self, message: str, **data: JSON) -> None:
+        """Add an event to the run's log."""
+        await self.emit("log", message, **data)
+
+    async def emit(self, kind: str, message: str = "", **data: JSON) -> None:
+        """Add an event of any kind, at this place."""
+        await self._run.emit(kind, message, candidate=self.candidate, stage=self.stage, visit=self.visit, data=data)
+
+
+def execution_id(key: EffectKey) -> str:
+    """Return the id of an execution: the same for the same request at the same place of a run."""
+    place = [key.candidate, key.stage, key.visit, key.kind, key.request_sha256, key.occurrence]
+    return f"e{sha256_hex(canonical_json(place))[:16]}"

@@ -1,0 +1,212 @@
+"""The research cycle as a LangGraph: literature, drafts side by side, selection, revisions, finish."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+from langgraph.types import RetryPolicy, Send
+from peercycle.plugins.manager import Plugins
+
+from peercycle.core.errors import PeercycleError
+from peercycle.core.runs import RunOptions
+from peercycle.graphs.context import DriverContext
+from peercycle.graphs.nodes import call_stage, candidate_node, ending, seal_node
+from peercycle.graphs.openrun import OpenRun
+from peercycle.graphs.publish import conclude_run, publish
+from peercycle.graphs.registry import Runs
+from peercycle.graphs.runstages import LiteratureStage, ReadBibliography, read_task
+from peercycle.graphs.selecting import revision_of, select
+from peercycle.graphs.stagelist import build_stages
+from peercycle.graphs.state import (
+    CANDIDATE_CHANNELS,
+    CandidateOutput,
+    CycleOutput,
+    CycleState,
+    TaskInput,
+    candidate_schema,
+)
+
+NEVER = RetryPolicy(max_attempts=1, retry_on=lambda _: False)
+"""LangGraph's default would repeat a timed-out experiment; effects retry by their own rules."""
+
+
+def build_graph(
+    plugins: Plugins | None = None,
+    *,
+    checkpointer: Any = None,
+    read_bibliography: ReadBibliography | None = None,
+) -> Any:
+    """Return the compiled cycle.
+
+    Input: a `ResearchTask`'s fields (`topic`, `bibliography` as BibTeX text, a path or a word, `study`, `notes`).
+    Context: `RunOptions`; every field has a default. Each run gets a journalled run directory, with or without a
+    checkpointer.
+    """
+    runs = Runs(plugins)
+    builder = build_stages(runs.loaded())
+    channels = frozenset(CANDIDATE_CHANNELS) | frozenset(builder.channels)
+    schema = candidate_schema(tuple(builder.channels.values()))
+    stages = builder.finished()
+    nodes = {
+        name: candidate_node(stage, runs, channels - {"run", "candidate", "visits"}) for name, stage in stages.items()
+    }
+    defaults = {name: channel.default for name, channel in builder.channels.items() if channel.default is not None}
+
+    def path(order: Sequence[str]) -> Any:
+        graph: Any = StateGraph(schema, context_schema=RunOptions, output_schema=CandidateOutput)
+        graph.set_node_defaults(retry_policy=NEVER)
+        for name in order:
+            graph.add_node(name, cast(Any, nodes[name]))
+        graph.add_node("seal", cast(Any, seal_node(runs, channels)))
+        graph.add_edge(START, order[0])
+        for name, following in zip(order, [*order[1:], "seal"], strict=True):
+            after = order[order.index("experiment") + 1] if name == "plan" and "experiment" in order else None
+            graph.add_conditional_edges(name, _next(following, after), list({following, after or following, "seal"}))
+        graph.add_edge("seal", END)
+        return graph.compile()
+
+    cycle = StateGraph(CycleState, context_schema=RunOptions, input_schema=TaskInput, output_schema=CycleOutput)
+    cycle.set_node_defaults(retry_policy=NEVER)
+    cycle.add_node("literature", _literature_node(runs, read_bibliography))
+    cycle.add_node("draft", path(builder.paths["draft"]))
+    cycle.add_node("select", _select_node(runs))
+    cycle.add_node("improve", path(builder.paths["improve"]))
+    cycle.add_node("finish", _finish_node(runs))
+    cycle.add_edge(START, "literature")
+    cycle.add_conditional_edges("literature", _fan_out(defaults), ["draft"])
+    cycle.add_edge("draft", "select")
+    cycle.add_conditional_edges("select", _loop, ["improve", "finish"])
+    cycle.add_edge("improve", "select")
+    cycle.add_edge("finish", END)
+    return cycle.compile(checkpointer=checkpointer, name="peercycle")
+
+
+def _next(following: str, after_experiment: str | None) -> Any:
+    def route(state: Mapping[str, Any]) -> str:
+        if state.get("failure"):
+            return "seal"
+        if after_experiment and following == "experiment" and not state.get("planned"):
+            return after_experiment
+        return following
+
+    return route
+
+
+def _fan_out(defaults: Mapping[str, Any]) -> Any:
+    def route(state: CycleState) -> list[Send]:
+        seeds: list[int] = cast(Any, state)["run"]["seeds"]
+        return [
+            Send(
+                "draft",
+                {
+                    **defaults,
+                    "run": {"id": state["run"]["id"], "dir": state["run"]["dir"]},
+                    "candidate": f"c{index}",
+                    "seed": seed,
+                    "round": 0,
+                    "visits": {},
+                    "bibliography": state["works"],
+                },
+            )
+            for index, seed in enumerate(seeds)
+        ]
+
+    return route
+
+
+def _loop(state: CycleState) -> Any:
+    return "finish" if state.get("ending") else Send("improve", revision_of(cast(Any, state)))
+
+
+def _visits(state: CycleState, stage: str) -> int:
+    return int((state.get("visits") or {}).get(stage, 0)) + 1
+
+
+def _literature_node(runs: Runs, read_bibliography: ReadBibliography | None) -> Any:
+    async def literature(state: CycleState, runtime: Runtime[Any]) -> dict[str, Any]:
+        updates: dict[str, Any] = {}
+        where = state.get("run")
+        if where is None:
+            options = runtime.context if isinstance(runtime.context, RunOptions) else RunOptions()
+            run = await runs.launch(options, read_task(cast(Any, state), read_bibliography), runtime)
+            where = updates["run"] = {"id": run.run_id, "dir": str(run.path), "seeds": candidate_seeds(run.options)}
+        visit = _visits(state, "literature")
+        async with runs.use({"run": where}, runtime) as run:
+            ctx = DriverContext(run, stage="literature", candidate="", visit=visit)
+            found = await _run_stage(LiteratureStage(), state, ctx, frozenset({"works"}))
+        return {**updates, **found, "visits": {"literature": visit}}
+
+    return literature
+
+
+async def _run_stage(stage: Any, state: Any, ctx: DriverContext, declared: frozenset[str]) -> dict[str, Any]:
+    try:
+        return await call_stage(stage, state, ctx, declared)
+    except PeercycleError as error:
+        raise (await ending(error, ctx.run) if error.ends_run else error) from error
+
+
+def candidate_seeds(options: RunOptions) -> list[int]:
+    """Return one seed for each candidate."""
+    return [options.seed * 1000 + index for index in range(options.candidates)]
+
+
+def _select_node(runs: Runs) -> Any:
+    async def select_best(state: CycleState, runtime: Runtime[Any]) -> dict[str, Any]:
+        async with runs.use(state, runtime) as run:
+            updates = select(state, run.options)
+            await _mark_selected(run, updates["best"])
+            ended = updates["ending"]
+            await run.emit(
+                "selected",
+                f"best: {updates['best']['candidate']} of round {updates['best'].get('round', 0)}, "
+                f"reward {updates['best'].get('reward')}" + (f"; ending: {ended['reason']}" if ended else ""),
+                stage="select",
+            )
+            await run.tick()
+        return updates
+
+    return select_best
+
+
+async def _mark_selected(run: OpenRun, best: Mapping[str, Any]) -> None:
+    for row in await run.store.candidates():
+        if (row.candidate, row.round) == (best["candidate"], best.get("round", 0)) and not row.selected:
+            await run.store.save_candidate(replace(row, selected=True))
+
+
+def _finish_node(runs: Runs) -> Any:
+    async def finish(state: CycleState, runtime: Runtime[Any]) -> dict[str, Any]:
+        visit = _visits(state, "finish")
+        best, ended = state.get("best"), state.get("ending") or {}
+        async with runs.use(state, runtime) as run:
+            try:
+                judged = await publish(run, best, visit)
+            except PeercycleError as error:
+                raise (await ending(error, run) if error.ends_run else error) from error
+            rating = judged.rating if judged else (best or {}).get("rating")
+            rounds = int(state.get("round", 0))
+            terminal = await conclude_run(
+                run,
+                cast(Any, ended.get("reason")),
+                ended.get("message", ""),
+                rounds=rounds,
+                rating=rating,
+                visit=visit,
+            )
+        result = {
+            "run_id": state["run"]["id"],
+            "path": state["run"]["dir"],
+            "status": terminal.status,
+            "reason": terminal.reason,
+            "rating": rating,
+            "rounds": rounds,
+            "candidates": len(state.get("candidates") or {}),
+        }
+        return {"result": result, "visits": {"finish": visit}}
+
+    return finish

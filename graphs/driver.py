@@ -1,0 +1,205 @@
+"""Running a cycle to one of its endings: launch, resume, extend, drain; and always a report."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from langgraph.errors import GraphDrained
+from langgraph.runtime import RunControl
+from peercycle.plugins.manager import Plugins
+
+from peercycle.core.base import JSON
+from peercycle.core.errors import LeaseLostError, PeercycleError, ReplayDivergedError, UsageError
+from peercycle.core.runs import EndReason, Extension, RunOptions, RunRecord, Terminal
+from peercycle.core.writing import ResearchTask
+from peercycle.graphs.checkpoints import open_checkpoints
+from peercycle.graphs.cycle import build_graph, candidate_seeds
+from peercycle.graphs.fingerprint import compare, fingerprint, require_same
+from peercycle.graphs.launch import create_and_open, open_existing
+from peercycle.graphs.openrun import OpenRun
+from peercycle.graphs.publish import best_so_far, conclude_run, publish, write_report
+from peercycle.graphs.registry import forget, register
+from peercycle.graphs.result import RunResult, result_of
+
+POLL_S = 0.25
+"""How often the driver looks for a stop request and at the clock."""
+
+EXTENDABLE = frozenset({"rounds", "patience", "budget", "on_outage"})
+"""Options that a resume may change: limits, which no content depends on."""
+
+
+async def start(task: ResearchTask, options: RunOptions, plugins: Plugins, on_launch: Any = None) -> RunResult:
+    """Create a run and drive it to an ending. Raises only where nothing was begun."""
+    run = await create_and_open(task, options, plugins, RunControl())
+    if on_launch is not None:
+        on_launch(run)
+    return await drive(run)
+
+
+async def resume(
+    path: Path,
+    plugins: Plugins,
+    changes: Mapping[str, JSON] | None = None,
+    *,
+    accept_changes: bool = False,
+    on_launch: Any = None,
+) -> RunResult:
+    """Go on with a run, extended where `changes` says so; one that has ended is returned as it is.
+
+    Raises `FingerprintError` where what decides its content has changed, `RunInUseError`, `DamagedRunError`.
+    """
+    run = await open_existing(path, plugins, RunControl())
+    try:
+        run.record = await _extend(run, dict(changes or {}), accept_changes)
+    except BaseException:
+        await run.close()
+        raise
+    if on_launch is not None:
+        on_launch(run)
+    return await drive(run)
+
+
+async def _extend(run: OpenRun, changes: dict[str, JSON], accept: bool) -> RunRecord:
+    record = run.record
+    if unknown := sorted(set(changes) - EXTENDABLE):
+        raise UsageError(
+            f"a resume cannot change {unknown}; it may change {sorted(EXTENDABLE)}; begin a new run instead"
+        )
+    options = RunOptions.model_validate({**record.options.model_dump(), **changes})
+    current = fingerprint(options, record.task, run.plugins)
+    differences = compare(record.fingerprint, current)
+    if not accept:
+        require_same(record.run_id, differences)
+    extended = bool(changes) or bool(differences)
+    ended_for_good = record.terminal is not None and record.terminal.reason in {"accepted", "round_limit", "no_gain"}
+    if ended_for_good and not extended:
+        return record
+    extension = Extension(
+        at=time.time(), changes={**changes, **({"accepted": list(differences)} if differences else {})}
+    )
+    record = record.model_copy(
+        update={
+            "options": options,
+            "fingerprint": current,
+            "terminal": None,
+            "extensions": (*record.extensions, extension) if extended else record.extensions,
+        }
+    )
+    await run.store.write_record(record)
+    return record
+
+
+async def drive(run: OpenRun) -> RunResult:
+    """Drive an open run to an ending, and close it."""
+    register(run)
+    try:
+        if run.record.terminal is None:
+            await run.store.clear_stop()
+            async with _watched(run):
+                await _run_to_ending(run)
+        elif not (run.path / "report.json").exists():
+            await write_report(run, 1)
+        return await result_of(run.store)
+    finally:
+        forget(run)
+        await run.close()
+
+
+async def _run_to_ending(run: OpenRun) -> None:
+    reason: EndReason | None
+    try:
+        async with open_checkpoints(run.path, run.store) as saver:
+            waiting = await _invoke(run, build_graph(run.plugins, checkpointer=saver))
+        if run.record.terminal is None and waiting:
+            await _end_early(run, None, "an open question: see `peercycle answer`")
+    except GraphDrained:
+        reason, message = run.stop_reason or ("drained", "a stop was asked for")
+        await _end_early(run, reason, message)
+    except (LeaseLostError, ReplayDivergedError):
+        # Not ours to write any more, or not a run's own ending.
+        raise
+    except PeercycleError as error:
+        await _end_early(run, "error", str(error))
+    except Exception as error:
+        await _end_early(run, "error", f"{type(error).__name__}: {error}")
+        raise
+
+
+async def _invoke(run: OpenRun, graph: Any) -> bool:
+    """Run the graph from where it stands; return whether it waits for an answer."""
+    config = {"configurable": {"thread_id": run.run_id}, "recursion_limit": 20 + 4 * (run.options.rounds + 1)}
+    state = await graph.aget_state(config)
+    given: Any = None
+    if not state.values.get("run"):
+        # No checkpoint was ever written: the record holds all that is needed to begin.
+        where = {"id": run.run_id, "dir": str(run.path), "seeds": candidate_seeds(run.options)}
+        given = {"topic": run.task.topic, "run": where}
+    elif not state.next and not state.tasks:
+        # The graph came to its end earlier, and the run was extended: go back to where the loop decides.
+        await graph.aupdate_state(config, {"ending": None}, as_node="select")
+    if state.values.get("ending") and run.record.extensions and given is None and state.next:
+        await graph.aupdate_state(config, {"ending": None}, as_node="select")
+    await graph.ainvoke(given, config, context=run.options, durability="sync", control=run.control)
+    left = await graph.aget_state(config, subgraphs=False)
+    return any(task.interrupts for task in left.tasks)
+
+
+async def _end_early(run: OpenRun, reason: EndReason | None, message: str) -> Terminal:
+    """End outside the graph: publish the best version there is, the report, the terminal record."""
+    best = await best_so_far(run)
+    visit = len(run.record.extensions) + 1
+    try:
+        if best is not None and reason is not None:
+            await publish(run, best, visit)
+    except PeercycleError as error:
+        await run.emit("export_failed", str(error), stage="finish")
+    rating = best.get("rating") if best else None
+    return await conclude_run(
+        run, reason, message, rounds=int((best or {}).get("round", 0)), rating=rating, visit=visit
+    )
+
+
+@asynccontextmanager
+async def _watched(run: OpenRun) -> AsyncIterator[None]:
+    """Watch for stop requests, deadlines and signals while the graph runs."""
+    watcher = asyncio.create_task(_watch(run))
+    loop = asyncio.get_running_loop()
+    handled: list[signal.Signals] = []
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            try:
+                loop.add_signal_handler(number, run.drain, "drained", f"{number.name} was received")
+                handled.append(number)
+            except (NotImplementedError, RuntimeError):
+                break
+    try:
+        yield
+    finally:
+        for number in handled:
+            loop.remove_signal_handler(number)
+        watcher.cancel()
+
+
+async def _watch(run: OpenRun) -> None:
+    while True:
+        await run.tick()
+        if await run.store.stop_requested():
+            run.drain("drained", "`peercycle stop` asked for it")
+        budget = run.options.budget
+        if budget.until is not None and time.time() >= budget.until:
+            run.drain("budget", "the time given with --until has come")
+        for line in await run.store.spending():
+            if (
+                line.name == "hours"
+                and line.limit is not None
+                and (line.spent or 0.0) >= line.limit * (1 - budget.kept_for_finish)
+            ):
+                run.drain("budget", f"{line.limit:g} hours of work were allowed, and the finish needs the rest")
+        await asyncio.sleep(POLL_S)

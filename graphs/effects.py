@@ -1,0 +1,97 @@
+"""Effects: what a stage does to the world, effectively once, within the budget, and through outages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from peercycle.core import errors
+from peercycle.core.base import JSON, canonical_json, sha256_hex
+from peercycle.core.errors import EffectError, OutageError, PeercycleError
+from peercycle.core.journal import EffectKey, EffectOutcome, EffectTicket, RunStore
+from peercycle.core.modelling import Usage
+
+Answer = tuple[JSON, Usage]
+"""What an effect returned, and what it used."""
+
+OutageHandler = Callable[[EffectKey, OutageError], Awaitable[None]]
+"""Waits until the effect may be tried again, or raises."""
+
+
+@dataclass(slots=True)
+class Effects:
+    """The effects of one visit of one stage on one candidate's path."""
+
+    store: RunStore
+    candidate: str
+    stage: str
+    visit: int
+    finishing: bool
+    on_outage: OutageHandler
+    _seen: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def key(self, kind: str, request: JSON) -> EffectKey:
+        """Return the next key of a request: the n-th identical one within the visit has occurrence n - 1."""
+        digest = sha256_hex(canonical_json(request))
+        occurrence = self._seen[kind, digest]
+        self._seen[kind, digest] += 1
+        return EffectKey(self.candidate, self.stage, self.visit, kind, digest, occurrence)
+
+    async def perform(
+        self, key: EffectKey, request: JSON, reserve: Usage, fn: Callable[[], Awaitable[Answer]]
+    ) -> EffectOutcome:
+        """Return the journalled answer, or do it now and journal it.
+
+        A journalled error is raised again. An outage waits or ends the run, as the options say.
+        """
+        while True:
+            found = await self.store.begin_effect(key, request, reserve, finishing=self.finishing)
+            if isinstance(found, EffectOutcome):
+                return _answer(found)
+            try:
+                return await self._attempt(found, reserve, fn)
+            except OutageError as outage:
+                await self.on_outage(key, outage)
+
+    async def _attempt(
+        self, ticket: EffectTicket, reserve: Usage, fn: Callable[[], Awaitable[Answer]]
+    ) -> EffectOutcome:
+        try:
+            result, usage = await fn()
+        except asyncio.CancelledError:
+            # The request may have gone out: what it could have used at most counts as used.
+            await asyncio.shield(self.store.release_effect(ticket, "cancelled", reserve))
+            raise
+        except EffectError as error:
+            outcome = EffectOutcome(
+                error_type=type(error).__name__, error_message=str(error), attempts=ticket.attempt
+            )
+            await self.store.settle_effect(ticket, outcome)
+            raise
+        except Exception as error:
+            used = reserve if not isinstance(error, PeercycleError) else None
+            await self.store.release_effect(ticket, f"{type(error).__name__}: {error}", used)
+            raise
+        outcome = EffectOutcome(result=result, usage=usage, attempts=ticket.attempt)
+        await self.store.settle_effect(ticket, outcome)
+        return outcome
+
+
+def _answer(outcome: EffectOutcome) -> EffectOutcome:
+    if outcome.error_type is None:
+        return outcome
+    kind = getattr(errors, outcome.error_type, None)
+    if not (isinstance(kind, type) and issubclass(kind, EffectError)):
+        # A plugin's own error class cannot be found by name: its nearest kin of ours stands for it.
+        kind = EffectError
+    raise kind(outcome.error_message)
+
+
+def parse_outage_policy(text: str) -> float:
+    """Return how many seconds to wait through an outage: 0 for `stop`, `wait:2h` is 7200."""
+    if text == "stop":
+        return 0.0
+    amount, unit = text.removeprefix("wait:")[:-1], text[-1]
+    return float(amount) * {"s": 1.0, "m": 60.0, "h": 3600.0}[unit]

@@ -1,0 +1,65 @@
+"""What decides a run's content, by name: a resume compares it key by key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from peercycle.plugins.manager import Kind, Plugins
+
+from peercycle.core.base import JSON, canonical_json, sha256_hex
+from peercycle.core.errors import FingerprintError
+from peercycle.core.runs import RunOptions
+from peercycle.graphs.openrun import component_settings
+from peercycle.graphs.stagelist import build_stages
+
+FORMAT = 1
+
+
+def fingerprint(options: RunOptions, task: str, plugins: Plugins) -> dict[str, JSON]:
+    """Return the parts that decide content. Limits (rounds, budget, repairs of the driver) are no part of it."""
+    builder = build_stages(plugins)
+
+    def component(kind: Kind, name: str | None) -> JSON:
+        return {"name": name, "settings": dict(component_settings(options, kind, name))} if name else None
+
+    return {
+        "format": FORMAT,
+        "task": task,
+        "seed": options.seed,
+        "candidates": options.candidates,
+        "graph": {"draft": list(builder.paths["draft"]), "improve": list(builder.paths["improve"])},
+        "stages": dict(sorted(builder.owners.items())),
+        "plugins": dict(plugins.versions()),
+        "policy": component("policies", options.policy),
+        "reviewer": component("reviewers", options.reviewer),
+        "reward": component("rewards", options.reward),
+        "literature": [component("literature", name) for name in options.literature],
+        "exporters": [component("exporters", name) for name in options.exporters],
+        "models": {role: {"name": c.name, "settings": c.settings} for role, c in sorted(options.models.items())},
+        "experiments": options.experiments,
+        "repairs": options.repairs,
+    }
+
+
+def compare(recorded: Mapping[str, JSON], current: Mapping[str, JSON]) -> tuple[str, ...]:
+    """Return the keys that differ, each with what it was and what it is."""
+    lines: list[str] = []
+    for key in sorted({*recorded, *current}):
+        before, now = recorded.get(key), current.get(key)
+        if canonical_json(before) != canonical_json(now):
+            lines.append(f"{key}: {_short(before)} -> {_short(now)}")
+    return tuple(lines)
+
+
+def require_same(run_id: str, differences: tuple[str, ...]) -> None:
+    """Raise `FingerprintError` where anything differs."""
+    if differences:
+        raise FingerprintError(
+            f"run {run_id!r} was begun with other content settings ({'; '.join(differences)}); "
+            f"begin a new run, or pass --accept-changes to go on with the new ones"
+        )
+
+
+def _short(value: JSON) -> str:
+    text = canonical_json(value).decode()
+    return text if len(text) <= 80 else f"{text[:60]}… ({sha256_hex(text.encode())[:8]})"

@@ -1,0 +1,185 @@
+"""Before a run begins: what `auto` becomes, what is refused, and the record that is written first."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from peercycle.plugins.manager import Plugins
+from peercycle.store.directory import create_run, new_run_id, open_run
+
+from peercycle import __version__
+from peercycle.core.base import artifact_ref, canonical_json
+from peercycle.core.contracts import SimulatingPolicy
+from peercycle.core.errors import SandboxUnavailableError, UsageError
+from peercycle.core.runs import RunOptions, RunRecord
+from peercycle.core.sandboxing import ALL_GUARANTEES, ProbeResult
+from peercycle.core.writing import ResearchTask
+from peercycle.graphs.fingerprint import fingerprint
+from peercycle.graphs.openrun import OpenRun, component_settings, open_components
+from peercycle.graphs.pool import current_pool
+
+if TYPE_CHECKING:
+    from langgraph.runtime import RunControl
+
+SANDBOX_PREFERENCE = ("docker", "bubblewrap")
+"""Which sandbox `auto` tries first; others follow in the order of their names."""
+
+
+async def create_and_open(
+    task: ResearchTask, options: RunOptions, plugins: Plugins, control: RunControl | None
+) -> OpenRun:
+    """Resolve the options, write the run's record, and open the run. Nothing was spent where this raises."""
+    resolved, choices = await resolve(options, plugins)
+    ref = artifact_ref(canonical_json(task))
+    now = time.time()
+    record = RunRecord(
+        run_id=resolved.run_id or new_run_id(now, os.urandom(8)),
+        created_at=now,
+        peercycle_version=__version__,
+        options=resolved,
+        task=ref,
+        fingerprint=fingerprint(resolved, ref, plugins),
+        choices=tuple(choices),
+    )
+    store = await create_run(Path(resolved.runs_dir), record, task)
+    try:
+        run = await open_components(store.path, store, record, task, plugins, _control(control))
+    except BaseException:
+        await store.close()
+        raise
+    await run.emit("launched", "; ".join(choices))
+    return run
+
+
+async def open_existing(path: Path, plugins: Plugins, control: RunControl | None) -> OpenRun:
+    """Open a run of which the record is on disk, and take its lease."""
+    store = await open_run(path)
+    try:
+        record = await store.record()
+        task = ResearchTask.model_validate_json(await store.artifacts.get(record.task))
+        return await open_components(path, store, record, task, plugins, _control(control))
+    except BaseException:
+        await store.close()
+        raise
+
+
+def _control(control: RunControl | None) -> RunControl:
+    from langgraph.runtime import RunControl as Control
+
+    return control if control is not None else Control()
+
+
+async def resolve(options: RunOptions, plugins: Plugins) -> tuple[RunOptions, list[str]]:
+    """Return the options with every `auto` decided, and a line for each decision. Refuses what cannot work."""
+    choices: list[str] = []
+    policy = options.policy
+    if policy == "auto":
+        configured = bool(options.models)
+        policy = "prompted" if configured else "extractive"
+        why = (
+            "a model is configured" if configured else "no model is configured (--model, settings or PEERCYCLE_MODEL)"
+        )
+        choices.append(f"policy: {policy}, because {why}")
+    else:
+        choices.append(f"policy: {policy}")
+    options = options.model_copy(update={"policy": policy})
+    _require_known(options, plugins)
+    _require_prices(options)
+    if options.experiments == "simulate" and not isinstance(await _peek_policy(options, plugins), SimulatingPolicy):
+        raise UsageError(f"policy {policy!r} was not trained to simulate experiments; use --experiments run or off")
+    options, line = await _resolve_experiments(options, plugins)
+    choices.append(line)
+    return options, choices
+
+
+def _require_known(options: RunOptions, plugins: Plugins) -> None:
+    plugins.find("policies", options.policy)
+    plugins.find("reviewers", options.reviewer)
+    plugins.find("rewards", options.reward)
+    if options.judge:
+        plugins.find("reviewers", options.judge)
+    for name in options.literature:
+        plugins.find("literature", name)
+    for name in options.exporters:
+        plugins.find("exporters", name)
+    for choice in options.models.values():
+        plugins.find("models", choice.name.partition("/")[0])
+
+
+def _require_prices(options: RunOptions) -> None:
+    if options.budget.cost is None:
+        return
+    unpriced = sorted(
+        role for role, c in options.models.items() if c.prompt_price is None or c.completion_price is None
+    )
+    if unpriced:
+        raise UsageError(
+            f"a money limit of {options.budget.cost} needs prices, and the models of {unpriced} have none; "
+            f"set prompt_price and completion_price under [models.{unpriced[0]}], or limit tokens instead"
+        )
+
+
+async def _peek_policy(options: RunOptions, plugins: Plugins) -> object:
+    return plugins.create("policies", options.policy, component_settings(options, "policies", options.policy))
+
+
+async def _resolve_experiments(options: RunOptions, plugins: Plugins) -> tuple[RunOptions, str]:
+    if options.experiments in {"off", "simulate"} or (options.experiments == "auto" and options.sandbox == "none"):
+        mode = "off" if options.experiments == "auto" else options.experiments
+        changes = {"experiments": mode, "sandbox": await _any_sandbox(options, plugins)}
+        return options.model_copy(update=changes), f"experiments: {mode}, as asked"
+    probes = await probe_all(options, plugins)
+    for probe in probes:
+        if probe.available and probe.guarantees >= ALL_GUARANTEES:
+            chosen = options.model_copy(update={"experiments": "run", "sandbox": probe.backend})
+            return chosen, f"experiments: run in {probe.backend} {probe.version}, which passed its probe".replace(
+                "  ", " "
+            )
+    complaint = "; ".join(complaint_of(probe) for probe in probes) or "no sandbox is installed"
+    if options.experiments == "run":
+        raise SandboxUnavailableError(f"no sandbox passes its probe: {complaint}; see `peercycle doctor`")
+    off = options.model_copy(update={"experiments": "off", "sandbox": "none"})
+    return off, f"experiments: off, because no sandbox passes its probe: {complaint}"
+
+
+async def _any_sandbox(options: RunOptions, plugins: Plugins) -> str:
+    """Return a sandbox for TeX where experiments are off; `none` is as good an answer."""
+    if options.sandbox != "auto":
+        return options.sandbox
+    passing = [p for p in await probe_all(options, plugins) if p.available and p.guarantees >= ALL_GUARANTEES]
+    return passing[0].backend if passing else "none"
+
+
+async def probe_all(options: RunOptions, plugins: Plugins) -> Sequence[ProbeResult]:
+    """Probe the named sandbox, or for `auto` every installed one in order of preference."""
+    names = [options.sandbox]
+    if options.sandbox == "auto":
+        known = plugins.names("sandboxes")
+        names = [n for n in SANDBOX_PREFERENCE if n in known] + sorted(set(known) - set(SANDBOX_PREFERENCE))
+    probes: list[ProbeResult] = []
+    for name in names:
+        holding = await current_pool().acquire(
+            plugins, "sandboxes", name, component_settings(options, "sandboxes", name)
+        )
+        try:
+            probe = await holding.component.probe()
+        finally:
+            await holding.release()
+        probes.append(probe)
+        if probe.available and probe.guarantees >= ALL_GUARANTEES:
+            break
+    return probes
+
+
+def complaint_of(probe: ProbeResult) -> str:
+    """Return in one line why a sandbox does not pass, with the fix."""
+    if not probe.available:
+        return f"{probe.backend}: {probe.problem or 'not available'}" + (f" (fix: {probe.fix})" if probe.fix else "")
+    failed = [c for c in probe.canaries if not c.passed]
+    return f"{probe.backend}: " + ", ".join(
+        f"{c.guarantee} failed: {c.detail}" + (f" (fix: {c.fix})" if c.fix else "") for c in failed
+    )

@@ -1,0 +1,106 @@
+"""A model as a stage sees it: every request an effect of its own, concurrent ones answered together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from peercycle.core.base import JSON
+from peercycle.core.contracts import LanguageModel
+from peercycle.core.errors import ModelError
+from peercycle.core.journal import RunStore
+from peercycle.core.modelling import ModelRequest, ModelResult, Usage
+from peercycle.core.runs import ModelChoice
+from peercycle.graphs.effects import Answer, Effects
+
+COALESCE_S = 0.003
+"""Requests that arrive within this time of the first go to the engine in one call."""
+
+
+@dataclass(slots=True)
+class Coalescer:
+    """Joins concurrent requests of all candidates and runs in this process into one call of the engine."""
+
+    model: LanguageModel
+    _waiting: list[tuple[ModelRequest, asyncio.Future[ModelResult]]] = field(default_factory=list)
+    _flushes: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def generate(self, request: ModelRequest) -> ModelResult:
+        """Return the answer to one request."""
+        future: asyncio.Future[ModelResult] = asyncio.get_running_loop().create_future()
+        self._waiting.append((request, future))
+        if len(self._waiting) == 1:
+            task = asyncio.create_task(self._flush())
+            self._flushes.add(task)
+            task.add_done_callback(self._flushes.discard)
+        return await future
+
+    async def _flush(self) -> None:
+        await asyncio.sleep(COALESCE_S)
+        batch, self._waiting = self._waiting, []
+        await self._answer(batch)
+
+    async def _answer(self, batch: list[tuple[ModelRequest, asyncio.Future[ModelResult]]]) -> None:
+        try:
+            results = await self.model.generate([request for request, _ in batch])
+        except ModelError as error:
+            if len(batch) == 1:
+                _fail(batch, error)
+                return
+            # One bad request must not cost its neighbours their answers.
+            for single in batch:
+                await self._answer([single])
+        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
+            _fail(batch, error)
+        else:
+            for (_, future), result in zip(batch, results, strict=True):
+                if not future.done():
+                    future.set_result(result)
+
+
+def _fail(batch: list[tuple[ModelRequest, asyncio.Future[ModelResult]]], error: Exception) -> None:
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(error)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalledModel:
+    """`LanguageModel` with a journal: what was answered before a crash is not asked again."""
+
+    role: str
+    choice: ModelChoice
+    model: LanguageModel
+    engine: Coalescer
+    effects: Effects
+    store: RunStore
+
+    def worst_case(self, request: ModelRequest) -> Usage:
+        """Return the most that answering may use, priced where a price is configured."""
+        return self._priced(self.model.worst_case(request)).model_copy(update={"model_calls": 1})
+
+    async def generate(self, requests: Sequence[ModelRequest]) -> Sequence[ModelResult]:
+        """Answer every request, in order; each is its own effect."""
+        return await asyncio.gather(*[self._one(request) for request in requests])
+
+    async def _one(self, request: ModelRequest) -> ModelResult:
+        asked: JSON = {"role": self.role, "model": self.choice.name, "request": request.model_dump(mode="json")}
+        key = self.effects.key("model", asked)
+
+        async def call() -> Answer:
+            result = await self.engine.generate(request)
+            usage = self._priced(result.usage).model_copy(update={"model_calls": 1})
+            return result.model_copy(update={"usage": usage}).model_dump(mode="json"), usage
+
+        outcome = await self.effects.perform(key, asked, self.worst_case(request), call)
+        result = ModelResult.model_validate(outcome.result)
+        await self.store.save_completions(key, self.role, request, result)
+        return result
+
+    def _priced(self, usage: Usage) -> Usage:
+        prices = self.choice.prompt_price, self.choice.completion_price
+        if usage.cost is not None or prices[0] is None or prices[1] is None:
+            return usage
+        cost = (usage.prompt_tokens * prices[0] + usage.completion_tokens * prices[1]) / 1e6
+        return usage.model_copy(update={"cost": cost})

@@ -1,0 +1,242 @@
+"""A run that this process drives: its store, its components, its drain, its clock."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from peercycle.plugins.manager import Kind, Plugins
+
+from peercycle.core.base import JSON
+from peercycle.core.contracts import (
+    Exporter,
+    LanguageModel,
+    LiteratureSource,
+    Policy,
+    Reviewer,
+    RewardFunction,
+    Sandbox,
+)
+from peercycle.core.errors import OutageError, PeercycleError, SandboxUnavailableError
+from peercycle.core.events import RunEvent
+from peercycle.core.journal import EffectKey, RunStore
+from peercycle.core.literature import Bibliography
+from peercycle.core.runs import EndReason, ModelChoice, RunOptions, RunRecord
+from peercycle.core.sandboxing import ExecRequest, ExecResult
+from peercycle.core.writing import ResearchTask
+from peercycle.graphs.effects import parse_outage_policy
+from peercycle.graphs.models import Coalescer
+from peercycle.graphs.pool import Holding, Pool, current_pool
+
+if TYPE_CHECKING:
+    from langgraph.runtime import RunControl
+
+RETRY_OUTAGE_S = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
+"""How long to wait before the n-th new try through an outage; the last repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A model in use for a role."""
+
+    choice: ModelChoice
+    model: LanguageModel
+    engine: Coalescer
+
+
+@dataclass(slots=True)
+class OpenRun:
+    """Everything that a stage's context reaches the world through."""
+
+    path: Path
+    store: RunStore
+    plugins: Plugins
+    record: RunRecord
+    task: ResearchTask
+    control: RunControl
+    policy: Policy
+    reviewer: Reviewer
+    judge: Reviewer | None
+    reward: RewardFunction
+    models: dict[str, ServedModel]
+    exporters: dict[str, Exporter]
+    sandbox: Sandbox | None
+    holdings: list[Holding]
+    stop_reason: tuple[EndReason, str] | None = None
+    """Why the run drains, once it does."""
+    works: Bibliography | None = None
+    _sources: dict[str, asyncio.Task[LiteratureSource]] = field(default_factory=dict)
+    _slots: asyncio.Semaphore | None = None
+    _outage_since: float | None = None
+    _clock: float = field(default_factory=time.monotonic)
+
+    @property
+    def options(self) -> RunOptions:
+        """The options as recorded, extensions included."""
+        return self.record.options
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self.record.run_id
+
+    async def emit(
+        self,
+        kind: str,
+        message: str = "",
+        *,
+        candidate: str = "",
+        stage: str = "",
+        visit: int = 0,
+        data: Mapping[str, JSON] | None = None,
+    ) -> None:
+        """Write one line to the run's log and tell the plugins."""
+        event = RunEvent(self.run_id, kind, time.time(), message, candidate, stage, visit, dict(data or {}))
+        await self.store.add_event(event)
+        self.plugins.on_event(event)
+
+    def drain(self, reason: EndReason, message: str) -> None:
+        """Let the stages in hand end, and begin no other; the first reason stands."""
+        if self.stop_reason is None:
+            self.stop_reason = (reason, message)
+        self.control.request_drain(reason)
+
+    async def tick(self) -> None:
+        """Count the wall clock since the last tick, by a clock that cannot jump."""
+        now = time.monotonic()
+        elapsed, self._clock = now - self._clock, now
+        await self.store.add_wall_clock(elapsed)
+
+    async def literature(self, name: str) -> LiteratureSource:
+        """Return this run's own instance of a source, with the run's bibliography in it."""
+        if name not in self._sources:
+            self._sources[name] = asyncio.create_task(self._open_source(name))
+        return await asyncio.shield(self._sources[name])
+
+    async def _open_source(self, name: str) -> LiteratureSource:
+        # The run's path sets this instance apart from that of any other run in the process.
+        holding = await Pool().acquire(
+            self.plugins, "literature", name, component_settings(self.options, "literature", name)
+        )
+        self.holdings.append(holding)
+        source: LiteratureSource = holding.component
+        await source.add(self.task.bibliography)
+        return source
+
+    def sandbox_slots(self) -> asyncio.Semaphore:
+        """Bound concurrent executions to the cores of this machine."""
+        if self._slots is None:
+            self._slots = asyncio.Semaphore(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
+        return self._slots
+
+    async def execute(self, request: ExecRequest) -> ExecResult:
+        """Prepare the environment and run a program; only called where the journal has no answer."""
+        if self.sandbox is None:
+            raise SandboxUnavailableError(
+                f"run {self.run_id!r} has no sandbox; see `peercycle doctor`, then `peercycle resume` it"
+            )
+        environment = await self.sandbox.prepare(request.environment)
+        return await self.sandbox.run(request, environment, self.store.artifacts)
+
+    async def wait_through(self, key: EffectKey, outage: OutageError) -> None:
+        """Wait until an effect may be tried again; raises the outage where the options or the deadline say so."""
+        limit = parse_outage_policy(self.options.on_outage)
+        now = time.monotonic()
+        if self._outage_since is None:
+            self._outage_since = now
+        waited = now - self._outage_since
+        if waited >= limit or self.control.drain_requested:
+            self._outage_since = None
+            raise outage
+        attempt = min(int(waited // 10), len(RETRY_OUTAGE_S) - 1)
+        pause = min(RETRY_OUTAGE_S[attempt], limit - waited)
+        await self.emit(
+            "outage",
+            f"{outage}; trying again in {pause:.0f} s, for {limit - waited:.0f} s more",
+            candidate=key.candidate,
+            stage=key.stage,
+            visit=key.visit,
+        )
+        await asyncio.sleep(pause)
+
+    def outage_over(self) -> None:
+        """Forget an outage that is over, so that the next one has its own deadline."""
+        self._outage_since = None
+
+    async def close(self) -> None:
+        """Leave every component and give the lease up."""
+        problems: list[str] = []
+        await self.tick_quietly()
+        for source in self._sources.values():
+            source.cancel()
+        for holding in reversed(self.holdings):
+            try:
+                await holding.release()
+            except Exception as error:  # noqa: BLE001 - one component's failure must not keep the others open
+                problems.append(f"{type(error).__name__}: {error}")
+        for problem in problems:
+            await self.emit("component_failed", problem)
+        await self.store.close()
+
+    async def tick_quietly(self) -> None:
+        """Count the clock where the store still takes writes."""
+        try:
+            await self.tick()
+        except PeercycleError:
+            return
+
+
+def component_settings(options: RunOptions, kind: Kind, name: str) -> Mapping[str, JSON]:
+    """Return the settings of a component, by its name without a distribution's prefix."""
+    return options.settings.get(kind, {}).get(name.rpartition(":")[2], {})
+
+
+async def open_components(
+    path: Path, store: RunStore, record: RunRecord, task: ResearchTask, plugins: Plugins, control: RunControl
+) -> OpenRun:
+    """Make and enter what a run needs; on failure, what was entered is left again."""
+    pool, options = current_pool(), record.options
+    holdings: list[Holding] = []
+
+    async def take(kind: Kind, name: str, settings: Mapping[str, JSON] | None = None) -> Any:
+        chosen = component_settings(options, kind, name) if settings is None else settings
+        holding = await pool.acquire(plugins, kind, name, chosen)
+        holdings.append(holding)
+        return holding.component
+
+    try:
+        models = {role: await _serve(pool, plugins, choice, holdings) for role, choice in options.models.items()}
+        return OpenRun(
+            path=path,
+            store=store,
+            plugins=plugins,
+            record=record,
+            task=task,
+            control=control,
+            policy=await take("policies", options.policy),
+            reviewer=await take("reviewers", options.reviewer),
+            judge=await take("reviewers", options.judge) if options.judge else None,
+            reward=await take("rewards", options.reward),
+            models=models,
+            exporters={name: await take("exporters", name) for name in options.exporters},
+            sandbox=await take("sandboxes", options.sandbox) if options.sandbox not in {"auto", "none"} else None,
+            holdings=holdings,
+        )
+    except BaseException:
+        for holding in reversed(holdings):
+            await holding.release()
+        raise
+
+
+async def _serve(pool: Pool, plugins: Plugins, choice: ModelChoice, holdings: list[Holding]) -> ServedModel:
+    backend, _, model_name = choice.name.partition("/")
+    settings = {**choice.settings, **({"model": model_name} if model_name else {})}
+    holding = await pool.acquire(plugins, "models", backend, settings)
+    holdings.append(holding)
+    engine = holding.life.shared.setdefault("engine", Coalescer(holding.component))
+    return ServedModel(choice, holding.component, engine)

@@ -1,0 +1,103 @@
+"""Components of this process: made once, entered once, shared between runs, left on every ending."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from peercycle.plugins.manager import Kind, Plugins
+
+from peercycle.core.base import JSON, canonical_json
+from peercycle.core.contracts import Closing
+
+
+class Lifetime:
+    """One entered component. Entering and leaving happen in one task, as cancel scopes demand."""
+
+    def __init__(self, component: object) -> None:
+        self.component = component
+        self.users = 0
+        self.shared: dict[str, Any] = {}
+        """What users of one component share beside it."""
+        self._stop = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._ready: asyncio.Future[Any] | None = None
+
+    async def enter(self) -> Any:
+        """Enter the component where it is a context manager; return what to use."""
+        if not isinstance(self.component, Closing):
+            return self.component
+        if self._ready is None:
+            self._ready = asyncio.get_running_loop().create_future()
+            self._task = asyncio.create_task(self._live(self.component, self._ready))
+        return await asyncio.shield(self._ready)
+
+    async def _live(self, component: Closing, ready: asyncio.Future[Any]) -> None:
+        try:
+            async with component as entered:
+                ready.set_result(entered if entered is not None else component)
+                await self._stop.wait()
+        except BaseException as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
+
+    async def leave(self) -> None:
+        """Leave the component; what it raises on leaving reaches the caller."""
+        self._stop.set()
+        if self._task is not None:
+            await self._task
+
+
+@dataclass(slots=True)
+class Pool:
+    """The entered components of one event loop, by plugin manager, kind, name and settings."""
+
+    _lives: dict[tuple[int, str, str, bytes], Lifetime] = field(default_factory=dict)
+
+    async def acquire(self, plugins: Plugins, kind: Kind, name: str, settings: Mapping[str, JSON]) -> Holding:
+        """Return a component in use; `Holding.release` gives it back."""
+        key = (id(plugins), kind, name, canonical_json(dict(settings)))
+        if (life := self._lives.get(key)) is None:
+            life = self._lives[key] = Lifetime(plugins.create(kind, name, settings))
+        life.users += 1
+        try:
+            return Holding(self, key, life, await life.enter())
+        except BaseException:
+            self._lives.pop(key, None)
+            raise
+
+    async def release(self, key: tuple[int, str, str, bytes], life: Lifetime) -> None:
+        """Give one use back; the last one leaves the component."""
+        life.users -= 1
+        if life.users == 0 and self._lives.get(key) is life:
+            del self._lives[key]
+            await life.leave()
+
+
+@dataclass(slots=True)
+class Holding:
+    """One use of a component."""
+
+    pool: Pool
+    key: tuple[int, str, str, bytes]
+    life: Lifetime
+    component: Any
+    released: bool = False
+
+    async def release(self) -> None:
+        """Give the component back. Safe to call twice."""
+        if not self.released:
+            self.released = True
+            await self.pool.release(self.key, self.life)
+
+
+_POOLS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Pool] = weakref.WeakKeyDictionary()
+
+
+def current_pool() -> Pool:
+    """Return the pool of the running event loop."""
+    return _POOLS.setdefault(asyncio.get_running_loop(), Pool())

@@ -1,0 +1,188 @@
+"""The finish: the best paper and the report as files, then the terminal record. Done on every ending."""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from peercycle.core.base import JSON
+from peercycle.core.contracts import Edition, Exporter
+from peercycle.core.errors import DisclosureError, LeaseLostError, PeercycleError, PluginError, ReplayDivergedError
+from peercycle.core.events import RunEnd
+from peercycle.core.experiments import ExperimentResults
+from peercycle.core.journal import CandidateRow
+from peercycle.core.reviews import Assessment
+from peercycle.core.runs import STATUS_OF_REASON, EndReason, RunStatus, Terminal
+from peercycle.graphs.context import DriverContext
+from peercycle.graphs.openrun import OpenRun
+from peercycle.graphs.selecting import best_of
+from peercycle.graphs.work import load_work, optional, submission
+
+TEXT_SUFFIXES = {".tex", ".html", ".md", ".json"}
+
+
+async def publish(run: OpenRun, best: Mapping[str, Any] | None, visit: int) -> Assessment | None:
+    """Write the paper of the best version; return the judge's assessment where there is a judge.
+
+    One exporter's failure is in the report and keeps no other from its work; a dropped disclosure ends the run.
+    """
+    ctx = DriverContext(run, stage="finish", candidate="", visit=visit)
+    if best is None:
+        return None
+    judged = await _judge(run, best, ctx)
+    edition = await _edition(best, judged, ctx)
+    for name, exporter in run.exporters.items():
+        if exporter.scope == "paper":
+            await _export(name, exporter, edition, run, ctx)
+    return judged
+
+
+async def _judge(run: OpenRun, best: Mapping[str, Any], ctx: DriverContext) -> Assessment | None:
+    if run.judge is None:
+        return None
+    handed = await submission({**best, "assessment": None}, ctx)
+    assessment = await run.judge.review(handed, ctx)
+    await run.store.save_assessment(str(best["candidate"]), int(best.get("round", 0)), "judge", assessment, None)
+    await ctx.save(assessment)
+    return assessment
+
+
+async def _edition(best: Mapping[str, Any], judged: Assessment | None, ctx: DriverContext) -> Edition | None:
+    work = await load_work(best, ctx)
+    if work.manuscript is None:
+        return None
+    return Edition(
+        topic=work.task.topic,
+        manuscript=work.manuscript,
+        bibliography=work.bibliography,
+        results=await optional(best, "results", ExperimentResults, ctx),
+        assessment=judged or work.assessment,
+        disclosure=disclosure(ctx.run, work.results),
+        made_by=made_by(ctx.run),
+    )
+
+
+def disclosure(run: OpenRun, results: ExperimentResults | None) -> str:
+    """Return the sentence that every output shows."""
+    numbers = results.measurements if results else ()
+    simulated = sum(m.provenance == "simulated" for m in numbers)
+    measured = sum(m.provenance == "measured" for m in numbers)
+    models = sorted({choice.name for choice in run.options.models.values()})
+    by = f"the policy '{run.options.policy}'" + (
+        f" on {', '.join(models)}" if models else ", without a language model"
+    )
+    basis = f"It rests on {measured} measured numbers" if measured else "It rests on no measured number"
+    if simulated:
+        basis += f" and {simulated} simulated ones, marked where they stand"
+    return (
+        f"This paper was made by a machine: peercycle, with {by}. {basis}. It has not been peer reviewed by people."
+    )
+
+
+def made_by(run: OpenRun) -> dict[str, JSON]:
+    """Return what made a paper, for `disclosure.json`."""
+    return {
+        "peercycle": run.record.peercycle_version,
+        "policy": run.options.policy,
+        "reviewer": run.options.reviewer,
+        "judge": run.options.judge or run.options.reviewer,
+        "reward": run.options.reward,
+        "models": {role: choice.name for role, choice in run.options.models.items()},
+        "plugins": run.record.fingerprint.get("plugins"),
+    }
+
+
+async def _export(name: str, exporter: Exporter, edition: Edition | None, run: OpenRun, ctx: DriverContext) -> None:
+    try:
+        files = await exporter.export(edition, run.store, ctx)
+        if edition is not None:
+            require_disclosure(name, files, edition.disclosure)
+        for path, body in sorted(files.items()):
+            if edition is not None:
+                await run.store.artifacts.put(body, media_type=_media_type(path), name=path)
+            write_file(run.path, path, body)
+    except (DisclosureError, LeaseLostError, ReplayDivergedError):
+        raise
+    except Exception as error:  # noqa: BLE001 - an exporter of a plugin may raise anything; the report tells
+        detail = "" if isinstance(error, PeercycleError) else traceback.format_exc(limit=-8)
+        message = f"exporter {name!r} failed: {type(error).__name__}: {error}"
+        await run.emit("export_failed", message, stage="finish", visit=ctx.visit, data={"traceback": detail})
+
+
+def require_disclosure(name: str, files: Mapping[str, bytes], sentence: str) -> None:
+    """Raise `DisclosureError` where a text file does not hold the sentence, blanks and escapes aside."""
+    wanted = _letters(sentence)
+    for path, body in files.items():
+        if PurePosixPath(path).suffix in TEXT_SUFFIXES and wanted not in _letters(body.decode("utf-8", "replace")):
+            raise DisclosureError(
+                f"exporter {name!r} wrote {path!r} without saying that it was made by a machine; "
+                f"every text file must hold edition.disclosure"
+            )
+
+
+def _letters(text: str) -> str:
+    return "".join(character for character in text if character.isalpha()).lower()
+
+
+def _media_type(path: str) -> str:
+    import mimetypes
+
+    return mimetypes.guess_type(path)[0] or "application/octet-stream"
+
+
+def write_file(root: Path, relative: str, body: bytes) -> None:
+    """Write a file below the run directory: temporary file, fsync, rename. Refuses paths that lead elsewhere."""
+    parts = PurePosixPath(relative).parts
+    if not parts or relative.startswith("/") or ".." in parts or (parts[0] not in {"paper"} and len(parts) > 1):
+        raise PluginError(f"an exporter may not write {relative!r}; only paper/… and report.… are its places")
+    if len(parts) == 1 and not parts[0].startswith("report."):
+        raise PluginError(f"an exporter may not write {relative!r}; only paper/… and report.… are its places")
+    target = root.joinpath(*parts)
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.tmp")
+    with temporary.open("wb") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(target)
+
+
+async def write_report(run: OpenRun, visit: int) -> None:
+    """Write the report: a function of what the run keeps, so that it can be rebuilt at any time."""
+    ctx = DriverContext(run, stage="finish", candidate="", visit=visit)
+    for name, exporter in run.exporters.items():
+        if exporter.scope == "report":
+            await _export(name, exporter, None, run, ctx)
+
+
+async def conclude_run(
+    run: OpenRun, reason: EndReason | None, message: str, *, rounds: int, rating: float | None, visit: int
+) -> Terminal:
+    """Write the terminal record, then the report that shows it, and tell the plugins. `reason` None is `waiting`."""
+    status: RunStatus = STATUS_OF_REASON[reason] if reason else "waiting"
+    await run.tick()
+    await run.emit("ended", message, stage="finish", visit=visit, data={"status": status, "reason": reason})
+    terminal = Terminal(status=status, reason=reason, message=message, at=time.time())
+    run.record = run.record.model_copy(update={"terminal": terminal})
+    # The report reads the record, so it comes after it; a kill in between costs the report only, which
+    # `resume` and `report` write again.
+    await run.store.write_record(run.record)
+    await write_report(run, visit)
+    run.plugins.on_run_end(RunEnd(run.run_id, str(run.path), status, reason, rating, rounds))
+    return terminal
+
+
+async def best_so_far(run: OpenRun) -> dict[str, Any] | None:
+    """Return the best complete version that the store knows, for endings before the graph's own selection."""
+    rows = [row for row in await run.store.candidates() if row.status == "complete"]
+    latest: dict[str, CandidateRow] = {}
+    for row in rows:
+        known = latest.get(row.candidate)
+        if known is None or (row.reward or float("-inf")) > (known.reward or float("-inf")):
+            latest[row.candidate] = row
+    best = best_of({name: {**row.state, "run": {}} for name, row in latest.items()})
+    return dict(best) if best else None

@@ -1,0 +1,106 @@
+"""Which runs are open in this process: a node finds its run here, or opens it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from langgraph.runtime import Runtime
+from peercycle.plugins.manager import Plugins
+
+from peercycle.core.runs import RunOptions
+from peercycle.graphs.openrun import OpenRun
+
+LINGER_S = 2.0
+"""How long a run that a node opened stays open for the next node of a plain `ainvoke`."""
+
+_OPEN: dict[tuple[int, str], Opened] = {}
+"""Open runs, by event loop and path."""
+
+
+@dataclass(slots=True)
+class Opened:
+    """An open run and who uses it."""
+
+    run: OpenRun
+    driven: bool
+    """A driver opened it, and closes it; else it is closed when no node has used it for a while."""
+    users: int = 0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    closing: asyncio.Task[None] | None = None
+
+
+def _place(path: str | Path) -> tuple[int, str]:
+    return id(asyncio.get_running_loop()), str(Path(path).resolve())
+
+
+def register(run: OpenRun) -> None:
+    """Let nodes find a run that a driver opened."""
+    _OPEN[_place(run.path)] = Opened(run, driven=True)
+
+
+def forget(run: OpenRun) -> None:
+    """Take a run out that its driver is about to close."""
+    _OPEN.pop(_place(run.path), None)
+
+
+@dataclass(slots=True)
+class Runs:
+    """How the nodes of one graph come to their run."""
+
+    plugins: Plugins | None = None
+    _opening: dict[tuple[int, str], asyncio.Lock] = field(default_factory=dict)
+
+    def loaded(self) -> Plugins:
+        """Return the graph's plugins, discovered at first need."""
+        if self.plugins is None:
+            self.plugins = Plugins.load()
+        return self.plugins
+
+    @asynccontextmanager
+    async def use(self, state: Mapping[str, Any], runtime: Runtime[Any]) -> AsyncIterator[OpenRun]:
+        """Find the state's run in this process, or open it, for the time of one node."""
+        from peercycle.graphs.launch import open_existing
+
+        path = Path(state["run"]["dir"])
+        place = _place(path)
+        async with self._opening.setdefault(place, asyncio.Lock()):
+            opened = _OPEN.get(place)
+            if opened is None:
+                run = await open_existing(path, self.loaded(), runtime.control)
+                opened = _OPEN[place] = Opened(run, driven=False)
+            opened.users += 1
+            if opened.closing is not None:
+                opened.closing.cancel()
+                opened.closing = None
+        try:
+            yield opened.run
+        finally:
+            opened.users -= 1
+            if not opened.driven and opened.users == 0:
+                opened.closing = asyncio.create_task(_close_later(place, opened))
+
+    async def launch(self, options: RunOptions, task: Any, runtime: Runtime[Any]) -> OpenRun:
+        """Create the run of a plain `ainvoke` and leave it open for the nodes to come."""
+        from peercycle.graphs.launch import create_and_open
+
+        run = await create_and_open(task, options, self.loaded(), runtime.control)
+        opened = _OPEN[_place(run.path)] = Opened(run, driven=False)
+        opened.closing = asyncio.create_task(_close_later(_place(run.path), opened))
+        return run
+
+
+async def _close_later(place: tuple[int, str], opened: Opened) -> None:
+    try:
+        await asyncio.sleep(0 if opened.run.record.terminal else LINGER_S)
+    except asyncio.CancelledError:
+        if opened.users or _OPEN.get(place) is not opened:
+            raise
+        # The loop is shutting down: this is the last chance to close.
+    if opened.users == 0 and _OPEN.get(place) is opened:
+        del _OPEN[place]
+        await opened.run.close()

@@ -1,0 +1,67 @@
+"""What a run came to, for a Python program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from peercycle.core.errors import DamagedRunError
+from peercycle.core.journal import CandidateRow, RunReader
+from peercycle.core.reviews import Assessment
+from peercycle.core.runs import EndReason, RunStatus
+from peercycle.core.writing import Manuscript
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A run's ending and what it left."""
+
+    run_id: str
+    path: Path
+    status: RunStatus
+    reason: EndReason | None
+    message: str
+    paper: Manuscript | None
+    """The best version."""
+    assessment: Assessment | None
+    """The steering reviewer's, of the best version."""
+    rating: float | None
+    """The judge's mean rating where there is a judge, else the steering reviewer's."""
+    candidates: tuple[CandidateRow, ...]
+    """Every version of every candidate."""
+    rounds: int
+
+
+async def result_of(run: RunReader) -> RunResult:
+    """Return what a run came to. Raises `DamagedRunError` where it has no terminal record."""
+    record = await run.record()
+    if record.terminal is None:
+        raise DamagedRunError(f"run {record.run_id!r} has no terminal record; resume it first")
+    rows = await run.candidates()
+    best = best_row(rows)
+    paper = assessment = None
+    if best is not None and best.manuscript:
+        paper = Manuscript.model_validate_json(await run.artifacts.get(best.manuscript))
+    if best is not None and best.assessment:
+        assessment = Assessment.model_validate_json(await run.artifacts.get(best.assessment))
+    judged = [
+        row["rating"] for row in await run.rows("reviews") if row["role"] == "judge" and row["rating"] is not None
+    ]
+    return RunResult(
+        run_id=record.run_id,
+        path=run.path,
+        status=record.terminal.status,
+        reason=record.terminal.reason,
+        message=record.terminal.message,
+        paper=paper,
+        assessment=assessment,
+        rating=sum(judged) / len(judged) if judged else (best.rating if best else None),
+        candidates=rows,
+        rounds=max((row.round for row in rows), default=0),
+    )
+
+
+def best_row(rows: tuple[CandidateRow, ...]) -> CandidateRow | None:
+    """Return the best version: the highest reward among the complete, the earliest of equals."""
+    complete = [row for row in rows if row.status == "complete"]
+    return max(complete, key=lambda row: float("-inf") if row.reward is None else row.reward, default=None)

@@ -1,0 +1,63 @@
+"""What happens once a run: reading its task, and finding its literature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from peercycle.core.base import JSON
+from peercycle.core.contracts import Work
+from peercycle.core.errors import BadInputError
+from peercycle.core.literature import Bibliography
+from peercycle.core.writing import ResearchTask, UserStudy
+from peercycle.graphs.context import DriverContext
+from peercycle.graphs.stages.writing import find_works
+
+ReadBibliography = Callable[[str], Bibliography]
+"""Reads BibTeX text, or the file at a path; handed in, because this room knows no format."""
+
+
+class LiteratureStage:
+    """Searches for what the topic needs, and adds it to the task's own works."""
+
+    name = "literature"
+
+    async def __call__(self, _: Mapping[str, Any], ctx: DriverContext) -> Mapping[str, JSON]:
+        """Ask the policy for queries, search, and keep every work once."""
+        known = ctx.run.task.bibliography
+        work = Work(task=ctx.run.task, bibliography=known, experiments_run=ctx.options.experiments != "off")
+        queries = (await ctx.run.policy.queries(work, ctx)).value
+        new = await find_works(queries, known, ctx)
+        works = known.model_copy(update={"entries": (*known.entries, *new)}) if new else known
+        await ctx.log(f"{len(works.entries)} works, {len(new)} of them found by {len(queries)} queries")
+        return {"works": await ctx.save(works)}
+
+
+def read_task(state: Mapping[str, Any], read_bibliography: ReadBibliography | None = None) -> ResearchTask:
+    """Return the task that a caller of the bare graph handed in. Raises `BadInputError`."""
+    topic = state.get("topic")
+    if not isinstance(topic, str) or not topic.strip():
+        raise BadInputError(f"the input needs a topic, a text; got {topic!r}")
+    try:
+        return ResearchTask(
+            topic=topic,
+            bibliography=_bibliography(state.get("bibliography"), read_bibliography),
+            study=UserStudy.model_validate(state["study"]) if state.get("study") else None,
+            notes=state.get("notes") or "",
+        )
+    except ValidationError as error:
+        raise BadInputError(
+            f"the input is no research task: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}"
+        ) from None
+
+
+def _bibliography(given: Any, read_bibliography: ReadBibliography | None) -> Bibliography:
+    if given is None:
+        return Bibliography()
+    if isinstance(given, Bibliography | Mapping):
+        return Bibliography.model_validate(given)
+    if isinstance(given, str) and read_bibliography is not None:
+        return read_bibliography(given)
+    raise BadInputError(f"the input's bibliography must be a Bibliography or its JSON; got {type(given).__name__}")

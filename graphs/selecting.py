@@ -1,0 +1,75 @@
+"""Which version is the best so far, and whether to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from peercycle.core.errors import StageError
+from peercycle.core.runs import EndReason, RunOptions
+
+Candidate = Mapping[str, Any]
+
+
+def best_of(candidates: Mapping[str, Candidate]) -> Candidate | None:
+    """Return the candidate with the highest reward; the first of equals, and an unscored one only last."""
+    complete = [c for _, c in sorted(candidates.items(), key=_by_number) if not c.get("failure")]
+    return max(complete, key=reward_of, default=None)
+
+
+def _by_number(item: tuple[str, Candidate]) -> int:
+    return int(item[0].lstrip("c") or 0)
+
+
+def reward_of(candidate: Candidate) -> float:
+    """Return a candidate's reward; minus infinity where it could not be scored."""
+    reward = candidate.get("reward")
+    return float("-inf") if reward is None else float(reward)
+
+
+def select(state: Mapping[str, Any], options: RunOptions) -> dict[str, Any]:
+    """Compare what just came in with the best, and decide whether the loop ends, and why."""
+    candidates: Mapping[str, Candidate] = state.get("candidates") or {}
+    best: Candidate | None = state.get("best")
+    if best is None:
+        best = best_of(candidates)
+        if best is None:
+            failures = "; ".join(
+                f"{name}: {c['failure']['stage']}: {c['failure']['error']}" for name, c in candidates.items()
+            )
+            raise StageError(f"every candidate failed ({failures})")
+        return {"best": dict(best), "round": 0, "stale": 0, "ending": _ending(best, 0, 0, options)}
+    latest = candidates[str(best["candidate"])]
+    gained = not latest.get("failure") and reward_of(latest) > reward_of(best)
+    if gained:
+        best = latest
+    round_ = int(state.get("round", 0)) + 1
+    stale = 0 if gained else int(state.get("stale", 0)) + 1
+    return {"best": dict(best), "round": round_, "stale": stale, "ending": _ending(best, round_, stale, options)}
+
+
+def _ending(best: Candidate, round_: int, stale: int, options: RunOptions) -> dict[str, str] | None:
+    reason: EndReason
+    if best.get("decision") == "accept":
+        reason, message = "accepted", f"the reviewer {options.reviewer!r} accepted it after {round_} round(s)"
+    elif round_ >= options.rounds:
+        reason, message = "round_limit", f"{round_} of {options.rounds} rounds were done"
+    elif stale >= options.patience:
+        reason, message = "no_gain", f"{stale} round(s) in a row without a better reward"
+    else:
+        return None
+    return {"reason": reason, "message": message}
+
+
+def revision_of(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the state with which the best version enters the next round.
+
+    Its visits are those of the candidate's whole path, discarded revisions included: no effect's key comes twice.
+    """
+    best = dict(state["best"])
+    latest = state["candidates"][str(best["candidate"])]
+    best["visits"] = dict(latest["visits"])
+    best["outcomes"] = latest.get("outcomes", best.get("outcomes"))
+    best["round"] = int(state.get("round", 0)) + 1
+    best.pop("failure", None)
+    return best

@@ -1,0 +1,1 @@
+"""The stages of the cycle: thin; the thinking is the policy's."""

@@ -1,0 +1,50 @@
+"""Stages that check and review, and the step that seals a candidate's path."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from peercycle.core.base import JSON
+from peercycle.core.bindings import check_manuscript
+from peercycle.core.errors import PolicyError
+from peercycle.graphs.context import DriverContext
+from peercycle.graphs.work import State, load_work, submission
+
+Updates = Mapping[str, JSON]
+
+
+class CheckStage:
+    """Verifies citations and numbers."""
+
+    name = "check"
+
+    async def __call__(self, state: State, ctx: DriverContext) -> Updates:
+        """Check the manuscript against its measurements and its bibliography."""
+        work = await load_work(state, ctx)
+        if work.manuscript is None:
+            raise PolicyError(f"candidate {ctx.candidate!r} has no manuscript to check")
+        report = await asyncio.to_thread(check_manuscript, work.manuscript, work.results, work.bibliography)
+        for fault in report.faults:
+            await ctx.log(f"check: {fault}")
+        return {"check": await ctx.save(report)}
+
+
+class ReviewStage:
+    """Has the steering reviewer judge the paper, and turns the judgement into a reward."""
+
+    name = "review"
+
+    async def __call__(self, state: State, ctx: DriverContext) -> Updates:
+        """Review, score, and keep both."""
+        handed = await submission(state, ctx)
+        assessment = await ctx.run.reviewer.review(handed, ctx)
+        reward = await ctx.run.reward.score(handed, assessment, ctx)
+        await ctx.run.store.save_assessment(ctx.candidate, state.get("round", 0), "reviewer", assessment, reward)
+        return {
+            "assessment": await ctx.save(assessment),
+            "reviewed": state.get("manuscript"),
+            "reward": reward.value,
+            "rating": assessment.rating,
+            "decision": assessment.decision,
+        }
