@@ -69,7 +69,8 @@ class StageBuilder:
         if not placed:
             known = ", ".join(dict.fromkeys([*self.paths["draft"], *self.paths["improve"]]))
             raise PluginError(
-                f"plugin {plugin!r} adds {name!r} next to {anchor!r}, which is no stage of {list(paths)}; there are: {known}"
+                f"plugin {plugin!r} adds {name!r} next to {anchor!r}, which is no stage of {list(paths)}; "
+                f"there are: {known}"
             )
 
 
@@ -94,7 +95,8 @@ class PluginBuilder:
         if name in RESERVED or name in self.builder.stages:
             owner = self.builder.owners.get(name, "peercycle")
             raise PluginConflictError(
-                f"plugin {self.plugin!r} adds a stage named {name!r}, but {owner} has one; rename it or use replace_stage"
+                f"plugin {self.plugin!r} adds a stage named {name!r}, but {owner} has one; "
+                f"rename it or use replace_stage"
             )
         self.builder.declare(self.plugin, channels)
         self.builder.place(name, paths, after, before, self.plugin)

@@ -127,7 +127,7 @@ class DriverContext:
         question_id = execution_id(key).replace("e", "q", 1)
 
         async def answer() -> Answer:
-            return await self._answer_to(question_id, question, schema, key), Usage()
+            return await self._answer_to(question_id, question, schema), Usage()
 
         journalled = await self._run.store.find_effect(key)
         if journalled is None:
@@ -140,7 +140,7 @@ class DriverContext:
             journalled = await self._effects.perform(key, request, Usage(), known)
         return schema.model_validate(journalled.result)
 
-    async def _answer_to(self, question_id: str, question: str, schema: type[ModelT], key: EffectKey) -> JSON:
+    async def _answer_to(self, question_id: str, question: str, schema: type[ModelT]) -> JSON:
         from langgraph.types import interrupt
 
         asked = {q.id: q for q in await self._run.store.questions()}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import threading
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -27,6 +25,7 @@ from peercycle.graphs.openrun import OpenRun
 from peercycle.graphs.publish import best_so_far, conclude_run, publish, write_report
 from peercycle.graphs.registry import forget, register
 from peercycle.graphs.result import RunResult, result_of
+from peercycle.graphs.signals import draining_on_signals
 
 POLL_S = 0.25
 """How often the driver looks for a stop request and at the clock."""
@@ -170,20 +169,10 @@ async def _end_early(run: OpenRun, reason: EndReason | None, message: str) -> Te
 async def _watched(run: OpenRun) -> AsyncIterator[None]:
     """Watch for stop requests, deadlines and signals while the graph runs."""
     watcher = asyncio.create_task(_watch(run))
-    loop = asyncio.get_running_loop()
-    handled: list[signal.Signals] = []
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGTERM, signal.SIGINT):
-            try:
-                loop.add_signal_handler(number, run.drain, "drained", f"{number.name} was received")
-                handled.append(number)
-            except (NotImplementedError, RuntimeError):
-                break
     try:
-        yield
+        with draining_on_signals(run):
+            yield
     finally:
-        for number in handled:
-            loop.remove_signal_handler(number)
         watcher.cancel()
 
 

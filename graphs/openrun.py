@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,10 +22,11 @@ from peercycle.core.contracts import (
     RewardFunction,
     Sandbox,
 )
-from peercycle.core.errors import OutageError, PeercycleError, SandboxUnavailableError
+from peercycle.core.errors import OutageError, PeercycleError, ReplayDivergedError, SandboxUnavailableError
 from peercycle.core.events import RunEvent
 from peercycle.core.journal import EffectKey, RunStore
 from peercycle.core.literature import Bibliography
+from peercycle.core.modelling import ModelRequest, ModelResult, Usage
 from peercycle.core.runs import EndReason, ModelChoice, RunOptions, RunRecord
 from peercycle.core.sandboxing import ExecRequest, ExecResult
 from peercycle.core.writing import ResearchTask
@@ -197,9 +198,19 @@ def component_settings(options: RunOptions, kind: Kind, name: str) -> Mapping[st
 
 
 async def open_components(
-    path: Path, store: RunStore, record: RunRecord, task: ResearchTask, plugins: Plugins, control: RunControl
+    path: Path,
+    store: RunStore,
+    record: RunRecord,
+    task: ResearchTask,
+    plugins: Plugins,
+    control: RunControl,
+    *,
+    offline: bool = False,
 ) -> OpenRun:
-    """Make and enter what a run needs; on failure, what was entered is left again."""
+    """Make and enter what a run needs; on failure, what was entered is left again.
+
+    `offline` is for a replay: no model and no sandbox is made, and the journal must answer for them.
+    """
     pool, options = current_pool(), record.options
     holdings: list[Holding] = []
 
@@ -210,7 +221,11 @@ async def open_components(
         return holding.component
 
     try:
-        models = {role: await _serve(pool, plugins, choice, holdings) for role, choice in options.models.items()}
+        models = {
+            role: _refused(choice) if offline else await _serve(pool, plugins, choice, holdings)
+            for role, choice in options.models.items()
+        }
+        sandboxed = options.sandbox not in {"auto", "none"} and not offline
         return OpenRun(
             path=path,
             store=store,
@@ -224,7 +239,7 @@ async def open_components(
             reward=await take("rewards", options.reward),
             models=models,
             exporters={name: await take("exporters", name) for name in options.exporters},
-            sandbox=await take("sandboxes", options.sandbox) if options.sandbox not in {"auto", "none"} else None,
+            sandbox=await take("sandboxes", options.sandbox) if sandboxed else None,
             holdings=holdings,
         )
     except BaseException:
@@ -240,3 +255,22 @@ async def _serve(pool: Pool, plugins: Plugins, choice: ModelChoice, holdings: li
     holdings.append(holding)
     engine = holding.life.shared.setdefault("engine", Coalescer(holding.component))
     return ServedModel(choice, holding.component, engine)
+
+
+class RefusedModel:
+    """Stands for a model in a replay."""
+
+    async def generate(self, requests: Sequence[ModelRequest]) -> Sequence[ModelResult]:
+        """Refuse."""
+        raise ReplayDivergedError(
+            f"a replay asked a model {len(requests)} request(s); no model is reached in a replay"
+        )
+
+    def worst_case(self, _: ModelRequest) -> Usage:
+        """Nothing is reserved in a replay."""
+        return Usage()
+
+
+def _refused(choice: ModelChoice) -> ServedModel:
+    model = RefusedModel()
+    return ServedModel(choice, model, Coalescer(model))

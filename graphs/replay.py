@@ -85,8 +85,8 @@ class ReplayStore:
         if found is None:
             shown = str(request)
             raise ReplayDivergedError(
-                f"stage {key.stage!r} (candidate {key.candidate or '-'}, visit {key.visit}) asked for an effect that the "
-                f"journal does not hold: {key.kind} {shown[:200]}{'…' if len(shown) > 200 else ''}"
+                f"stage {key.stage!r} (candidate {key.candidate or '-'}, visit {key.visit}) asked for an effect "
+                f"that the journal does not hold: {key.kind} {shown[:200]}{'…' if len(shown) > 200 else ''}"
             )
         self.answered += 1
         return found
@@ -110,10 +110,9 @@ async def replay(path: Path, plugins: Plugins, *, keep: Path | None = None) -> R
         )
         own = await create_run(runs_dir, fresh, task)
         store = ReplayStore(own, source)
-        run = await open_components(own.path, store, fresh, task, plugins, RunControl())  # type: ignore[arg-type]
+        run = await open_components(own.path, store, fresh, task, plugins, RunControl(), offline=True)  # type: ignore[arg-type]
         register(run)
         try:
-            # Nothing is ever acquired of a sandbox or a model here: the journal answers before they are reached.
             await _run_again(run, build_graph(plugins, checkpointer=InMemorySaver()), options)
             differences = await _differences(source, own)
         finally:

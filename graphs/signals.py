@@ -1,0 +1,51 @@
+"""SIGTERM and SIGINT drain every run that this process drives."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from peercycle.graphs.openrun import OpenRun
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+_DRIVEN: list[OpenRun] = []
+
+
+@contextmanager
+def draining_on_signals(run: OpenRun) -> Iterator[None]:
+    """Drain this run on a signal; the handlers stand while any run is driven, and only in the main thread."""
+    if not _DRIVEN:
+        _install()
+    _DRIVEN.append(run)
+    try:
+        yield
+    finally:
+        _DRIVEN.remove(run)
+        if not _DRIVEN:
+            _restore()
+
+
+def _install() -> None:
+    if threading.current_thread() is not threading.main_thread():
+        return
+    loop = asyncio.get_running_loop()
+    # A loop that is not asyncio's own may have no handlers; its owner then drains by `peercycle stop`.
+    with suppress(NotImplementedError, RuntimeError):
+        for number in SIGNALS:
+            loop.add_signal_handler(number, _drain_all, number)
+
+
+def _restore() -> None:
+    loop = asyncio.get_running_loop()
+    with suppress(NotImplementedError, RuntimeError):
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+def _drain_all(number: signal.Signals) -> None:
+    for run in _DRIVEN:
+        run.drain("drained", f"{number.name} was received")
