@@ -1,0 +1,34 @@
+"""The models that come with peercycle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from peercycle import hookimpl
+
+if TYPE_CHECKING:
+    from peercycle.agents.models.replay import ReplayModelSettings
+    from peercycle.agents.models.scripted import ScriptedModelSettings
+    from peercycle.core.contracts import LanguageModel, Register
+
+
+@hookimpl
+def register_models(register: Register[LanguageModel]) -> None:
+    """Offer `scripted` (answers given beforehand) and `replay` (answers of an earlier run)."""
+    from peercycle.agents.models.replay import ReplayModelSettings
+    from peercycle.agents.models.scripted import ScriptedModelSettings
+
+    register("scripted", _scripted, ScriptedModelSettings)
+    register("replay", _replay, ReplayModelSettings)
+
+
+def _scripted(settings: ScriptedModelSettings) -> LanguageModel:
+    from peercycle.agents.models.scripted import ScriptedModel
+
+    return ScriptedModel(settings)
+
+
+def _replay(settings: ReplayModelSettings) -> LanguageModel:
+    from peercycle.agents.models.replay import ReplayModel
+
+    return ReplayModel(settings)

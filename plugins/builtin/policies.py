@@ -1,0 +1,34 @@
+"""The policies that come with peercycle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from peercycle import hookimpl
+
+if TYPE_CHECKING:
+    from peercycle.agents.policies.extractive import ExtractiveSettings
+    from peercycle.agents.policies.scripted import ScriptedSettings
+    from peercycle.core.contracts import Policy, Register
+
+
+@hookimpl
+def register_policies(register: Register[Policy]) -> None:
+    """Offer `extractive` (a systematic map of the literature, without a model) and `scripted` (for tests)."""
+    from peercycle.agents.policies.extractive import ExtractiveSettings
+    from peercycle.agents.policies.scripted import ScriptedSettings
+
+    register("extractive", _extractive, ExtractiveSettings)
+    register("scripted", _scripted, ScriptedSettings)
+
+
+def _extractive(settings: ExtractiveSettings) -> Policy:
+    from peercycle.agents.policies.extractive import ExtractivePolicy
+
+    return ExtractivePolicy(settings)
+
+
+def _scripted(settings: ScriptedSettings) -> Policy:
+    from peercycle.agents.policies.scripted import ScriptedPolicy
+
+    return ScriptedPolicy(settings)

@@ -1,0 +1,158 @@
+"""Event hooks: in order, off the loop, and never a danger to the run or to each other."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import Any
+
+from peercycle import hookimpl
+from peercycle.core.events import AfterStage, BeforeStage, RunEnd, RunEvent
+from peercycle.plugins.manager import Plugins
+
+
+def event(number: int) -> RunEvent:
+    return RunEvent("r1", "log", 0.0, str(number))
+
+
+class Hears:
+    name = "hears"
+
+    def __init__(self) -> None:
+        self.heard: list[Any] = []
+        self.threads: set[int] = set()
+
+    @hookimpl
+    def before_stage(self, event: BeforeStage) -> None:
+        self.heard.append(event)
+
+    @hookimpl
+    def after_stage(self, event: AfterStage) -> None:
+        self.heard.append(event)
+
+    @hookimpl
+    def on_event(self, event: RunEvent) -> None:
+        self.threads.add(threading.get_ident())
+        self.heard.append(event)
+
+    @hookimpl
+    def on_run_end(self, event: RunEnd) -> None:
+        self.heard.append(event)
+
+
+def managed(*plugins: object, patience_s: float = 10.0, queue_limit: int = 10_000) -> Plugins:
+    return Plugins.load(
+        *plugins, entry_points=False, builtin=False, environ={}, patience_s=patience_s, queue_limit=queue_limit
+    )
+
+
+def test_events_arrive_in_order_in_another_thread() -> None:
+    hears = Hears()
+
+    async def main() -> None:
+        plugins = managed(hears)
+        told: list[Any] = [BeforeStage("r1", "c0", "write", 1), AfterStage("r1", "c0", "write", 1, 0.1, {})]
+        plugins.before_stage(told[0])
+        plugins.after_stage(told[1])
+        for number in range(200):
+            told.append(event(number))
+            plugins.on_event(told[-1])
+        told.append(RunEnd("r1", "runs/r1", "finished", "accepted", 6.0, 1))
+        plugins.on_run_end(told[-1])
+        await plugins.drain_events()
+        assert hears.heard == told
+        assert threading.get_ident() not in hears.threads
+        await plugins.close()
+
+    asyncio.run(main())
+
+
+def test_a_listener_that_raises_is_a_problem_and_the_others_hear_all() -> None:
+    class Raises:
+        @hookimpl
+        def on_event(self, event: RunEvent) -> None:
+            raise RuntimeError(f"no {event.message}")
+
+    hears, reported = Hears(), []
+
+    async def main() -> None:
+        plugins = managed(Raises(), hears)
+        plugins.on_problem = lambda plugin, hook, error: reported.append((plugin, hook, str(error)))
+        for number in range(3):
+            plugins.on_event(event(number))
+        await plugins.close()
+        assert "plugin 'Raises'" in plugins.problems[0].message
+        assert "failed in on_event: RuntimeError: no 0" in plugins.problems[0].message
+
+    asyncio.run(main())
+    assert [e.message for e in hears.heard] == ["0", "1", "2"]
+    assert reported == [("Raises", "on_event", f"no {n}") for n in range(3)]
+
+
+def test_a_listener_that_hangs_stops_neither_the_run_nor_the_others() -> None:
+    release = threading.Event()
+
+    class Hangs:
+        heard = 0
+
+        @hookimpl
+        def on_event(self, event: RunEvent) -> None:
+            Hangs.heard += 1
+            release.wait(30)
+
+    hears = Hears()
+
+    async def main() -> None:
+        plugins = managed(Hangs(), hears, patience_s=0.2)
+        began = time.monotonic()
+        for number in range(5):
+            plugins.on_event(event(number))
+        assert time.monotonic() - began < 0.1
+        await plugins.close()
+        assert time.monotonic() - began < 5
+        assert len(hears.heard) == 5
+        (problem,) = plugins.problems
+        assert "plugin 'Hangs'" in problem.message
+        assert "has not returned in 0.2 s; it hears no more" in problem.message
+
+    try:
+        asyncio.run(main())
+    finally:
+        release.set()
+    time.sleep(0.05)
+    assert Hangs.heard == 1
+
+
+def test_a_listener_that_falls_far_behind_is_given_up() -> None:
+    release = threading.Event()
+
+    class Slow:
+        @hookimpl
+        def on_event(self, event: RunEvent) -> None:
+            release.wait(30)
+
+    async def main() -> None:
+        plugins = managed(Slow(), queue_limit=3)
+        for number in range(10):
+            plugins.on_event(event(number))
+        assert "fell 3 events behind" in plugins.problems[0].message
+        release.set()
+        await plugins.close()
+
+    asyncio.run(main())
+
+
+def test_no_thread_is_left_after_close() -> None:
+    before = threading.active_count()
+
+    async def main() -> None:
+        plugins = managed(Hears())
+        plugins.on_event(event(0))
+        await plugins.close()
+
+    asyncio.run(main())
+    deadline = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() <= before
