@@ -1,0 +1,108 @@
+"""The cycle runs to each of its endings."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+from peercycle.core.runs import RunOptions
+from peercycle.core.writing import PointOutcome, ResearchTask
+from peercycle.graphs.driver import resume, start
+from peercycle.graphs.replay import replay
+from peercycle.plugins.manager import Plugins
+from peercycle.store.directory import read_run
+
+Options = Callable[..., RunOptions]
+Kit = Callable[..., Plugins]
+
+
+def settings(**judge: Any) -> dict[str, Any]:
+    return {"reviewers": {"kit-judge": judge}}
+
+
+def test_a_run_ends_at_its_round_limit_with_the_best_candidate(task: ResearchTask, options: Options, kit: Kit) -> None:
+    result = asyncio.run(start(task, options(settings=settings(ratings={"c0": 3, "c1": 6})), kit()))
+    assert (result.status, result.reason, result.rounds) == ("finished", "round_limit", 1)
+    assert [(row.candidate, row.round, row.reward) for row in result.candidates] == [("c0", 0, 3.0), ("c1", 0, 6.0), ("c1", 1, 6.5)]
+    assert result.rating == 6.5
+    assert result.paper is not None
+    assert "Answers of round 1" in result.paper.latex
+    assert (result.path / "paper" / "paper.tex").exists()
+    assert json.loads((result.path / "report.json").read_text())["status"] == "finished"
+
+
+def test_a_run_ends_when_the_reviewer_accepts(task: ResearchTask, options: Options, kit: Kit) -> None:
+    result = asyncio.run(start(task, options(rounds=5, settings=settings(accept_at=6.0)), kit()))
+    assert (result.reason, result.rounds, result.rating) == ("accepted", 2, 6.0)
+
+
+def test_a_revision_that_scores_worse_does_not_replace_the_best(task: ResearchTask, options: Options, kit: Kit) -> None:
+    result = asyncio.run(start(task, options(rounds=5, settings=settings(gain=-1.0)), kit()))
+    assert (result.reason, result.rounds, result.rating) == ("no_gain", 1, 5.0)
+    assert result.paper is not None
+    assert "Answers of round" not in result.paper.latex
+
+
+def test_one_failed_candidate_does_not_take_the_others_with_it(task: ResearchTask, options: Options, kit: Kit) -> None:
+    failing = {"policies": {"kit-policy": {"fail_stage": "write", "fail_candidate": "c0"}}}
+    result = asyncio.run(start(task, options(settings=failing), kit()))
+    assert result.status == "finished"
+    failed = result.candidates[0]
+    assert (failed.candidate, failed.status, failed.reward) == ("c0", "failed", None)
+    assert failed.error == "write: scripted to fail at 'write'"
+
+
+def test_a_run_of_failed_candidates_only_ends_as_failed_with_a_report(task: ResearchTask, options: Options, kit: Kit) -> None:
+    failing = {"policies": {"kit-policy": {"fail_stage": "write"}}}
+    result = asyncio.run(start(task, options(settings=failing), kit()))
+    assert (result.status, result.reason) == ("failed", "error")
+    assert "every candidate failed" in result.message
+    assert (result.path / "report.json").exists()
+
+
+def test_every_point_ends_and_evidence_is_never_closed_by_text(task: ResearchTask, options: Options, kit: Kit) -> None:
+    result = asyncio.run(start(task, options(candidates=1), kit()))
+
+    async def outcomes() -> list[PointOutcome]:
+        run = await read_run(result.path)
+        ref = str((await run.candidates())[-1].state["outcomes"])
+        return [PointOutcome.model_validate(o) for o in json.loads(await run.artifacts.get(ref))]
+
+    ended = {outcome.text: outcome for outcome in asyncio.run(outcomes())}
+    assert ended["Say more."].end == "done"
+    assert ended["Say more."].artifact == result.candidates[-1].manuscript
+    # Experiments are off: no execution can be the evidence.
+    assert ended["evidence: Use more seeds."].end == "failed"
+
+
+def test_a_judge_reports_and_steers_nothing(task: ResearchTask, options: Options, kit: Kit) -> None:
+    judged = {"reviewers": {"kit-other-judge": {"default": 2.0}}}
+    result = asyncio.run(start(task, options(judge="kit-other-judge", settings=judged), kit()))
+    assert result.rating == 2.0
+    assert result.candidates[-1].reward == 5.5
+
+
+def test_a_finished_run_resumes_to_nothing_and_is_extended_by_rounds(task: ResearchTask, options: Options, kit: Kit) -> None:
+    first = asyncio.run(start(task, options(), kit()))
+    again = asyncio.run(resume(first.path, kit()))
+    assert (again.reason, again.rounds) == ("round_limit", 1)
+    more = asyncio.run(resume(first.path, kit(), {"rounds": 3}))
+    assert (more.reason, more.rounds, more.rating) == ("round_limit", 3, 6.5)
+
+
+def test_replay_gives_the_same_artefacts_and_asks_the_world_nothing(task: ResearchTask, options: Options, kit: Kit) -> None:
+    result = asyncio.run(start(task, options(), kit()))
+    report = asyncio.run(replay(result.path, kit()))
+    assert report.differences == ()
+    assert report.versions == 3
+    assert report.effects > 20
+
+
+def test_the_same_task_and_seed_give_the_same_artefacts(task: ResearchTask, options: Options, kit: Kit) -> None:
+    one = asyncio.run(start(task, options(run_id="one"), kit()))
+    two = asyncio.run(start(task, options(run_id="two"), kit()))
+    other = asyncio.run(start(task, options(run_id="other", seed=1), kit()))
+    assert [row.manuscript for row in one.candidates] == [row.manuscript for row in two.candidates]
+    assert [row.manuscript for row in one.candidates] != [row.manuscript for row in other.candidates]
