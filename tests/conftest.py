@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 class OffLoopbackError(BaseException):
-    """A test tried to reach a host beyond loopback. No `Exception`: code that handles outages must not swallow it."""
+    """A test tried to leave loopback. No `Exception`: code that handles outages must not swallow it."""
 
 
 class _NetworkGuard:
@@ -30,7 +30,7 @@ class _NetworkGuard:
             return
         if event in {"socket.connect", "socket.sendto", "socket.sendmsg"}:
             address = args[1]
-            # AF_UNIX addresses are strings or bytes; None is a datagram on a socket that is connected already.
+            # AF_UNIX addresses are strings or bytes; None is a datagram on a connected socket.
             if not isinstance(address, tuple) or _is_loopback(str(address[0])):
                 return
         elif event == "socket.getaddrinfo":
@@ -68,7 +68,7 @@ sys.addaudithook(_guard.hook)
 
 @pytest.fixture(autouse=True)
 def refused_connections(request: pytest.FixtureRequest) -> Iterator[list[str]]:
-    """Refuse sockets beyond loopback, and fail a test that hid the refusal; `@pytest.mark.network` lifts both."""
+    """Refuse sockets beyond loopback, fail a test that hid the refusal; `pytest.mark.network` lifts both."""
     _guard.refused.clear()
     _guard.active = request.node.get_closest_marker("network") is None
     yield _guard.refused

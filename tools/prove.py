@@ -1,6 +1,6 @@
 """Run the long proofs for at most so many minutes, and say which of them the limit cut off.
 
-Exit code: 0 when every proof that ran passed (also when some were cut off, or there are none), 1 when one failed.
+Exit code: 0 when every proof that ran passed, also when some were cut off or there are none; else not 0.
 """
 
 from __future__ import annotations
