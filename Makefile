@@ -22,17 +22,17 @@ demo: .venv/.installed ## install into .venv, then plan, write, review and revis
 .venv/.installed: pyproject.toml
 	@echo "Installing peercycle into .venv (once; again only when pyproject.toml changes)"
 	@bash tools/make_venv.sh
-	$(PIP) install --quiet --editable .
+	$(PIP) install -qq --editable .
 	@touch $@
 
 # `--group` came with pip 25.1; a fresh .venv has whatever its Python bundles.
 .venv/.installed-test: .venv/.installed
-	$(PIP) install --quiet --upgrade 'pip>=25.1'
-	$(PIP) install --quiet --editable . --group test
+	$(PIP) install -qq --upgrade 'pip>=25.1'
+	$(PIP) install -qq --editable . --group test
 	@touch $@
 
 .venv/.installed-lint: .venv/.installed-test
-	$(PIP) install --quiet --group lint
+	$(PIP) install -qq --group lint
 	@touch $@
 
 setup-test: ## install what the tests need (as root on Debian or Ubuntu: system packages too, listed first)

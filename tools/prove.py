@@ -27,6 +27,8 @@ class Ledger:
         self.left: dict[str, None] = {}
         self.failed: list[str] = []
         self.cut = False
+        # pytest captures file descriptor 1 while a proof runs; what is said of a stuck one must get past that.
+        self.out = os.fdopen(os.dup(1), "w")
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self.left = dict.fromkeys(item.nodeid for item in session.items)
@@ -37,13 +39,15 @@ class Ledger:
         if report.when == "teardown":
             self.left.pop(report.nodeid, None)
 
+    def say(self, line: str) -> None:
+        print(line, file=self.out, flush=True)
+
     def close(self, code: int) -> int:
         """Print what was cut off; the exit code of the whole."""
         if self.cut:
-            print(f"Cut off by the time limit: {len(self.left)} proofs did not run to their end")
+            self.say(f"Cut off by the time limit: {len(self.left)} proofs did not run to their end")
             for nodeid in self.left:
-                print(f"  CUT {nodeid}")
-        sys.stdout.flush()
+                self.say(f"  CUT {nodeid}")
         if self.failed:
             return 1
         interrupted_by_us = self.cut and code == pytest.ExitCode.INTERRUPTED
@@ -64,7 +68,7 @@ def main() -> int:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     def give_up() -> None:
-        print(f"A proof did not end within {GRACE_S} s of its interruption", flush=True)
+        ledger.say(f"A proof did not end within {GRACE_S} s of its interruption")
         os._exit(ledger.close(pytest.ExitCode.INTERRUPTED))
 
     timers = [

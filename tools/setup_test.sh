@@ -50,5 +50,5 @@ setup_system() {
 
 SECONDS=0
 setup_system
-make --no-print-directory .venv/.installed-test
+make --silent .venv/.installed-test
 echo "Set-up took ${SECONDS} s"
