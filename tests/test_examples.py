@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import bibtexparser
 import pytest
+from bibtexparser.entrypoint import parse_file
 
 ARXIV = re.compile(r"\d{4}\.\d{4,5}")
 DOI = re.compile(r"10\.\d{4,9}/\S+")
@@ -14,7 +14,7 @@ DOI = re.compile(r"10\.\d{4,9}/\S+")
 
 @pytest.fixture(scope="module")
 def entries(repository: Path) -> list[dict[str, str]]:
-    library = bibtexparser.parse_file(str(repository / "examples" / "preference_learning.bib"))
+    library = parse_file(str(repository / "examples" / "preference_learning.bib"))
     assert not library.failed_blocks
     return [{name: field.value for name, field in entry.fields_dict.items()} for entry in library.entries]
 
