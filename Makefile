@@ -39,7 +39,7 @@ setup-test: ## install what the tests need (as root on Debian or Ubuntu: system 
 	@bash tools/setup_test.sh
 
 test: setup-test ## run the tests; what cannot be had here is skipped by name
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal -rs --no-fold-skipped
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -rfEs --no-fold-skipped
 
 lint: .venv/.installed-lint ## ruff: rules and format
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -12,6 +13,9 @@ from typing import Any
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+_INTERNET = {socket.AF_INET, socket.AF_INET6}
+_OWN_NAMES = {"localhost", socket.gethostname()}
 
 
 class OffLoopbackError(BaseException):
@@ -30,10 +34,10 @@ class _NetworkGuard:
             return
         if event in {"socket.connect", "socket.sendto", "socket.sendmsg"}:
             address = args[1]
-            # AF_UNIX addresses are strings or bytes; None is a datagram on a connected socket.
-            if not isinstance(address, tuple) or _is_loopback(str(address[0])):
+            # Without an address it is a datagram on a socket that is connected already.
+            if args[0].family not in _INTERNET or address is None or _is_loopback(str(address[0])):
                 return
-        elif event == "socket.getaddrinfo":
+        elif event in {"socket.getaddrinfo", "socket.gethostbyname"}:
             address = args[0]
             if not address or not _asks_a_name_server(_text(address)):
                 return
@@ -58,7 +62,7 @@ def _asks_a_name_server(host: str) -> bool:
     try:
         ip_address(host.partition("%")[0])
     except ValueError:
-        return host != "localhost"
+        return host not in _OWN_NAMES
     return False
 
 

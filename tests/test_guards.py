@@ -55,7 +55,9 @@ def test_no_test_connects_beyond_loopback(refused_connections: list[str]) -> Non
 def test_no_test_asks_a_name_server(refused_connections: list[str]) -> None:
     with pytest.raises(BaseException, match=REFUSAL):
         socket.getaddrinfo("example.org", 443)
-    assert len(refused_connections) == 1
+    with pytest.raises(BaseException, match=REFUSAL):
+        socket.gethostbyname("example.org")
+    assert len(refused_connections) == 2
     refused_connections.clear()
 
 

@@ -78,7 +78,9 @@ def main() -> int:
     for timer in timers:
         timer.daemon = True
         timer.start()
-    code = pytest.main(["-m", "prove", "-v", "-rs", "-o", f"timeout={BY_ITSELF_S}", *rest], plugins=[ledger])
+    code = pytest.main(
+        ["-m", "prove", "-v", "-rfEs", "--no-fold-skipped", "-o", f"timeout={BY_ITSELF_S}", *rest], plugins=[ledger]
+    )
     for timer in timers:
         timer.cancel()
     return ledger.close(int(code))
