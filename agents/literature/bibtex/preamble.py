@@ -1,0 +1,92 @@
+"""`@preamble`: TeX that a bibliography brings along, of which only definitions are passed on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_MARK = r"\providecommand{\peercyclebib}{}"
+_CODE_POINT = (
+    r"\providecommand{\bibunichar}[1]"
+    r"{\ifx\Umathchar\undefined[U+#1]\else\char\numexpr" + '"' + r"#1\relax\fi}"
+)
+_DEFINITION = re.compile(
+    r"\s*+(?:\\(?:new|provide|renew)command\*?\s*+\{?\s*+\\([A-Za-z]++)\s*+\}?\s*+(?:\[(\d)\])?+"
+    r"|\\def\s*+\\([A-Za-z]++)\s*+((?:#\d)*+))\s*+(?=\{)"
+)
+_BRACE = re.compile(r"(?:\\\\)*+(?:\\[{}]|([{}]))")
+DANGEROUS = frozenset(
+    "input include includeonly openin openout read readline write immediate special shipout output csname "
+    "endcsname catcode lccode uccode def edef gdef xdef let futurelet expandafter noexpand begin end bye stop "
+    "endinput directlua luaexec latelua newcommand renewcommand providecommand loop repeat verb verbatim "
+    "batchmode scrollmode errorstopmode nonstopmode scantokens lstinputlisting includegraphics includepdf "
+    "usepackage RequirePackage documentclass makeatletter makeatother endgroup begingroup bgroup egroup "
+    "global long outer afterassignment aftergroup par halign valign noalign cr crcr span omit pdfximage "
+    "ShellEscape DeclareRobustCommand ifx fi else or if ifnum romannumeral number the meaning jobname vbox "
+    "hbox vskip hskip kern penalty message errmessage show dump discretionary insert mark vadjust left right "
+    "item bibitem section subsection label newpage clearpage maketitle footnote cite nocite item".split()
+)
+"""Commands that no field may bring into a document."""
+
+
+def is_own(body: str) -> bool:
+    """Tell whether `write` made this preamble."""
+    return body.startswith(_MARK)
+
+
+def definitions(bodies: Iterable[str]) -> tuple[list[str], set[str]]:
+    """Return the preambles that only define commands, each as `\\providecommand`, and the names defined."""
+    kept: list[str] = []
+    names: set[str] = set()
+    for body in bodies:
+        read = _definitions(body)
+        if read is not None and read[0]:
+            kept.append(read[0])
+            names |= read[1]
+    return kept, names
+
+
+def _definitions(body: str) -> tuple[str, set[str]] | None:
+    pieces: list[str] = []
+    names: set[str] = set()
+    at = 0
+    while found := _DEFINITION.match(body, at):
+        end = _closing(body, found.end())
+        if end is None:
+            return None
+        name = found[1] or found[3]
+        count = int(found[2] or (found[4] or "").count("#"))
+        text = body[found.end() + 1 : end]
+        if not _is_harmless(text, count) or name.startswith("end"):
+            return None
+        arguments = f"[{count}]" if count else ""
+        pieces.append(f"\\providecommand{{\\{name}}}{arguments}{{{text}}}")
+        names.add(name)
+        at = end + 1
+    return (" ".join(pieces), names) if not body[at:].strip() else None
+
+
+def _is_harmless(text: str, count: int) -> bool:
+    if not text.isascii() or re.search(r"[%$&^_~\"]|\\\W", text):
+        return False
+    if any(int(number or 10) > count for number in re.findall(r"#(\d?)", text)):
+        return False
+    return not DANGEROUS.intersection(re.findall(r"\\([A-Za-z]+)", text))
+
+
+def _closing(text: str, opening: int) -> int | None:
+    depth = 0
+    for found in _BRACE.finditer(text, opening):
+        depth += (found[1] == "{") - (found[1] == "}")
+        if depth == 0 and found[1]:
+            return found.end() - 1
+    return None
+
+
+def own(commands: Iterable[str], *, code_points: bool) -> str:
+    """Return our own preamble: fallbacks for commands of mathematics, and characters beyond the font."""
+    pieces = [_MARK]
+    if code_points:
+        pieces.append(_CODE_POINT)
+    pieces += (f"\\providecommand{{\\{name}}}{{}}" for name in sorted(commands))
+    return " ".join(pieces) if len(pieces) > 1 else ""

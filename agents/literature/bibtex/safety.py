@@ -1,0 +1,67 @@
+"""Fields as they were written, made safe to compile."""
+
+from __future__ import annotations
+
+import re
+
+from peercycle.agents.literature.bibtex.accents import MATH, to_unicode
+from peercycle.agents.literature.bibtex.encoding import ascii_latex, plain_latex, to_latex
+from peercycle.agents.literature.bibtex.identifiers import as_address
+from peercycle.agents.literature.bibtex.mathematics import is_balanced, is_proper_math
+from peercycle.agents.literature.bibtex.symbols import COMBINING, LETTERS, MATHEMATICS, TEXT_SYMBOLS
+
+_STYLES = (
+    "textit textbf texttt textrm textsc textsf textsl textup textmd textnormal emph underline mbox "
+    "textsuperscript textsubscript url bibunichar em it bf tt rm sc sf itshape bfseries scshape ttfamily"
+).split()
+_DEFINED = {*_STYLES, *LETTERS, *TEXT_SYMBOLS, *(name for name in COMBINING if name.isalpha())}
+_DEFINED -= {"BibTeX", "euro", "textquotedbl"}
+_SPECIAL = re.compile(
+    rf"\\url\s*+\{{[^{{}}]*+\}}|\\ensuremath\s*+\{{\s*+\\[A-Za-z]++\s*+\}}"
+    rf"|\\[A-Za-z]++\s*+|\\.|\\|{MATH}|[%&#_^$]|[^\x00-\x7f]",
+    re.DOTALL,
+)
+_KEPT_ESCAPES = frozenset("{}\"'`^~=.&%#_$-/, ")
+
+
+def safe_latex(raw: str, defined: frozenset[str] = frozenset()) -> str:
+    """Return `raw` with special characters escaped and without commands that might not compile.
+
+    Kept are the standard text commands and those that the preamble has `defined`. What cannot be mended
+    in place is read as Unicode and written anew.
+    """
+    if raw.isascii() and not _SPECIAL.search(raw) and "{" not in raw and "}" not in raw:
+        return raw
+    text = _SPECIAL.sub(lambda found: _safe_token(found, defined), raw)
+    if _says(text) != _says(raw) or not is_balanced(text):
+        return to_latex(to_unicode(raw))
+    return text
+
+
+def _says(latex: str) -> str:
+    return to_unicode(latex)
+
+
+def _safe_token(found: re.Match[str], defined: frozenset[str]) -> str:
+    token = found[0]
+    if token[0] != "\\":
+        if len(token) > 1:
+            proper = is_proper_math(found.string, found.start(), found.end())
+            return token if proper else plain_latex(token)
+        if token == "^":
+            return r"\textasciicircum{}"
+        return f"\\{token}" if token.isascii() else ascii_latex(token)
+    if token == "\\":
+        return ""
+    if token.startswith("\\url") and token.endswith("}"):
+        return f"\\url{{{as_address(token[token.index('{') + 1 : -1])}}}"
+    if token.startswith("\\ensuremath") and token.endswith("}"):
+        return token if token[:-1].split("\\")[-1].strip() in MATHEMATICS else ""
+    if not token[1].isascii() or not token[1].isalpha():
+        return token if token[1] in _KEPT_ESCAPES else to_latex(to_unicode(token)) or " " * (token[1] == "\\")
+    name = token[1:].rstrip()
+    if name in defined or name in _DEFINED:
+        return token
+    if name in MATHEMATICS:
+        return f"\\ensuremath{{\\{name}}}"
+    return to_latex(TEXT_SYMBOLS[name]) if name in TEXT_SYMBOLS else ""
