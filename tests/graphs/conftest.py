@@ -38,7 +38,9 @@ class Judge:
             return ctx.candidate
 
         await ctx.effect("judge", {"title": submission.manuscript.title if submission.manuscript else ""}, think)
-        rating = self.settings.ratings.get(ctx.candidate, self.settings.default) + self.settings.gain * (ctx.visit - 1)
+        rating = self.settings.ratings.get(ctx.candidate, self.settings.default) + self.settings.gain * (
+            ctx.visit - 1
+        )
         points = tuple(
             ReviewPoint(id=f"p{n}", text=text, asks="evidence" if text.startswith("evidence") else "text")
             for n, text in enumerate(self.settings.points)
@@ -117,7 +119,13 @@ class Kit:
 
 def kit_task() -> ResearchTask:
     works = tuple(
-        Reference(key=f"work{n}", title=f"Sorting study number {n}", authors=("Ada Byron",), year=1990 + n, abstract="We sort.")
+        Reference(
+            key=f"work{n}",
+            title=f"Sorting study number {n}",
+            authors=("Ada Byron",),
+            year=1990 + n,
+            abstract="We sort.",
+        )
         for n in range(4)
     )
     return ResearchTask(topic="sorting networks", bibliography=Bibliography(entries=works))

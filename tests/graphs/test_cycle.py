@@ -22,10 +22,16 @@ def settings(**judge: Any) -> dict[str, Any]:
     return {"reviewers": {"kit-judge": judge}}
 
 
-def test_a_run_ends_at_its_round_limit_with_the_best_candidate(task: ResearchTask, options: Options, kit: Kit) -> None:
+def test_a_run_ends_at_its_round_limit_with_the_best_candidate(
+    task: ResearchTask, options: Options, kit: Kit
+) -> None:
     result = asyncio.run(start(task, options(settings=settings(ratings={"c0": 3, "c1": 6})), kit()))
     assert (result.status, result.reason, result.rounds) == ("finished", "round_limit", 1)
-    assert [(row.candidate, row.round, row.reward) for row in result.candidates] == [("c0", 0, 3.0), ("c1", 0, 6.0), ("c1", 1, 6.5)]
+    assert [(row.candidate, row.round, row.reward) for row in result.candidates] == [
+        ("c0", 0, 3.0),
+        ("c1", 0, 6.0),
+        ("c1", 1, 6.5),
+    ]
     assert result.rating == 6.5
     assert result.paper is not None
     assert "Answers of round 1" in result.paper.latex
@@ -38,14 +44,18 @@ def test_a_run_ends_when_the_reviewer_accepts(task: ResearchTask, options: Optio
     assert (result.reason, result.rounds, result.rating) == ("accepted", 2, 6.0)
 
 
-def test_a_revision_that_scores_worse_does_not_replace_the_best(task: ResearchTask, options: Options, kit: Kit) -> None:
+def test_a_revision_that_scores_worse_does_not_replace_the_best(
+    task: ResearchTask, options: Options, kit: Kit
+) -> None:
     result = asyncio.run(start(task, options(rounds=5, settings=settings(gain=-1.0)), kit()))
     assert (result.reason, result.rounds, result.rating) == ("no_gain", 1, 5.0)
     assert result.paper is not None
     assert "Answers of round" not in result.paper.latex
 
 
-def test_one_failed_candidate_does_not_take_the_others_with_it(task: ResearchTask, options: Options, kit: Kit) -> None:
+def test_one_failed_candidate_does_not_take_the_others_with_it(
+    task: ResearchTask, options: Options, kit: Kit
+) -> None:
     failing = {"policies": {"kit-policy": {"fail_stage": "write", "fail_candidate": "c0"}}}
     result = asyncio.run(start(task, options(settings=failing), kit()))
     assert result.status == "finished"
@@ -54,7 +64,9 @@ def test_one_failed_candidate_does_not_take_the_others_with_it(task: ResearchTas
     assert failed.error == "write: scripted to fail at 'write'"
 
 
-def test_a_run_of_failed_candidates_only_ends_as_failed_with_a_report(task: ResearchTask, options: Options, kit: Kit) -> None:
+def test_a_run_of_failed_candidates_only_ends_as_failed_with_a_report(
+    task: ResearchTask, options: Options, kit: Kit
+) -> None:
     failing = {"policies": {"kit-policy": {"fail_stage": "write"}}}
     result = asyncio.run(start(task, options(settings=failing), kit()))
     assert (result.status, result.reason) == ("failed", "error")
@@ -62,7 +74,9 @@ def test_a_run_of_failed_candidates_only_ends_as_failed_with_a_report(task: Rese
     assert (result.path / "report.json").exists()
 
 
-def test_every_point_ends_and_evidence_is_never_closed_by_text(task: ResearchTask, options: Options, kit: Kit) -> None:
+def test_every_point_ends_and_evidence_is_never_closed_by_text(
+    task: ResearchTask, options: Options, kit: Kit
+) -> None:
     result = asyncio.run(start(task, options(candidates=1), kit()))
 
     async def outcomes() -> list[PointOutcome]:
@@ -84,7 +98,9 @@ def test_a_judge_reports_and_steers_nothing(task: ResearchTask, options: Options
     assert result.candidates[-1].reward == 5.5
 
 
-def test_a_finished_run_resumes_to_nothing_and_is_extended_by_rounds(task: ResearchTask, options: Options, kit: Kit) -> None:
+def test_a_finished_run_resumes_to_nothing_and_is_extended_by_rounds(
+    task: ResearchTask, options: Options, kit: Kit
+) -> None:
     first = asyncio.run(start(task, options(), kit()))
     again = asyncio.run(resume(first.path, kit()))
     assert (again.reason, again.rounds) == ("round_limit", 1)
@@ -92,7 +108,9 @@ def test_a_finished_run_resumes_to_nothing_and_is_extended_by_rounds(task: Resea
     assert (more.reason, more.rounds, more.rating) == ("round_limit", 3, 6.5)
 
 
-def test_replay_gives_the_same_artefacts_and_asks_the_world_nothing(task: ResearchTask, options: Options, kit: Kit) -> None:
+def test_replay_gives_the_same_artefacts_and_asks_the_world_nothing(
+    task: ResearchTask, options: Options, kit: Kit
+) -> None:
     result = asyncio.run(start(task, options(), kit()))
     report = asyncio.run(replay(result.path, kit()))
     assert report.differences == ()

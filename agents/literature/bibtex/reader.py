@@ -112,7 +112,9 @@ class _Reader:
     def _headless(self, header: re.Match[str]) -> int:
         """An entry without its opening brace: `@article key, title = ...`."""
         word, text = header[1], self._source.text
-        kind = next((name for name in sorted(ENTRY_TYPES, key=len, reverse=True) if word.lower().startswith(name)), "")
+        kind = next(
+            (name for name in sorted(ENTRY_TYPES, key=len, reverse=True) if word.lower().startswith(name)), ""
+        )
         comma = text.index(",", header.end())
         if not kind:
             return header.end()

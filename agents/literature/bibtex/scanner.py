@@ -103,9 +103,7 @@ class Source:
 
     @cached_property
     def _entry_starts(self) -> list[int]:
-        return [
-            found.start() + found[0].index("@") for found in _ENTRY_START.finditer(self.text)
-        ]
+        return [found.start() + found[0].index("@") for found in _ENTRY_START.finditer(self.text)]
 
     @cached_property
     def _abstract_lines(self) -> list[int]:

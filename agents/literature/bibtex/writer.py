@@ -41,8 +41,11 @@ def write(bibliography: Bibliography) -> str:
     """
     preambles, names = definitions(bibliography.preamble)
     defined = frozenset(names)
-    blocks = [f"@string{{{name} = {{{safe_latex(value, defined)}}}}}"
-              for name, value in bibliography.macros.items() if _IDENTIFIER.fullmatch(name)]
+    blocks = [
+        f"@string{{{name} = {{{safe_latex(value, defined)}}}}}"
+        for name, value in bibliography.macros.items()
+        if _IDENTIFIER.fullmatch(name)
+    ]
     taken = {entry.key.lower() for entry in bibliography.entries if is_usable(entry.key)}
     written: dict[str, dict[str, str]] = {}
     types: dict[str, str] = {}
