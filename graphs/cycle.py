@@ -9,7 +9,6 @@ from typing import Any, cast
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import RetryPolicy, Send
-from peercycle.plugins.manager import Plugins
 
 from peercycle.core.errors import PeercycleError
 from peercycle.core.runs import RunOptions
@@ -29,6 +28,7 @@ from peercycle.graphs.state import (
     TaskInput,
     candidate_schema,
 )
+from peercycle.plugins.manager import Plugins
 
 NEVER = RetryPolicy(max_attempts=1, retry_on=lambda _: False)
 """LangGraph's default would repeat a timed-out experiment; effects retry by their own rules."""

@@ -11,7 +11,6 @@ from typing import Any
 
 from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
-from peercycle.plugins.manager import Plugins
 
 from peercycle.core.base import JSON
 from peercycle.core.errors import LeaseLostError, PeercycleError, ReplayDivergedError, UsageError
@@ -26,6 +25,7 @@ from peercycle.graphs.publish import best_so_far, conclude_run, publish, write_r
 from peercycle.graphs.registry import forget, register
 from peercycle.graphs.result import RunResult, result_of
 from peercycle.graphs.signals import draining_on_signals
+from peercycle.plugins.manager import Plugins
 
 POLL_S = 0.25
 """How often the driver looks for a stop request and at the clock."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from peercycle.plugins.manager import Kind, Plugins
-
 from peercycle.core.base import JSON, canonical_json, sha256_hex
 from peercycle.core.errors import FingerprintError
 from peercycle.core.runs import RunOptions
 from peercycle.graphs.openrun import component_settings
 from peercycle.graphs.stagelist import build_stages
+from peercycle.plugins.manager import Kind, Plugins
 
 FORMAT = 1
 

@@ -8,9 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from peercycle.plugins.manager import Plugins
-from peercycle.store.directory import create_run, new_run_id, open_run
-
 from peercycle import __version__
 from peercycle.core.base import artifact_ref, canonical_json
 from peercycle.core.contracts import SimulatingPolicy
@@ -21,6 +18,8 @@ from peercycle.core.writing import ResearchTask
 from peercycle.graphs.fingerprint import fingerprint
 from peercycle.graphs.openrun import OpenRun, component_settings, open_components
 from peercycle.graphs.pool import current_pool
+from peercycle.plugins.manager import Plugins
+from peercycle.store.directory import create_run, new_run_id, open_run
 
 if TYPE_CHECKING:
     from langgraph.runtime import RunControl

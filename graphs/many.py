@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from peercycle.plugins.manager import Plugins
-
 from peercycle.core.errors import PeercycleError
 from peercycle.core.runs import RunOptions
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.driver import start
 from peercycle.graphs.result import RunResult
+from peercycle.plugins.manager import Plugins
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from peercycle.plugins.manager import Kind, Plugins
-
 from peercycle.core.base import JSON
 from peercycle.core.contracts import (
     Exporter,
@@ -33,6 +31,7 @@ from peercycle.core.writing import ResearchTask
 from peercycle.graphs.effects import parse_outage_policy
 from peercycle.graphs.models import Coalescer
 from peercycle.graphs.pool import Holding, Pool, current_pool
+from peercycle.plugins.manager import Kind, Plugins
 
 if TYPE_CHECKING:
     from langgraph.runtime import RunControl

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from peercycle.plugins.manager import Kind, Plugins
-
 from peercycle.core.base import JSON, canonical_json
 from peercycle.core.contracts import Closing
+from peercycle.plugins.manager import Kind, Plugins
 
 
 class Lifetime:

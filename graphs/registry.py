@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from langgraph.runtime import Runtime
-from peercycle.plugins.manager import Plugins
 
 from peercycle.core.runs import RunOptions
 from peercycle.graphs.openrun import OpenRun
+from peercycle.plugins.manager import Plugins
 
 LINGER_S = 2.0
 """How long a run that a node opened stays open for the next node of a plain `ainvoke`."""

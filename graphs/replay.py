@@ -11,8 +11,6 @@ from typing import Any
 
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.runtime import RunControl
-from peercycle.plugins.manager import Plugins
-from peercycle.store.directory import create_run, read_run
 
 from peercycle.core.errors import ReplayDivergedError
 from peercycle.core.journal import ArtifactStore, EffectKey, EffectOutcome, RunStore
@@ -23,6 +21,8 @@ from peercycle.graphs.fingerprint import compare, fingerprint, require_same
 from peercycle.graphs.openrun import open_components
 from peercycle.graphs.registry import forget, register
 from peercycle.graphs.result import best_row
+from peercycle.plugins.manager import Plugins
+from peercycle.store.directory import create_run, read_run
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from peercycle.plugins.manager import Plugins
-
 from peercycle.core.contracts import Stage
 from peercycle.graphs.builder import StageBuilder
 from peercycle.graphs.stages.experimenting import ExperimentStage, PlanStage
 from peercycle.graphs.stages.judging import CheckStage, ReviewStage
 from peercycle.graphs.stages.writing import ConcludeStage, OutlineStage, RelatedStage, ReviseStage, WriteStage
+from peercycle.plugins.manager import Plugins
 
 
 def build_stages(plugins: Plugins) -> StageBuilder:

@@ -66,7 +66,7 @@ class FieldReader:
             value, end = read
             follower = _FOLLOWER.match(self._source.text, end)
             mark = follower[1] if follower else ""
-            if mark and (mark == "," or mark == self._closer):
+            if mark and mark in {",", self._closer}:
                 self._keep(name, value, start)
                 return follower.end() if follower and mark == "," else end
         return self._doubtful(name, start, read)
