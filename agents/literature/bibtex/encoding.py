@@ -65,7 +65,7 @@ def beyond_ascii(character: str) -> str:
     """Return LaTeX for one character that is not ASCII."""
     if character in _TABLE:
         return _TABLE[character]
-    base, *accents = unicodedata.normalize("NFD", character)
+    base, *accents = list(unicodedata.normalize("NFD", character))
     if accents and base.isascii() and base.isalpha() and all(accent in _COMMANDS for accent in accents):
         latex = base
         for accent in accents:

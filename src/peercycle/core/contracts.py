@@ -8,16 +8,42 @@ driver enters once per process and leaves on every ending.
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
+from typing import Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel
 
-from peercycle.core.base import JSON, Word
-from peercycle.core.events import AfterStage, BeforeStage, RunEnd, RunEvent
+from peercycle.core.base import JSON
 from peercycle.core.experiments import Experiment, ExperimentPlan, ExperimentResults
+from peercycle.core.extending import (
+    Channel as Channel,
+)
+from peercycle.core.extending import (
+    Closing as Closing,
+)
+from peercycle.core.extending import (
+    EventSink as EventSink,
+)
+from peercycle.core.extending import (
+    EventStream as EventStream,
+)
+from peercycle.core.extending import (
+    GraphBuilder as GraphBuilder,
+)
+from peercycle.core.extending import (
+    NoSettings as NoSettings,
+)
+from peercycle.core.extending import (
+    Register as Register,
+)
+from peercycle.core.extending import (
+    Stage as Stage,
+)
+from peercycle.core.extending import (
+    WrapStage as WrapStage,
+)
 from peercycle.core.journal import ArtifactStore, RunReader
 from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.modelling import ModelRequest, ModelResult, Usage
@@ -29,7 +55,6 @@ from peercycle.core.writing import Manuscript, Outline, PointOutcome, ResearchTa
 
 T = TypeVar("T")
 ModelT = TypeVar("ModelT", bound=BaseModel)
-T_co = TypeVar("T_co", covariant=True)
 
 
 # ------------------------------------------------------------------------------------ the way to the world
@@ -321,99 +346,3 @@ class Exporter(Protocol):
         work here (no TeX) returns nothing and says why with `ctx.log`.
         """
         ...
-
-
-# ----------------------------------------------------------------------------------------------- stages
-
-
-class Stage(Protocol):
-    """One step of the graph."""
-
-    name: str
-
-    async def __call__(self, state: Mapping[str, JSON], ctx: StageContext) -> Mapping[str, JSON]:
-        """Return the channels to update: JSON values of at most 256 KB; bodies go to `ctx.save`.
-
-        `state` is read-only: the candidate's channels, those of plugins among them.
-        """
-        ...
-
-
-WrapStage = Callable[[Stage], Stage]
-
-
-@dataclass(frozen=True, slots=True)
-class Channel:
-    """A place in a candidate's state that a plugin declares and keeps."""
-
-    name: str
-    default: JSON = None
-    description: str = ""
-
-
-class GraphBuilder(Protocol):
-    """What `extend_graph` is handed. Stage names are those of DESIGN: `outline`, `write`, `check`, …"""
-
-    def add_stage(
-        self,
-        stage: Stage,
-        *,
-        after: str | None = None,
-        before: str | None = None,
-        paths: Sequence[Literal["draft", "improve"]] = ("draft", "improve"),
-        channels: Sequence[Channel] = (),
-    ) -> None:
-        """Add a stage next to another one, on the named paths."""
-        ...
-
-    def replace_stage(self, name: str, stage: Stage, *, channels: Sequence[Channel] = ()) -> None:
-        """Put another stage in a stage's place. Two replacements of one stage are an error that names both."""
-        ...
-
-    def wrap_stage(self, name: str, wrap: WrapStage, *, channels: Sequence[Channel] = ()) -> None:
-        """Put a stage around a stage; wrappers nest in the order of their plugins."""
-        ...
-
-
-# ---------------------------------------------------------------------------------------------- plugins
-
-
-class NoSettings(Word):
-    """Settings of a component that has none."""
-
-
-class Register(Protocol[T_co]):
-    """What a `register_…` hook is handed."""
-
-    def __call__(
-        self,
-        name: str,
-        factory: Callable[[Any], Any],
-        settings_model: type[BaseModel] = NoSettings,
-    ) -> None:
-        """Offer a component under a name. `factory(settings)` does no I/O and imports nothing heavy."""
-        ...
-
-
-@runtime_checkable
-class Closing(Protocol):
-    """A component that the driver enters once per process and leaves on every ending."""
-
-    async def __aenter__(self) -> Any: ...
-
-    async def __aexit__(self, *exc: object) -> bool | None: ...
-
-
-class EventSink(Protocol):
-    """Who hears of events: the plugin manager."""
-
-    def before_stage(self, event: BeforeStage) -> None: ...
-
-    def after_stage(self, event: AfterStage) -> None: ...
-
-    def on_event(self, event: RunEvent) -> None: ...
-
-    def on_run_end(self, event: RunEnd) -> None: ...
-
-
-EventStream = AsyncIterator[RunEvent]
