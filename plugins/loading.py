@@ -100,9 +100,9 @@ def _import_file(path: Path, digest: str) -> ModuleType:
 
 
 def _own_version() -> str:
-    import peercycle
+    from peercycle import __version__
 
-    return peercycle.__version__
+    return __version__
 
 
 def _normal(name: str) -> str:
