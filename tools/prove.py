@@ -21,9 +21,10 @@ BY_ITSELF_S = 1800
 
 
 class Ledger:
-    """Which proofs are left, and which failed, as pytest goes along."""
+    """Which proofs are left, and which failed, as pytest goes along; keeps the time."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit_s: float) -> None:
+        self.limit_s = limit_s
         self.left: dict[str, None] = {}
         self.failed: list[str] = []
         self.cut = False
@@ -31,23 +32,40 @@ class Ledger:
         self.out = os.fdopen(os.dup(1), "w")
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Start the clock."""
         self.left = dict.fromkeys(item.nodeid for item in session.items)
+        for delay_s, end in ((self.limit_s, self._interrupt), (self.limit_s + GRACE_S, self._give_up)):
+            timer = threading.Timer(delay_s, end)
+            timer.daemon = True
+            timer.start()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Strike a proof off the list."""
         if report.failed:
             self.failed.append(report.nodeid)
         if report.when == "teardown":
             self.left.pop(report.nodeid, None)
 
-    def say(self, line: str) -> None:
+    def _interrupt(self) -> None:
+        if self.left:
+            self.cut = True
+            # To the main thread, so that a system call it waits in is interrupted too.
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    def _give_up(self) -> None:
+        if self.left:
+            self._say(f"A proof did not end within {GRACE_S} s of its interruption")
+            os._exit(self.close(pytest.ExitCode.INTERRUPTED))
+
+    def _say(self, line: str) -> None:
         print(line, file=self.out, flush=True)
 
     def close(self, code: int) -> int:
         """Print what was cut off; the exit code of the whole."""
         if self.cut:
-            self.say(f"Cut off by the time limit: {len(self.left)} proofs did not run to their end")
+            self._say(f"Cut off by the time limit: {len(self.left)} proofs did not run to their end")
             for nodeid in self.left:
-                self.say(f"  CUT {nodeid}")
+                self._say(f"  CUT {nodeid}")
         if self.failed:
             return 1
         interrupted_by_us = self.cut and code == pytest.ExitCode.INTERRUPTED
@@ -60,30 +78,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=40.0)
     options, rest = parser.parse_known_args()
-    ledger = Ledger()
-
-    def interrupt() -> None:
-        ledger.cut = True
-        # To the main thread, so that a system call it waits in is interrupted too.
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-
-    def give_up() -> None:
-        ledger.say(f"A proof did not end within {GRACE_S} s of its interruption")
-        os._exit(ledger.close(pytest.ExitCode.INTERRUPTED))
-
-    timers = [
-        threading.Timer(60 * options.minutes, interrupt),
-        threading.Timer(60 * options.minutes + GRACE_S, give_up),
-    ]
-    for timer in timers:
-        timer.daemon = True
-        timer.start()
-    code = pytest.main(
-        ["-m", "prove", "-v", "-rfEs", "--no-fold-skipped", "-o", f"timeout={BY_ITSELF_S}", *rest], plugins=[ledger]
-    )
-    for timer in timers:
-        timer.cancel()
-    return ledger.close(int(code))
+    ledger = Ledger(60 * options.minutes)
+    arguments = ["-m", "prove", "-v", "-rfEs", "--no-fold-skipped", "-o", f"timeout={BY_ITSELF_S}"]
+    return ledger.close(int(pytest.main([*arguments, *rest], plugins=[ledger])))
 
 
 if __name__ == "__main__":
