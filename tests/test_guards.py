@@ -109,7 +109,10 @@ def test_what_a_test_hides_or_leaves_behind_fails_it(tmp_path: Path, repository:
     shutil.copytree(repository / "tests" / "offline", tmp_path / "offline")
     command = [sys.executable, "-P", "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "-c", os.devnull]
     command += ["--rootdir", str(tmp_path), "-W", "ignore::pytest.PytestUnknownMarkWarning", str(tmp_path)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
     lines = [line for line in done.stdout.splitlines() if "::" in line]
     outcome = {line.split("::")[1].split()[0]: line.split()[0] for line in lines}
     assert outcome == {
