@@ -105,7 +105,7 @@ def test_a_file_in_a_new_subfolder_of_a_room_is_packed(copy: Path, rooms: list[s
 def test_every_room_has_its_link_and_its_map_entries(
     repository: Path, rooms: list[str], pyproject: dict[str, Any]
 ) -> None:
-    assert rooms == ["agents", "graphs", "plugins", "sandbox", "trainers"]
+    assert {"agents", "graphs", "plugins", "sandbox", "trainers"} <= set(rooms)
     hatch = pyproject["tool"]["hatch"]["build"]
     assert hatch["skip-excluded-dirs"] is True  # or hatchling takes a link for its room, and loses the room
     for room in rooms:
