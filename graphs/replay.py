@@ -98,7 +98,7 @@ async def replay(path: Path, plugins: Plugins, *, keep: Path | None = None) -> R
     Raises `ReplayDivergedError` at the first request that the journal cannot answer, `FingerprintError` where what
     decides the content is no longer what it was.
     """
-    source = await read_run(path)
+    source = read_run(path)
     record = await source.record()
     require_same(record.run_id, compare(record.fingerprint, fingerprint(record.options, record.task, plugins)))
     task = ResearchTask.model_validate_json(await source.artifacts.get(record.task))

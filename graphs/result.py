@@ -37,7 +37,7 @@ async def result_of(run: RunReader) -> RunResult:
     record = await run.record()
     if record.terminal is None:
         raise DamagedRunError(f"run {record.run_id!r} has no terminal record; resume it first")
-    rows = await run.candidates()
+    rows = tuple(sorted(await run.candidates(), key=lambda row: (candidate_number(row.candidate), row.round)))
     best = best_row(rows)
     paper = assessment = None
     if best is not None and best.manuscript:
@@ -59,6 +59,11 @@ async def result_of(run: RunReader) -> RunResult:
         candidates=rows,
         rounds=max((row.round for row in rows), default=0),
     )
+
+
+def candidate_number(candidate: str) -> int:
+    """Return n of the candidate `cn`, to sort by."""
+    return int(candidate.removeprefix("c"))
 
 
 def best_row(rows: tuple[CandidateRow, ...]) -> CandidateRow | None:

@@ -7,18 +7,15 @@ from typing import Any
 
 from peercycle.core.errors import StageError
 from peercycle.core.runs import EndReason, RunOptions
+from peercycle.graphs.result import candidate_number
 
 Candidate = Mapping[str, Any]
 
 
 def best_of(candidates: Mapping[str, Candidate]) -> Candidate | None:
     """Return the candidate with the highest reward; the first of equals, and an unscored one only last."""
-    complete = [c for _, c in sorted(candidates.items(), key=_by_number) if not c.get("failure")]
-    return max(complete, key=reward_of, default=None)
-
-
-def _by_number(item: tuple[str, Candidate]) -> int:
-    return int(item[0].lstrip("c") or 0)
+    order = sorted(candidates, key=candidate_number)
+    return max((candidates[c] for c in order if not candidates[c].get("failure")), key=reward_of, default=None)
 
 
 def reward_of(candidate: Candidate) -> float:

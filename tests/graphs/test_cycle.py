@@ -80,7 +80,7 @@ def test_every_point_ends_and_evidence_is_never_closed_by_text(
     result = asyncio.run(start(task, options(candidates=1), kit()))
 
     async def outcomes() -> list[PointOutcome]:
-        run = await read_run(result.path)
+        run = read_run(result.path)
         ref = str((await run.candidates())[-1].state["outcomes"])
         return [PointOutcome.model_validate(o) for o in json.loads(await run.artifacts.get(ref))]
 
@@ -95,7 +95,7 @@ def test_a_judge_reports_and_steers_nothing(task: ResearchTask, options: Options
     judged = {"reviewers": {"kit-other-judge": {"default": 2.0}}}
     result = asyncio.run(start(task, options(judge="kit-other-judge", settings=judged), kit()))
     assert result.rating == 2.0
-    assert result.candidates[-1].reward == 5.5
+    assert max(row.reward or 0 for row in result.candidates) == 5.5
 
 
 def test_a_finished_run_resumes_to_nothing_and_is_extended_by_rounds(
