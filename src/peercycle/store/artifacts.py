@@ -7,11 +7,14 @@ import itertools
 import os
 import re
 import shutil
+import sqlite3
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from peercycle.core.base import artifact_ref
 from peercycle.core.errors import DamagedRunError, StoreError, UsageError
+from peercycle.store.bodies import plain_text
 from peercycle.store.disk import DIRECTORY_MODE, disk_errors, sync_directory, write_new
 
 ARTIFACTS = "artifacts"
@@ -37,8 +40,7 @@ class FileArtifactStore:
         """
         if self._register is None:
             raise StoreError(f"run {self._directory.parent.name!r} is open for reading only; nothing was stored")
-        ref = artifact_ref(data)
-        await asyncio.to_thread(self._store, ref, data)
+        ref = await asyncio.to_thread(self.write, data)
         await self._register(ref, len(data), media_type, name)
         return ref
 
@@ -53,6 +55,12 @@ class FileArtifactStore:
             raise UsageError(f"{ref!r} is no artefact reference; one is `sha256:` and 64 hexadecimal digits")
         digits = match.group(1)
         return self._directory / digits[:2] / digits
+
+    def write(self, data: bytes) -> str:
+        """Put a body on the disk and return its reference, without a row for it. Raises `StoreError`."""
+        ref = artifact_ref(data)
+        self._store(ref, data)
+        return ref
 
     def sweep(self) -> None:
         """Remove what a killed writer left unfinished. Only for the run's one driver."""
@@ -86,12 +94,25 @@ class FileArtifactStore:
         try:
             data = path.read_bytes()
         except FileNotFoundError:
-            raise DamagedRunError(f"artefact {ref} is missing at {str(path)!r}; restore the run from a copy") from None
+            raise DamagedRunError(
+                f"artefact {ref} is missing at {str(path)!r}; restore the run from a copy"
+            ) from None
         except OSError as error:
             raise StoreError(f"cannot read artefact {str(path)!r}: {error.strerror}") from error
         if artifact_ref(data) != ref:
-            raise DamagedRunError(f"artefact {str(path)!r} holds other bytes than were stored; restore it from a copy")
+            raise DamagedRunError(
+                f"artefact {str(path)!r} holds other bytes than were stored; restore it from a copy"
+            )
         return data
+
+
+def register_artifact(connection: sqlite3.Connection, ref: str, size: int, media_type: str, name: str) -> None:
+    """Note a stored body under a name; a second note of the two changes nothing."""
+    connection.execute(
+        "INSERT INTO artifacts (ref, name, size, media_type, created_at) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (ref, name) DO NOTHING",
+        (ref, plain_text(name), size, media_type, time.time()),
+    )
 
 
 def publish(aside: Path, path: Path, data: bytes) -> None:

@@ -49,7 +49,8 @@ def read_totals(connection: sqlite3.Connection) -> Totals:
         "SELECT COALESCE(SUM(prompt_tokens + completion_tokens), 0), TOTAL(cost), "
         "COALESCE(SUM(model_calls), 0), TOTAL(sandbox_seconds) FROM spending WHERE state = 'reserved'"
     ).fetchone()
-    return Totals(*spent[:5], spent[5] / 3600, *reserved)
+    tokens, cost, unknown, calls, seconds, worked = spent
+    return Totals(tokens, cost, unknown, calls, seconds, worked / 3600, *reserved)
 
 
 def check_budget(connection: sqlite3.Connection, budget: Budget, reserve: Usage, *, finishing: bool) -> None:

@@ -17,6 +17,11 @@ from peercycle.store.budget import check_budget, end_attempt, usage_columns, usa
 KEY_COLUMNS = "candidate, stage, visit, kind, request_sha256, occurrence"
 KEY_MATCHES = "candidate = ? AND stage = ? AND visit = ? AND kind = ? AND request_sha256 = ? AND occurrence = ?"
 
+_SETTLED = (
+    "SELECT result, result_ref, error_type, error_message, attempts, effect_id FROM effects "  # noqa: S608 - as below
+    f"WHERE {KEY_MATCHES} AND state = 'settled'"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class JournalledOutcome:
@@ -46,11 +51,7 @@ def key_columns(key: EffectKey) -> tuple[str, str, int, str, str, int]:
 
 def journalled_outcome(connection: sqlite3.Connection, key: EffectKey) -> JournalledOutcome | None:
     """Return what a settled effect answered, or None: what stands between a crash and a repeated act."""
-    row = connection.execute(
-        "SELECT result, result_ref, error_type, error_message, attempts, effect_id FROM effects "
-        f"WHERE {KEY_MATCHES} AND state = 'settled'",  # noqa: S608 - column names of our own
-        key_columns(key),
-    ).fetchone()
+    row = connection.execute(_SETTLED, key_columns(key)).fetchone()
     if row is None:
         return None
     used = connection.execute(
@@ -78,7 +79,7 @@ def begin(
         return found
     check_budget(connection, budget, reserve, finishing=finishing)
     row = connection.execute(
-        f"SELECT effect_id, attempts FROM effects WHERE {KEY_MATCHES}",  # noqa: S608 - as above
+        f"SELECT effect_id, attempts FROM effects WHERE {KEY_MATCHES}",  # noqa: S608 - column names of our own
         key_columns(key),
     ).fetchone()
     if row is None:
@@ -88,7 +89,8 @@ def begin(
         _repeat_intent(connection, effect_id, attempt)
     connection.execute(
         "INSERT INTO spending (effect_id, attempt, candidate, stage, kind, state, prompt_tokens, completion_tokens, "
-        "model_calls, sandbox_seconds, requests, cost, fence) VALUES (?, ?, ?, ?, ?, 'reserved', ?, ?, ?, ?, ?, ?, ?)",
+        "model_calls, sandbox_seconds, requests, cost, fence) "
+        "VALUES (?, ?, ?, ?, ?, 'reserved', ?, ?, ?, ?, ?, ?, ?)",
         (effect_id, attempt, key.candidate, key.stage, key.kind, *usage_columns(reserve), fence),
     )
     return EffectTicket(effect_id=effect_id, attempt=attempt, key=key)

@@ -259,7 +259,7 @@ CREATE VIEW scores AS
     FROM candidates c LEFT JOIN assessments judge
         ON judge.candidate = c.candidate AND judge.round = c.round AND judge.role = 'judge'
     ORDER BY c.round, c.candidate;
-"""
+"""  # noqa: S608 - every piece is a constant of this file
 
 TABLES = (
     "runs",
