@@ -1,1 +1,1 @@
-"""What a run keeps on disk."""
+"""What a run keeps on disk: the run directory, its journal, its artefacts and its lease."""

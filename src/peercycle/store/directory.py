@@ -1,0 +1,149 @@
+"""The run directory: how a run is made, opened by its one driver, and read by anyone.
+
+```
+<id>/  run.json            its record; the terminal one is the only proof of the end
+       run.sqlite          journal, log and tables: `peercycle.store.schema`
+       artifacts/          bodies by hash
+       lease               locked while somebody drives the run
+       stop                there while the driver is asked to stop
+```
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from contextlib import closing
+from pathlib import Path
+
+from peercycle.core.base import artifact_ref, canonical_json
+from peercycle.core.errors import UsageError
+from peercycle.core.runs import RunRecord
+from peercycle.core.writing import ResearchTask
+from peercycle.store.artifacts import ARTIFACTS, FileArtifactStore, register_artifact
+from peercycle.store.commits import begin, commit
+from peercycle.store.database import check_database, connect, create_database, damaged
+from peercycle.store.disk import DIRECTORY_MODE, disk_errors, sync_directory
+from peercycle.store.driven import RunDirectory, open_driver
+from peercycle.store.lease import Lease, take_lease
+from peercycle.store.reader import DATABASE_FILE, RunReaderImpl
+from peercycle.store.record import RECORD_FILE, read_record, replace_record, save_run_row
+from peercycle.store.runs import (
+    answer_question,
+    find_run,
+    is_run,
+    list_runs,
+    new_run_id,
+    remove_run,
+    request_stop,
+    run_status,
+    sweep_unfinished,
+)
+
+__all__ = [
+    "RunDirectory",
+    "RunReaderImpl",
+    "answer_question",
+    "create_run",
+    "find_run",
+    "list_runs",
+    "new_run_id",
+    "open_run",
+    "read_run",
+    "remove_run",
+    "request_stop",
+    "run_status",
+]
+
+
+async def create_run(runs_dir: Path, record: RunRecord, task: ResearchTask) -> RunDirectory:
+    """Make a run directory named by the record's id, and open it for its first driver.
+
+    It appears under its name whole: record, database and task. Raises `UsageError` where something is there
+    already or the record names another task, `StoreError` where the disk refuses.
+    """
+    return await asyncio.to_thread(_create, runs_dir / record.run_id, record, task)
+
+
+async def open_run(path: Path) -> RunDirectory:
+    """Take the lease of a run and open it for writing.
+
+    What a dead driver had in flight counts as spent, and its unfinished artefacts are removed. Raises
+    `RunInUseError`, `RunVersionError`, `DamagedRunError`, or `UsageError` for what is no run directory.
+    """
+    return await asyncio.to_thread(_open, path)
+
+
+def read_run(path: Path) -> RunReaderImpl:
+    """Open a run for reading, also while it is driven. Raises `UsageError` for what is no run directory."""
+    if not path.is_dir():
+        raise UsageError(f"{str(path)!r} is no run directory; `peercycle status` lists the runs")
+    return RunReaderImpl(path)
+
+
+def _create(path: Path, record: RunRecord, task: ResearchTask) -> RunDirectory:
+    body = canonical_json(task)
+    if record.task != artifact_ref(body):
+        raise UsageError(f"the record names the task {record.task!r}, and the task given is {artifact_ref(body)!r}")
+    aside = path.with_name(f".new-{path.name}-{os.getpid()}")
+    with disk_errors("make a run at", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sweep_unfinished(path.parent)
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise UsageError(f"{str(path)!r} exists already; resume that run, or give this one another id")
+        aside.mkdir(mode=DIRECTORY_MODE)
+    try:
+        lease = take_lease(aside)
+        try:
+            _fill(aside, record, body)
+            with disk_errors("make a run at", path):
+                aside.rename(path)
+                sync_directory(path.parent)
+            return _drive(path, record, lease)
+        except BaseException:
+            lease.release()
+            raise
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+
+
+def _fill(directory: Path, record: RunRecord, task: bytes) -> None:
+    (directory / ARTIFACTS).mkdir(mode=DIRECTORY_MODE)
+    ref = FileArtifactStore(directory / ARTIFACTS).write(task)
+    database = directory / DATABASE_FILE
+    create_database(database)
+    with disk_errors("write", database), closing(connect(database)) as connection:
+        begin(connection)
+        save_run_row(connection, record)
+        register_artifact(connection, ref, len(task), "application/json", "task")
+        commit(connection)
+    replace_record(directory, record)
+
+
+def _open(path: Path) -> RunDirectory:
+    if not path.is_dir() or not (is_run(path) or (path / DATABASE_FILE).exists()):
+        raise UsageError(f"{str(path)!r} is no run directory: it has no {RECORD_FILE}")
+    lease = take_lease(path)
+    try:
+        record = read_record(path)
+        check_database(path / DATABASE_FILE)
+        FileArtifactStore(path / ARTIFACTS).sweep()
+        return _drive(path, record, lease)
+    except BaseException:
+        lease.release()
+        raise
+
+
+def _drive(path: Path, record: RunRecord, lease: Lease) -> RunDirectory:
+    database = path / DATABASE_FILE
+    with disk_errors("open", database):
+        connection = connect(database)
+        try:
+            if connection.execute("SELECT run_id FROM runs").fetchall() != [(record.run_id,)]:
+                raise damaged(database, f"it is not that of run {record.run_id!r}")
+            return open_driver(path, record, lease, connection)
+        except BaseException:
+            connection.close()
+            raise

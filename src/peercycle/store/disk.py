@@ -1,0 +1,73 @@
+"""Files that are whole or absent: written aside, synced, renamed; and disk errors said in one line."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from peercycle.core.errors import PeercycleError, StoreError
+
+DIRECTORY_MODE = 0o700
+FILE_MODE = 0o600
+
+
+def sync_file(descriptor: int) -> None:
+    """Wait until the disk holds what was written to an open file."""
+    os.fsync(descriptor)
+
+
+def sync_directory(path: Path) -> None:
+    """Wait until the disk holds a folder's entries, so that a rename in it lasts."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Write and sync a file of mode 0600, replacing what lies at `path` without care for it."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        sync_file(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Replace a file as a whole: after any crash it holds the old bytes or the new ones.
+
+    Raises `StoreError`, with the old file untouched.
+    """
+    aside = path.with_name(f".{path.name}.tmp")
+    with disk_errors("write", path):
+        try:
+            write_new(aside, data)
+            aside.replace(path)
+            sync_directory(path.parent)
+        except OSError:
+            aside.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def disk_errors(doing: str, path: Path) -> Iterator[None]:
+    """Turn what the system or SQLite says of a file into one line of `StoreError`."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        raise as_store_error(error, doing, path) from error
+
+
+def as_store_error(error: Exception, doing: str, path: Path) -> PeercycleError:
+    """Return the `StoreError` that says what could not be done with which file, and why."""
+    if isinstance(error, PeercycleError):
+        return error
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return StoreError(f"cannot {doing} {str(path)!r}: {reason}; what it held before is kept")

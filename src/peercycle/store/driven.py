@@ -1,0 +1,236 @@
+"""A run open for writing by its one driver: the journal, the log and the tables behind `RunStore`."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import sqlite3
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from peercycle.core.base import JSON
+from peercycle.core.errors import UsageError
+from peercycle.core.events import RunEvent
+from peercycle.core.experiments import Execution, Measurement
+from peercycle.core.journal import CandidateRow, EffectKey, EffectOutcome, EffectTicket, Question
+from peercycle.core.modelling import ModelRequest, ModelResult, Usage
+from peercycle.core.reviews import Assessment, Reward
+from peercycle.core.runs import RunRecord
+from peercycle.store import budget, candidates, completions, effects, events, questions
+from peercycle.store.artifacts import ARTIFACTS, FileArtifactStore, register_artifact
+from peercycle.store.bodies import json_text, lay, plain_text
+from peercycle.store.commits import CommitQueue, begin, commit
+from peercycle.store.executions import save_executions, save_measurements
+from peercycle.store.lease import Lease
+from peercycle.store.reader import DATABASE_FILE, RunReaderImpl
+from peercycle.store.record import replace_record, save_run_row
+from peercycle.store.runs import clear_stop, read_stop
+
+T = TypeVar("T")
+
+
+class RunDirectory(RunReaderImpl):
+    """A run directory and its lease; see `RunStore`. Made by `create_run` and `open_run`."""
+
+    def __init__(
+        self, path: Path, lease: Lease, connection: sqlite3.Connection, fence: int, record: RunRecord
+    ) -> None:
+        super().__init__(path)
+        self._lease = lease
+        self._fence = fence
+        self._record = record
+        self._commits = CommitQueue(connection, fence, path / DATABASE_FILE)
+        self._artifacts = FileArtifactStore(path / ARTIFACTS, self._register_artifact)
+        self._unfinished: set[asyncio.Task[Any]] = set()
+
+    @property
+    def fence(self) -> int:
+        """This driver's fencing number."""
+        return self._fence
+
+    async def check_lease(self) -> None:
+        """Raise `LeaseLostError` where this driver's fencing number is no longer the newest."""
+        await self._commits.write(lambda _connection: None)
+
+    async def record(self) -> RunRecord:
+        """Return the record as this driver wrote or found it."""
+        return self._record
+
+    async def write_record(self, record: RunRecord) -> None:
+        """Replace `run.json`; its budget holds from the next effect on."""
+        if record.run_id != self._record.run_id:
+            raise UsageError(
+                f"the record of run {record.run_id!r} cannot be written into run {self._record.run_id!r}"
+            )
+
+        def write(connection: sqlite3.Connection) -> None:
+            # Inside the transaction: no newer driver can open the run between the fence's check and the rename.
+            replace_record(self._path, record)
+            save_run_row(connection, record)
+            self._record = record
+
+        await self._commits.write(write)
+
+    async def begin_effect(
+        self, key: EffectKey, request: JSON, reserve: Usage, *, finishing: bool = False
+    ) -> EffectOutcome | EffectTicket:
+        """Return the journalled outcome, or record the intent and reserve the worst case, in one transaction."""
+        body = await lay(self._artifacts, json_text(request, "a request"), "request")
+
+        def intend(connection: sqlite3.Connection) -> effects.JournalledOutcome | EffectTicket:
+            limits = self._record.options.budget
+            return effects.begin(connection, key, body, reserve, limits, self._fence, finishing=finishing)
+
+        writing = asyncio.ensure_future(self._commits.write(intend))
+        try:
+            found = await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            self._see_through(self._abandon(writing))
+            raise
+        return found if isinstance(found, EffectTicket) else await self._outcome(found)
+
+    async def settle_effect(self, ticket: EffectTicket, outcome: EffectOutcome) -> None:
+        """Journal the outcome and turn the reservation into what was used; done also on cancellation."""
+        await asyncio.shield(self._see_through(self._settle(ticket, outcome)))
+
+    async def release_effect(self, ticket: EffectTicket, error: str, used: Usage | None = None) -> None:
+        """Give the reservation back after a failure that is not journalled; done also on cancellation."""
+        message = plain_text(error)
+        await asyncio.shield(
+            self._see_through(self._commits.write(lambda c: effects.release(c, ticket, message, used)))
+        )
+
+    async def add_wall_clock(self, seconds: float) -> None:
+        """Add to the time that drivers have worked on this run: a length of a monotonic clock, never negative."""
+        if not (math.isfinite(seconds) and seconds >= 0):
+            raise UsageError(f"the time worked cannot grow by {seconds!r} seconds; measure it with a monotonic clock")
+        await self._commits.write(
+            lambda c: c.execute("UPDATE runs SET seconds_worked = seconds_worked + ?", (seconds,)).rowcount
+        )
+
+    async def add_event(self, event: RunEvent) -> None:
+        """Add to the log: written with the next commit, or within 50 ms. A crash may lose the last lines."""
+        self._commits.defer(lambda connection: events.add_event(connection, event))
+
+    async def save_candidate(self, row: CandidateRow) -> None:
+        """Insert or replace by (candidate, round)."""
+        state = await lay(self._artifacts, json_text(dict(row.state), "a candidate's state"), "candidate state")
+        await self._commits.write(lambda connection: candidates.save_candidate(connection, row, state))
+
+    async def save_completions(
+        self,
+        key: EffectKey,
+        role: str,
+        request: ModelRequest,
+        result: ModelResult,
+        accepted: bool | None = None,
+    ) -> None:
+        """Keep what a model was asked and said, a row per answer; `accepted=None` leaves an earlier verdict."""
+        asked = await completions.lay_request(self._artifacts, request)
+        rows = tuple(
+            [
+                await completions.lay_completion(self._artifacts, choice, completion)
+                for choice, completion in enumerate(result.completions)
+            ]
+        )
+        await self._commits.write(
+            lambda connection: completions.save_completions(connection, key, role, asked, result, rows, accepted)
+        )
+
+    async def save_assessment(
+        self,
+        candidate: str,
+        round_: int,
+        role: Literal["reviewer", "judge"],
+        assessment: Assessment,
+        reward: Reward | None,
+    ) -> None:
+        """Keep an assessment and one row per review, replacing what this role said of this version before."""
+        bodies = [
+            await lay(self._artifacts, json_text(review.model_dump(mode="json"), "a review"), "review")
+            for review in assessment.reviews
+        ]
+        await self._commits.write(
+            lambda c: candidates.save_assessment(c, candidate, round_, role, assessment, reward, bodies)
+        )
+
+    async def save_executions(
+        self,
+        candidate: str,
+        stage: str,
+        visit: int,
+        executions: Sequence[Execution],
+        measurements: Sequence[Measurement],
+        durations: Mapping[str, tuple[float, float | None]],
+    ) -> None:
+        """Keep executions and measurements by (candidate, id); `durations`: seconds and peak MB by execution id."""
+
+        def save(connection: sqlite3.Connection) -> None:
+            save_executions(connection, candidate, stage, visit, executions, durations)
+            save_measurements(connection, candidate, measurements)
+
+        await self._commits.write(save)
+
+    async def save_question(self, question: Question) -> None:
+        """Insert or replace by id; asked again without an answer, a question keeps the answer that it has."""
+        await self._commits.write(lambda connection: questions.save_question(connection, question))
+
+    async def stop_requested(self) -> str | None:
+        """Return what `stop` asked for (`drain`), or None."""
+        return await asyncio.to_thread(read_stop, self._path)
+
+    async def clear_stop(self) -> None:
+        """Forget what `stop` asked for."""
+        await asyncio.to_thread(clear_stop, self._path)
+
+    async def close(self) -> None:
+        """Flush, close and give the lease up. Safe to call twice."""
+        if self._unfinished:
+            await asyncio.wait(self._unfinished)
+        try:
+            await self._commits.close()
+        finally:
+            self._lease.release()
+
+    async def _settle(self, ticket: EffectTicket, outcome: EffectOutcome) -> None:
+        text = None if outcome.result is None else json_text(outcome.result, "a result")
+        body = await lay(self._artifacts, text, "result")
+        message = plain_text(outcome.error_message)
+        await self._commits.write(lambda c: effects.settle(c, ticket, outcome, body, message))
+
+    async def _abandon(self, writing: asyncio.Future[effects.JournalledOutcome | EffectTicket]) -> None:
+        # The caller was cancelled before it had its ticket: nothing was done with it.
+        found = await writing
+        if isinstance(found, EffectTicket):
+            await self._commits.write(lambda c: effects.release(c, found, "cancelled before it began", None))
+
+    def _see_through(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.ensure_future(work)
+        self._unfinished.add(task)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self._unfinished.discard(task)
+        if not task.cancelled():
+            # A caller that was cancelled no longer asks for it; the next write says it again.
+            task.exception()
+
+    async def _register_artifact(self, ref: str, size: int, media_type: str, name: str) -> None:
+        await self._commits.write(lambda c: register_artifact(c, ref, size, media_type, name))
+
+    async def _query(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        if self._commits.closed:
+            return await super()._query(work)
+        return await self._commits.read(work)
+
+
+def open_driver(path: Path, record: RunRecord, lease: Lease, connection: sqlite3.Connection) -> RunDirectory:
+    """Count a new driver, write off what earlier ones had in flight, and return the run open for writing."""
+    begin(connection)
+    fence = int(connection.execute("UPDATE runs SET fence = fence + 1 RETURNING fence").fetchone()[0])
+    budget.write_off_reservations(connection, fence)
+    save_run_row(connection, record)
+    commit(connection)
+    return RunDirectory(path, lease, connection, fence, record)

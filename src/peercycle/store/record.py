@@ -1,0 +1,70 @@
+"""`run.json`: what a run is, and the terminal record that alone proves its end."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from peercycle.core.errors import DamagedRunError, RunVersionError
+from peercycle.core.runs import RunRecord
+from peercycle.store.database import damaged
+from peercycle.store.disk import disk_errors, replace_file
+
+RECORD_FILE = "run.json"
+RECORD_VERSION = 1
+
+
+def read_record(directory: Path) -> RunRecord:
+    """Read a run's record. Raises `DamagedRunError` naming the file, or `RunVersionError`."""
+    path = directory / RECORD_FILE
+    with disk_errors("read", path):
+        try:
+            text = path.read_bytes()
+        except FileNotFoundError:
+            raise DamagedRunError(f"{str(path)!r} is missing; restore it from a copy") from None
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise damaged(path, str(error)) from error
+    version = found.get("schema_version", RECORD_VERSION) if isinstance(found, dict) else RECORD_VERSION
+    if version != RECORD_VERSION:
+        raise RunVersionError(
+            f"{str(path)!r} has format {version!r}, and this version reads {RECORD_VERSION}; "
+            "use the peercycle version that wrote the run"
+        )
+    try:
+        return RunRecord.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise damaged(path, f"{where}: {first['msg']}") from error
+
+
+def replace_record(directory: Path, record: RunRecord) -> None:
+    """Write a run's record as a whole, for people to read too. Raises `StoreError`, the old one kept."""
+    text = json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=True, allow_nan=False)
+    replace_file(directory / RECORD_FILE, f"{text}\n".encode())
+
+
+def save_run_row(connection: sqlite3.Connection, record: RunRecord) -> None:
+    """Show the record in the table `runs`, for who reads only the database."""
+    terminal = record.terminal
+    connection.execute(
+        "INSERT INTO runs (run_id, created_at, status, reason, message, ended_at, peercycle_version, task) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (run_id) DO UPDATE SET status = excluded.status, reason = excluded.reason, "
+        "message = excluded.message, ended_at = excluded.ended_at, peercycle_version = excluded.peercycle_version",
+        (
+            record.run_id,
+            record.created_at,
+            "running" if terminal is None else terminal.status,
+            None if terminal is None else terminal.reason,
+            "" if terminal is None else terminal.message,
+            None if terminal is None else terminal.at,
+            record.peercycle_version,
+            record.task,
+        ),
+    )
