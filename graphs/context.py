@@ -144,24 +144,20 @@ class DriverContext:
         from langgraph.types import interrupt
 
         asked = {q.id: q for q in await self._run.store.questions()}
-        problem = ""
-        if (known := asked.get(question_id)) is not None and known.answered:
+        text, current, tries = question, question_id, 1
+        while (known := asked.get(current)) is not None and known.answered:
             try:
                 return schema.model_validate(known.answer).model_dump(mode="json")
             except ValidationError as error:
-                problem = f" (the answer given does not fit: {error.errors()[0]['msg']})"
-        if known is None or problem:
-            # Saved again only where the answer did not fit: one that arrives meanwhile must not be lost.
-            await self._run.store.save_question(
-                Question(
-                    id=question_id,
-                    question=question + problem,
-                    schema=schema.model_json_schema(),
-                    candidate=self.candidate,
-                    stage=self.stage,
-                )
-            )
-        given = interrupt({"id": question_id, "question": question + problem, "schema": schema.model_json_schema()})
+                # An answer that does not fit stays on record, and a new question says what was wrong with it.
+                text = f"{question} (the answer given does not fit: {error.errors()[0]['msg']})"
+                tries += 1
+                current = f"{question_id}-{tries}"
+        form = schema.model_json_schema()
+        if known is None:
+            waiting = Question(id=current, question=text, schema=form, candidate=self.candidate, stage=self.stage)
+            await self._run.store.save_question(waiting)
+        given = interrupt({"id": current, "question": text, "schema": form})
         return schema.model_validate(given).model_dump(mode="json")
 
     async def now(self) -> float:

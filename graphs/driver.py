@@ -24,6 +24,7 @@ from peercycle.graphs.openrun import OpenRun
 from peercycle.graphs.publish import best_so_far, conclude_run, publish, write_report
 from peercycle.graphs.registry import forget, register
 from peercycle.graphs.result import RunResult, result_of
+from peercycle.graphs.selecting import decide_ending
 from peercycle.graphs.signals import draining_on_signals
 from peercycle.plugins.manager import Plugins
 
@@ -103,8 +104,9 @@ async def drive(run: OpenRun) -> RunResult:
             await run.store.clear_stop()
             async with _watched(run):
                 await _run_to_ending(run)
-        elif not (run.path / "report.json").exists():
-            await write_report(run, 1)
+        else:
+            # A kill may have come between the terminal record and the report.
+            await write_report(run, len(run.record.extensions) + 1)
         return await result_of(run.store)
     finally:
         forget(run)
@@ -140,14 +142,18 @@ async def _invoke(run: OpenRun, graph: Any) -> bool:
         # No checkpoint was ever written: the record holds all that is needed to begin.
         where = {"id": run.run_id, "dir": str(run.path), "seeds": candidate_seeds(run.options)}
         given = {"topic": run.task.topic, "run": where}
-    elif not state.next and not state.tasks:
-        # The graph came to its end earlier, and the run was extended: go back to where the loop decides.
-        await graph.aupdate_state(config, {"ending": None}, as_node="select")
-    if state.values.get("ending") and run.record.extensions and given is None and state.next:
-        await graph.aupdate_state(config, {"ending": None}, as_node="select")
+    elif state.values.get("ending"):
+        # The loop had come to its end, perhaps under other limits: let it decide again where to go.
+        await graph.aupdate_state(config, _decide_again(run, state.values), as_node="select")
     await graph.ainvoke(given, config, context=run.options, durability="sync", control=run.control)
     left = await graph.aget_state(config, subgraphs=False)
     return any(task.interrupts for task in left.tasks)
+
+
+def _decide_again(run: OpenRun, state: Mapping[str, Any]) -> dict[str, Any]:
+    latest = run.record.extensions[-1].changes if run.record.extensions else {}
+    stale = 0 if latest.keys() & {"rounds", "patience"} else int(state.get("stale", 0))
+    return {"stale": stale, "ending": decide_ending(state["best"], int(state.get("round", 0)), stale, run.options)}
 
 
 async def _end_early(run: OpenRun, reason: EndReason | None, message: str) -> Terminal:

@@ -165,6 +165,9 @@ async def conclude_run(
     """Write the terminal record, then the report that shows it, and tell the plugins. `reason` None is `waiting`."""
     status: RunStatus = STATUS_OF_REASON[reason] if reason else "waiting"
     await run.tick()
+    await run.plugins.drain_events()
+    for problem in run.plugins.problems:
+        await run.emit("plugin_problem", problem.message, stage="finish", visit=visit)
     await run.emit("ended", message, stage="finish", visit=visit, data={"status": status, "reason": reason})
     terminal = Terminal(status=status, reason=reason, message=message, at=time.time())
     run.record = run.record.model_copy(update={"terminal": terminal})

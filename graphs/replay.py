@@ -110,7 +110,7 @@ async def replay(path: Path, plugins: Plugins, *, keep: Path | None = None) -> R
         )
         own = await create_run(runs_dir, fresh, task)
         store = ReplayStore(own, source)
-        run = await open_components(own.path, store, fresh, task, plugins, RunControl(), offline=True)  # type: ignore[arg-type]
+        run = await open_components(own.path, store, fresh, task, plugins, RunControl(), offline=True)
         register(run)
         try:
             await _run_again(run, build_graph(plugins, checkpointer=InMemorySaver()), options)

@@ -35,17 +35,23 @@ def select(state: Mapping[str, Any], options: RunOptions) -> dict[str, Any]:
                 f"{name}: {c['failure']['stage']}: {c['failure']['error']}" for name, c in candidates.items()
             )
             raise StageError(f"every candidate failed ({failures})")
-        return {"best": dict(best), "round": 0, "stale": 0, "ending": _ending(best, 0, 0, options)}
+        return {"best": dict(best), "round": 0, "stale": 0, "ending": decide_ending(best, 0, 0, options)}
     latest = candidates[str(best["candidate"])]
     gained = not latest.get("failure") and reward_of(latest) > reward_of(best)
     if gained:
         best = latest
     round_ = int(state.get("round", 0)) + 1
     stale = 0 if gained else int(state.get("stale", 0)) + 1
-    return {"best": dict(best), "round": round_, "stale": stale, "ending": _ending(best, round_, stale, options)}
+    return {
+        "best": dict(best),
+        "round": round_,
+        "stale": stale,
+        "ending": decide_ending(best, round_, stale, options),
+    }
 
 
-def _ending(best: Candidate, round_: int, stale: int, options: RunOptions) -> dict[str, str] | None:
+def decide_ending(best: Candidate, round_: int, stale: int, options: RunOptions) -> dict[str, str] | None:
+    """Return why the loop ends here, or None where it goes on."""
     reason: EndReason
     if best.get("decision") == "accept":
         reason, message = "accepted", f"the reviewer {options.reviewer!r} accepted it after {round_} round(s)"

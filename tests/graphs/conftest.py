@@ -46,8 +46,8 @@ class Judge:
             for n, text in enumerate(self.settings.points)
         )
         decision = "accept" if rating >= self.settings.accept_at else "reject"
-        review = Review(reviewer="judge", rating=rating, points=points, decision=decision)  # type: ignore[arg-type]
-        return Assessment(reviews=(review,), decision=decision, machine_made="test")  # type: ignore[arg-type]
+        review = Review(reviewer="judge", rating=rating, points=points, decision=decision)
+        return Assessment(reviews=(review,), decision=decision, machine_made="test")
 
 
 class MeanRating:

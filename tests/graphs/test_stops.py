@@ -1,0 +1,98 @@
+"""Budget, outage, questions, drains: what stops a run, and how it goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from peercycle import hookimpl
+from peercycle.core.errors import OutageError
+from peercycle.core.literature import Bibliography, Reference
+from peercycle.core.runs import RunOptions
+from peercycle.core.writing import ResearchTask
+from peercycle.graphs.driver import resume, start
+from peercycle.plugins.manager import Plugins
+from peercycle.store.directory import read_run
+from peercycle.store.runs import answer_question, request_stop
+
+Options = Callable[..., RunOptions]
+Kit = Callable[..., Plugins]
+
+
+class Flaky:
+    """A source that is down as long as its switch is."""
+
+    down = True
+    capabilities = frozenset({"search"})
+
+    async def add(self, bibliography: Bibliography) -> None:
+        return
+
+    async def search(self, query: str, *, limit: int = 20, filters: Any = None) -> tuple[Reference, ...]:
+        if Flaky.down:
+            raise OutageError("flaky: no answer")
+        return ()
+
+
+class FlakyPlugin:
+    @hookimpl
+    def register_literature(self, register: Any) -> None:
+        register("flaky", lambda settings: Flaky())
+
+
+def test_an_outage_stops_the_run_and_resume_goes_on(task: ResearchTask, options: Options, kit: Kit) -> None:
+    Flaky.down = True
+    stopped = asyncio.run(start(task, options(literature=("flaky",)), kit(FlakyPlugin())))
+    assert (stopped.status, stopped.reason) == ("stopped", "outage")
+    Flaky.down = False
+    finished = asyncio.run(resume(stopped.path, kit(FlakyPlugin())))
+    assert (finished.status, finished.reason) == ("finished", "round_limit")
+
+
+def test_an_outage_is_waited_through(task: ResearchTask, options: Options, kit: Kit) -> None:
+    Flaky.down = True
+
+    async def main() -> str:
+        asyncio.get_running_loop().call_later(0.5, lambda: setattr(Flaky, "down", False))
+        result = await start(task, options(literature=("flaky",), on_outage="wait:30s"), kit(FlakyPlugin()))
+        events = await read_run(result.path).events(kinds=("outage",))
+        assert events
+        return result.status
+
+    assert asyncio.run(main()) == "finished"
+
+
+def test_a_question_waits_for_its_answer(task: ResearchTask, options: Options, kit: Kit) -> None:
+    asking = {"policies": {"kit-policy": {"ask": True}}}
+    waiting = asyncio.run(start(task, options(candidates=1, settings=asking), kit()))
+    assert waiting.status == "waiting"
+
+    async def answer(value: Any) -> None:
+        (question,) = await read_run(waiting.path).questions(open_only=True)
+        await answer_question(waiting.path, question.id, value)
+
+    asyncio.run(answer({"name": "of the wrong form"}))
+    assert asyncio.run(resume(waiting.path, kit())).status == "waiting"
+    asyncio.run(answer({"title": "A Title Given by Hand"}))
+    finished = asyncio.run(resume(waiting.path, kit()))
+    assert finished.status == "finished"
+    assert finished.paper is not None
+    assert finished.paper.title == "A Title Given by Hand"
+
+
+def test_a_stop_request_drains_and_resume_finishes(task: ResearchTask, options: Options, kit: Kit) -> None:
+    slow = {"policies": {"kit-policy": {"effect_s": 0.3}}}
+
+    async def main() -> Any:
+        launched: list[Any] = []
+        running = asyncio.create_task(start(task, options(settings=slow), kit(), on_launch=launched.append))
+        while not launched:
+            await asyncio.sleep(0.01)
+        request_stop(launched[0].path)
+        return await running
+
+    stopped = asyncio.run(main())
+    assert (stopped.status, stopped.reason) == ("stopped", "drained")
+    assert (stopped.path / "report.json").exists()
+    assert asyncio.run(resume(stopped.path, kit())).reason == "round_limit"
