@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from peercycle.core.base import JSON, canonical_json
+from peercycle.core.base import canonical_json
 from peercycle.core.errors import StoreError
 from peercycle.core.journal import ArtifactStore, Row
 
@@ -50,7 +50,7 @@ async def whole(artifacts: ArtifactStore, row: Mapping[str, Any]) -> Row:
     return full
 
 
-def json_text(value: JSON | Mapping[str, JSON], what: str) -> str:
+def json_text(value: object, what: str) -> str:
     """Return canonical JSON as text that SQLite can hold. Raises `StoreError` where `value` is not JSON."""
     try:
         return canonical_json(value).decode()
@@ -66,3 +66,8 @@ def json_text(value: JSON | Mapping[str, JSON], what: str) -> str:
 def plain_text(text: str) -> str:
     """Return a text for people to read, in which a half of a surrogate pair is shown by its escape."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def plain_text_or_none(text: str | None) -> str | None:
+    """Return `plain_text`, or None for None."""
+    return None if text is None else plain_text(text)

@@ -5,39 +5,30 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
 
 from peercycle.core.base import JSON
 from peercycle.core.journal import CandidateRow
 from peercycle.core.reviews import Assessment, Review, Reward
-from peercycle.store.bodies import Body, json_text, plain_text
+from peercycle.store.bodies import Body, json_text, plain_text, plain_text_or_none
+from peercycle.store.upsert import upsert
 
 
 def save_candidate(connection: sqlite3.Connection, row: CandidateRow, state: Body) -> None:
     """Insert or replace a version of a candidate."""
-    connection.execute(
-        "INSERT INTO candidates (candidate, round, status, rating, reward, selected, manuscript, results, "
-        "assessment, check_report, error, state_json, state_json_ref) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-        "ON CONFLICT (candidate, round) DO UPDATE SET status = excluded.status, rating = excluded.rating, "
-        "reward = excluded.reward, selected = excluded.selected, manuscript = excluded.manuscript, "
-        "results = excluded.results, assessment = excluded.assessment, check_report = excluded.check_report, "
-        "error = excluded.error, state_json = excluded.state_json, state_json_ref = excluded.state_json_ref",
-        (
-            row.candidate,
-            row.round,
-            row.status,
-            row.rating,
-            row.reward,
-            row.selected,
-            row.manuscript,
-            row.results,
-            row.assessment,
-            row.check,
-            None if row.error is None else plain_text(row.error),
-            state.text,
-            state.ref,
-        ),
-    )
+    values = {
+        "status": row.status,
+        "rating": row.rating,
+        "reward": row.reward,
+        "selected": row.selected,
+        "manuscript": row.manuscript,
+        "results": row.results,
+        "assessment": row.assessment,
+        "check_report": row.check,
+        "error": plain_text_or_none(row.error),
+        "state_json": state.text,
+        "state_json_ref": state.ref,
+    }
+    upsert(connection, "candidates", {"candidate": row.candidate, "round": row.round}, values)
 
 
 def read_candidates(connection: sqlite3.Connection) -> tuple[tuple[CandidateRow, Body], ...]:
@@ -46,12 +37,25 @@ def read_candidates(connection: sqlite3.Connection) -> tuple[tuple[CandidateRow,
         "SELECT candidate, round, status, manuscript, results, assessment, check_report, reward, rating, selected, "
         "error, state_json, state_json_ref FROM candidates ORDER BY rowid"
     )
-    return tuple((_candidate(row), Body(row[11], row[12])) for row in rows)
-
-
-def _candidate(row: tuple[Any, ...]) -> CandidateRow:
-    *front, selected, error, _state, _ref = row
-    return CandidateRow(*front, selected=bool(selected), error=error)
+    return tuple(
+        (
+            CandidateRow(
+                candidate=row[0],
+                round=row[1],
+                status=row[2],
+                manuscript=row[3],
+                results=row[4],
+                assessment=row[5],
+                check=row[6],
+                reward=row[7],
+                rating=row[8],
+                selected=bool(row[9]),
+                error=row[10],
+            ),
+            Body(row[11], row[12]),
+        )
+        for row in rows
+    )
 
 
 def state_of(text: str | None) -> dict[str, JSON]:
@@ -71,50 +75,39 @@ def save_assessment(
 ) -> None:
     """Insert or replace an assessment with one row per review; `bodies` are the reviews as JSON."""
     rating = assessment.average("rating")
-    connection.execute(
-        "INSERT OR REPLACE INTO assessments (candidate, round, role, decision, rating, ratings, reviews, reward, "
-        "reward_json, meta_review, problems_json, machine_made) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            candidate,
-            round_,
-            role,
-            assessment.decision,
-            rating.value,
-            rating.n,
-            len(assessment.reviews),
-            None if reward is None else reward.value,
-            None if reward is None else json_text(reward.model_dump(mode="json"), "a reward"),
-            None if assessment.meta_review is None else plain_text(assessment.meta_review),
-            json_text(list(assessment.problems), "an assessment's problems") if assessment.problems else None,
-            plain_text(assessment.machine_made),
-        ),
-    )
-    connection.execute(
-        "DELETE FROM reviews WHERE candidate = ? AND round = ? AND role = ?", (candidate, round_, role)
-    )
+    problems = list(assessment.problems)
+    key = {"candidate": candidate, "round": round_, "role": role}
+    values = {
+        "decision": assessment.decision,
+        "rating": rating.value,
+        "ratings": rating.n,
+        "reviews": len(assessment.reviews),
+        "reward": None if reward is None else reward.value,
+        "reward_json": None if reward is None else json_text(reward.model_dump(mode="json"), "a reward"),
+        "meta_review": plain_text_or_none(assessment.meta_review),
+        "problems_json": json_text(problems, "an assessment's problems") if problems else None,
+        "machine_made": plain_text(assessment.machine_made),
+    }
+    upsert(connection, "assessments", key, values)
     for number, (review, body) in enumerate(zip(assessment.reviews, bodies, strict=True)):
-        _insert_review(connection, (candidate, round_, role, number), review, body)
-
-
-def _insert_review(
-    connection: sqlite3.Connection, key: tuple[str, int, str, int], review: Review, body: Body
-) -> None:
+        upsert(connection, "reviews", {**key, "number": number}, _review_columns(review, body))
     connection.execute(
-        "INSERT INTO reviews (candidate, round, role, number, reviewer, rating, soundness, presentation, "
-        "contribution, confidence, decision, ethics_flag, summary, review_json, review_json_ref) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            *key,
-            plain_text(review.reviewer),
-            review.rating,
-            review.soundness,
-            review.presentation,
-            review.contribution,
-            review.confidence,
-            review.decision,
-            None if review.ethics_flag is None else plain_text(review.ethics_flag),
-            plain_text(review.summary),
-            body.text,
-            body.ref,
-        ),
+        "DELETE FROM reviews WHERE candidate = ? AND round = ? AND role = ? AND number >= ?",
+        (candidate, round_, role, len(bodies)),
     )
+
+
+def _review_columns(review: Review, body: Body) -> dict[str, str | float | None]:
+    return {
+        "reviewer": plain_text(review.reviewer),
+        "rating": review.rating,
+        "soundness": review.soundness,
+        "presentation": review.presentation,
+        "contribution": review.contribution,
+        "confidence": review.confidence,
+        "decision": review.decision,
+        "ethics_flag": plain_text_or_none(review.ethics_flag),
+        "summary": plain_text(review.summary),
+        "review_json": body.text,
+        "review_json_ref": body.ref,
+    }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from peercycle.core.base import JSON
 from peercycle.core.journal import ArtifactStore, EffectKey
 from peercycle.core.modelling import Completion, ModelRequest, ModelResult
-from peercycle.store.bodies import Body, json_text, lay, plain_text
-from peercycle.store.effects import KEY_COLUMNS, key_columns
+from peercycle.store.bodies import Body, json_text, lay, plain_text, plain_text_or_none
+from peercycle.store.upsert import upsert
 
 OPENING_CHARACTERS = 160
 
@@ -35,13 +35,14 @@ async def lay_request(artifacts: ArtifactStore, request: ModelRequest) -> Body:
 async def lay_completion(artifacts: ArtifactStore, choice: int, completion: Completion) -> CompletionRow:
     """Return the row of one answer, its long texts stored."""
     text = plain_text(completion.text)
-    reasoning = None if completion.reasoning is None else plain_text(completion.reasoning)
     tokens = _tokens(completion)
     return CompletionRow(
         choice=choice,
         opening=" ".join(text[: 4 * OPENING_CHARACTERS].split())[:OPENING_CHARACTERS],
         text=await lay(artifacts, text, "completion", "text/plain; charset=utf-8"),
-        reasoning=await lay(artifacts, reasoning, "reasoning", "text/plain; charset=utf-8"),
+        reasoning=await lay(
+            artifacts, plain_text_or_none(completion.reasoning), "reasoning", "text/plain; charset=utf-8"
+        ),
         tokens=await lay(artifacts, None if tokens is None else json_text(tokens, "token ids"), "token ids"),
         finish_reason=completion.finish_reason,
     )
@@ -58,39 +59,25 @@ def save_completions(
 ) -> None:
     """Insert or replace the answers to one effect; an `accepted` of None leaves an earlier verdict."""
     for row in rows:
-        connection.execute(
-            f"INSERT INTO completions ({KEY_COLUMNS}, choice, role, accepted, model, opening, text, text_ref, "  # noqa: S608
-            "reasoning, reasoning_ref, finish_reason, request, request_ref, tokens_json, tokens_json_ref, "
-            "tokenizer_hash, template_hash, weights_revision) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-            f"ON CONFLICT ({KEY_COLUMNS}, choice) DO UPDATE SET role = excluded.role, "
-            "accepted = COALESCE(excluded.accepted, accepted), model = excluded.model, opening = excluded.opening, "
-            "text = excluded.text, text_ref = excluded.text_ref, reasoning = excluded.reasoning, "
-            "reasoning_ref = excluded.reasoning_ref, finish_reason = excluded.finish_reason, "
-            "request = excluded.request, request_ref = excluded.request_ref, tokens_json = excluded.tokens_json, "
-            "tokens_json_ref = excluded.tokens_json_ref, tokenizer_hash = excluded.tokenizer_hash, "
-            "template_hash = excluded.template_hash, weights_revision = excluded.weights_revision",
-            (
-                *key_columns(key),
-                row.choice,
-                role,
-                accepted,
-                result.model,
-                row.opening,
-                row.text.text,
-                row.text.ref,
-                row.reasoning.text,
-                row.reasoning.ref,
-                row.finish_reason,
-                request.text,
-                request.ref,
-                row.tokens.text,
-                row.tokens.ref,
-                result.tokenizer_hash,
-                result.template_hash,
-                result.weights_revision,
-            ),
-        )
+        values = {
+            "role": role,
+            "accepted": accepted,
+            "model": result.model,
+            "opening": row.opening,
+            "text": row.text.text,
+            "text_ref": row.text.ref,
+            "reasoning": row.reasoning.text,
+            "reasoning_ref": row.reasoning.ref,
+            "finish_reason": row.finish_reason,
+            "request": request.text,
+            "request_ref": request.ref,
+            "tokens_json": row.tokens.text,
+            "tokens_json_ref": row.tokens.ref,
+            "tokenizer_hash": result.tokenizer_hash,
+            "template_hash": result.template_hash,
+            "weights_revision": result.weights_revision,
+        }
+        upsert(connection, "completions", {**asdict(key), "choice": row.choice}, values, keep=("accepted",))
 
 
 def _tokens(completion: Completion) -> dict[str, JSON] | None:

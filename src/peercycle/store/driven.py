@@ -173,7 +173,7 @@ class RunDirectory(RunReaderImpl):
         await self._commits.write(save)
 
     async def save_question(self, question: Question) -> None:
-        """Insert or replace by id; asked again without an answer, a question keeps the answer that it has."""
+        """Insert or replace by id; a question saved without an answer is open again."""
         await self._commits.write(lambda connection: questions.save_question(connection, question))
 
     async def stop_requested(self) -> str | None:

@@ -35,4 +35,19 @@ def read_events(connection: sqlite3.Connection, after: int, kinds: Sequence[str]
     columns = "id, run_id, kind, at, message, candidate, stage, visit, data_json"
     query = f"SELECT {columns} FROM events WHERE id > ?{only} ORDER BY id"  # noqa: S608 - question marks only
     rows = connection.execute(query, (after, *kinds))
-    return tuple((row[0], RunEvent(*row[1:8], json.loads(row[8] or "{}"))) for row in rows)
+    return tuple(
+        (
+            row[0],
+            RunEvent(
+                run_id=row[1],
+                kind=row[2],
+                at=row[3],
+                message=row[4],
+                candidate=row[5],
+                stage=row[6],
+                visit=row[7],
+                data=json.loads(row[8] or "{}"),
+            ),
+        )
+        for row in rows
+    )

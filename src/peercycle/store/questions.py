@@ -10,38 +10,23 @@ from peercycle.core.base import JSON
 from peercycle.core.errors import UsageError
 from peercycle.core.journal import Question
 from peercycle.store.bodies import json_text, plain_text
+from peercycle.store.upsert import upsert
 
 
 def save_question(connection: sqlite3.Connection, question: Question) -> None:
-    """Insert or replace a question.
-
-    Asked again without an answer, it keeps the answer that it has: a person may have given it meanwhile. A driver
-    that refuses an answer saves the question with `answered=False` and the refused value as `answer`.
-    """
-    answer = None
-    if question.answered or question.answer is not None:
-        answer = json_text(question.answer, "an answer")
+    """Insert or replace a question, its answer too: one saved without an answer is open again."""
     now = time.time()
-    connection.execute(
-        "INSERT INTO questions (id, question, schema_json, answered, answer_json, candidate, stage, asked_at, "
-        "answered_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
-        "ON CONFLICT (id) DO UPDATE SET question = excluded.question, schema_json = excluded.schema_json, "
-        "candidate = excluded.candidate, stage = excluded.stage, "
-        "answered = CASE WHEN excluded.answer_json IS NULL THEN answered ELSE excluded.answered END, "
-        "answered_at = CASE WHEN excluded.answer_json IS NULL THEN answered_at ELSE excluded.answered_at END, "
-        "answer_json = COALESCE(excluded.answer_json, answer_json)",
-        (
-            question.id,
-            plain_text(question.question),
-            json_text(dict(question.schema), "a question's schema"),
-            question.answered,
-            answer,
-            question.candidate,
-            question.stage,
-            now,
-            now if question.answered else None,
-        ),
-    )
+    values = {
+        "question": plain_text(question.question),
+        "schema_json": json_text(dict(question.schema), "a question's schema"),
+        "answered": question.answered,
+        "answer_json": json_text(question.answer, "an answer") if question.answered else None,
+        "candidate": question.candidate,
+        "stage": question.stage,
+        "asked_at": now,
+        "answered_at": now if question.answered else None,
+    }
+    upsert(connection, "questions", {"id": question.id}, values)
 
 
 def read_questions(connection: sqlite3.Connection, *, open_only: bool) -> tuple[Question, ...]:

@@ -10,8 +10,10 @@ from pydantic import ValidationError
 
 from peercycle.core.errors import DamagedRunError, RunVersionError
 from peercycle.core.runs import RunRecord
+from peercycle.store.bodies import plain_text
 from peercycle.store.database import damaged
 from peercycle.store.disk import disk_errors, replace_file
+from peercycle.store.upsert import upsert
 
 RECORD_FILE = "run.json"
 RECORD_VERSION = 1
@@ -52,19 +54,13 @@ def replace_record(directory: Path, record: RunRecord) -> None:
 def save_run_row(connection: sqlite3.Connection, record: RunRecord) -> None:
     """Show the record in the table `runs`, for who reads only the database."""
     terminal = record.terminal
-    connection.execute(
-        "INSERT INTO runs (run_id, created_at, status, reason, message, ended_at, peercycle_version, task) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
-        "ON CONFLICT (run_id) DO UPDATE SET status = excluded.status, reason = excluded.reason, "
-        "message = excluded.message, ended_at = excluded.ended_at, peercycle_version = excluded.peercycle_version",
-        (
-            record.run_id,
-            record.created_at,
-            "running" if terminal is None else terminal.status,
-            None if terminal is None else terminal.reason,
-            "" if terminal is None else terminal.message,
-            None if terminal is None else terminal.at,
-            record.peercycle_version,
-            record.task,
-        ),
-    )
+    values = {
+        "created_at": record.created_at,
+        "status": "running" if terminal is None else terminal.status,
+        "reason": None if terminal is None else terminal.reason,
+        "message": "" if terminal is None else plain_text(terminal.message),
+        "ended_at": None if terminal is None else terminal.at,
+        "peercycle_version": record.peercycle_version,
+        "task": record.task,
+    }
+    upsert(connection, "runs", {"run_id": record.run_id}, values)
