@@ -20,7 +20,7 @@ from peercycle.core.modelling import ModelRequest, ModelResult, Usage
 from peercycle.core.runs import RunOptions
 from peercycle.core.sandboxing import ExecRequest, ExecResult
 from peercycle.plugins.testing.children import kill_this_process, open_door
-from peercycle.plugins.testing.journal import BenchArtifacts, BenchJournal
+from peercycle.plugins.testing.journal import BenchArtifacts, BenchJournal, spelled
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -96,20 +96,21 @@ class Bench:
             self.missed.append(line)
             raise ReplayDivergedError(line)
         self.done += 1
-        self._disturb("kill before", "raise")
+        number = self.done
+        self._disturb(number, "kill before", "raise")
         try:
             with open_door():
                 outcome: dict[str, JSON] = {"result": await fn()}
         except EffectError as error:
             outcome = {"error_type": type(error).__name__, "error_message": str(error)}
         self._note(key)
-        self._disturb("kill after")
+        self._disturb(number, "kill after")
         self.journal.add(key, **outcome)
         return self.journal.get(key) or {}
 
-    def _disturb(self, *kinds: str) -> None:
+    def _disturb(self, number: int, *kinds: str) -> None:
         disturbance = self.disturbance
-        if disturbance is None or disturbance.at != self.done or disturbance.what not in kinds:
+        if disturbance is None or disturbance.at != number or disturbance.what not in kinds:
             return
         if disturbance.error is not None:
             raise disturbance.error
@@ -118,7 +119,7 @@ class Bench:
     def _note(self, key: EffectKey) -> None:
         """Write down that the world was touched, whatever the journal comes to know of it."""
         with (self.folder / "done.log").open("a", encoding="utf-8") as file:
-            file.write(f"{key}\n")
+            file.write(f"{spelled(key)}\n")
 
     def times_done(self) -> dict[str, int]:
         """Return how often each effect really happened, in all processes that used this folder."""

@@ -27,13 +27,18 @@ class BenchJournal:
     def __len__(self) -> int:
         return len(self._outcomes)
 
+    @property
+    def keys(self) -> frozenset[str]:
+        """The keys that it answers, as `spelled` has them."""
+        return frozenset(self._outcomes)
+
     def get(self, key: EffectKey) -> dict[str, Any] | None:
         """Return an outcome: `result`, or `error_type` and `error_message`."""
-        return self._outcomes.get(_spelled(key))
+        return self._outcomes.get(spelled(key))
 
     def add(self, key: EffectKey, **outcome: JSON) -> None:
         """Keep an outcome."""
-        entry = {"key": _spelled(key), **outcome}
+        entry = {"key": spelled(key), **outcome}
         with self.path.open("ab") as file:
             file.write(canonical_json(entry) + b"\n")
             file.flush()
@@ -41,7 +46,8 @@ class BenchJournal:
         self._outcomes[entry["key"]] = json.loads(canonical_json(entry))
 
 
-def _spelled(key: EffectKey) -> str:
+def spelled(key: EffectKey) -> str:
+    """Return a key as one line of text."""
     return canonical_json(asdict(key)).decode()
 
 

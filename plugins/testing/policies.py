@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from pydantic import BaseModel
+
 from peercycle.core.base import JSON, artifact_ref
 from peercycle.core.contracts import Policy, Turn, Work
 from peercycle.core.errors import DamagedRunError
@@ -119,9 +121,7 @@ class _Cycle:
         if plan.experiments:
             await self._repair(plan.experiments[0])
         if plan.experiments and self.work.experiments_run:
-            earlier = self.work.results or ExperimentResults()
-            new = self.contract.results(plan)
-            self._with(results=_joined(earlier, new))
+            self._with(results=_joined(self.work.results, self.contract.results(plan)))
 
     async def _repair(self, experiment: Experiment) -> None:
         failure = "Traceback (most recent call last):\nNameError: name 'nmupy' is not defined"
@@ -137,7 +137,7 @@ class _Cycle:
         assert isinstance(turn.value, kind), f"{method} returned a Turn of {type(turn.value).__name__}"
         await self._check_memory(method, turn.memory)
         self._with(memory=turn.memory)
-        value = turn.value.model_dump(mode="json") if hasattr(turn.value, "model_dump") else _plain(turn.value)
+        value = _plain(turn.value)
         line: dict[str, JSON] = {"step": step or method, "candidate": self.candidate, "value": value}
         self.said.append({**line, "memory": turn.memory})
         return turn.value
@@ -184,15 +184,17 @@ def invented_results(plan: ExperimentPlan) -> ExperimentResults:
     )
 
 
-def _joined(earlier: ExperimentResults, new: ExperimentResults) -> ExperimentResults:
-    kept = {e.id: e for e in (*earlier.experiments, *new.experiments)}
-    runs = {e.id: e for e in (*earlier.executions, *new.executions)}
-    numbers = {m.id: m for m in (*earlier.measurements, *new.measurements)}
-    return ExperimentResults(
-        executions=tuple(runs.values()), measurements=tuple(numbers.values()), experiments=tuple(kept.values())
-    )
+def _joined(earlier: ExperimentResults | None, new: ExperimentResults) -> ExperimentResults:
+    """Return all results so far, with the numbers over seeds, as the graph derives them."""
+    from peercycle.graphs.stages.results import accumulate
+
+    measured = [m for m in new.measurements if m.derived is None]
+    return accumulate(earlier, new.executions, measured, new.experiments)
 
 
-def _plain(value: tuple[Any, ...]) -> JSON:
-    assert all(isinstance(entry, str) for entry in value), f"queries are {value!r}; each is a string"
-    return list(value)
+def _plain(value: Any) -> JSON:
+    if isinstance(value, BaseModel):
+        dumped: JSON = value.model_dump(mode="json")
+        return dumped
+    assert value is None or all(isinstance(entry, str) for entry in value), f"queries are {value!r}, not strings"
+    return value if value is None else list(value)
