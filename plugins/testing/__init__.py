@@ -1,0 +1,21 @@
+"""Contracts that a plugin's components can be tested against, as pytest base classes.
+
+    from peercycle.plugins.testing import RewardContract
+
+    class TestShortest(RewardContract):
+        def reward(self):
+            return Shortest()
+
+Each check is a test of its own. Every contract runs its subject twice, the second time with the world refused
+and the journal of the first to answer, and once with a kill and a resume.
+"""
+
+from __future__ import annotations
+
+from peercycle.plugins.testing.contract import Contract, failures
+from peercycle.plugins.testing.policies import PolicyContract
+from peercycle.plugins.testing.reviewers import ReviewerContract
+from peercycle.plugins.testing.rewards import RewardContract
+from peercycle.plugins.testing.stages import StageContract
+
+__all__ = ["Contract", "PolicyContract", "ReviewerContract", "RewardContract", "StageContract", "failures"]
