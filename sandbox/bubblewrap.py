@@ -1,0 +1,88 @@
+"""The bubblewrap sandbox: namespaces, a system call filter and limits, without a daemon."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Literal
+
+from peercycle.core.contracts import ArtifactStore
+from peercycle.core.errors import SandboxUnavailableError
+from peercycle.core.sandboxing import EnvironmentRef, EnvironmentSpec, ExecRequest, ExecResult, ProbeResult
+from peercycle.sandbox import environments, execution, probe, reap
+from peercycle.sandbox.protections import Weakening
+from peercycle.sandbox.settings import BubblewrapSettings, state_directory
+
+NAME = "bubblewrap"
+
+
+class BubblewrapSandbox:
+    """Runs each program in namespaces of its own, as an unprivileged user, under limits that hold for all of it.
+
+    Works as root (each concurrent execution is a user of its own) and as an ordinary user; Linux on x86_64 and
+    aarch64. Data of the kinds `artifact` and `path` is taken; nothing is fetched.
+    """
+
+    name = NAME
+
+    def __init__(self, settings: BubblewrapSettings | None = None) -> None:
+        self.settings = settings or BubblewrapSettings()
+        self._without: Weakening = frozenset()
+
+    @classmethod
+    def weakened(cls, settings: BubblewrapSettings, without: Weakening) -> BubblewrapSandbox:
+        """Return a sandbox that lacks protections, to prove that a test of them can fail. Never for a real run.
+
+        Its probe shows the guarantees that are gone, so a request that requires them is refused.
+        """
+        made = cls(settings)
+        made._without = without
+        return made
+
+    async def probe(self) -> ProbeResult:
+        """Run the canaries; the answer is kept for the life of this process."""
+        return await probe.cached(self.settings, self._without)
+
+    async def prepare(self, spec: EnvironmentSpec) -> EnvironmentRef:
+        """Return an environment, built first where it is not there yet, with network.
+
+        Raises `SandboxError` (an unknown name, a requirement that is not pinned, offline and not built).
+        """
+        return await asyncio.to_thread(environments.prepare, self.settings, spec)
+
+    async def run(
+        self,
+        request: ExecRequest,
+        environment: EnvironmentRef,
+        artifacts: ArtifactStore,
+        on_output: Callable[[Literal["stdout", "stderr"], bytes], None] | None = None,
+    ) -> ExecResult:
+        """Run one program and collect its outputs; see `peercycle.core.contracts.Sandbox.run`."""
+        probed = await self.probe()
+        _refuse_unmet(request, probed)
+        ended = await execution.execute(self.settings, self._without, request, environment, artifacts, on_output)
+        return ended.model_copy(
+            update={"backend": self.name, "version": probed.version, "guarantees": probed.guarantees}
+        )
+
+    async def reap(self) -> tuple[str, ...]:
+        """Remove what dead drivers left: processes, cgroups, directories."""
+        return await asyncio.to_thread(reap.reap, state_directory(self.settings))
+
+
+def _refuse_unmet(request: ExecRequest, probed: ProbeResult) -> None:
+    if not probed.available:
+        raise SandboxUnavailableError(
+            f"the sandbox {NAME!r} does not work here: {probed.problem}. {probed.fix or ''}".strip()
+        )
+    missing = sorted(request.requires - probed.guarantees)
+    if missing:
+        canary = next((c for c in probed.canaries if c.guarantee == missing[0]), None)
+        detail = f" ({canary.detail})" if canary and canary.detail else ""
+        fix = f" {canary.fix}" if canary and canary.fix else ""
+        raise SandboxUnavailableError(
+            f"the sandbox {NAME!r} does not hold {', '.join(map(repr, missing))} here{detail}.{fix}"
+        )
+
+
+__all__ = ["NAME", "BubblewrapSandbox", "BubblewrapSettings"]

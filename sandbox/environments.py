@@ -1,0 +1,202 @@
+"""Environments: Python with locked packages, built once, shared between runs, read-only to every program."""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import json
+import os
+import shutil
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from peercycle.core.base import canonical_json, sha256_hex
+from peercycle.core.errors import SandboxError
+from peercycle.core.sandboxing import EnvironmentRef, EnvironmentSpec
+from peercycle.sandbox import installer, interpreter, locking
+from peercycle.sandbox.interpreter import Interpreter
+from peercycle.sandbox.place import remove_tree
+from peercycle.sandbox.profile import ENVIRONMENT, MATPLOTLIB
+from peercycle.sandbox.settings import BubblewrapSettings, state_directory
+from peercycle.sandbox.texlive import tex_binds, tex_version
+from peercycle.sandbox.tree_digest import tree_digest
+
+FORMAT = 1
+RECORD = "environment.json"
+BACKEND = "bubblewrap"
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """An environment as an execution uses it."""
+
+    binds: tuple[tuple[Path, str], ...]
+
+    def argv(self, argv: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the program's arguments; `python` is the environment's, whatever else PATH holds."""
+        first = f"{ENVIRONMENT}/bin/python" if argv[0] in ("python", "python3") else argv[0]
+        return (first, *argv[1:])
+
+
+def prepare(settings: BubblewrapSettings, spec: EnvironmentSpec) -> EnvironmentRef:
+    """Return an environment, building it where it is not there yet. Two builders wait for each other."""
+    wanted = locking.wanted(spec)
+    python = interpreter.find(settings)
+    tex = tex_version() if spec.name == "tex" else ""
+    key = sha256_hex(canonical_json([FORMAT, wanted.lock, list(wanted.requirements), python.tag, tex]))[:40]
+    folder = state_directory(settings) / "environments"
+    target = folder / key
+    if not target.exists():
+        try:
+            with _lock(folder, key):
+                if not target.exists():
+                    _build(folder, target, wanted, python, tex)
+        except OSError as error:
+            raise SandboxError(f"cannot build an environment in {str(folder)!r}: {error}") from error
+    record = _verified(target)
+    return EnvironmentRef(
+        name=spec.name, digest=record["digest"], backend=BACKEND, location=str(target), packages=record["packages"]
+    )
+
+
+def opened(settings: BubblewrapSettings, ref: EnvironmentRef) -> Built:
+    """Return what an execution mounts of an environment. Raises `SandboxError` for one that is not what it says."""
+    target = Path(ref.location)
+    if ref.backend != BACKEND or target.parent != state_directory(settings) / "environments":
+        raise SandboxError(f"environment {ref.name!r} was not prepared by this sandbox: prepare it again")
+    record = _verified(target)
+    if record["digest"] != ref.digest:
+        raise SandboxError(f"environment {ref.name!r} is another than was prepared: prepare it again")
+    binds = [(target, ENVIRONMENT), *interpreter.find(settings).binds]
+    for cache in sorted((target / "matplotlib").glob("*.json")):
+        binds.append((cache, f"{MATPLOTLIB}/{cache.name}"))
+    if ref.name == "tex":
+        binds += tex_binds()
+    return Built(tuple(binds))
+
+
+def _verified(target: Path) -> dict[str, object]:
+    try:
+        status = (target / RECORD).stat()
+    except OSError as error:
+        raise SandboxError(f"environment {str(target)!r} is gone or incomplete: remove it, and prepare again") from error
+    return _checked(target, status.st_ino, status.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=64)
+def _checked(target: Path, _inode: int, _modified: int) -> dict[str, object]:
+    """Read an environment's record and compare its files with it, once per process."""
+    try:
+        record = json.loads((target / RECORD).read_text())
+        if record["tree"] == tree_digest(target, skip=RECORD):
+            return dict(record)
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise SandboxError(f"environment {str(target)!r} has been changed since it was built: remove it, and prepare again")
+
+
+def _build(folder: Path, target: Path, wanted: locking.Wanted, python: Interpreter, tex: str) -> None:
+    begun = time.monotonic()
+    fresh = folder / f".new-{uuid.uuid4().hex}"
+    try:
+        _skeleton(fresh, python)
+        lock = _install(fresh, wanted, python)
+        packages = _packages(fresh / python.site)
+        if "matplotlib" in packages:
+            _font_cache(fresh)
+        record = {
+            "name": wanted.name,
+            "digest": sha256_hex(canonical_json([FORMAT, lock, python.tag, tex])),
+            "lock": lock,
+            "interpreter": python.tag,
+            "packages": packages,
+            "tree": tree_digest(fresh),
+            "build_s": round(time.monotonic() - begun, 3),
+        }
+        (fresh / RECORD).write_text(json.dumps(record, indent=1, sort_keys=True))
+        (fresh / RECORD).chmod(0o644)
+        fresh.rename(target)
+    except SandboxError as error:
+        raise SandboxError(
+            f"environment {wanted.name!r} is not built and could not be ({error}): connect to the network once, "
+            "or point PIP_FIND_LINKS at a folder with its wheels"
+        ) from error
+    finally:
+        if fresh.exists():
+            remove_tree(fresh)
+
+
+def _skeleton(fresh: Path, python: Interpreter) -> None:
+    """Lay out a virtual environment; the `venv` module would need ensurepip, which distributions split off."""
+    for folder in (fresh, fresh / "bin", fresh / "lib", (fresh / python.site).parent, fresh / python.site):
+        folder.mkdir(parents=True)
+        folder.chmod(0o755)
+    for name in ("python", "python3"):
+        (fresh / "bin" / name).symlink_to(python.path)
+    (fresh / "pyvenv.cfg").write_text(
+        f"home = {python.path.parent}\ninclude-system-site-packages = false\n"
+        f"version = {'.'.join(map(str, python.version))}\n"
+    )
+    (fresh / "pyvenv.cfg").chmod(0o644)
+
+
+def _install(fresh: Path, wanted: locking.Wanted, python: Interpreter) -> str:
+    """Install what is wanted; return the lock of all of it."""
+    lock = wanted.lock
+    if not lock and not wanted.requirements:
+        return ""
+    pip, inside = installer.find_pip(python), fresh / "bin" / "python"
+    scratch = fresh / ".lock"
+    scratch.mkdir()
+    (scratch / "shipped.txt").write_text(lock)
+    if lock:
+        installer.install(pip, inside, scratch / "shipped.txt")
+    if wanted.requirements:
+        held = _packages(fresh / python.site)
+        (scratch / "wanted.txt").write_text("\n".join(wanted.requirements))
+        (scratch / "held.txt").write_text("".join(f"{name}=={version}\n" for name, version in held.items()))
+        installer.resolve(pip, inside, scratch / "wanted.txt", scratch / "held.txt", scratch / "report.json")
+        further = locking.locked_from_report(scratch / "report.json", held)
+        (scratch / "further.txt").write_text(further)
+        if further:
+            installer.install(pip, inside, scratch / "further.txt")
+        lock += further
+    shutil.rmtree(scratch)
+    return lock
+
+
+def _packages(site: Path) -> dict[str, str]:
+    """Return names and versions of the distributions in a folder."""
+    from importlib import metadata
+
+    return dict(sorted((locking.normal(d.metadata["Name"]), d.version) for d in metadata.distributions(path=[str(site)])))
+
+
+def _font_cache(fresh: Path) -> None:
+    """Let matplotlib list its fonts once, instead of in every execution (about a second each)."""
+    cache = fresh / "matplotlib"
+    cache.mkdir()
+    subprocess.run(
+        [str(fresh / "bin" / "python"), "-I", "-c", "import matplotlib.font_manager"],
+        env={"MPLCONFIGDIR": str(cache), "PATH": "/usr/bin:/bin", "HOME": str(cache), "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd="/", umask=0o022, capture_output=True, timeout=300, check=False,
+    )  # fmt: skip
+    for entry in cache.iterdir():
+        if entry.suffix != ".json":
+            remove_tree(entry)
+
+
+@contextmanager
+def _lock(folder: Path, key: str) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in (folder, folder.parent):
+        if os.geteuid() == 0 and each.stat().st_uid == 0:
+            each.chmod(each.stat().st_mode | 0o055)
+    with (folder / f".{key}.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,234 @@
+"""One execution from request to result: a slot, a place, a watch, a collection, and nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from peercycle.core.contracts import ArtifactStore
+from peercycle.core.errors import SandboxError
+from peercycle.core.sandboxing import EnvironmentRef, ExecRequest, ExecResult, OutputFile
+from peercycle.sandbox import cgroups, collect, data, environments, place, slots
+from peercycle.sandbox.cgroups import Group
+from peercycle.sandbox.place import Place
+from peercycle.sandbox.profile import View
+from peercycle.sandbox.protections import Weakening
+from peercycle.sandbox.settings import BubblewrapSettings, state_directory
+from peercycle.sandbox.slots import Slot
+from peercycle.sandbox.start import Start, find_bwrap
+from peercycle.sandbox.supervise import Ending, Supervisor
+from peercycle.sandbox.variables import check_variables
+
+T = TypeVar("T")
+OnOutput = Callable[[Literal["stdout", "stderr"], bytes], None]
+OVERHEAD_PROCESSES = 2
+"""bubblewrap itself, outside and inside the pid namespace, counts against the process limit too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What one execution holds while it lasts."""
+
+    slot: Slot
+    place: Place
+    group: Group | None
+
+
+async def execute(
+    settings: BubblewrapSettings,
+    without: Weakening,
+    request: ExecRequest,
+    environment: EnvironmentRef,
+    artifacts: ArtifactStore,
+    on_output: OnOutput | None = None,
+) -> ExecResult:
+    """Run a program without asking what the sandbox guarantees; `BubblewrapSandbox.run` asks first."""
+    check_request(request)
+    bwrap = find_bwrap(settings.bwrap)
+    built = await asyncio.to_thread(environments.opened, settings, environment)
+    files: dict[str, bytes | Path] = {name: await artifacts.get(ref) for name, ref in request.files.items()}
+    for item in request.data:
+        files[f"data/{item.name}"] = await data.body(item, artifacts)
+    stdin = None if request.stdin is None else await artifacts.get(request.stdin)
+    async with holding(settings, without, request) as held:
+        await asyncio.to_thread(place.fill, held.place, held.slot.uid, files)
+        files.clear()
+        view = View(
+            work=held.place.work,
+            etc=await asyncio.to_thread(place.etc_folder, state_directory(settings)),
+            inputs=tuple((held.place.inputs / name, name) for name in held.place.top_level),
+            binds=built.binds,
+            variables=dict(request.variables),
+            argv=built.argv(request.argv),
+            memory_mb=request.limits.memory_mb,
+            processes=_inner_processes(request, held, without),
+        )
+        start = Start(
+            bwrap=bwrap,
+            execution=held.place.execution,
+            view=view,
+            limits=request.limits,
+            uid=held.slot.uid,
+            group=held.group,
+            stdin=_stdin_file(held.place, stdin),
+            without=without,
+        )
+        ending = await supervised(start, held, on_output)
+        outputs, refused = await collect.collect(
+            held.place.work, request.outputs, held.place.top_level, request.limits, artifacts, without
+        )
+    return _result(ending, outputs, refused, environment)
+
+
+def check_request(request: ExecRequest) -> None:
+    """Raise `SandboxError` for what this backend cannot do, before anything is started."""
+    if request.limits.gpus:
+        raise SandboxError("the sandbox 'bubblewrap' hands out no GPU: ask for 0, or use another backend")
+    if any("\0" in arg for arg in request.argv):
+        raise SandboxError(f"an argument holds a NUL byte: {request.argv!r}")
+    check_variables(request.variables)
+    collect.check_patterns(request.outputs)
+    place.check_paths([*request.files, *(f"data/{item.name}" for item in request.data)])
+    data.check(request.data)
+
+
+def _inner_processes(request: ExecRequest, held: Held, without: Weakening) -> int | None:
+    if held.group is not None or "process_limit" in without:
+        return None
+    # bubblewrap's first process inside counts too.
+    return request.limits.processes + 1
+
+
+def _stdin_file(at: Place, body: bytes | None) -> Path | None:
+    if body is None:
+        return None
+    path = at.root / "stdin"
+    path.write_bytes(body)
+    return path
+
+
+@asynccontextmanager
+async def holding(
+    settings: BubblewrapSettings, without: Weakening, request: ExecRequest
+) -> AsyncIterator[Held]:
+    """Hold a slot, a directory and a cgroup; on every ending, cancellation too, let go of all of them."""
+    slot = await slots.acquire(settings)
+    execution, group = place.new_execution(), None
+    try:
+        hierarchy = cgroups.find() if settings.cgroups == "auto" else None
+        group = None if hierarchy is None else cgroups.group_in(hierarchy, execution)
+        owner = {"cgroups": [] if group is None else [str(path) for path in group.paths], "uid": slot.uid}
+        made = place.make(state_directory(settings), execution, owner)
+        try:
+            if group is not None:
+                _limit(group, request, without)
+            yield Held(slot, made, group)
+        finally:
+            await to_the_end(lambda: _let_go(made, group))
+    finally:
+        slot.release()
+
+
+def _limit(group: Group, request: ExecRequest, without: Weakening) -> None:
+    limits = request.limits
+    try:
+        cgroups.create(
+            group,
+            memory_bytes=None if "memory_limit" in without else limits.memory_mb << 20,
+            processes=None if "process_limit" in without else limits.processes + OVERHEAD_PROCESSES,
+        )
+    except OSError as error:
+        raise SandboxError(f"cannot limit an execution by cgroup ({error}): free some, or set `cgroups` to off") from error
+
+
+def _let_go(made: Place, group: Group | None) -> None:
+    gone = group is None or group.remove()
+    made.remove()
+    if not gone:
+        raise SandboxError(f"cannot remove the cgroup {str(group.memory) if group else ''!r}: a process is stuck in it")
+
+
+async def supervised(start: Start, held: Held, on_output: OnOutput | None) -> Ending:
+    """Watch the program from a thread of its own; a cancelled caller waits until the program is gone."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[Ending] = loop.create_future()
+    work = os.open(held.place.work, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+
+    def tell(name: Literal["stdout", "stderr"], chunk: bytes) -> None:
+        if on_output is not None:
+            loop.call_soon_threadsafe(on_output, name, chunk)
+
+    supervisor = Supervisor(
+        start, start.limits, work, len(held.place.top_level), held.group, tell if on_output else None, start.without
+    )
+
+    def watch() -> None:
+        try:
+            outcome: Ending | BaseException = supervisor.run()
+        except BaseException as error:  # noqa: BLE001  # carried to the caller, whatever it is
+            outcome = error
+        finally:
+            os.close(work)
+        with contextlib.suppress(RuntimeError):  # the loop was closed under us
+            loop.call_soon_threadsafe(_settle, ended, outcome)
+
+    # Not the loop's pool, whose few threads would limit how many programs run at once; and a daemon, for its
+    # death with the interpreter is the program's death too.
+    threading.Thread(target=watch, name=f"sandbox {start.execution}", daemon=True).start()
+    try:
+        return await asyncio.shield(ended)
+    except asyncio.CancelledError:
+        supervisor.cancel()
+        await _outlast(ended)
+        raise
+
+
+def _settle(future: asyncio.Future[Ending], outcome: Ending | BaseException) -> None:
+    if isinstance(outcome, BaseException):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
+
+
+async def to_the_end(work: Callable[[], T]) -> T:
+    """Do blocking work in a thread, and do not return before it is done, even when cancelled meanwhile."""
+    return await _outlast(asyncio.ensure_future(asyncio.to_thread(work)))
+
+
+async def _outlast(future: asyncio.Future[T]) -> T:
+    cancelled = False
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        future.exception()
+        raise asyncio.CancelledError
+    return future.result()
+
+
+def _result(
+    ending: Ending, outputs: tuple[OutputFile, ...], refused: tuple[str, ...], environment: EnvironmentRef
+) -> ExecResult:
+    assert ending.status is not None
+    return ExecResult(
+        status=ending.status,
+        exit_code=ending.exit_code,
+        signal=ending.signal,
+        stdout=ending.stdout,
+        stderr=ending.stderr,
+        duration_s=ending.duration_s,
+        peak_memory_mb=None if ending.peak_bytes is None else round(ending.peak_bytes / (1 << 20), 3),
+        outputs=outputs,
+        refused=refused,
+        backend="bubblewrap",
+        environment_digest=environment.digest,
+    )

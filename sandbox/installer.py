@@ -1,0 +1,61 @@
+"""Finding a pip, and installing locked wheels with it. No package's code runs here: wheels only."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from peercycle.core.errors import SandboxError
+from peercycle.sandbox.interpreter import Interpreter
+
+TIMEOUT_S = 1800
+_WHEELS = ("--only-binary", ":all:", "--no-input", "--disable-pip-version-check", "--quiet")
+
+
+def find_pip(interpreter: Interpreter) -> list[str]:
+    """Return the command of a pip that can install into another Python: ours, a bundled one, or that Python's.
+
+    Raises `SandboxError` where there is none.
+    """
+    if importlib.util.find_spec("pip") is not None:
+        return [sys.executable, "-m", "pip"]
+    bundled = importlib.util.find_spec("ensurepip")
+    if bundled is not None and bundled.origin is not None:
+        for wheel in sorted(Path(bundled.origin).parent.glob("_bundled/pip-*.whl")):
+            return [sys.executable, str(wheel / "pip")]
+    asked = subprocess.run([str(interpreter.path), "-I", "-c", "import pip"], capture_output=True, check=False)
+    if asked.returncode == 0:
+        return [str(interpreter.path), "-m", "pip"]
+    raise SandboxError("no pip to build environments with: install it (python -m ensurepip, or apt install python3-pip)")
+
+
+def install(pip: list[str], python: Path, lock: Path) -> None:
+    """Install a lock into an environment, every file's hash checked. Raises `SandboxError`."""
+    _pip(pip, python, "install", *_WHEELS, "--require-hashes", "--no-deps", "--requirement", str(lock))
+
+
+def resolve(pip: list[str], python: Path, requirements: Path, constraints: Path, report: Path) -> None:
+    """Resolve pinned requirements within constraints, installing nothing. Raises `SandboxError`."""
+    _pip(
+        pip, python, "install", *_WHEELS, "--dry-run", "--ignore-installed", "--report", str(report),
+        "--requirement", str(requirements), "--constraint", str(constraints),
+    )  # fmt: skip
+
+
+def _pip(pip: list[str], python: Path, *args: str) -> None:
+    # pip's own settings (an index, a proxy, a folder of wheels) come from the environment; Python's do not.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    try:
+        done = subprocess.run(
+            [*pip, "--python", str(python), *args],
+            stdin=subprocess.DEVNULL, capture_output=True, env=environment, cwd="/", umask=0o022,
+            timeout=TIMEOUT_S, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SandboxError(f"pip did not run to its end: {error}") from error
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if "ERROR" in line]
+        raise SandboxError(" ".join(lines)[-500:] or f"pip ended with {done.returncode}")

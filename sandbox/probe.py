@@ -1,0 +1,71 @@
+"""Asking a sandbox what it holds here: the canaries run, and each says what it saw."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+
+from peercycle.core.errors import PeercycleError, SandboxError
+from peercycle.core.sandboxing import EnvironmentSpec, ProbeResult
+from peercycle.sandbox import canaries, environments
+from peercycle.sandbox.canaries import Ground
+from peercycle.sandbox.protections import Weakening
+from peercycle.sandbox.settings import BubblewrapSettings
+from peercycle.sandbox.start import INSTALL, find_bwrap
+
+NAME = "bubblewrap"
+OLDEST = (0, 8)
+USER_NAMESPACES = (
+    "If user namespaces are closed: on Ubuntu 24.04 and newer add an AppArmor profile for /usr/bin/bwrap with "
+    "`userns,`; in Docker use a seccomp profile that allows them, or --privileged; else set the sysctls "
+    "kernel.unprivileged_userns_clone=1 and user.max_user_namespaces above 0"
+)
+_kept: dict[tuple[BubblewrapSettings, Weakening], ProbeResult] = {}
+
+
+async def cached(settings: BubblewrapSettings, without: Weakening) -> ProbeResult:
+    """Return what the probe has shown in this process, probing first where it has not yet."""
+    key = (settings, without)
+    if key not in _kept:
+        _kept[key] = await probe(settings, without)
+    return _kept[key]
+
+
+async def probe(settings: BubblewrapSettings, without: Weakening) -> ProbeResult:
+    """Run a trivial program, then the canaries. Never raises for a sandbox that does not work here."""
+    version = ""
+    try:
+        version = await asyncio.to_thread(_version, find_bwrap(settings.bwrap))
+        environment = await asyncio.to_thread(environments.prepare, settings, EnvironmentSpec(name="base"))
+        ground = Ground(settings, without, environment)
+        await canaries.trivial(ground)
+        seen = await asyncio.gather(*(canary(ground) for canary in canaries.ALL))
+    except PeercycleError as error:
+        return ProbeResult(
+            backend=NAME, version=version, available=False, problem=_one_line(str(error)), fix=_fix(str(error))
+        )
+    return ProbeResult(backend=NAME, version=version, available=True, canaries=tuple(seen))
+
+
+def _version(bwrap: str) -> str:
+    try:
+        asked = subprocess.run([bwrap, "--version"], capture_output=True, text=True, check=True, timeout=10, env={})
+        version = asked.stdout.split()[-1]
+        numbers = tuple(int(part) for part in version.split(".")[:2])
+    except (OSError, ValueError, IndexError, subprocess.SubprocessError) as error:
+        raise SandboxError(f"{bwrap!r} does not say its version: {INSTALL}") from error
+    if numbers < OLDEST:
+        raise SandboxError(f"bubblewrap is {version}: {INSTALL}")
+    return version
+
+
+def _fix(problem: str) -> str:
+    if "bubblewrap" in problem and "install" in problem:
+        return INSTALL
+    if any(word in problem for word in ("namespace", "uid map", "Operation not permitted", "Permission denied")):
+        return USER_NAMESPACES
+    return "See docs/sandbox.md, and `peercycle doctor`"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

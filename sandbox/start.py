@@ -1,0 +1,107 @@
+"""Starting bubblewrap: the launcher's plan, the descriptors it hands on, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from peercycle.core.errors import SandboxUnavailableError
+from peercycle.core.sandboxing import Limits
+from peercycle.sandbox import launch, seccomp
+from peercycle.sandbox.cgroups import Group
+from peercycle.sandbox.processes import LABEL
+from peercycle.sandbox.profile import View, options, packed, program
+from peercycle.sandbox.protections import Weakening
+
+INSTALL = "install bubblewrap 0.8 or newer (Debian and Ubuntu: apt install bubblewrap libseccomp2)"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """All that decides how one program is started."""
+
+    bwrap: str
+    execution: str
+    view: View
+    limits: Limits
+    uid: int | None
+    group: Group | None
+    stdin: Path | None
+    without: Weakening = frozenset()
+
+    def __call__(self, report: int, *, wrap: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+        """Start the launcher, which becomes bubblewrap and reports on the descriptor `report`.
+
+        `wrap` is a command to start it through, with `PARENT` in the launcher's place for its own process.
+        """
+        with tempfile.TemporaryFile() as args, tempfile.TemporaryFile() as rules, self._stdin() as stdin:
+            _fill(args, packed(options(self.view, self.without)))
+            command = [self.bwrap, "--args", str(args.fileno()), "--json-status-fd", str(report)]
+            passed = [args.fileno(), report]
+            if "seccomp" not in self.without:
+                _fill(rules, seccomp.filter_program())
+                command += ["--seccomp", str(rules.fileno())]
+                passed.append(rules.fileno())
+            command += ["--", *program(self.view)]
+            return subprocess.Popen(
+                [*wrap, *self.launcher(command, parent="PARENT" if wrap else str(os.getpid()))],
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=self._environment(),
+                cwd="/",
+                close_fds=True,
+                pass_fds=passed,
+                start_new_session=True,
+            )
+
+    def launcher(self, command: list[str], *, parent: str) -> list[str]:
+        """Return the launcher's command line for a command to become."""
+        plan = {
+            "cgroups": [] if self.group is None else [str(path) for path in self.group.paths],
+            "rlimits": rlimits(self.limits, self.without),
+            "uid": None if "unprivileged_uid" in self.without else self.uid,
+            "argv": command,
+            "environment": self._environment(),
+            "die_with_parent": "die_with_parent" not in self.without,
+        }
+        return [sys.executable, "-I", "-S", launch.__file__, parent, json.dumps(plan)]
+
+    def _environment(self) -> dict[str, str]:
+        """Return bubblewrap's own environment: the program reads it in /proc/1/environ, whatever it was told."""
+        clean = {"PATH": "/usr/bin:/bin", LABEL: self.execution}
+        return {**os.environ, **clean} if "clean_environment" in self.without else clean
+
+    def _stdin(self) -> BinaryIO:
+        return (self.stdin or Path(os.devnull)).open("rb")
+
+
+def rlimits(limits: Limits, without: Weakening) -> dict[str, int]:
+    """Return the limits of each process; those of the whole execution are kept by cgroup and watch."""
+    cpu = limits.cpu_s if limits.cpu_s is not None else limits.wall_s * (os.cpu_count() or 1)
+    set_to = {"RLIMIT_CPU": max(1, int(cpu + 0.999)), "RLIMIT_NOFILE": limits.open_files, "RLIMIT_CORE": 0}
+    if "disk_watch" not in without:
+        set_to["RLIMIT_FSIZE"] = limits.disk_mb << 20
+    return set_to
+
+
+def _fill(file: BinaryIO, data: bytes) -> None:
+    file.write(data)
+    file.flush()
+    file.seek(0)
+
+
+def find_bwrap(name: str) -> str:
+    """Return bubblewrap's path. Raises `SandboxUnavailableError` where it is not installed."""
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/bin:/bin")
+    if found is None:
+        raise SandboxUnavailableError(f"no bubblewrap ({name!r} is not on PATH): {INSTALL}")
+    return found

@@ -1,0 +1,65 @@
+"""Measuring what a program has written, without trusting a name of it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+
+MAX_DEPTH = 64
+"""Folders below the working directory, one in the other; more is a breach, for no path could reach them."""
+_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+@dataclass(frozen=True, slots=True)
+class TreeUse:
+    """What a tree holds; `breach` says why it could not be measured to the end."""
+
+    bytes: int
+    entries: int
+    breach: str | None = None
+
+
+def measure(directory: int, *, max_bytes: int, max_entries: int) -> TreeUse:
+    """Return the disk space and entries below an open directory, and stop as soon as either is too much.
+
+    It descends by descriptor, one per level, so that neither a deep path nor a link misleads it.
+    """
+    used = entries = 0
+    stack = [(os.dup(directory), _names(directory))]
+    try:
+        while stack:
+            parent, names = stack[-1]
+            if not names:
+                os.close(stack.pop()[0])
+                continue
+            name = names.pop()
+            entries += 1
+            try:
+                status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            used += status.st_blocks * 512
+            if used > max_bytes or entries > max_entries:
+                return TreeUse(used, entries)
+            if stat.S_ISDIR(status.st_mode):
+                if len(stack) > MAX_DEPTH:
+                    return TreeUse(used, entries, f"folders are nested more than {MAX_DEPTH} deep")
+                try:
+                    inner = os.open(name, _OPEN, dir_fd=parent)
+                except PermissionError:
+                    return TreeUse(used, entries, "a folder cannot be read")
+                except OSError:
+                    continue  # gone, or another kind of thing by now
+                stack.append((inner, _names(inner)))
+                # A flat folder of a million names is a breach before its names are looked at one by one.
+                if entries + len(stack[-1][1]) > max_entries:
+                    return TreeUse(used, entries + len(stack[-1][1]))
+    finally:
+        for opened, _ in stack:
+            os.close(opened)
+    return TreeUse(used, entries)
+
+
+def _names(directory: int) -> list[str]:
+    return os.listdir(directory)
