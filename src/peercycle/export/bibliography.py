@@ -54,7 +54,7 @@ def _fields(entry: Reference, kind: str, ledger: Ledger, target: Target) -> list
 
     venue = (plain(entry.venue) if entry.venue else "", _VENUES.get(kind, "howpublished"))
     found = [
-        ("title", f"{{{_title(entry.title, ledger, target)}}}" if entry.title else ""),
+        ("title", f"{{{title_latex(entry.title, ledger, target)}}}" if entry.title else ""),
         ("author", " and ".join(_author(plain(name)) for name in entry.authors if name.strip())),
         ("year", str(entry.year) if entry.year is not None else ""),
         (venue[1], venue[0]),
@@ -68,7 +68,7 @@ def _fields(entry: Reference, kind: str, ledger: Ledger, target: Target) -> list
     return [*found, ("note", _note(entry, ledger, target))]
 
 
-def _title(title: str, ledger: Ledger, target: Target) -> str:
+def title_latex(title: str, ledger: Ledger, target: Target) -> str:
     """Return a title, its mathematics between dollar signs kept."""
     parts = re.split(r"(\$[^$]+\$)", " ".join(visible(title).split()))
     return "".join(

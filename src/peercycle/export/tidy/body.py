@@ -9,7 +9,7 @@ from dataclasses import fields
 from peercycle.export.tidy.characters import visible
 from peercycle.export.tidy.ledger import Ledger
 from peercycle.export.tidy.targets import Target
-from peercycle.export.tidy.text import TextWriter, UnbalancedError, set_verbatim
+from peercycle.export.tidy.text import TextWriter, UnbalancedError
 
 _ENDLESS_WORD = re.compile(r"\S{2000}")
 _LONG_LINE = re.compile(r"([^\n]{1000}[^\n ]*) ")
@@ -49,5 +49,5 @@ def tidy_line(source: str, ledger: Ledger, target: Target) -> str:
 
 def verbatim(source: str, ledger: Ledger, target: Target) -> str:
     """Return a body set as its own source, with a note that says so."""
-    shown = set_verbatim(visible(source), lambda text: target.characters(text, ledger.lost, math=False))
+    shown = target.code(visible(source), ledger.lost)
     return f"\\emph{{This text could not be read as LaTeX and is shown as it was written.}}{shown}"

@@ -47,6 +47,7 @@ _ESCAPES = {
     "^": "\\textasciicircum{}", "~": "\\textasciitilde{}", "<": "\\textless{}", ">": "\\textgreater{}",
     "|": "\\textbar{}", '"': "\\textquotedbl{}",
 }  # fmt: skip
+_CODE_ESCAPES = {**_ESCAPES, "-": "-{}", "`": "\\textasciigrave{}", "'": "\\textquotesingle{}"}
 _SETTABLE = frozenset(
     chr(code)
     for low, high in ((0xA1, 0xAC), (0xAE, 0xB7), (0xB9, 0x125), (0x128, 0x137), (0x139, 0x13E), (0x141, 0x148),
@@ -100,6 +101,10 @@ def _decomposed(char: str, lost: Callable[[str], None]) -> str:
     return "" if unicodedata.combining(char) else f"\\textsf{{[U+{ord(char):04X}]}}"
 
 
-def escape(text: str) -> str:
-    """Return plain text as LaTeX that shows it; characters beyond ASCII are left for `settable`."""
-    return "".join(_ESCAPES.get(char, char) for char in text)
+def escape(text: str, *, code: bool = False) -> str:
+    """Return plain text as LaTeX that shows it; characters beyond ASCII are left for `settable`.
+
+    In `code`, TeX's ligatures (`--`, quotes) are kept apart too.
+    """
+    escapes = _CODE_ESCAPES if code else _ESCAPES
+    return "".join(escapes.get(char, char) for char in text)

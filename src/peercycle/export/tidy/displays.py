@@ -21,7 +21,7 @@ def write_display(writer: TextWriter, tokens: list[Token], environment: str, *, 
     body = "\n".join(line for line in body.split("\n") if line.strip())
     if inline:
         flat = body.replace("\\\\", ",\\ ").replace("&", "").replace("\\nonumber ", "").replace("\\notag ", "")
-        return f"${flat}$"
+        return writer.target.formula(flat)
     numbered = base in {"equation", "align", "gather", "multline", "eqnarray"} and not environment.endswith("*")
     if body.endswith("\\\\"):
         body, maths.lines = body[:-2].rstrip(), maths.lines - 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from peercycle.export.tidy.characters import escape
 from peercycle.export.tidy.ledger import NumberKind
 
 
@@ -47,6 +48,22 @@ class Target(Protocol):
         """Return a displayed formula; `number` is empty where it has none."""
         ...
 
+    def formula(self, body: str) -> str:
+        """Return a formula within a line."""
+        ...
+
+    def heading(self, command: str, number: str, text: str) -> str:
+        """Return a heading below the section's; `number` is empty where it has none."""
+        ...
+
+    def missing(self, file: str) -> str:
+        """Return what stands in the place of a figure that does not exist; `file` is set already."""
+        ...
+
+    def code(self, source: str, lost: Callable[[str], None]) -> str:
+        """Return a block of source, line by line."""
+        ...
+
     def theorem(self, name: str, number: str, title: str, body: str) -> str:
         """Return a theorem or its like."""
         ...
@@ -86,6 +103,23 @@ class TexTarget:
 
     def equation(self, environment: str, body: str, number: str) -> str:  # noqa: ARG002 - TeX numbers by itself
         return f"\\begin{{{environment}}}{body}\\end{{{environment}}}"
+
+    def formula(self, body: str) -> str:
+        return f"${body}$"
+
+    def heading(self, command: str, number: str, text: str) -> str:
+        return f"\\{command}{'' if number or 'paragraph' in command else '*'}{{{text}}}"
+
+    def missing(self, file: str) -> str:
+        return f"\\fbox{{figure \\texttt{{{file}}} is missing}}"
+
+    def code(self, source: str, lost: Callable[[str], None]) -> str:
+        shown = []
+        for line in source.expandtabs(4).rstrip().split("\n"):
+            indent = min(len(line) - len(line.lstrip(" ")), 40)
+            text = self.characters(escape(line.strip(), code=True), lost, math=False)
+            shown.append("~" * indent + text if text else "~")
+        return "\n\n{\\ttfamily\\small\\raggedright\\noindent " + "\\newline\n".join(shown) + "\\par}\n\n"
 
     def theorem(self, name: str, number: str, title: str, body: str) -> str:
         head = f"{name} {number}".rstrip() + (f" ({title})" if title else "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -141,7 +140,7 @@ class TextWriter:
         if tokens is None or not source_of(tokens).strip():
             return ""
         try:
-            return f"${MathWriter(tokens, self.ledger, self.target).write()}$"
+            return self.target.formula(MathWriter(tokens, self.ledger, self.target).write())
         except UnsettableError as error:
             return self._shown_source(tokens, error)
 
@@ -210,10 +209,10 @@ class TextWriter:
 
     def _code(self, text: str, place: Place) -> str:
         if not text.endswith("\n"):
-            return f"\\texttt{{{self.characters(escape(text))}}}"
+            return f"\\texttt{{{self.characters(escape(text, code=True))}}}"
         if place.inline or place.cell:
-            return f"\\texttt{{{self.characters(escape(' '.join(text.split())))}}}"
-        return set_verbatim(text, self.characters)
+            return f"\\texttt{{{self.characters(escape(' '.join(text.split()), code=True))}}}"
+        return self.target.code(text, self.ledger.lost)
 
     def _inline_formula(self, closer: str = "") -> str:
         tokens = self._until(closer)
@@ -226,12 +225,12 @@ class TextWriter:
             body = MathWriter(tokens, self.ledger, self.target).write()
         except UnsettableError as error:
             return self._shown_source(tokens, error)
-        return f"${body.strip()}$"
+        return self.target.formula(body.strip())
 
     def _shown_source(self, tokens: list[Token], error: UnsettableError) -> str:
         source = " ".join(source_of(tokens).split())
         self.ledger.remark(f"formula {source[:60]!r} is shown as its source: {error}")
-        return f"\\texttt{{{self.characters(escape(source))}}}"
+        return f"\\texttt{{{self.characters(escape(source, code=True))}}}"
 
     def _until(self, closer: str) -> list[Token] | None:
         """Return the tokens up to what closes a formula, and go beyond it; None where nothing does."""
@@ -301,13 +300,3 @@ def _plain(text: str) -> str:
     return text.replace('"', "\\textquotedbl{}").replace("<", "\\textless{}").replace(">", "\\textgreater{}").replace(
         "|", "\\textbar{}"
     )
-
-
-def set_verbatim(source: str, characters: Callable[[str], str]) -> str:
-    """Return text that shows `source` line by line, in type of fixed width."""
-    lines = source.expandtabs(4).rstrip().split("\n")
-    shown = []
-    for line in lines:
-        indent = len(line) - len(line.lstrip(" "))
-        shown.append("~" * min(indent, 40) + characters(escape(line.strip())) if line.strip() else "~")
-    return "\n\n{\\ttfamily\\small\\raggedright\\noindent " + "\\newline\n".join(shown) + "\\par}\n\n"

@@ -34,6 +34,9 @@ _SINGLE: dict[str, TokenKind] = {
     "{": "open", "}": "close", "$": "math", "#": "param", "&": "align", "^": "up", "_": "down", "~": "tie",
 }  # fmt: skip
 _BLANKS = re.compile(r"[ \t]*(?:\n(?![ \t]*\n)[ \t]*)?")
+_ADDRESS_WORDS = frozenset(("\\url", "\\href", "\\nolinkurl"))
+_ADDRESS = re.compile(r"[ \t]*\{([^{}\n]*)\}")
+"""An address: `%` begins no comment in it."""
 _BEGIN = re.compile(r"\s*\{([A-Za-z0-9]+\*?)\}")
 
 
@@ -51,6 +54,11 @@ def tokenize(source: str) -> list[Token]:
             if code is not None:
                 tokens.append(Token("code", code[0]))
                 place = code[1]
+                continue
+            tokens_of_address = _ADDRESS.match(source, place) if text in _ADDRESS_WORDS else None
+            if tokens_of_address:
+                tokens += [Token("word", text[1:]), Token("open", "{"), Token("text", tokens_of_address.group(1))]
+                place = tokens_of_address.end() - 1
                 continue
             blanks = _BLANKS.match(source, place)
             end = blanks.end() if blanks else place

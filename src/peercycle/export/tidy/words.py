@@ -47,13 +47,13 @@ def _known(writer: TextWriter, name: str, signature: str, place: Place) -> str:
         return writer.group(place, inline=True)
     if name in {"footnote"} and place.inline:
         return f" ({writer.group(place, inline=True)})"
-    out, star = "", ""
+    if signature == "st":
+        star = writer.cursor.star()
+        number = writer.ledger.heading(_LEVELS[name]) if name in _LEVELS and not star else ""
+        return writer.target.heading(name, number, writer.group(place, inline=True))
+    out = ""
     for letter in signature:
-        if letter == "s":
-            star = "*" if writer.cursor.star() else ""
-            if not star and name in _LEVELS:
-                writer.ledger.heading(_LEVELS[name])
-        elif letter == "o":
+        if letter == "o":
             writer.cursor.bracket()
         elif letter == "t":
             out += "{" + writer.group(place, inline=True) + "}"
@@ -61,7 +61,7 @@ def _known(writer: TextWriter, name: str, signature: str, place: Place) -> str:
         return " " if place.inline or place.cell else "\n\n"
     if name in {"smallskip", "medskip", "bigskip", "noindent"}:
         return "" if place.inline or place.cell else f"\\{name} "
-    return f"\\{name}{star}{out}" if out else f"\\{name}{{}}" if name not in _SWITCHES else f"\\{name} "
+    return f"\\{name}{out}" if out else f"\\{name}{{}}" if name not in _SWITCHES else f"\\{name} "
 
 
 _LEVELS = {"subsection": 1, "subsubsection": 2}
@@ -183,7 +183,7 @@ def _graphic(writer: TextWriter, place: Place) -> str:
     file = writer.ledger.figures.get(name) or writer.ledger.figures.get(name.rpartition("/")[2])
     if file is None:
         writer.ledger.remark(f"figure {name[:60]!r} does not exist")
-        return f"\\fbox{{figure \\texttt{{{writer.characters(escape(name))}}} is missing}}"
+        return writer.target.missing(writer.characters(escape(name)))
     found = re.search(r"width\s*=\s*([01]?\.?[0-9]{0,4})\s*\\(?:line|text|column)width", options)
     share = float(found.group(1)) if found and re.fullmatch(r"[01]|[01]?\.[0-9]+", found.group(1)) else 0.85
     picture = writer.target.graphic(file, f"{min(max(share, 0.1), 1.0):g}")
