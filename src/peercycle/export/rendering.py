@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    return Environment(
+    from peercycle.export.shown import FILTERS
+
+    environment = Environment(
         loader=PackageLoader("peercycle.export", "templates"),
         autoescape=lambda name: name is not None and ".html" in name,
         undefined=StrictUndefined,
@@ -21,6 +23,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters.update(FILTERS)
+    return environment
 
 
 def render(template: str, **values: Any) -> str:
