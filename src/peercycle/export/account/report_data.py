@@ -1,0 +1,81 @@
+"""The report as one JSON value: a pure function of the run."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from peercycle.core.base import JSON
+from peercycle.core.runs import RunStatus
+from peercycle.export.account import evidence, scores, standing, troubles
+from peercycle.export.account.gathering import Gathered
+
+SCHEMA_VERSION = 1
+_MOST_REMARKS = 60
+
+
+def report_data(run: Gathered, *, driven: bool) -> dict[str, JSON]:
+    """Return everything that the report says, in the order in which it says it."""
+    state = standing.status(run, driven=driven)
+    best = run.best
+    status = state["status"]
+    assert isinstance(status, str)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": run.record.run_id,
+        "path": run.path,
+        "topic": run.task.topic if run.task is not None else None,
+        "peercycle_version": run.record.peercycle_version,
+        "machine_made": "Everything here was written, run and judged by machines; no person has checked it.",
+        **state,
+        "best": _best(run),
+        "judged_by": scores.judged_by(run),
+        "wall_seconds": _seconds(standing.spent(run, "hours")),
+        "tokens": standing.spent(run, "tokens"),
+        "cost": standing.spent(run, "cost"),
+        "rounds": scores.by_round(run),
+        "candidates": scores.candidate_rows(run),
+        "revisions": evidence.revisions(run),
+        "experiments": evidence.experiments(best, run),
+        "numbers": evidence.numbers(best.check if best is not None else None),
+        "citations": evidence.citations(best.check if best is not None else None),
+        "spending": standing.spending(run),
+        "choices": list(run.record.choices),
+        "extensions": [e.model_dump(mode="json") for e in run.record.extensions],
+        "errors": troubles.errors(run),
+        "outages": troubles.outages(run),
+        "idle": troubles.idle(run),
+        "remarks": _remarks(run),
+        "unreadable": list(run.problems),
+        "questions": standing.open_questions(run),
+        "next_steps": [*standing.next_steps(run, _as_status(status))],
+        "commands": standing.commands(run),
+    }
+
+
+def _as_status(text: str) -> RunStatus:
+    return text  # type: ignore[return-value]
+
+
+def _seconds(hours: float | None) -> float | None:
+    return None if hours is None else hours * 3600.0
+
+
+def _best(run: Gathered) -> JSON:
+    best = run.best
+    if best is None:
+        return None
+    return {
+        "candidate": best.row.candidate,
+        "round": best.row.round,
+        "title": best.manuscript.title if best.manuscript is not None else None,
+        "rating": best.row.rating,
+        "reward": best.row.reward,
+        "decision": best.assessment.decision if best.assessment is not None else None,
+        **{f"score_{name}": value for name, value in scores.calibration(best.assessment).items()},
+    }
+
+
+def _remarks(run: Gathered) -> list[JSON]:
+    """Return lines of the log that stages and exporters wrote, equal ones counted."""
+    counts = Counter(event.message for event in run.events if event.kind == "log" and event.message)
+    return [{"message": message[:400], "count": count} for message, count in counts.most_common(_MOST_REMARKS)]

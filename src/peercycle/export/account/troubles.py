@@ -1,0 +1,79 @@
+"""What went wrong: errors grouped with counts, outages, stretches in which nothing happened."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from peercycle.core.base import JSON
+from peercycle.core.events import RunEvent
+from peercycle.export.account.gathering import Gathered
+
+IDLE_SECONDS = 600.0
+"""A gap between two events that is at least this long is an idle stretch."""
+_VARYING = re.compile(r"sha256:[0-9a-f]+|0x[0-9a-f]+|\b[0-9a-f]{12,}\b|\b[0-9]+(?:\.[0-9]+)?\b")
+_FAULTS = ("stage_failed", "error", "effect_failed", "plugin_error")
+
+
+def errors(run: Gathered) -> list[JSON]:
+    """Return errors in groups: those that differ only in numbers and hashes are one."""
+    groups: dict[tuple[str, str], dict[str, JSON]] = {}
+    for what, where, message, at in _errors(run):
+        key = (what, _VARYING.sub("#", message))
+        if key not in groups:
+            groups[key] = {"kind": what, "message": message[:500], "count": 0, "where": [], "first": at, "last": at}
+        group = groups[key]
+        count, places = group["count"], group["where"]
+        group["count"] = (count if isinstance(count, int) else 0) + 1
+        if at is not None:
+            group["last"] = at
+        if isinstance(places, list) and where and where not in places and len(places) < 8:
+            places.append(where)
+    return sorted(groups.values(), key=lambda g: (-int(str(g["count"])), str(g["kind"]), str(g["message"])))  # type: ignore[arg-type, return-value]
+
+
+def _errors(run: Gathered) -> Iterable[tuple[str, str, str, float | None]]:
+    told: set[str] = set()
+    for event in run.events:
+        if event.kind in _FAULTS or event.data.get("error"):
+            message = event.message or str(event.data.get("error") or "no message was recorded")
+            told.add(message)
+            yield event.kind, _where(event), message, event.at
+    for version in run.versions:
+        if version.row.error and version.row.error not in told:
+            yield "candidate failed", f"{version.row.candidate} round {version.row.round}", version.row.error, None
+    seen: set[str] = set()
+    for version in run.versions:
+        for execution in version.results.executions if version.results is not None else ():
+            if execution.status != "ok" and execution.id not in seen:
+                seen.add(execution.id)
+                error = (execution.error or "no standard error").strip().splitlines()[-1:] or [""]
+                place = f"{execution.experiment} seed {execution.seed}"
+                yield f"execution {execution.status}", place, error[0], None
+
+
+def _where(event: RunEvent) -> str:
+    return " ".join(part for part in (event.candidate, event.stage) if part)
+
+
+def outages(run: Gathered) -> list[JSON]:
+    """Return what the log says of services that could not be reached."""
+    return [
+        {"at": event.at, "where": _where(event), "message": event.message}
+        for event in run.events
+        if event.kind.startswith("outage")
+    ]
+
+
+def idle(run: Gathered) -> list[JSON]:
+    """Return stretches in which nothing was logged, longest first."""
+    gaps = [
+        (after.at - before.at, before, after)
+        for before, after in zip(run.events, run.events[1:], strict=False)
+        if after.at - before.at >= IDLE_SECONDS
+    ]
+    gaps.sort(key=lambda gap: -gap[0])
+    return [
+        {"seconds": seconds, "from": before.at, "after": f"{before.kind} {_where(before)}".strip(), "before": after.kind}
+        for seconds, before, after in gaps[:20]
+    ]

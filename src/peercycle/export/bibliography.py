@@ -1,0 +1,106 @@
+"""BibTeX entries of the works that a paper cites, with every field escaped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from peercycle.core.literature import Bibliography, Reference
+from peercycle.export.tidy.body import tidy_line
+from peercycle.export.tidy.characters import escape, visible
+from peercycle.export.tidy.ledger import Ledger
+from peercycle.export.tidy.targets import Target
+
+_TYPES = frozenset(
+    "article book booklet inbook incollection inproceedings manual mastersthesis misc phdthesis proceedings "
+    "techreport unpublished".split()
+)
+_KEPT = ("volume", "number", "pages", "publisher", "edition", "series", "institution", "school", "chapter")
+_VENUES = {"article": "journal", "inproceedings": "booktitle", "incollection": "booktitle"}
+_UNSAFE = re.compile(r"[^A-Za-z0-9:._/+-]+")
+
+
+def printed_keys(bibliography: Bibliography) -> dict[str, str]:
+    """Return each key with the spelling that BibTeX and TeX both take; the first entry of a key counts."""
+    printed: dict[str, str] = {}
+    taken: set[str] = set()
+    for entry in bibliography.entries:
+        if entry.key in printed:
+            continue
+        base = _UNSAFE.sub("-", entry.key).strip("-") or "work"
+        name, count = base, 1
+        while name.lower() in taken:
+            count += 1
+            name = f"{base}-{count}"
+        taken.add(name.lower())
+        printed[entry.key] = name
+    return printed
+
+
+def bibtex(entries: Iterable[Reference], keys: Mapping[str, str], ledger: Ledger, target: Target) -> str:
+    """Return a `.bib` file of `entries`, in their order."""
+    return "\n".join(_entry(entry, keys[entry.key], ledger, target) for entry in entries)
+
+
+def _entry(entry: Reference, key: str, ledger: Ledger, target: Target) -> str:
+    kind = entry.entry_type if entry.entry_type in _TYPES else "misc"
+    lines = [f"  {name} = {{{value}}}" for name, value in _fields(entry, kind, ledger, target) if value]
+    return f"@{kind}{{{key},\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _fields(entry: Reference, kind: str, ledger: Ledger, target: Target) -> list[tuple[str, str]]:
+    def plain(text: str) -> str:
+        return target.characters(escape(" ".join(visible(text).split())), ledger.lost, math=False)
+
+    venue = (plain(entry.venue) if entry.venue else "", _VENUES.get(kind, "howpublished"))
+    found = [
+        ("title", f"{{{title_latex(entry.title, ledger, target)}}}" if entry.title else ""),
+        ("author", " and ".join(_author(plain(name)) for name in entry.authors if name.strip())),
+        ("year", str(entry.year) if entry.year is not None else ""),
+        (venue[1], venue[0]),
+    ]
+    present = {name for name, value in found if value}
+    found += [
+        (name, tidy_line(entry.fields[name], ledger, target))
+        for name in _KEPT
+        if name in entry.fields and name not in present
+    ]
+    return [*found, ("note", _note(entry, ledger, target))]
+
+
+def title_latex(title: str, ledger: Ledger, target: Target) -> str:
+    """Return a title, its mathematics between dollar signs kept."""
+    parts = re.split(r"(\$[^$]+\$)", " ".join(visible(title).split()))
+    return "".join(
+        tidy_line(part, ledger, target)
+        if index % 2
+        else target.characters(escape(part), ledger.lost, math=False)
+        for index, part in enumerate(parts)
+    )
+
+
+def _author(name: str) -> str:
+    """Return a name, braced where BibTeX would take it apart wrongly."""
+    return f"{{{name}}}" if "," in name or " and " in f" {name} " else name
+
+
+def address(entry: Reference) -> str | None:
+    """Return where a work can be found: its DOI, its arXiv page, or the address it came with."""
+    doi, arxiv = entry.ids.get("doi"), entry.ids.get("arxiv")
+    if doi and re.fullmatch(r"10\.[0-9]{4,9}/[A-Za-z0-9._;()/:+<>-]+", doi):
+        return "https://doi.org/" + doi.replace("<", "%3C").replace(">", "%3E")
+    if arxiv and re.fullmatch(r"[A-Za-z.-]*/?[0-9.]+", arxiv):
+        return f"https://arxiv.org/abs/{arxiv}"
+    if entry.url and re.fullmatch(r"https?://[A-Za-z0-9._~:/?@!&()*+,;=%-]+", entry.url):
+        return entry.url
+    return None
+
+
+def _note(entry: Reference, ledger: Ledger, target: Target) -> str:
+    where = address(entry)
+    if where is None:
+        return ""
+    shown = where.removeprefix("https://").removeprefix("http://").removeprefix("arxiv.org/abs/")
+    label = f"arXiv:{shown}" if where.startswith("https://arxiv.org/") else shown
+    escaped = re.sub(r"([%#&_~])", r"\\\1", where).replace("\\~", "\\string~")
+    return f"\\href{{{escaped}}}{{{target.characters(escape(label), ledger.lost, math=False)}}}"

@@ -1,0 +1,42 @@
+"""The report of a run: what happened, what came out, what to trust, what to do next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from peercycle.core.contracts import Edition, StageContext
+from peercycle.core.journal import RunReader
+from peercycle.export.account.gathering import gather
+from peercycle.export.account.plot import round_plot, sparkline
+from peercycle.export.account.report_data import report_data
+from peercycle.export.rendering import render
+
+
+class ReportExporter:
+    """Writes `report.md`, `report.html` and `report.json` at the top of the run directory."""
+
+    scope: Literal["paper", "report"] = "report"
+
+    def __init__(self, settings: BaseModel) -> None:
+        self.settings = settings
+
+    async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:  # noqa: ARG002 - a report is a function of the run alone
+        """Return the report in its three forms."""
+        return await write_report(run)
+
+
+async def write_report(run: RunReader) -> Mapping[str, bytes]:
+    """Return a run's report: a pure function of what the store holds, so that it can be rebuilt at any time."""
+    from peercycle.store.lease import holder
+
+    data = report_data(await gather(run), driven=holder(run.path) is not None)
+    values: dict[str, Any] = {"report": data, "plot": round_plot(data), "spark": sparkline(data)}
+    return {
+        "report.json": (json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8", "replace"),
+        "report.md": render("report.md.j2", **values).encode("utf-8", "replace"),
+        "report.html": render("report.html.j2", **values).encode("utf-8", "replace"),
+    }

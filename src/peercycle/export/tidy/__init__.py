@@ -1,0 +1,1 @@
+"""Reading LaTeX that nobody has checked, and writing LaTeX that compiles."""

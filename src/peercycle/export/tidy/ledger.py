@@ -1,0 +1,60 @@
+"""What is learnt of a manuscript while its bodies are tidied, and what bodies may refer to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+NumberKind = Literal["measured", "simulated", "unknown"]
+
+
+@dataclass(slots=True)
+class Ledger:
+    """One manuscript's, filled as its parts are tidied in order."""
+
+    keys: Mapping[str, str]
+    """Citation keys as the bibliography spells them, and as they are printed."""
+    numbers: Mapping[str, NumberKind]
+    """What each measurement is, by id."""
+    figures: Mapping[str, str]
+    """Files that exist, by every name that a body may call them."""
+    cited: dict[str, None] = field(default_factory=dict)
+    """Keys cited and known, in order of first citation."""
+    shown: dict[str, None] = field(default_factory=dict)
+    """Measurement ids shown, in order."""
+    labels: dict[str, str] = field(default_factory=dict)
+    """Labels defined, and the number each stands for."""
+    remarks: dict[str, int] = field(default_factory=dict)
+    """What was mended or left out, a line each, and how often."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    """How many sections, figures, tables, equations and theorems there are so far."""
+    last_number: str = ""
+
+    def numbered(self, kind: str) -> str:
+        """Return the next number of a kind of thing."""
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        self.last_number = str(self.counts[kind])
+        return self.last_number
+
+    def heading(self, level: int) -> str:
+        """Return the number of the next heading: level 0 is a section, 1 a subsection, 2 one below."""
+        names = ("section", "subsection", "subsubsection")
+        self.counts[names[level]] = self.counts.get(names[level], 0) + 1
+        for lower in names[level + 1 :]:
+            self.counts[lower] = 0
+        self.last_number = ".".join(str(self.counts.get(name, 0)) for name in names[: level + 1])
+        return self.last_number
+
+    def remark(self, text: str) -> None:
+        """Note one thing that was mended or left out."""
+        self.remarks[text] = self.remarks.get(text, 0) + 1
+
+    def lost(self, char: str) -> None:
+        """Note a character that has no stand-in."""
+        self.remark(f"character U+{ord(char):04X} cannot be set and is shown by its number")
+
+    def lines(self) -> list[str]:
+        """Return the remarks with their counts."""
+        return [text if n == 1 else f"{text} ({n} times)" for text, n in self.remarks.items()]
