@@ -1,0 +1,221 @@
+"""Checks of what is claimed: by words, against the numbers and against each other."""
+
+from __future__ import annotations
+
+import re
+
+from peercycle.agents.reviewers.rubric.check_tables import Arms, arms_of, better, mentions
+from peercycle.agents.reviewers.rubric.findings import Fault, Finding, nothing_there
+from peercycle.agents.reviewers.rubric.inspection import Inspection
+from peercycle.agents.reviewers.rubric.prose import CITE, REF
+from peercycle.agents.reviewers.rubric.quantities import P_VALUE, estimates, intervals
+from peercycle.core.numerals import printed_numbers
+
+ABSOLUTE = re.compile(
+    r"\b(?:prov(?:es?|ed|en) (?:that|conclusively|beyond|to)|proof that|conclusively|definitive(?:ly)?|undeniabl\w+|"
+    r"unquestionabl\w+|undoubtedly|without (?:any )?(?:doubt|exception|question)|beyond (?:any )?(?:reasonable )?doubt|"
+    r"guarantee\w*|solv(?:es?|ed) the problem|in (?:all|every|any) (?:\w+ )?(?:case|setting|domain|condition|situation|"
+    r"context|field|task|language|circumstance|population|environment)s?|always|never fails?|universal(?:ly)?|"
+    r"unprecedented|groundbreaking|ground-breaking|revolution\w*|breakthrough|dramatic(?:ally)?|"
+    r"perfect(?:ly)?|flawless(?:ly)?|first (?:ever|time in history)|for the first time|paradigm[- ]shift\w*|"
+    r"state[- ]of[- ]the[- ]art|far superior|vastly|massive(?:ly)?|huge(?:ly)?|remarkabl[ey]|"
+    r"extraordinar\w+|clearly (?:shows?|proves?|demonstrates?|superior)|establish(?:es)? (?:beyond|once and for all|that)|"
+    r"any (?:other )?(?:known )?(?:existing )?(?:method|approach|system|model)s?|all (?:other |known |existing )?(?:methods|"
+    r"approaches|baselines|systems|competitors)|the only (?:method|way|approach)|completely (?:eliminat|solv|remov|explain)\w+|"
+    r"fully (?:solv|explain|eliminat)\w+|certain(?:ly)? (?:cause|prove|show)\w*|everywhere|whatsoever|cures?|cured|"
+    r"causes? (?:the|a|an)\b|is caused by|causal(?:ly)? (?:effect|link|relation\w*|responsible|cause\w*))",
+    re.IGNORECASE,
+)
+_HEDGE = re.compile(
+    r"\b(?:not|no|n['’]t|cannot|nor|neither|without|whether|if|may|might|could|would|should|rarely|hardly|does|did not)\b",
+    re.IGNORECASE,
+)
+COMPARING = re.compile(
+    r"\b(?:outperform\w*|surpass\w*|exceed\w*|beats?|superior|better|worse|best|worst|higher|lower|faster|slower|greater|"
+    r"improv\w+|reduc(?:es|ed|tion)|increas\w+|decreas\w+|gains?|gained|significant(?:ly)?|larger|smaller|more accurate|"
+    r"fewer|longer|shorter|doubled|halved|rose|fell|stronger|weaker|differ(?:s|ed|ence)?)\b",
+    re.IGNORECASE,
+)
+_OWN = re.compile(r"\b(?:we|our|ours|this (?:study|paper|work)|the proposed|proposed)\b", re.IGNORECASE)
+_STATISTIC = re.compile(r"\b(?:statistically )?significan(?:t(?:ly)?|ce)\b", re.IGNORECASE)
+_NOT_SIGNIFICANT = re.compile(
+    r"\b(?:not|no|non|never|neither|without|fail\w*|nor|insignificant|n['’]t|lack\w*)\b[^.;]{0,50}significan|"
+    r"\b(?:insignificant|non-?significant)|significance (?:was|is) not",
+    re.IGNORECASE,
+)
+
+
+def claims_have_numbers(i: Inspection) -> Finding:
+    """A comparison that the paper draws comes with a number, a reference to a float, or a citation."""
+    name = "comparisons-have-evidence"
+    claims: list[tuple[str, str, bool]] = []
+    for part in i.paper.of("abstract", "results", "discussion", "conclusion", "other"):
+        for before, line, after in _windows(part.sentences):
+            if COMPARING.search(line) and (_OWN.search(line) or part.role in {"results", "abstract"}):
+                claims.append((part.heading, line, any(map(_has_evidence, (line, after, before)))))
+    if not claims:
+        return nothing_there(name, "the paper draws no comparison")
+    bare = [(where, line) for where, line, supported in claims if not supported]
+    faults = tuple(Fault(f"without a number or reference: {line[:160]!r}", where, weight=0.5) for where, line in bare)
+    return Finding(name, f"{len(claims) - len(bare)} of {len(claims)} comparisons come with evidence", faults)
+
+
+def _windows(lines: tuple[str, ...]) -> list[tuple[str, str, str]]:
+    around = ["", *lines, ""]
+    return list(zip(around, lines, around[2:], strict=False))
+
+
+def _has_evidence(line: str) -> bool:
+    return REF in line or CITE in line or bool(estimates(line)) or any(printed_numbers(line))
+
+
+def claims_are_measured(i: Inspection) -> Finding:
+    """No sentence claims what no study of samples can show: proofs, guarantees, every case, causes, superlatives."""
+    name = "claims-are-measured"
+    faults: list[Fault] = []
+    read = 0
+    for part in i.paper.parts:
+        if part.role in {"references", "related", "aside"}:
+            continue
+        for line in part.sentences:
+            read += 1
+            for m in ABSOLUTE.finditer(line):
+                if not _HEDGE.search(line[: m.start()]) and CITE not in line:
+                    faults.append(
+                        Fault(f"{m.group()!r} claims more than samples can show: {line[:160]!r}", part.heading)
+                    )
+    if not read:
+        return nothing_there(name, "there is no text")
+    return Finding(name, f"{len(faults)} absolute claims in {read} sentences", tuple(faults))
+
+
+def significance_holds(i: Inspection) -> Finding:
+    """Called significant is what a p-value or an interval beside it makes so."""
+    name = "significance-has-a-test"
+    faults: list[Fault] = []
+    used = 0
+    for part in i.paper.of("abstract", "results", "discussion", "conclusion", "introduction", "other"):
+        for before, line, after in _windows(part.sentences):
+            if not _STATISTIC.search(line):
+                continue
+            used += 1
+            wrong = _significance_fault(line, f"{before} {after}")
+            faults += (
+                [Fault(f"{wrong}: {line[:160]!r}", part.heading, "evidence" if "no test" in wrong else "text")]
+                if wrong
+                else []
+            )
+    faults += [Fault(text, where) for text, where in _unnamed_contradictions(i)]
+    if not used and not faults:
+        return nothing_there(name, "nothing is called significant")
+    return Finding(
+        name, f"{used - len(faults)} of {used} statements of significance agree with a test", tuple(faults)
+    )
+
+
+def _significance_fault(line: str, around: str) -> str:
+    negated = _NOT_SIGNIFICANT.search(line) is not None
+    p_values = [m for m in P_VALUE.finditer(line) if m.group("relation") or "of" in m.group().lower()]
+    if p_values:
+        small = [
+            _below(m.group("relation") or "=", float(re.sub(r"[^\d.].*", "", m.group("value")) or 0))
+            for m in p_values
+        ]
+        if negated and all(small):
+            return "called not significant with a small p-value"
+        return "called significant with a large p-value" if not negated and not any(small) else ""
+    spans = [s for s in intervals(line) if s.low is not None and s.high is not None]
+    if len(spans) == 1 and re.search(
+        r"\b(?:difference|effect|change|gain|coefficient|slope|correlation)", line, re.I
+    ):
+        low, high = spans[0].low or 0.0, spans[0].high or 0.0
+        if (low <= 0 <= high) != negated:
+            return "the interval says the opposite"
+    if spans or intervals(around) or P_VALUE.search(around) or REF in line:
+        return ""
+    return "no test, interval or p-value stands beside it"
+
+
+def _below(relation: str, p: float) -> bool:
+    return p <= 0.05 if relation in {"=", "<", "≤", "≈", "of", "was", "is"} else False
+
+
+def _unnamed_contradictions(i: Inspection) -> list[tuple[str, str]]:
+    """A sentence that denies a difference beside a tiny p-value, or asserts one beside a large one."""
+    found: list[tuple[str, str]] = []
+    for part in i.paper.of("abstract", "results", "discussion", "conclusion"):
+        for line in part.sentences:
+            p = [m for m in P_VALUE.finditer(line) if m.group("relation") in {"=", "<"}]
+            if len(p) != 1 or _STATISTIC.search(line):
+                continue
+            small = _below(p[0].group("relation"), float(re.sub(r"[^\d.].*", "", p[0].group("value")) or 0))
+            if small and re.search(r"\bno (?:\w+ )?(?:difference|effect|change|association|evidence)\b", line, re.I):
+                found.append((f"denies an effect beside {p[0].group()!r}", part.heading))
+    return found
+
+
+_OVER = (
+    r"outperform\w*|beats?|beat|surpass\w*|exceed\w*|overt[ao]\w+|dominat\w+|(?:is|was|were|are|performs?|performed|did|does|"
+    r"fared|fares?|scores?|scored|works?|worked|came out|remains?|proved)\s(?:\w+\s){0,2}?(?:better|superior|stronger|more accurate)\s?(?:than|to)"
+)
+_UNDER = (
+    r"underperform\w*|trail\w*|lags? behind|lagged behind|falls? behind|fell behind|loses? to|lost to|(?:is|was|were|are|"
+    r"performs?|performed|did|does|fared|scores?|scored|works?|worked|remains?)\s(?:\w+\s){0,2}?(?:worse|inferior|weaker|less accurate)\s?(?:than|to)"
+)
+_HIGHER = r"(?:\w+\s){0,4}?(?:higher|greater|larger|longer|faster|taller|heavier|more)\s(?:\w+\s){0,4}?than|(?:lies|lay|is|was) above"
+_LOWER = r"(?:\w+\s){0,4}?(?:lower|smaller|shorter|slower|fewer|less)\s(?:\w+\s){0,4}?than|(?:lies|lay|is|was) below"
+_RELATIONS = tuple(
+    (sign, by_quality, re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE))
+    for sign, by_quality, pattern in ((1, True, _OVER), (-1, True, _UNDER), (1, False, _HIGHER), (-1, False, _LOWER))
+)
+
+
+def directions_hold(i: Inspection) -> Finding:
+    """`A outperforms B` is said one way throughout, and as the tables or measurements have it."""
+    name = "comparisons-point-one-way"
+    arms = arms_of(i)
+    said: dict[tuple[str, str, bool], set[int]] = {}
+    faults: list[Fault] = []
+    checked = 0
+    for part in i.paper.parts:
+        for line in part.sentences if part.role not in {"related", "references"} else ():
+            for a, b, sign, by_quality in compared(line, arms):
+                checked += 1
+                (first, second), direction = ((a, b), sign) if a < b else ((b, a), -sign)
+                known = said.setdefault((first, second, by_quality), set())
+                if -direction in known:
+                    faults.append(Fault(f"contradicts what is said elsewhere: {line[:160]!r}", part.heading))
+                known.add(direction)
+                truth = _truth(i, first, second, by_quality=by_quality)
+                if truth and truth != direction:
+                    faults.append(Fault(f"the numbers say the opposite: {line[:160]!r}", part.heading))
+    if not checked:
+        return nothing_there(name, "no sentence compares two named arms")
+    return Finding(name, f"{checked} comparisons of named arms, {len(faults)} point the wrong way", tuple(faults))
+
+
+def compared(line: str, arms: Arms) -> list[tuple[str, str, int, bool]]:
+    """Return `(A, B, direction, by quality)` for each comparison between two neighbouring names in a sentence."""
+    found = mentions(line, arms)
+    out: list[tuple[str, str, int, bool]] = []
+    for (_, end, a), (start, _, b) in zip(found, found[1:], strict=False):
+        between = line[end:start]
+        if a == b or len(between) > 90 or re.search(r"\b(?:not|n['’]t|neither|nor)\b|;", between):
+            continue
+        hits = [(sign, quality) for sign, quality, pattern in _RELATIONS if pattern.search(between)]
+        if hits:
+            out.append((a, b, *hits[0]))
+    return out
+
+
+def _truth(i: Inspection, a: str, b: str, *, by_quality: bool) -> int:
+    """Return which of two arms has the higher (or better) numbers: 1, -1, or 0 where the numbers do not agree."""
+    signs: set[int] = set()
+    for table in i.paper.tables:
+        for index in range(1, table.columns):
+            column = {label: cell.value for label, cell in table.column(index)}
+            x, y = column.get(a), column.get(b)
+            if x is not None and y is not None and x != y:
+                polarity = better(table, index) if by_quality else 1
+                signs.add(polarity * (1 if x > y else -1))
+    return signs.pop() if len(signs) == 1 else 0

@@ -1,0 +1,249 @@
+"""Checks of a paper's numbers against each other; they need nothing but the paper."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+from peercycle.agents.reviewers.rubric.findings import Fault, Finding, nothing_there
+from peercycle.agents.reviewers.rubric.inspection import Inspection
+from peercycle.agents.reviewers.rubric.paper import Paper
+from peercycle.agents.reviewers.rubric.prose import CITE
+from peercycle.agents.reviewers.rubric.quantities import (
+    P_VALUE,
+    count_value,
+    counts,
+    estimates,
+    intervals,
+    pool_of,
+)
+from peercycle.agents.reviewers.rubric.tables import Table
+from peercycle.core.numerals import Printed, read_numeral
+from peercycle.core.result_numbers import result_numbers
+
+
+def abstract_matches(i: Inspection) -> Finding:
+    """Numbers that the abstract states occur in the body with the same value."""
+    name = "abstract-matches-body"
+    paper = i.paper
+    if not paper.abstract.strip():
+        return nothing_there(name, "there is no abstract")
+    numbers = list(result_numbers(paper.abstract, []))
+    sizes = [Decimal(n) for n, _ in counts(paper.abstract)]
+    pool = pool_of(paper, without=frozenset({"abstract"}))
+    lost = [n for n in numbers if not pool.holds(n.number)]
+    lost_sizes = [n for n in sizes if n not in set(pool.values) and all(n != m.number.value for m in lost)]
+    faults = [Fault(f"the abstract's {n.shown!r} occurs nowhere else", "abstract") for n in lost]
+    faults += [Fault(f"the abstract's count {n} occurs nowhere else", "abstract") for n in lost_sizes]
+    shown = len(numbers) + len(sizes)
+    if not shown:
+        return Finding(name, "the abstract states no number", credit=0.5 if _reports(paper) else PASS_WITHOUT)
+    kept = shown - len(faults)
+    return Finding(
+        name, f"{kept} of {shown} numbers of the abstract occur in the body", tuple(faults), _ramp(shown, 3)
+    )
+
+
+PASS_WITHOUT = 0.6
+
+
+def _reports(paper: Paper) -> bool:
+    return any(estimates(part.prose) for part in paper.of("results"))
+
+
+def _ramp(n: int, full: int) -> float:
+    """Return a credit that rises with the first few things shown and then stays."""
+    return 1.0 if n >= full else 0.7 + 0.3 * n / full
+
+
+def statements_match(i: Inspection) -> Finding:
+    """Own numbers restated in introduction, discussion and conclusion occur in the results or tables."""
+    name = "restated-numbers-match"
+    roles = ("introduction", "discussion", "conclusion", "limitations")
+    pool = pool_of(i.paper, without=frozenset(roles))
+    stated: list[tuple[str, Printed]] = []
+    for part in i.paper.of(*roles):
+        for line in part.sentences:
+            if CITE not in line:
+                stated += [(part.heading, n) for n in estimates(line)]
+    if not stated:
+        return nothing_there(name, "introduction, discussion and conclusion restate no number")
+    faults = tuple(
+        Fault(f"{n.shown!r} occurs in no result", where) for where, n in stated if not pool.holds(n.number)
+    )
+    return Finding(
+        name, f"{len(stated) - len(faults)} of {len(stated)} restated numbers occur in the results", faults
+    )
+
+
+_SHARE = re.compile(
+    r"(?P<k>\b\d{1,7}(?:,\d{3})*|\b[a-z]{3,9}) (?:out )?of (?:the |all |its |our )?(?P<n>\d{1,7}(?:,\d{3})*|[a-z]{3,9})"
+    r"\b[^.()%]{0,60}[(,]\s?(?P<share>\d{1,3}(?:\.\d+)?)\s?\\%"
+)
+_FROM_TO = re.compile(
+    r"\b(?P<verb>\w+)(?: \w+){0,3}? from (?P<a>[-−]?\d*\.?\d+)\s?(?:\\%|\w{1,3}\b)?(?: \([^)]*\))? to (?P<b>[-−]?\d*\.?\d+)",
+)
+_UP = re.compile(r"^(?:r[io]se|risen|increas|grow|grew|climb|gain|went up|rais)", re.IGNORECASE)
+_DOWN = re.compile(r"^(?:f[ae]ll|drop|decreas|declin|reduc|shr[aiu]nk|sank|lower|cut|diminish)", re.IGNORECASE)
+_VERSUS = re.compile(
+    r"(?P<word>\b(?:higher|greater|larger|longer|faster|more|exceed\w*|above|lower|smaller|fewer|less|shorter|below)\b)"
+    r"[^.;()]{0,60}?\(?(?P<a>[-−]?\d*\.?\d+)\s?(?:\\%|[a-z]{1,3})?\s?(?:\([^)]*\)\s?)?,?\s?"
+    r"(?:vs\.?|versus|against|compared (?:with|to)|rather than)\s(?P<b>[-−]?\d*\.?\d+)"
+)
+_LESS = frozenset({"lower", "smaller", "fewer", "less", "shorter", "below"})
+_ESTIMATE_WITH = re.compile(
+    r"(?P<x>[-−]?\d*\.\d+|[-−]?\d+)\s?(?:\\%)?[^.;\d\[\](]{0,30}[(\[]\s?(?:(?:with a |a )?(?:95|99|90)\s?\\%[\s-]"
+    r"(?:CI|confidence interval|credible interval|interval)s?\s?(?:of|from|:|,|;|=)?\s?\[?)?"
+    r"(?P<low>[-−]?\d*\.\d+|[-−]?\d+)\s?(?:\\%)?\s?(?:,|–|—|;| to |-)\s?(?P<high>[-−]?\d*\.\d+|[-−]?\d+)\s?(?:\\%)?\s?[)\]]"
+)
+
+
+def arithmetic_holds(i: Inspection) -> Finding:
+    """Shares, changes, comparisons in numbers, intervals and p-values add up."""
+    name = "arithmetic-holds"
+    checked = 0
+    faults: list[Fault] = []
+    for part in i.paper.parts:
+        for line in part.sentences:
+            for wrong in (_shares, _changes, _comparisons, _intervals, _p_values):
+                n, found = wrong(line)
+                checked += n
+                faults += [Fault(text, part.heading) for text in found]
+    n, found = _totals(i.paper)
+    checked += n
+    faults += [Fault(text) for text in found]
+    if not checked:
+        return nothing_there(name, "there is no share, change, comparison, interval or p-value to recompute")
+    return Finding(name, f"{checked - len(faults)} of {checked} statements add up", tuple(faults), _ramp(checked, 2))
+
+
+def _value(text: str) -> float:
+    found = read_numeral(text.replace("−", "-"))
+    return float(found.value) if found else 0.0
+
+
+def _shares(line: str) -> tuple[int, list[str]]:
+    faults: list[str] = []
+    checked = 0
+    for m in _SHARE.finditer(line):
+        k, n = count_value(m.group("k")), count_value(m.group("n"))
+        share = read_numeral(m.group("share"))
+        if not n or share is None:
+            continue
+        checked += 1
+        if k > n or not share.rounds(100 * k / n):
+            faults.append(f"{m.group('k')} of {m.group('n')} is {100 * k / n:.2f}\\%, not {m.group('share')}\\%")
+    return checked, faults
+
+
+def _changes(line: str) -> tuple[int, list[str]]:
+    checked, faults = 0, []
+    for m in _FROM_TO.finditer(line):
+        words = re.findall(r"[A-Za-z]+", line[max(0, m.start() - 20) : m.start("a")])
+        up, down = any(_UP.match(w) for w in words), any(_DOWN.match(w) for w in words)
+        if up == down:
+            continue
+        checked += 1
+        a, b = _value(m.group("a")), _value(m.group("b"))
+        if (up and b < a) or (down and b > a):
+            faults.append(f"{m.group()!r} goes the other way")
+    return checked, faults
+
+
+def _comparisons(line: str) -> tuple[int, list[str]]:
+    checked, faults = 0, []
+    for m in _VERSUS.finditer(line):
+        checked += 1
+        a, b = _value(m.group("a")), _value(m.group("b"))
+        if a != b and (a < b) != (m.group("word") in _LESS):
+            faults.append(f"{m.group()!r}: the numbers say the opposite")
+    return checked, faults
+
+
+def _intervals(line: str) -> tuple[int, list[str]]:
+    checked, faults = 0, []
+    for found in intervals(line):
+        if found.low is not None and found.high is not None:
+            checked += 1
+            if found.low > found.high:
+                faults.append(f"the interval from {found.low:g} to {found.high:g} is upside down")
+    for m in _ESTIMATE_WITH.finditer(line):
+        x, low, high = (_value(m.group(g)) for g in ("x", "low", "high"))
+        is_interval = "." in m.group("low") and "." in m.group("high") and "." in m.group("x")
+        if is_interval and low <= high and not low <= x <= high:
+            faults.append(f"the estimate {x:g} lies outside its interval {low:g} to {high:g}")
+    return checked + (1 if faults and not checked else 0), faults
+
+
+def _p_values(line: str) -> tuple[int, list[str]]:
+    found = [m for m in P_VALUE.finditer(line) if m.group("relation")]
+    return len(found), [f"a p-value of {m.group('value')}" for m in found if _value(m.group("value")) > 1]
+
+
+_TOTAL = re.compile(r"^(?:total|sum|all|overall)$")
+
+
+def _totals(paper: Paper) -> tuple[int, list[str]]:
+    """Recompute the last row of a table where it calls itself a total."""
+    checked, faults = 0, []
+    for table in paper.tables:
+        if not table.rows or not _TOTAL.match(table.label(len(table.rows) - 1)):
+            continue
+        for index in range(1, table.columns):
+            wrong = _total_fault(table, index)
+            checked += wrong is not None
+            faults += [wrong] if wrong else []
+    return checked, faults
+
+
+def _total_fault(table: Table, index: int) -> str | None:
+    cells = [cell for _, cell in table.column(index)]
+    if len(cells) < 3 or not all(len(c.numbers) == 1 and c.numbers[0].number.integral for c in cells):
+        return None
+    *parts, total = (c.numbers[0].number.value for c in cells)
+    return "" if sum(parts) == total else f"a column's total is given as {total}, its parts add up to {sum(parts)}"
+
+
+def sample_sizes_agree(i: Inspection) -> Finding:
+    """Counts of runs stated in several places agree with each other and with what was run."""
+    name = "counts-agree"
+    stated: dict[str, dict[int, set[str]]] = {}
+    for part in i.paper.parts:
+        if part.role in {"related", "references"}:
+            continue
+        for line in part.sentences:
+            for n, unit in counts(line) if CITE not in line else ():
+                stated.setdefault(unit, {}).setdefault(n, set()).add(part.heading)
+    ran = _seed_counts(i)
+    faults: list[Fault] = []
+    for unit, values in stated.items():
+        if unit == "seed" and ran:
+            faults += [Fault(f"{n} seeds are stated; the results hold {sorted(ran)}") for n in values if n not in ran]
+        elif unit in _FIXED and len(values) > 1:
+            faults.append(Fault(f"the number of {unit}s is given as {', '.join(map(str, sorted(values)))}"))
+    if not stated:
+        return nothing_there(name, "no count of samples or runs is stated")
+    places = {where for values in stated.values() for found in values.values() for where in found}
+    credit = (0.0, 0.6, 0.85, 1.0)[min(3, len(places))]
+    return Finding(
+        name, f"counts are stated in {len(places)} sections, {len(faults)} contradict", tuple(faults), credit
+    )
+
+
+_FIXED = frozenset({"seed", "participant", "patient", "subject", "volunteer", "household", "respondent", "village",
+                    "school", "hospital", "student", "n", "fold"})  # fmt: skip
+
+
+def _seed_counts(i: Inspection) -> set[int]:
+    results = i.results
+    if results is None:
+        return set()
+    found: dict[str, set[int]] = {}
+    for e in results.executions:
+        if e.status == "ok":
+            found.setdefault(e.experiment, set()).add(e.seed)
+    for m in results.measurements:
+        if m.seed is not None:
+            found.setdefault(m.experiment, set()).add(m.seed)
+    sizes = {len(seeds) for seeds in found.values()}
+    return sizes | {len(e.seeds) for e in results.experiments}

@@ -1,0 +1,225 @@
+"""Checks of what a paper takes from others: citations, attributions, borrowed text and numbers."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from peercycle.agents.reviewers.rubric.findings import Fault, Finding, not_given, nothing_there
+from peercycle.agents.reviewers.rubric.inspection import Inspection
+from peercycle.agents.reviewers.rubric.paper import OWN_RESULTS
+from peercycle.agents.reviewers.rubric.prose import CITE, plain, stems, tokens
+from peercycle.core.citations import CiteUse, cite_uses
+from peercycle.core.latex_scan import scan_latex, sentence_at, sentence_spans
+from peercycle.core.numerals import printed_numbers
+from peercycle.core.result_numbers import result_numbers
+
+LUMP = 4
+"""More keys than this in one place are a lump: each says no more than that the work exists."""
+RUN = 10
+"""So many words in a row of another's abstract are no coincidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """The works that a paper may cite, and how it cites them."""
+
+    works: dict[str, str]
+    """Title and abstract, by key."""
+    uses: tuple[CiteUse, ...]
+    lumps: tuple[tuple[CiteUse, ...], ...]
+    supported: frozenset[str]
+    """Keys cited outside lumps, in a sentence that shares a word with the work's title or abstract."""
+    stray: tuple[str, ...]
+    """Keys whose citing sentences all share none."""
+
+
+def read_citations(i: Inspection) -> Cited:
+    """Read the citations of the whole text against its bibliography, submitted or printed."""
+    works = dict(i.paper.entries)
+    for entry in i.submission.bibliography.entries:
+        works.setdefault(entry.key, f"{entry.title}. {entry.abstract or ''} {' '.join(entry.authors)}")
+    scan = i.paper.scan
+    uses = cite_uses(scan)
+    lumps = _lumps(
+        scan.text, uses, {c.start: scan.arguments(c)[2] for c in scan.commands if "cite" in c.name.lower()}
+    )
+    in_lump = {(u.key, u.start) for lump in lumps for u in lump}
+    spans = sentence_spans(scan.text)
+    fits: dict[str, list[bool]] = {}
+    for use in uses:
+        if (use.key, use.start) in in_lump:
+            continue
+        span = sentence_at(spans, use.start)
+        sentence = plain(_CITING.sub(" ", scan.at(span))) if span else ""
+        wanted = stems(works.get(use.key, ""))
+        fits.setdefault(use.key, []).append(len(wanted) < 3 or bool(wanted & stems(sentence)))
+    supported = frozenset(key for key, found in fits.items() if any(found) and key in works)
+    stray = tuple(key for key, found in fits.items() if not any(found) and key in works)
+    return Cited(works, uses, tuple(lumps), supported, stray)
+
+
+_CITING = re.compile(r"\\[A-Za-z]*cite[A-Za-z]*\*?(?:\[[^\]]*\])*\{[^{}]*\}")
+
+
+def _lumps(text: str, uses: tuple[CiteUse, ...], ends: dict[int, int]) -> list[tuple[CiteUse, ...]]:
+    """Group citations with nothing but blanks and punctuation between them, and keep the groups that are too large."""
+    groups: list[list[CiteUse]] = []
+    for use in uses:
+        last = groups[-1][-1] if groups else None
+        near = last is not None and (
+            last.start == use.start or not text[ends.get(last.start, last.start) : use.start].strip(" \n\t~,;.()")
+        )
+        groups[-1].append(use) if near else groups.append([use])
+    return [tuple(group) for group in groups if len({u.key for u in group}) > LUMP]
+
+
+def citations_exist(i: Inspection) -> Finding:
+    """Every cited key has an entry."""
+    name = "citations-exist"
+    if not i.submission.bibliography.entries and i.paper.bibitems is None:
+        return not_given(name, "no bibliography was submitted or printed")
+    cited = read_citations(i)
+    keys = list(dict.fromkeys(use.key for use in cited.uses))
+    if not keys:
+        fault = Fault("nothing is cited")
+        return Finding(name, "0 works are cited", (fault,), 0.2)
+    missing = [key for key in keys if key not in cited.works]
+    bad = [
+        c
+        for c in (i.submission.check.citations if i.submission.check else ())
+        if c.status in {"mismatch", "retracted"}
+    ]
+    faults = [Fault(f"{key!r} is cited, but has no entry") for key in missing]
+    faults += [Fault(f"{c.key!r} is {c.status}: {c.detail}") for c in bad if c.key in keys]
+    return Finding(name, f"{len(keys) - len(missing)} of {len(keys)} cited keys have an entry", tuple(faults))
+
+
+def citations_say_something(i: Inspection) -> Finding:
+    """Works are cited where something is said of them, not in lumps, and most of the bibliography is."""
+    name = "citations-say-something"
+    cited = read_citations(i)
+    if not cited.works:
+        return not_given(name, "no bibliography was submitted or printed")
+    padded = sorted({u.key for lump in cited.lumps for u in lump} - cited.supported)
+    known = len(cited.works)
+    used = {u.key for u in cited.uses} & set(cited.works)
+    faults = [Fault(f"{len(lump)} works are cited in one lump", None) for lump in cited.lumps]
+    faults += [
+        Fault(f"{key!r} is cited where nothing of its title or abstract is spoken of", weight=0.5)
+        for key in cited.stray
+    ]
+    share = len(cited.supported) / known
+    faults += [Fault(f"{known - len(used)} of {known} entries are never cited")] if len(used) * 2 < known else []
+    evidence = (
+        f"{len(cited.supported)} of {known} entries are cited where their subject is spoken of; {len(cited.lumps)} lumps, "
+        f"{len(padded)} entries cited in lumps only, {len(cited.stray)} off their subject"
+    )
+    return Finding(name, evidence, tuple(faults), 0.5 + 0.5 * share)
+
+
+_ATTRIBUTION = re.compile(
+    r"\b(?:previous(?:ly)?|prior|earlier|recent|existing|other|several|many|numerous|most)\s(?:\w+\s)?(?:stud(?:y|ies)|work|works|"
+    r"research|authors|researchers|papers|approaches|experiments|surveys|trials|investigations)\b(?=[^.]{0,60}\b(?:show|found|"
+    r"find|report|suggest|argue|demonstrat|propos|observ|establish|have|has|use))|\bet al\b|\bit (?:is|has been) (?:well[- ])?"
+    r"(?:known|established|shown|reported|argued)\b|\b(?:studies|researchers|scholars) (?:have|show|report|argue|found)",
+    re.IGNORECASE,
+)
+
+
+def attributions_are_cited(i: Inspection) -> Finding:
+    """A sentence that speaks of others' work cites it, and the paper places itself by citations."""
+    name = "attributions-are-cited"
+    faults: list[Fault] = []
+    spoken = 0
+    cites = Counter(part.heading for part in i.paper.body for _ in range(part.prose.count(CITE)))
+    for part in i.paper.body:
+        for line in part.sentences:
+            if part.role != "aside" and _ATTRIBUTION.search(line):
+                spoken += 1
+                if CITE not in line:
+                    faults.append(Fault(f"speaks of others' work and cites none: {line[:160]!r}", part.heading))
+    total = sum(cites.values())
+    if not total:
+        faults.append(Fault("the paper cites nothing"))
+    credit = 0.4 + 0.6 * total / (total + 3)
+    evidence = f"{total} citations in {len(cites)} sections; {spoken} sentences speak of others' work by name"
+    return Finding(name, evidence, tuple(faults), credit)
+
+
+def text_is_own(i: Inspection) -> Finding:
+    """No run of ten or more words is taken from an abstract of the bibliography without quotation marks."""
+    name = "text-is-own"
+    abstracts = {e.key: tokens(plain(e.abstract)) for e in i.submission.bibliography.entries if e.abstract}
+    if not abstracts:
+        return not_given(name, "no abstracts were submitted")
+    where: dict[tuple[str, ...], str] = {}
+    for key, words in abstracts.items():
+        for at in range(len(words) - RUN + 1):
+            where.setdefault(tuple(words[at : at + RUN]), key)
+    faults: list[Fault] = []
+    taken = 0
+    for part in i.paper.parts:
+        words = tokens(_QUOTED.sub(" ¶ ", part.prose))
+        for begin, end in _runs(words, where):
+            taken += end - begin
+            key = where[tuple(words[begin : begin + RUN])]
+            text = " ".join(words[begin : begin + 14])
+            faults.append(
+                Fault(
+                    f"{end - begin} words in a row are those of {key!r}: {text!r}",
+                    part.heading,
+                    weight=(end - begin) / RUN,
+                )
+            )
+    evidence = f"{len(faults)} runs of {RUN} or more words ({taken} words) shared with {len(abstracts)} abstracts"
+    return Finding(name, evidence, tuple(faults))
+
+
+_QUOTED = re.compile(r"“[^”]{1,1500}”|\"[^\"]{1,1500}\"")
+
+
+def _runs(words: list[str], known: dict[tuple[str, ...], str]) -> list[tuple[int, int]]:
+    """Return maximal stretches of `words` all of whose windows are known."""
+    runs: list[tuple[int, int]] = []
+    for at in range(len(words) - RUN + 1):
+        if tuple(words[at : at + RUN]) in known:
+            if runs and at <= runs[-1][1] - RUN + 1:
+                runs[-1] = (runs[-1][0], at + RUN)
+            elif runs and at < runs[-1][1]:
+                runs[-1] = (runs[-1][0], at + RUN)
+            else:
+                runs.append((at, at + RUN))
+    return runs
+
+
+def numbers_are_own(i: Inspection) -> Finding:
+    """No number of a source's abstract stands among the paper's own results without a citation."""
+    name = "numbers-are-own"
+    theirs: dict[object, str] = {}
+    for e in i.submission.bibliography.entries:
+        for n in printed_numbers(plain(e.abstract or "")):
+            if _telling(n.number.significant, integral=n.number.integral, percent=n.number.percent):
+                theirs.setdefault((n.number.value, n.number.last), e.key)
+    if not theirs:
+        return not_given(name, "no abstract that was submitted states a number")
+    bound = {n.shown for n in i.numbers if n.status in {"bound", "simulated", "by_value"}}
+    faults: list[Fault] = []
+    read = 0
+    for part in i.paper.parts:
+        for line in part.sentences if part.role in OWN_RESULTS else ():
+            for n in result_numbers(line, []):
+                read += 1
+                key = theirs.get((n.number.value, n.number.last))
+                if key and CITE not in line and n.shown not in bound:
+                    faults.append(
+                        Fault(f"{n.shown!r} is a number of {key!r}, given here without citing it", part.heading)
+                    )
+    if not read:
+        return nothing_there(name, "no own number is stated")
+    return Finding(name, f"{len(faults)} of {read} own numbers are those of a source and cite none", tuple(faults))
+
+
+def _telling(significant: int, *, integral: bool, percent: bool) -> bool:
+    return significant >= 3 or (not integral and significant >= 2) or percent

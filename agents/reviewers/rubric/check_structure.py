@@ -1,0 +1,172 @@
+"""Checks of what a paper must contain: its parts, its method, its limitations."""
+
+from __future__ import annotations
+
+import re
+
+from peercycle.agents.reviewers.rubric.findings import Fault, Finding, not_given, nothing_there
+from peercycle.agents.reviewers.rubric.inspection import Inspection
+from peercycle.agents.reviewers.rubric.paper import Paper, Part
+from peercycle.agents.reviewers.rubric.prose import stems
+from peercycle.agents.reviewers.rubric.quantities import estimates
+from peercycle.agents.reviewers.rubric.roles import LIMIT_CUE, PROCEDURE_CUE
+
+_NEEDED = ("abstract", "introduction", "related", "method", "results", "limitations", "conclusion")
+_SETTLES_ALSO = {"related": ("introduction",), "conclusion": ("discussion",)}
+
+
+def parts_are_there(i: Inspection) -> Finding:
+    """The parts that readers look for are there, none is empty, and the text does not break off."""
+    name = "parts-are-there"
+    paper = i.paper
+    missing = [role for role in _NEEDED if not _has(paper, role)]
+    faults = [Fault(f"no {role} was found") for role in missing]
+    own = [p for p in paper.body if p.role != "aside"]
+    for index, part in enumerate(own):
+        if part.words < 5 and not _holds_subsections(i, part, own[index + 1 :]):
+            faults.append(Fault(f"the section {part.heading!r} is empty", part.heading))
+        elif part.words >= 5 and _breaks_off(part.prose):
+            faults.append(Fault(f"the section {part.heading!r} breaks off: {part.prose[-60:]!r}", part.heading))
+    if not paper.title.strip() and (paper.manuscript is not None or "\\documentclass" in paper.scan.text):
+        faults.append(Fault("there is no title"))
+    evidence = f"{len(_NEEDED) - len(missing)} of {len(_NEEDED)} parts found; {len(own)} sections"
+    return Finding(name, evidence, tuple(faults))
+
+
+def _has(paper: Paper, role: str) -> bool:
+    if any(part.words >= 12 for part in paper.of(role)):
+        return True
+    if role == "related":
+        return any("⟨c⟩" in part.prose for part in paper.of("introduction"))
+    if role == "results":
+        return bool(paper.tables) and bool(paper.of("results"))
+    return any(
+        part.words >= 12 for also in _SETTLES_ALSO.get(role, ()) if role != "related" for part in paper.of(also)
+    )
+
+
+def _holds_subsections(i: Inspection, part: Part, following: list[Part]) -> bool:
+    """An empty section is none where floats, displays or subsections fill it."""
+    heading = re.escape(part.heading[:40])
+    found = re.search(
+        rf"\\section\*?\{{{heading}[^{{}}]*\}}(.{{0,4000}}?)(?=\\section|\Z)", i.paper.scan.text, re.DOTALL
+    )
+    return bool(following) and found is not None and re.search(r"\\subsection|\\begin\{", found.group(1)) is not None
+
+
+def _breaks_off(prose: str) -> bool:
+    tail = re.sub(r"(?:\s|⟨[cr]⟩)+$", "", prose)
+    return re.search(r"[A-Za-z,(–-]$", tail) is not None and len(tail.rsplit("\n\n", 1)[-1].split()) >= 6
+
+
+def method_is_told(i: Inspection) -> Finding:
+    """What was done is described: in a section of its own, in sentences that say who did what."""
+    name = "method-is-described"
+    parts = i.paper.of("method")
+    words = sum(p.words for p in parts)
+    doing = sum(1 for p in parts for line in p.sentences if PROCEDURE_CUE.search(line))
+    details = sum(1 for p in parts for _ in re.finditer(r"\d+(?:\.\d+)?", p.prose))
+    if not parts or words < 8:
+        return Finding(name, "no section describes what was done", (Fault("describe what was done"),), 0.0)
+    credit = 0.4 * min(1.0, words / 40) + 0.4 * (1 - 0.6**doing) + 0.2 * (1 - 0.7**details)
+    evidence = (
+        f"{words} words in {len(parts)} sections on method; {doing} sentences say what was done, {details} figures"
+    )
+    short = (Fault("the method is too short to be repeated"),) if words < 25 else ()
+    return Finding(name, evidence, short, 0.3 + 0.7 * credit)
+
+
+def experiments_are_described(i: Inspection) -> Finding:
+    """The method of each experiment that was run can be found in the text."""
+    name = "experiments-are-described"
+    results = i.results
+    if results is None or not results.experiments:
+        return not_given(name, "no experiments were submitted")
+    text = stems("\n".join(p.prose for p in i.paper.of("method", "results", "appendix", "other")))
+    faults: list[Fault] = []
+    shares: list[float] = []
+    for e in results.experiments:
+        wanted = stems(f"{e.question} {e.method}")
+        share = len(wanted & text) / len(wanted) if wanted else 1.0
+        shares.append(min(1.0, share / 0.6))
+        if share < 0.35:
+            faults.append(Fault(f"experiment {e.id!r} ({e.question[:80]}) is not described"))
+    evidence = f"{len(shares) - len(faults)} of {len(shares)} experiments are described in their own terms"
+    return Finding(name, evidence, tuple(faults), 0.6 + 0.4 * sum(shares) / len(shares))
+
+
+def limitations_are_specific(i: Inspection) -> Finding:
+    """The limitations name things of this study: what was not done, measured or covered."""
+    name = "limitations-are-specific"
+    parts = i.paper.of("limitations")
+    rest = stems("\n".join(p.prose for p in i.paper.body if p.role != "limitations"))
+    lines = [line for p in parts for line in p.sentences]
+    if not parts:
+        lines = [
+            line for p in i.paper.of("discussion", "conclusion") for line in p.sentences if _OWN_LIMIT.search(line)
+        ]
+    telling = {
+        line for line in lines if LIMIT_CUE.search(line) and len(line.split()) >= 6 and len(stems(line) & rest) >= 2
+    }
+    fault = Fault("say what was not done, not measured or not covered, in terms of this study")
+    n = len(telling)
+    evidence = f"{n} of {len(lines)} sentences on limitations name something of this study"
+    credit = (1 - 0.55**n) * (1.0 if parts else 0.8)
+    if n and not parts:
+        return Finding(name, evidence + ", outside a section of their own", (), max(0.0, credit))
+    return Finding(name, evidence, () if n else (fault,), min(1.0, 0.45 + 0.6 * credit) if n else 0.0)
+
+
+_OWN_LIMIT = re.compile(
+    r"\b(?:limitation|caveat|we (?:did|do|could|can) ?not|our (?:study|sample|data|results) (?:do|does|did|is|are|was|were) "
+    r"(?:not|limited|restricted|only))",
+    re.IGNORECASE,
+)
+
+
+def results_are_stated(i: Inspection) -> Finding:
+    """There are results to read: numbers in the sections or tables that give them."""
+    name = "results-are-stated"
+    prose = "\n\n".join(p.prose for p in i.paper.of("results", "discussion", "other", "abstract"))
+    stated = {n.number.value for n in estimates(prose)}
+    cells = {(n.number.value) for t in i.paper.tables for row in t.rows for c in row[1:] for n in c.numbers}
+    n = len(stated | cells)
+    fault = Fault("no result is given in numbers", None, "evidence")
+    return Finding(
+        name,
+        f"{len(stated)} distinct estimates in the text, {len(cells)} in tables",
+        () if n else (fault,),
+        n / (n + 4),
+    )
+
+
+def paragraphs_belong(i: Inspection) -> Finding:
+    """Every longer paragraph shares words with the rest of the paper, and none is filler."""
+    name = "paragraphs-belong"
+    paragraphs = [
+        (p.heading, t)
+        for p in i.paper.body
+        if p.role != "aside"
+        for t in p.prose.split("\n\n")
+        if len(t.split()) >= 25
+    ]
+    if not paragraphs:
+        return nothing_there(name, "there is no paragraph of 25 words")
+    counts: dict[str, int] = {}
+    sets = [stems(text) for _, text in paragraphs]
+    for found in [*sets, stems(i.paper.abstract + " " + i.paper.title)]:
+        for word in found:
+            counts[word] = counts.get(word, 0) + 1
+    faults = [
+        Fault(f"shares hardly a word with the rest: {text[:120]!r}", where)
+        for (where, text), words in zip(paragraphs, sets, strict=True)
+        if words and len(paragraphs) > 2 and sum(counts[w] > 1 for w in words) < 0.12 * len(words)
+    ]
+    faults += [Fault(f"filler: {m.group()!r}", p.heading) for p in i.paper.parts for m in _FILLER.finditer(p.prose)]
+    return Finding(name, f"{len(paragraphs) - len(faults)} of {len(paragraphs)} paragraphs belong", tuple(faults))
+
+
+_FILLER = re.compile(
+    r"\blorem ipsum\b|\bTODO\b|\bTBD\b|\bFIXME\b|\bXXX+\b|\?\?|\[(?:citation needed|insert [^\]]{1,40})\]|\bas an AI\b",
+    re.I,
+)

@@ -1,0 +1,157 @@
+"""Checks of what stands behind a comparison: repetitions, and how sure the numbers are."""
+
+from __future__ import annotations
+
+import re
+from statistics import mean
+
+from peercycle.agents.reviewers.rubric.findings import Fault, Finding, nothing_there, not_given
+from peercycle.agents.reviewers.rubric.inspection import Inspection
+from peercycle.agents.reviewers.rubric.quantities import P_VALUE, REPEATS, counts, estimates, intervals
+from peercycle.core.experiments import ExperimentResults
+
+ENOUGH_SEEDS = 3
+_INTERVAL_PARTS = frozenset({"ci95_low", "ci95_high", "sd"})
+_PROSE = ("abstract", "results", "discussion", "conclusion", "other")
+
+
+def seeds_suffice(i: Inspection) -> Finding:
+    """Every experiment whose numbers are printed was run over at least three seeds."""
+    name = "experiments-are-repeated"
+    results = i.results
+    if results is None:
+        return not_given(name, "no measurements were submitted")
+    seeds = seeds_by_experiment(results)
+    faults = tuple(
+        Fault(
+            f"experiment {e!r} was run over {n} seed{'s' * (n != 1)}: repeat it over at least {ENOUGH_SEEDS}",
+            None,
+            "evidence",
+        )
+        for e, n in sorted(seeds.items())
+        if n < ENOUGH_SEEDS
+    )
+    listed = ", ".join(f"{e}: {n}" for e, n in sorted(seeds.items()))
+    depth = mean(min(1.0, n / 10) for n in seeds.values())
+    return Finding(name, f"seeds per experiment: {listed}", faults, 0.7 + 0.3 * depth)
+
+
+def seeds_by_experiment(results: ExperimentResults) -> dict[str, int]:
+    """Return over how many seeds each experiment has numbers."""
+    seeds: dict[str, set[int]] = {m.experiment: set() for m in results.measurements}
+    for m in results.measurements:
+        if m.seed is not None:
+            seeds[m.experiment].add(m.seed)
+    return {experiment: max(1, len(found)) for experiment, found in seeds.items()}
+
+
+def means_have_intervals(i: Inspection) -> Finding:
+    """A printed mean over seeds is printed with its interval or standard deviation."""
+    name = "means-have-intervals"
+    results = i.results
+    if results is None:
+        return not_given(name, "no measurements were submitted")
+    by_id = {m.id: m for m in results.measurements}
+    shown = [by_id[n.measurement] for n in i.numbers if n.measurement in by_id and n.status in {"bound", "simulated"}]
+    means = {m.id: frozenset(m.derived.of) for m in shown if m.derived and m.derived.statistic in {"mean", "median"}}
+    spreads = {frozenset(m.derived.of) for m in shown if m.derived and m.derived.statistic in _INTERVAL_PARTS}
+    full = {
+        parts
+        for parts in spreads
+        if {"ci95_low", "ci95_high"}
+        <= (kinds := {m.derived.statistic for m in shown if m.derived and frozenset(m.derived.of) == parts})
+        or "sd" in kinds
+    }
+    if not means:
+        return nothing_there(name, "no mean over seeds is printed")
+    bare = sorted(m for m, parts in means.items() if parts not in full)
+    faults = tuple(
+        Fault(
+            f"the mean {m!r} is printed without its interval",
+            None,
+            "text" if _has_spread(results, means[m]) else "evidence",
+        )
+        for m in bare
+    )
+    return Finding(name, f"{len(means) - len(bare)} of {len(means)} printed means come with an interval", faults)
+
+
+def _has_spread(results: ExperimentResults, parts: frozenset[str]) -> bool:
+    return any(
+        m.derived and m.derived.statistic in _INTERVAL_PARTS and frozenset(m.derived.of) == parts
+        for m in results.measurements
+    )
+
+
+def estimates_have_spread(i: Inspection) -> Finding:
+    """Estimates in the text come with intervals, standard deviations or p-values."""
+    name = "estimates-have-uncertainty"
+    parts = [p for p in i.paper.of(*_PROSE)]
+    prose = "\n\n".join(p.prose for p in parts)
+    values = {n.number.value for n in estimates(prose)}
+    spans = {s.identity for s in intervals(prose)}
+    tests = {m.group("value") for m in P_VALUE.finditer(prose)}
+    cells = [c for t in i.paper.tables for row in t.rows for c in row[1:] if c.numbers]
+    spread = sum(c.spread for c in cells)
+    if not values and not cells:
+        return nothing_there(name, "no estimate is stated")
+    in_text = len(spans) / (len(spans) + len(values)) if values or spans else 0.0
+    in_tests = len(tests) / (len(tests) + max(1, len(values)))
+    in_tables = spread / len(cells) if cells else 0.0
+    credit = min(1.0, 1.2 * in_text + 0.6 * in_tests + 0.6 * in_tables)
+    none = not spans and not tests and not spread
+    fault = Fault("no number comes with an interval, a standard deviation or a test", None, "evidence")
+    evidence = (
+        f"{len(values)} estimates in the text stand beside {len(spans)} intervals or deviations and {len(tests)} p-values; "
+        f"{spread} of {len(cells)} table cells show a spread"
+    )
+    return Finding(name, evidence, (fault,) if none else (), 0.6 + 0.4 * credit if not none else 0.3)
+
+
+def repetitions_are_stated(i: Inspection) -> Finding:
+    """The text says how often runs were repeated, or how many things were sampled, where it gives results."""
+    name = "sample-sizes-are-stated"
+    places: dict[str, set[str]] = {}
+    for part in i.paper.parts:
+        if part.role in {"related", "references", "introduction"}:
+            continue
+        for n, unit in counts(part.prose):
+            places.setdefault(f"{n} {unit}", set()).add(part.heading)
+    for f in i.paper.floats:
+        for n, unit in counts(f.caption):
+            places.setdefault(f"{n} {unit}", set()).add(f.where)
+    mentions = sum(len(found) for found in places.values())
+    repeated = sum(1 for what in places if REPEATS.search(what) or what.endswith(" n"))
+    if not estimates("\n\n".join(p.prose for p in i.paper.of(*_PROSE))) and not i.paper.tables:
+        return nothing_there(name, "no result is stated")
+    fault = Fault("say how many seeds, runs or samples stand behind the results")
+    credit = 0.6 * _rising(mentions) + 0.4 * _rising(len(places)) if places else 0.0
+    evidence = f"{len(places)} counts of samples or runs ({repeated} of repetitions) in {mentions} mentions"
+    return Finding(name, evidence, () if places else (fault,), 0.6 + 0.4 * credit if places else 0.2)
+
+
+def _rising(n: int) -> float:
+    """Return a credit that every mention raises and none completes."""
+    return 1 - 0.5**n
+
+
+def tests_are_named(i: Inspection) -> Finding:
+    """Where p-values stand, the test they come from is named."""
+    name = "tests-are-named"
+    prose = "\n\n".join(p.prose for p in i.paper.parts if p.role not in {"related", "references"})
+    values = list(P_VALUE.finditer(prose))
+    if not values:
+        return nothing_there(name, "no p-value is stated")
+    named = sorted({m.group().lower() for m in _TEST.finditer(prose)})
+    fault = Fault(f"{len(values)} p-values are stated, but no test is named")
+    return Finding(
+        name, f"{len(values)} p-values; tests named: {', '.join(named[:4]) or 'none'}", () if named else (fault,)
+    )
+
+
+_TEST = re.compile(
+    r"\b(?:t[- ]tests?|wilcoxon|mann[–-]whitney|permutation|anova|chi-?squared?|fisher|kruskal|log-?rank|mcnemar|sign test|"
+    r"regression|mixed[- ](?:effects?|model)|bootstrap\w*|likelihood[- ]ratio|z[- ]tests?|friedman|spearman|pearson|"
+    r"kolmogorov|binomial test|wald|cox)\b",
+    re.IGNORECASE,
+)

@@ -1,0 +1,152 @@
+"""Numbers of prose with what stands around them: values, intervals, p-values, counts of repetitions."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from peercycle.agents.reviewers.rubric.paper import Paper
+from peercycle.core.numerals import Numeral, Printed, printed_numbers, read_numeral
+from peercycle.core.result_numbers import result_numbers
+
+NUMBER = r"[-−]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+|(?<=\d))(?:\s?\\%)?"
+_PLAIN = r"[-−]?(?:\d+(?:\.\d+)?|\.\d+)"
+INTERVAL = re.compile(
+    rf"(?P<low>{_PLAIN})\s?(?:\\%)?\s?(?:,|;|–|—|-| to | and )\s?(?P<high>{_PLAIN})(?!\s?(?:,|;)\s?[\d.-])"
+)
+_CI_WORD = re.compile(r"\bCIs?\b|\bintervals?\b|\bIQR\b|\bHDI\b|\bcredible\b|\binterquartile\b", re.IGNORECASE)
+_BRACKETED = re.compile(rf"\[\s?{_PLAIN}\s?(?:\\%)?\s?(?:,|;|–|—| to )\s?{_PLAIN}\s?(?:\\%)?\s?\]")
+PLUS_MINUS = re.compile(rf"±\s?{_PLAIN}")
+_SD = re.compile(
+    rf"\b(?:SDs?|SE|SEM|s\.d\.|s\.e\.|standard (?:deviations?|errors?))\s?(?:of\s|was\s|were\s|is\s|[=:,]?\s?){_PLAIN}",
+    re.IGNORECASE,
+)
+P_VALUE = re.compile(
+    r"(?<![A-Za-z])p(?:-?\s?values?)?\s?(?:of|was|is|were)?\s?(?P<relation>[=<>≤≥≈]|of|was|is)?\s?(?P<value>\d*\.\d+"
+    r"(?:\s?×\s?10\s?\^\s?[-−]?\d+|[eE][-−]?\d+)?)",
+    re.IGNORECASE,
+)
+_COUNT_WORDS = (
+    "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|"
+    "nineteen|twenty|thirty|forty|fifty|sixty|hundred"
+)
+_UNITS = (
+    "seeds?|runs?|repetitions?|repeats?|replicates?|replications?|trials?|folds?|resamples?|permutations?|initiali[sz]ations?|"
+    "participants?|patients?|subjects?|volunteers?|students?|children|adults|respondents?|households?|individuals?|animals?|"
+    "mice|rats|plots?|fields?|sites?|samples?|specimens?|plants?|observations?|images?|documents?|papers?|abstracts?|"
+    "sentences?|questions?|items?|stars|galaxies|cells|genes|villages?|schools?|hospitals?|countries|cities|stations?|"
+    "interviews?|recordings?|bootstraps?|splits?|draws?|iterations?|simulations?|queries|games?|farms?|firms?|cases?|people"
+)
+COUNT = re.compile(
+    rf"\b(?P<n>\d{{1,3}}(?:,\d{{3}})+|\d{{1,7}}|{_COUNT_WORDS})[\s-](?:[a-z-]+\s){{0,2}}?(?P<unit>{_UNITS})\b|"
+    r"(?<![A-Za-z])[nN]\s?=\s?(?P<bare>\d{1,3}(?:,\d{3})+|\d{1,7})",
+    re.IGNORECASE,
+)
+REPEATS = re.compile(r"seed|run|repetition|repeat|replic|fold|initiali", re.IGNORECASE)
+_NUMBER_WORDS = dict(zip("thirty forty fifty sixty hundred".split(), (30, 40, 50, 60, 100), strict=True))  # noqa: SIM905 - pairs read better as two rows
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An interval or spread in prose, and where it begins."""
+
+    start: int
+    low: float | None
+    high: float | None
+
+    @property
+    def identity(self) -> tuple[float | None, float | None]:
+        """What makes two mentions the same interval."""
+        return self.low, self.high
+
+
+def intervals(text: str) -> list[Interval]:
+    """Return the intervals, standard deviations and ± terms of prose."""
+    found = [Interval(m.start(), None, _number(m.group())) for m in PLUS_MINUS.finditer(text)]
+    found += [Interval(m.start(), None, _number(m.group())) for m in _SD.finditer(text)]
+    seen: set[int] = set()
+    for m in _BRACKETED.finditer(text):
+        ends = INTERVAL.search(m.group())
+        if ends:
+            found.append(_ends(ends, m.start()))
+            seen.add(m.start() + ends.start("low"))
+    for word in _CI_WORD.finditer(text):
+        ends = INTERVAL.search(text, word.end(), word.end() + 60)
+        if ends and ends.start("low") not in seen and "." not in text[word.end() : ends.start()].rstrip(". "):
+            seen.add(ends.start("low"))
+            found.append(_ends(ends, word.start()))
+    return sorted(found, key=lambda i: i.start)
+
+
+def _ends(found: re.Match[str], start: int) -> Interval:
+    return Interval(start, _number(found.group("low")), _number(found.group("high")))
+
+
+def _number(text: str) -> float | None:
+    found = re.search(_PLAIN, text.replace("−", "-"))
+    return float(found.group()) if found else None
+
+
+def estimates(text: str) -> list[Printed]:
+    """Return the numbers of prose that claim a result and are no interval's end, spread or p-value."""
+    taken = [(m.start(), m.end()) for m in P_VALUE.finditer(text)]
+    taken += [(m.start(), m.end()) for m in PLUS_MINUS.finditer(text)] + [
+        (m.start(), m.end()) for m in _SD.finditer(text)
+    ]
+    taken += [(m.start(), m.end()) for m in _BRACKETED.finditer(text)]
+    for word in _CI_WORD.finditer(text):
+        if ends := INTERVAL.search(text, word.end(), word.end() + 60):
+            taken.append((ends.start(), ends.end()))
+    numbers = [n for n in result_numbers(text, []) if not n.number.integral]
+    return [n for n in numbers if not any(a <= n.start < b for a, b in taken)]
+
+
+def counts(text: str) -> list[tuple[int, str]]:
+    """Return the numbers of things that a text says were sampled or repeated, with the things' name."""
+    found = []
+    for m in COUNT.finditer(text):
+        shown = m.group("n") or m.group("bare")
+        found.append((count_value(shown), (m.group("unit") or "n").lower().rstrip("s")))
+    return found
+
+
+def count_value(shown: str) -> int:
+    """Return a count written in digits or in words."""
+    word = shown.lower()
+    if word in _NUMBER_WORDS:
+        return _NUMBER_WORDS[word]
+    number = read_numeral(word)
+    return int(number.value) if number else 0
+
+
+class Pool:
+    """Numbers that a paper shows somewhere, for looking up whether another number rounds one of them."""
+
+    def __init__(self, values: Iterable[Decimal]) -> None:
+        self.values = sorted(set(values))
+
+    def holds(self, number: Numeral) -> bool:
+        """Tell whether some value, as it stands or as a percentage, rounds to the number shown."""
+        return any(self._near(number.scaled(power)) for power in ((0, 2) if number.percent else (0, -2)))
+
+    def _near(self, number: Numeral) -> bool:
+        half = Decimal(0) if number.integral else Decimal(5).scaleb(number.last - 1)
+        sides = (number.value,) if number.signed else (number.value, -number.value)
+        return any(bisect_left(self.values, v - half) < bisect_right(self.values, v + half) for v in sides)
+
+
+def all_values(text: str) -> list[Decimal]:
+    """Return every number of a text, those written as words included."""
+    words = re.findall(rf"\b(?:one|{_COUNT_WORDS})\b", text, re.IGNORECASE)
+    return [n.number.value for n in printed_numbers(text)] + [Decimal(count_value(w)) for w in words]
+
+
+def pool_of(paper: Paper, *, without: frozenset[str]) -> Pool:
+    """Return the numbers of all parts but those with the given roles, of tables and of captions."""
+    values = [v for part in paper.parts if part.role not in without | {"references"} for v in all_values(part.prose)]
+    values += [n.number.value for table in paper.tables for row in table.rows for c in row for n in c.numbers]
+    values += [v for f in paper.floats for v in all_values(f.caption)]
+    return Pool(values)

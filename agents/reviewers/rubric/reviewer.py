@@ -1,0 +1,167 @@
+"""The reviewer that works by checks: deterministic, without a model, and never an acceptance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from peercycle.agents.reviewers.rubric import (
+    check_claims,
+    check_consistency,
+    check_earlier,
+    check_floats,
+    check_numbers,
+    check_repeats,
+    check_sources,
+    check_structure,
+    check_tables,
+    check_uncertainty,
+    check_wholeness,
+)
+from peercycle.agents.reviewers.rubric.findings import Fault, Finding
+from peercycle.agents.reviewers.rubric.inspection import Inspection
+from peercycle.agents.reviewers.rubric.paper import read_paper
+from peercycle.agents.reviewers.rubric.settings import RubricSettings
+from peercycle.core import bindings
+from peercycle.core.contracts import StageContext
+from peercycle.core.errors import SettingsError
+from peercycle.core.reviews import Assessment, Check, Review, ReviewPoint, Scale, Submission
+
+NOTE = (
+    "the place on 1-10 follows from the share of checks that hold; it was never fitted to human ratings, and a rise "
+    "means that more checks hold, not that the paper is better"
+)
+MACHINE_MADE = "Made by peercycle's rubric reviewer: named checks, no language model. It is no peer review."
+
+CheckFunction = Callable[[Inspection], Finding]
+
+CHECKS: tuple[tuple[float, CheckFunction], ...] = (
+    (3.0, check_numbers.numbers_match),
+    (2.0, check_numbers.numbers_are_bound),
+    (2.0, check_numbers.results_are_shown),
+    (1.0, check_numbers.failed_runs_are_told),
+    (0.5, check_numbers.units_are_shown),
+    (2.0, check_consistency.abstract_matches),
+    (1.0, check_consistency.statements_match),
+    (1.5, check_consistency.arithmetic_holds),
+    (1.0, check_consistency.sample_sizes_agree),
+    (1.5, check_tables.text_matches_tables),
+    (1.0, check_tables.tables_are_even),
+    (1.0, check_claims.claims_have_numbers),
+    (1.5, check_claims.claims_are_measured),
+    (1.5, check_claims.significance_holds),
+    (1.5, check_claims.directions_hold),
+    (1.5, check_uncertainty.seeds_suffice),
+    (1.5, check_uncertainty.means_have_intervals),
+    (1.5, check_uncertainty.estimates_have_spread),
+    (1.0, check_uncertainty.repetitions_are_stated),
+    (0.5, check_uncertainty.tests_are_named),
+    (2.0, check_sources.citations_exist),
+    (1.5, check_sources.citations_say_something),
+    (1.0, check_sources.attributions_are_cited),
+    (2.0, check_sources.text_is_own),
+    (1.5, check_sources.numbers_are_own),
+    (1.5, check_floats.references_resolve),
+    (1.0, check_floats.floats_are_used),
+    (2.0, check_structure.parts_are_there),
+    (1.5, check_structure.method_is_told),
+    (1.0, check_structure.experiments_are_described),
+    (1.5, check_structure.limitations_are_specific),
+    (1.5, check_structure.results_are_stated),
+    (1.0, check_structure.paragraphs_belong),
+    (1.5, check_repeats.nothing_is_repeated),
+    (1.5, check_wholeness.latex_is_whole),
+)
+"""Every check with its weight in the rating."""
+EARLIER_WEIGHT = 1.0
+
+
+class RubricReviewer:
+    """Makes every check on a submission and reports how many of those that apply are passed."""
+
+    def __init__(self, settings: RubricSettings) -> None:
+        self._settings = settings
+
+    async def review(self, submission: Submission, ctx: StageContext) -> Assessment:
+        """Judge one submission; nothing is asked of the world."""
+        del ctx
+        return assess(submission, self._settings)
+
+
+def assess(submission: Submission, settings: RubricSettings) -> Assessment:
+    """Return the one review that the checks make of a submission.
+
+    Raises `SettingsError` where `settings.skip` names a check that does not exist.
+    """
+    weighted = make_checks(submission, settings)
+    findings = [finding for _, finding in weighted]
+    known = {f.check for f in findings} | set(settings.skip)
+    _refuse_unknown(settings, known)
+    return Assessment(reviews=(_review(weighted, settings),), machine_made=MACHINE_MADE)
+
+
+def _refuse_unknown(settings: RubricSettings, known: set[str]) -> None:
+    names = {finding.check for _, finding in make_checks(Submission(text=""), RubricSettings())}
+    if unknown := sorted(set(settings.skip) - names):
+        raise SettingsError(
+            f"the rubric has no check {unknown[0]!r}: take it out of `skip` (checks: {', '.join(sorted(known))})"
+        )
+
+
+def make_checks(submission: Submission, settings: RubricSettings) -> list[tuple[float, Finding]]:
+    """Return every finding with its check's weight."""
+    manuscript = submission.manuscript
+    numbers = bindings.check_numbers(manuscript, submission.results, submission.topic) if manuscript else ()
+    inspection = Inspection(read_paper(submission), submission, numbers)
+    weighted = [(weight, check(inspection)) for weight, check in CHECKS]
+    findings = tuple(finding for _, finding in weighted)
+    weighted.append((EARLIER_WEIGHT, check_earlier.earlier_points_are_answered(inspection, findings)))
+    return [(weight, finding) for weight, finding in weighted if finding.check not in settings.skip]
+
+
+def rate(weighted: list[tuple[float, Finding]]) -> float | None:
+    """Return the place on 1-10: checks that hold, by weight, of all whose material was handed in.
+
+    A check that has nothing to look at earns nothing, so that leaving things out never pays.
+    """
+    given = [(weight, finding) for weight, finding in weighted if finding.given]
+    total = sum(weight for weight, _ in given)
+    if not total:
+        return None
+    return round(1 + 9 * sum(weight * finding.score for weight, finding in given) / total, 4)
+
+
+def _review(weighted: list[tuple[float, Finding]], settings: RubricSettings) -> Review:
+    findings = [finding for _, finding in weighted]
+    passed = [f for f in findings if f.passed]
+    failed = [f for f in findings if f.passed is False]
+    applicable = len(passed) + len(failed)
+    summary = (
+        f"{len(passed)} of {applicable} applicable checks passed; {len(findings) - applicable} did not apply. "
+        "Every check can be repeated from its evidence."
+    )
+    return Review(
+        reviewer="rubric",
+        summary=summary,
+        strengths=tuple(f"{f.check}: {f.evidence}" for f in passed),
+        weaknesses=tuple(f"{f.check}: {f.evidence}" for f in failed),
+        rating=rate(weighted),
+        scale=Scale(calibrated=False, note=NOTE),
+        points=tuple(p for f in findings for p in _points(f, settings.points_per_check)),
+        checks=tuple(Check(name=f.check, passed=f.passed, evidence=f.evidence) for f in findings),
+    )
+
+
+def _points(finding: Finding, limit: int) -> list[ReviewPoint]:
+    faults = list(finding.faults[:limit])
+    if finding.passed is False and not faults:
+        faults = [Fault(finding.evidence)]
+    return [
+        ReviewPoint(
+            id=f"{finding.check}.{n}",
+            text=f"{finding.check}: {f.text}",
+            asks=f.asks,
+            check=finding.check,
+            where=f.where,
+        )
+        for n, f in enumerate(faults, 1)
+    ]
