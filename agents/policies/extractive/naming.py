@@ -57,6 +57,6 @@ def term_table(works: Sequence[MappedWork], spelt: dict[str, str]) -> tuple[Term
     kept.sort(key=lambda pair: (-pair[1], pair[0]))
     terms: list[Term] = []
     for index, (word, number) in enumerate(kept[:MOST_TERMS]):
-        group = word if re.fullmatch(r"[a-z][a-z0-9-]{1,23}", word) else f"word{index + 1}"
+        group = word if re.fullmatch(r"[a-z][a-z0-9-]{1,17}", word) else f"word{index + 1}"
         terms.append(Term(group=group, word=word, shown=spelt.get(word, word), works=number))
     return tuple(terms)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from peercycle.core.base import ArtifactRef, Record, Word
+from peercycle.core.experiments import ExperimentPlan
 
 Weighting = Literal["log", "binary", "bm25"]
 """How often a term occurs in a work, as a weight: 1 + log tf, presence, or BM25's saturation."""
@@ -127,9 +128,11 @@ class Notes(Record):
     """Ids of the studies planned so far, in order."""
     seeds: dict[str, tuple[int, ...]] = {}
     """Seeds planned so far, by experiment."""
+    pending: ExperimentPlan | None = None
+    """What the revision in hand will run, until it is asked for."""
     quote_words: int = 24
-    plain_counts: bool = False
-    """No figures that nothing measured, outside the methods."""
     detailed_limits: bool = False
+    reading_guide: bool = False
+    """The method explains in plain words what each figure says."""
     list_uncited: tuple[str, ...] = ()
     """Works that a review found uncited, to be placed in the background section."""

@@ -24,7 +24,7 @@ def method(m: Material) -> Section | None:
     return Section(
         heading="Method",
         role="method",
-        body=paragraphs(_supplied(m), _reading(m), _clustering(m), *studies, _seeds(m), _not_run(m)),
+        body=paragraphs(_supplied(m), _reading(m), _clustering(m), *studies, _seeds(m), _guide(m), _not_run(m)),
     )
 
 
@@ -104,7 +104,7 @@ def _studies(m: Material) -> list[tuple[str, str]]:
         ),
     }
     found = [texts[name] for name in m.notes.planned if name in texts]
-    ablations = [name for name in m.notes.planned if name in ABLATIONS]
+    ablations = [name for name in m.notes.planned if name in ABLATIONS and m.ran(name)]
     if ablations:
         found.append(("Ablations", join(*(_ablation(name) for name in ablations))))
     numeric = m.notes.numeric
@@ -140,6 +140,23 @@ def _seeds(m: Material) -> str:
         "studies of the list a seed decides only what is drawn or permuted, so such an interval says how far the "
         "figure depends on the drawing, and not how it would come out on another list."
     )
+
+
+def _guide(m: Material) -> str:
+    if not m.notes.reading_guide or not m.reported:
+        return ""
+    texts = {
+        "stability": "An adjusted Rand index of 1 means that two ways of clustering agree on every pair of works, and 0 "
+        "that they agree no more than by chance. A Jaccard similarity is the share of the works of two clusters that "
+        "lie in both.",
+        "retrieval": "A reciprocal rank is 1 where the right abstract comes first, 1/2 where it comes second, and so "
+        "on; its mean rewards right answers near the top.",
+        "trends": "A shift of two years means that the works with the word are on average two years younger than those "
+        "without it.",
+        "gaps": "The expected number of joint works is what two words as frequent as these would share if each were "
+        "spread over the works on its own.",
+    }
+    return f"\\paragraph{{How to read the figures.}} {join(*(texts[name] for name in m.reported))}"
 
 
 def _not_run(m: Material) -> str:
