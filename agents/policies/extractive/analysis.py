@@ -27,7 +27,8 @@ from peercycle.agents.policies.extractive.topic import match_topic, nearest_to_t
 
 LEAST_CLUSTERED = 4
 """Fewer works than this are described one by one."""
-QUOTES_PER_CLUSTER = 2
+QUOTES_PER_CLUSTER = 8
+"""More than are printed, so that a shorter one is at hand."""
 
 
 def analyse(topic: str, corpus: Corpus, strategy: Strategy, settings: ExtractiveSettings) -> Notes:

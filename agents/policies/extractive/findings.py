@@ -94,6 +94,12 @@ class Findings:
             return mean
         return f"{mean} [{bound(low, digits)}, {bound(high, digits)}]"
 
+    def ends(self, experiment: str, metric: str, group: str | None = None) -> tuple[float, float] | None:
+        """Return the ends of the 95% interval over seeds, or None where there is none."""
+        low = self.statistic(experiment, metric, group, "ci95_low")
+        high = self.statistic(experiment, metric, group, "ci95_high")
+        return None if low is None or high is None else (low.value, high.value)
+
     def number_of_seeds(self, experiment: str, metric: str, group: str | None = None) -> str:
         """Return over how many seeds a metric was taken, bound where the results derive it."""
         found = self.statistic(experiment, metric, group, "n")

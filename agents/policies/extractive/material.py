@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,8 +13,9 @@ from peercycle.agents.policies.extractive.notes import Notes
 from peercycle.agents.policies.extractive.planning import ABLATIONS, base_of
 from peercycle.agents.policies.extractive.prose import counted
 from peercycle.agents.policies.extractive.settings import ExtractiveSettings
+from peercycle.agents.policies.extractive.stopwords import STOPWORDS
 from peercycle.core.contracts import Work
-from peercycle.core.literature import Reference
+from peercycle.core.literature import Bibliography, Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,9 @@ class Material:
     notes: Notes
     settings: ExtractiveSettings
     topic: str
-    """Escaped."""
+    """As it stands in a sentence, escaped."""
+    topic_given: str
+    """As it was given, escaped."""
     references: Mapping[str, Reference]
     findings: Findings
     study: str | None
@@ -38,7 +42,8 @@ class Material:
         return cls(
             notes=notes,
             settings=settings,
-            topic=escape(" ".join(work.task.topic.split()).rstrip(".?!")),
+            topic=topic_phrase(work.task.topic, work.bibliography),
+            topic_given=escape(" ".join(work.task.topic.split())),
             references={r.key: r for r in reversed(work.bibliography.entries)},
             findings=Findings(work.results),
             study=escape(work.task.study.name) if work.task.study else None,
@@ -77,6 +82,29 @@ class Material:
     def span(self) -> str:
         """The years of the works, with a blank before; nothing where none is dated."""
         return span_of(self.notes.facts.first_year, self.notes.facts.last_year)
+
+
+LONGEST_PHRASE = 14
+"""A topic of more words is quoted in a sentence, not built into it."""
+
+
+def topic_phrase(topic: str, bibliography: Bibliography) -> str:
+    """Return the topic for the middle of a sentence: a question or a long topic in quotation marks.
+
+    A capital at its beginning goes where the works write the word without one.
+    """
+    plain = " ".join(topic.split())
+    if plain.endswith("?"):
+        return f"the question ``{escape(plain)}''"
+    plain = plain.rstrip(".!:; ")
+    if len(plain.split()) > LONGEST_PHRASE or re.search(r"[.!?:;]\s", plain):
+        return f"the topic ``{escape(plain)}''"
+    first = plain.split(" ")[0]
+    if first[:1].isupper() and (first[1:].islower() or len(first) == 1):
+        used = re.compile(rf"(?<!\w){re.escape(first.lower())}(?!\w)")
+        if first.lower() in STOPWORDS or any(used.search(f"{r.title} {r.abstract}") for r in bibliography.entries):
+            plain = plain[:1].lower() + plain[1:]
+    return escape(plain)
 
 
 _ORDER = ("stability", "retrieval", "trends", "gaps")

@@ -34,7 +34,8 @@ def cluster_terms(
     def score(feature: str) -> float:
         share = here[feature] / len(inside)
         apart = share - (everywhere[feature] - here[feature]) / max(1, len(works) - len(inside))
-        return apart * math.sqrt(share) * (1.35 if " " in feature else 1.0)
+        rare = math.log(1 + len(works) / everywhere[feature])
+        return apart * math.sqrt(share) * rare * (1.35 if " " in feature else 1.0)
 
     order = sorted((f for f, n in here.items() if n >= least), key=lambda f: (-score(f), f))
     chosen: list[str] = []

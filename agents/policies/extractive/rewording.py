@@ -16,7 +16,7 @@ from peercycle.core.contracts import Work
 from peercycle.core.reviews import ReviewPoint
 from peercycle.core.writing import Manuscript, PointResponse
 
-LEAST_QUOTE_WORDS = 10
+LEAST_QUOTE_WORDS = 12
 _CITED = re.compile(r"\\cite[a-z]*\*?(?:\[[^\]]*\])*\{([^}]*)\}")
 _LABEL, _REFERENCE = re.compile(r"\\label\{([^}]*)\}"), re.compile(r"\\ref\{([^}]*)\}")
 

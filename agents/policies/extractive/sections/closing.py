@@ -26,7 +26,7 @@ def _what(m: Material) -> str:
     if m.notes.topic.verdict == "none":
         return (
             f"This paper maps {m.works}{m.span} that {'was' if m.notes.facts.works == 1 else 'were'} given for the "
-            f"topic ``{m.topic}''. None of the topic's words occurs in any title or abstract, so this is a map of the "
+            f"topic ``{m.topic_given}''. None of the topic's words occurs in any title or abstract, so this is a map of the "
             "list and not of the topic."
         )
     if m.notes.facts.works == 1:

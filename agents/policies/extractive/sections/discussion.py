@@ -74,18 +74,18 @@ def _gaps(m: Material) -> str:
         parts.append(result_gaps.verdict(m) if result_gaps.tested(m) else "")
         never = _never(m)
         if never:
-            pairs = listed([f"``{a}'' with ``{b}''" for a, b in never])
-            verb = plural(len(never), "is the pair", "are pairs")
-            parts.append(f"{capital(pairs)} {verb} of frequent words that no work of the list joins.")
+            pairs = listed([f"``{a}'' and ``{b}''" for a, b in never])
+            parts.append(f"Among the pairs of frequent words that no work of the list joins: {pairs}.")
     for name, year, _ in _quiet(m):
         parts.append(f"The cluster ``{escape(name)}'' holds nothing later than {year}.")
     thin = [cluster for cluster in m.notes.clusters if len(cluster.keys) <= 2]
     if thin and len(m.notes.clusters) > 1:
         names = listed([f"``{escape(cluster.name)}''" for cluster in thin])
         verb = plural(len(thin), "is", "are")
+        these = plural(len(thin), "The cluster", "The clusters")
         sizes = {len(cluster.keys) for cluster in thin}
         bound = "one work" if sizes == {1} else "two works" if sizes == {2} else "one or two works"
-        parts.append(f"{names} {verb} thin, with {bound}{'' if len(thin) == 1 else ' each'}.")
+        parts.append(f"{these} {names} {verb} thin, with {bound}{'' if len(thin) == 1 else ' each'}.")
     if not [part for part in parts if part]:
         return "Neither the clusters nor their years point to a gap, and joint use of words was not measured."
     return join(*parts)
@@ -93,18 +93,18 @@ def _gaps(m: Material) -> str:
 
 def _never(m: Material) -> list[tuple[str, str]]:
     found = [g for g in result_gaps.reported_pairs(m) if m.findings.value("gaps", "joint_works", g) == 0]
-    return [result_gaps.pair(m, group) for group in found[:3]]
+    return [result_gaps.pair(m, group) for group in found[:2]]
 
 
 def _questions(m: Material) -> str:
     items: list[str] = []
     if m.ran("gaps"):
         items += [
-            f"What is known of {a} together with {b}? Each is frequent in the list, and no work of it uses both words."
+            f"What is known of ``{a}'' together with ``{b}''? Several works use each word, and none uses both."
             for a, b in _never(m)
         ]
     items += [
-        f"Has the work on {escape(name)} been continued after {year}? The list holds none{cite(m.citable(keys)[:3])}."
+        f"Has the work on {escape(name)}{cite(m.citable(keys)[:3])} been continued after {year}?"
         for name, year, keys in _quiet(m)
     ]
     if m.notes.topic.verdict == "partial":

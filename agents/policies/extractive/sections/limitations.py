@@ -37,7 +37,7 @@ def _list(m: Material) -> str:
         undated = facts.works - facts.dated
         parts.append(f"{capital(counted(undated, 'undated work'))} {plural(undated, 'is', 'are')} left out of all that concerns years.")
     if m.notes.topic.verdict == "none":
-        parts.append(f"The list does not treat the topic ``{m.topic}'' as far as words show.")
+        parts.append(f"The list does not treat the topic ``{m.topic_given}'' as far as words show.")
     return join(*parts)
 
 
@@ -133,7 +133,8 @@ def _details(m: Material) -> str:
     if m.ran("trends") and result_trends.tested(m):
         least = f"1/{m.settings.permutations + 1}"
         parts.append(f"With {m.settings.permutations} permutations no $p$-value below ${least}$ can be seen.")
-    if m.ran("retrieval"):
+    ends = [m.findings.value("retrieval", f"mrr_difference_{end}") for end in ("low", "high")]
+    if m.ran("retrieval") and ends[0] != ends[1]:
         low = m.findings.mean("retrieval", "mrr_difference_low", None, 3)
         high = m.findings.mean("retrieval", "mrr_difference_high", None, 3)
         parts.append(

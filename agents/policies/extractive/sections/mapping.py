@@ -69,20 +69,24 @@ def _words(cluster: Cluster) -> str:
 
 
 def _passages(m: Material, cluster: Cluster) -> str:
-    quotes = [quote for quote in (_fitted(q, m.notes.quote_words) for q in cluster.quotes) if quote is not None]
+    quotes = _fitting(cluster.quotes, m.notes.quote_words)
     if not quotes:
         return "No sentence of its abstracts is short and plain enough to be quoted."
-    first = f"The passage nearest to its centre reads: {_quoted(quotes[0])}."
+    nearest = quotes[0].key == cluster.quotes[0].key
+    first = f"{'The passage nearest to its centre' if nearest else 'A passage near to its centre'} reads: {_quoted(quotes[0])}."
     if len(quotes) == 1:
         return first
     return join(first, f"Another of its works says: {_quoted(quotes[1])}.")
 
 
-def _fitted(quote: Quote, most_words: int) -> Quote | None:
-    words = quote.text.split()
-    if len(words) <= most_words:
-        return quote
-    return quote.model_copy(update={"text": " ".join(words[:most_words]).rstrip(",;:"), "cut": True})
+def _fitting(quotes: tuple[Quote, ...], most_words: int) -> list[Quote]:
+    """Return two passages: those that are short enough first, then the nearest ones, cut."""
+    short = [quote for quote in quotes if len(quote.text.split()) <= most_words]
+    rest = [quote for quote in quotes if quote not in short]
+    cut = [
+        q.model_copy(update={"text": " ".join(q.text.split()[:most_words]).rstrip(",;:"), "cut": True}) for q in rest
+    ]
+    return [*short, *cut][:2]
 
 
 def _quoted(quote: Quote) -> str:

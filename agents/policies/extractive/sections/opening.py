@@ -11,8 +11,11 @@ from peercycle.core.writing import Section
 def title(m: Material) -> str:
     """Return the paper's title."""
     if m.notes.topic.verdict == "none":
-        return f"A Systematic Map of {capital(m.works)} Given for the Topic ``{m.topic}''"
-    return f"{capital(m.topic)}: A Systematic Map of {capital(m.works)}"
+        return f"A systematic map of {m.works} given for the topic ``{m.topic_given}''"
+    if m.notes.facts.works < 2:
+        return f"{capital(m.topic_given)}: {'one work, described' if m.notes.facts.works else 'an empty list of works'}"
+    given = m.topic_given.rstrip(".:; ")
+    return f"{capital(given)}{'' if given.endswith(('?', '!')) else ':'} {'A' if given[-1:] in '?!' else 'a'} systematic map of {m.works}"
 
 
 def introduction(m: Material) -> Section:
@@ -35,9 +38,9 @@ def _question(m: Material) -> str:
     if works == 1:
         return (
             f"This paper describes the one work that was given {'for' if 'given' in on else 'on'} the topic "
-            f"``{m.topic}''. A single work cannot be mapped; what can be said of it is said."
+            f"``{m.topic_given}''. A single work cannot be mapped; what can be said of it is said."
         )
-    subject = f"``{m.topic}''" if m.notes.topic.verdict == "none" else m.topic
+    subject = f"``{m.topic_given}''" if m.notes.topic.verdict == "none" else m.topic
     return join(
         f"What does a given list of works {on} {subject} hold, into which parts does it fall, and what does it leave "
         f"out? This paper answers these questions for a list of {m.works}{m.span}.",

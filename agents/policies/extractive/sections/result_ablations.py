@@ -42,13 +42,18 @@ def _rows(m: Material, name: str) -> list[tuple[str, ...]]:
         (
             shown,
             change,
-            m.findings.interval(base, metric, group),
-            m.findings.interval(name, metric, group),
+            m.findings.interval(base, metric, group, _digits(m, base, metric, group)),
+            m.findings.interval(name, metric, group, _digits(m, name, metric, group)),
             m.findings.number_of_seeds(name, metric, group),
         )
         for shown, metric, group in figures[base]
         if m.findings.value(base, metric, group) is not None and m.findings.value(name, metric, group) is not None
     ]
+
+
+def _digits(m: Material, experiment: str, metric: str, group: str | None) -> int:
+    counts = metric in {"shifted_terms", "pairs_below_chance"}
+    return 0 if counts and m.findings.constant(experiment, metric, group) else 2
 
 
 def _sentence(m: Material, name: str) -> str:
@@ -62,7 +67,7 @@ def _sentence(m: Material, name: str) -> str:
         same = sorted(before[0] + before[1]) == sorted(after[0] + after[1])
     else:
         same = sorted(result_gaps.below_chance(m)) == sorted(result_gaps.below_chance(m, name))
-    what = "words that shift" if base == "trends" else "pairs fall below chance"
+    what = "words shift" if base == "trends" else "pairs fall below chance"
     return f"Counting words in abstracts alone {'does not change' if same else 'changes'} which {what}."
 
 
@@ -70,6 +75,9 @@ def _moved(m: Material, name: str, metric: str, group: str, subject: str) -> str
     before, after = m.findings.value(base_of(name), metric, group), m.findings.value(name, metric, group)
     if before is None or after is None:
         return ""
-    if before == after:
-        return f"{subject} stays the same."
-    return f"{subject} is {'higher' if after > before else 'lower'}."
+    one, other = m.findings.ends(base_of(name), metric, group), m.findings.ends(name, metric, group)
+    if one is None or other is None:
+        return f"{subject} was taken with too few seeds for an interval, so no change can be judged."
+    if one[0] <= other[1] and other[0] <= one[1]:
+        return f"{subject} does not change by more than the intervals over seeds cover."
+    return f"{subject} is {'higher' if after > before else 'lower'}, and the intervals over seeds do not overlap."

@@ -56,7 +56,7 @@ def verdict(m: Material) -> str:
     below = below_chance(m)
     if not below:
         return (
-            "None meets so rarely that its corrected $p$-value is below 0.05 in every seed, so what looks like a gap "
+            "No pair of frequent words meets so rarely that its corrected $p$-value is below 0.05 in every seed, so what looks like a gap "
             "may be chance in a list of this size."
         )
     names = listed([f"``{a}'' with ``{b}''" for a, b in (pair(m, group) for group in below)])

@@ -63,12 +63,6 @@ def comparisons(m: Material, experiment: str) -> list[str]:
     return [text for metric in m.findings.metrics(experiment) if (text := _comparison(m, experiment, metric))]
 
 
-def _ends(m: Material, experiment: str, metric: str, group: str | None) -> tuple[float, float] | None:
-    low = m.findings.statistic(experiment, metric, group, "ci95_low")
-    high = m.findings.statistic(experiment, metric, group, "ci95_high")
-    return None if low is None or high is None else (low.value, high.value)
-
-
 def _comparison(m: Material, experiment: str, metric: str) -> str:
     groups = [group for group in m.findings.groups(experiment, metric) if group is not None]
     means = {g: value for g in groups if (value := m.findings.value(experiment, metric, g)) is not None}
@@ -86,7 +80,7 @@ def _comparison(m: Material, experiment: str, metric: str) -> str:
     lowest = m.findings.interval(experiment, metric, last, digits_for(means[last]))
     text = f"In {name} the highest mean is that of ``{escape(top)}'' ({shown}), the lowest that of ``{escape(last)}'' "
     text += f"({lowest})"
-    first_ends, other_ends = _ends(m, experiment, metric, top), _ends(m, experiment, metric, last)
+    first_ends, other_ends = (m.findings.ends(experiment, metric, group) for group in (top, last))
     if first_ends is None or other_ends is None:
         return f"{text}; with one seed no interval can be given."
     apart = "do not overlap" if first_ends[0] > other_ends[1] else "overlap"

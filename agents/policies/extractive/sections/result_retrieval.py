@@ -37,7 +37,7 @@ def difference(m: Material, experiment: str = "retrieval") -> str:
     worse = sum(high.value < 0 for high in highs)
     total = len(lows)
     if all(m_.value == 0 for m_ in (*lows, *highs)):
-        return f"The two rank alike in {shares(total, total, 'seed')}: the paired difference is {mean}."
+        return f"BM25 and TF-IDF rank alike in {shares(total, total, 'seed')}: the paired difference is {mean}."
     head = f"The paired difference (BM25 minus TF-IDF) is {mean}, and its bootstrap interval over queries"
     if better and not worse:
         return f"{head} lies above zero in {shares(better, total, 'seed')}{_only(better, total)}."
@@ -68,12 +68,12 @@ def _table(m: Material) -> str:
             )
         )
     return table(
-        "Finding a work's abstract by its title. MRR is the mean reciprocal rank and R@$k$ the share of titles whose "
-        "abstract is among the first $k$, with 95\\% intervals over seeds; the bootstrap column is the interval of the "
-        "MRR over queries, its ends averaged over seeds.",
+        "Finding a work's abstract by its title: mean reciprocal rank (MRR) and the shares of titles whose abstract "
+        "comes first and among the first five, with 95\\% intervals over seeds; the bootstrap column is the interval of "
+        "the MRR over queries, its ends averaged over seeds.",
         "tab:retrieval",
         "lrrrr",
-        ("System", "MRR", "Bootstrap", "R@1", "R@5"),
+        ("System", "MRR", "Bootstrap", "First", "First five"),
         rows,
     )
 

@@ -24,8 +24,7 @@ def _agreement(m: Material) -> str:
     seeds = f.number_of_seeds("stability", "adjusted_rand", "observed")
     return join(
         f"Clusters found anew on drawn works agree with the map with a mean adjusted Rand index of {observed} over "
-        f"{seeds} seeds, where 1 is identity and 0 is what chance gives. With the words shuffled over the works the "
-        f"index is {shuffled}.",
+        f"{seeds} seeds. With the words shuffled over the works the index is {shuffled}.",
         verdict(m),
         "Figure~\\ref{fig:stability} shows the index of every sample of one seed." if _figure(m) else "",
     )
@@ -63,13 +62,11 @@ def _per_cluster(m: Material) -> str:
     stable = [escape(c.name) for c, value in known if value >= STABLE]
     gone = [escape(c.name) for c, value in known if value <= DISSOLVED]
     total = len(known)
-    marks = "Measured by Hennig's marks for the mean Jaccard similarity (stable from 0.75, dissolved up to 0.5),"
-    first = f"{marks} {shares(len(stable), total, 'cluster')} {'is' if len(stable) == 1 else 'are'} stable"
-    second = f"and {shares(len(gone), total, 'cluster')} {'is' if len(gone) == 1 else 'are'} dissolved"
-    named = f" The dissolved ones are {listed([f'``{name}' + chr(39) * 2 for name in gone], 'and')}." if gone else ""
-    if len(gone) == 1:
-        named = f" The dissolved one is ``{gone[0]}''."
-    return f"{first} {second}; Table~\\ref{{tab:clusters}} gives them one by one.{named}"
+    first = f"By Hennig's marks {shares(len(stable), total, 'cluster')} {'is' if len(stable) < 2 else 'are'} stable"
+    second = f"and {shares(len(gone), total, 'cluster')} {'is' if len(gone) < 2 else 'are'} dissolved"
+    quoted = listed([f"``{name}''" for name in gone])
+    named = f" ({quoted})" if gone and len(gone) < total else ""
+    return f"{first} {second}{named}; Table~\\ref{{tab:clusters}} gives them one by one."
 
 
 def _table(m: Material) -> str:

@@ -47,7 +47,7 @@ def verdict(m: Material) -> str:
     later, earlier = shifted(m)
     if not later and not earlier:
         return (
-            "For none of them is the corrected $p$-value below 0.05 in every seed: the list gives no evidence that "
+            "For no word is the corrected $p$-value below 0.05 in every seed: the list gives no evidence that "
             "its words change over the years."
         )
     parts = []
