@@ -1,0 +1,1 @@
+"""Who writes: policies that plan, write, experiment and revise."""

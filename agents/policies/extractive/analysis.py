@@ -1,0 +1,118 @@
+"""The whole analysis of a corpus under one strategy: clusters with names and quotations, terms, topic."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+
+from peercycle.agents.policies.extractive.clustering import (
+    Vector,
+    centre_of,
+    cosine,
+    counted_tokens,
+    inverse_frequencies,
+    k_means,
+    vector_of,
+)
+from peercycle.agents.policies.extractive.corpus import Corpus, MappedWork
+from peercycle.agents.policies.extractive.naming import cluster_terms, term_table
+from peercycle.agents.policies.extractive.notes import Cluster, Notes, Strategy
+from peercycle.agents.policies.extractive.numeric import nearest_numeric
+from peercycle.agents.policies.extractive.prose import listed
+from peercycle.agents.policies.extractive.sentences import central_quotes
+from peercycle.agents.policies.extractive.settings import ExtractiveSettings
+from peercycle.agents.policies.extractive.terms import spellings
+from peercycle.agents.policies.extractive.topic import match_topic, nearest_to_topic
+
+LEAST_CLUSTERED = 4
+"""Fewer works than this are described one by one."""
+QUOTES_PER_CLUSTER = 8
+"""More than are printed, so that a shorter one is at hand."""
+
+
+def analyse(topic: str, corpus: Corpus, strategy: Strategy, settings: ExtractiveSettings) -> Notes:
+    """Return the policy's notes on a corpus."""
+    works = corpus.works
+    spelt = spellings(work.text for work in works)
+    clusters, unplaced = _clusters(works, strategy, settings, spelt)
+    facts = corpus.facts
+    declined = None
+    if facts.abstracts < settings.least_abstracts:
+        declined = (
+            f"{facts.abstracts} of the {facts.works} works have an abstract that can be used; the studies of the "
+            f"bibliography need {settings.least_abstracts}, so none is done"
+        )
+    return Notes(
+        strategy=strategy,
+        facts=facts,
+        topic=match_topic(topic, works),
+        clusters=clusters,
+        unplaced=unplaced,
+        terms=term_table(works, spelt),
+        nearest=nearest_to_topic(topic, works, 5),
+        numeric=nearest_numeric(topic, works, settings.numeric_threshold),
+        declined=declined,
+        quote_words=settings.quote_words,
+    )
+
+
+def cluster_labels(notes: Notes) -> dict[str, int]:
+    """Return the cluster of each placed work, by key."""
+    return {key: cluster.label for cluster in notes.clusters for key in cluster.keys}
+
+
+def _clusters(
+    works: Sequence[MappedWork], strategy: Strategy, settings: ExtractiveSettings, spelt: dict[str, str]
+) -> tuple[tuple[Cluster, ...], tuple[str, ...]]:
+    if len(works) < LEAST_CLUSTERED:
+        return (), tuple(work.key for work in works)
+    documents = [counted_tokens(work, strategy.title_weight) for work in works]
+    inverse = inverse_frequencies(documents)
+    vectors = [vector_of(tokens, inverse, strategy.weighting) for tokens in documents]
+    placed = [index for index, vector in enumerate(vectors) if vector]
+    labels = k_means([vectors[index] for index in placed], strategy.clusters, random.Random(strategy.seed))
+    groups: dict[int, list[int]] = {}
+    for index, label in zip(placed, labels, strict=True):
+        groups.setdefault(label, []).append(index)
+    taken: Counter[str] = Counter()
+    found: list[Cluster] = []
+    for label, members in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
+        inside = [works[index] for index in members]
+        terms = cluster_terms(inside, works, spelt, taken)
+        centre = centre_of([vectors[index] for index in members])
+        found.append(_cluster(label, members, works, vectors, centre, inverse, terms, strategy, settings))
+    if strategy.by_year:
+        found.sort(key=lambda cluster: (cluster.first_year or 9999, cluster.last_year or 9999, -len(cluster.keys)))
+    return tuple(found), tuple(works[i].key for i, vector in enumerate(vectors) if not vector)
+
+
+def _cluster(
+    label: int,
+    members: Sequence[int],
+    works: Sequence[MappedWork],
+    vectors: Sequence[Vector],
+    centre: Vector,
+    inverse: dict[str, float],
+    terms: tuple[str, ...],
+    strategy: Strategy,
+    settings: ExtractiveSettings,
+) -> Cluster:
+    order = sorted(members, key=lambda index: (-cosine(vectors[index], centre), index))
+    years = [year for index in members if (year := works[index].year) is not None]
+    return Cluster(
+        label=label,
+        name=listed(terms) if terms else "works that share no distinctive word",
+        terms=terms,
+        keys=tuple(works[index].key for index in order),
+        first_year=min(years, default=None),
+        last_year=max(years, default=None),
+        quotes=central_quotes(
+            [works[index] for index in order],
+            centre,
+            inverse,
+            strategy.weighting,
+            most_words=settings.quote_words,
+            number=QUOTES_PER_CLUSTER,
+        ),
+    )

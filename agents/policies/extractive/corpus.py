@@ -1,0 +1,126 @@
+"""From a bibliography to the works that are mapped."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from peercycle.agents.policies.extractive.notes import CorpusFacts
+from peercycle.agents.policies.extractive.terms import tokens_of, words_of
+from peercycle.core.literature import Bibliography, Reference
+
+LEAST_ABSTRACT_WORDS = 15
+"""An abstract of fewer words is a heading or a note, and is not used."""
+
+_CITABLE = re.compile(r"[^\s,{}%#\\~$^&\"'()=]+")
+
+
+@dataclass(frozen=True, slots=True)
+class MappedWork:
+    """A work of the corpus with its text as counted."""
+
+    key: str
+    """The entry's key, or a mark that cannot be cited where an earlier entry has that key."""
+    citable: bool
+    title: str
+    abstract: str
+    """Empty where there is none that can be used."""
+    year: int | None
+    title_tokens: tuple[str, ...]
+    abstract_tokens: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        return f"{self.title}. {self.abstract}" if self.abstract else self.title
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """The works that are mapped, and what was left out."""
+
+    works: tuple[MappedWork, ...]
+    facts: CorpusFacts
+
+
+def is_citable(key: str) -> bool:
+    """Return whether a key can stand in a citation command."""
+    return _CITABLE.fullmatch(key) is not None
+
+
+def _same_work(entry: Reference) -> str:
+    """Return what two entries of one work share: an identifier, else the letters of the title, with the year."""
+    for scheme in ("doi", "arxiv"):
+        if entry.ids.get(scheme):
+            return f"{scheme}:{entry.ids[scheme].lower()}"
+    letters = "".join(words_of(entry.title)).lower()
+    return f"title:{letters}:{entry.year}" if letters else f"key:{entry.key}:{entry.abstract}"
+
+
+def _abstract_of(entry: Reference) -> str:
+    abstract = " ".join((entry.abstract or "").split())
+    return abstract if len(words_of(abstract)) >= LEAST_ABSTRACT_WORDS else ""
+
+
+def _titles(entry: Reference) -> str:
+    return f"{''.join(words_of(entry.title)).lower()}:{entry.year}"
+
+
+def read_corpus(bibliography: Bibliography) -> Corpus:
+    """Return the distinct works of a bibliography that have a title or a usable abstract."""
+    works: list[MappedWork] = []
+    merged: list[str] = []
+    untitled: list[str] = []
+    recovered = 0
+    identities: set[str] = set()
+    keys: set[str] = set()
+    for entry in bibliography.entries:
+        abstract = _abstract_of(entry)
+        if not words_of(entry.title) and not abstract:
+            untitled.append(entry.key)
+            continue
+        same = {_same_work(entry)} | ({_titles(entry)} if words_of(entry.title) else set())
+        if same & identities:
+            merged.append(entry.key)
+            continue
+        identities |= same
+        title = " ".join(entry.title.split())
+        key = entry.key if entry.key not in keys else f"{entry.key}#{len(works) + 1}"
+        works.append(
+            MappedWork(
+                key=key,
+                citable=is_citable(key),
+                title=title,
+                abstract=abstract,
+                year=entry.year,
+                title_tokens=tuple(tokens_of(title)),
+                abstract_tokens=tuple(tokens_of(abstract)),
+            )
+        )
+        keys.add(key)
+        recovered += entry.recovered
+    return Corpus(works=tuple(works), facts=_facts(bibliography, works, merged, untitled, recovered))
+
+
+def _facts(
+    bibliography: Bibliography,
+    works: list[MappedWork],
+    merged: list[str],
+    untitled: list[str],
+    recovered: int,
+) -> CorpusFacts:
+    years = [work.year for work in works if work.year is not None]
+    return CorpusFacts(
+        entries=len(bibliography.entries),
+        works=len(works),
+        abstracts=sum(bool(work.abstract) for work in works),
+        dated=len(years),
+        first_year=min(years, default=None),
+        last_year=max(years, default=None),
+        distinct_years=len(set(years)),
+        merged=tuple(merged),
+        untitled=tuple(untitled),
+        uncitable=sum(not work.citable for work in works),
+        recovered=recovered,
+        problems=len(bibliography.problems),
+        without_abstract=tuple(work.key for work in works if not work.abstract and work.citable),
+    )

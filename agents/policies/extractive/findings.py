@@ -1,0 +1,127 @@
+"""Numbers of the results, found by their fields and printed bound to their measurement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from peercycle.core.experiments import CollectedFile, Execution, Experiment, ExperimentResults, Measurement, Statistic
+
+
+class Findings:
+    """A read-only view of a candidate's results."""
+
+    def __init__(self, results: ExperimentResults | None) -> None:
+        self.results = results or ExperimentResults(mode="off")
+        self._derived: dict[tuple[str, str, str | None, str], Measurement] = {}
+        self._single: dict[tuple[str, str, str | None], list[Measurement]] = {}
+        for found in self.results.measurements:
+            key = (found.experiment, found.metric, found.group)
+            if found.derived is None:
+                self._single.setdefault(key, []).append(found)
+                continue
+            full = (*key, found.derived.statistic)
+            held = self._derived.get(full)
+            if held is None or held.derived is None or len(held.derived.of) < len(found.derived.of):
+                self._derived[full] = found
+
+    def per_seed(self, experiment: str, metric: str, group: str | None = None) -> list[Measurement]:
+        """Return a metric's measurements in order of seed."""
+        return sorted(self._single.get((experiment, metric, group), []), key=lambda m: (m.seed or 0, m.id))
+
+    def statistic(self, experiment: str, metric: str, group: str | None, statistic: Statistic) -> Measurement | None:
+        """Return a number derived over seeds; the mean of a single seed is its measurement."""
+        found = self._derived.get((experiment, metric, group, statistic))
+        single = self._single.get((experiment, metric, group), [])
+        return single[0] if found is None and statistic == "mean" and len(single) == 1 else found
+
+    def value(self, experiment: str, metric: str, group: str | None = None) -> float | None:
+        """Return a metric's mean over seeds."""
+        found = self.statistic(experiment, metric, group, "mean")
+        return None if found is None else found.value
+
+    def has(self, experiment: str) -> bool:
+        """Return whether an experiment yielded any number."""
+        return any(found.experiment == experiment for found in self.results.measurements)
+
+    def seeds(self, experiment: str) -> int:
+        """Return over how many seeds an experiment yielded numbers."""
+        return len({m.seed for m in self.results.measurements if m.experiment == experiment and m.derived is None})
+
+    def groups(self, experiment: str, metric: str) -> list[str | None]:
+        """Return the groups of a metric, in the order of the results."""
+        keys = dict.fromkeys(key for key in self._single if key[0] == experiment and key[1] == metric)
+        return [key[2] for key in keys]
+
+    def metrics(self, experiment: str) -> list[str]:
+        """Return the metrics of an experiment, in the order of the results."""
+        return list(dict.fromkeys(key[1] for key in self._single if key[0] == experiment))
+
+    def experiment(self, experiment: str) -> Experiment | None:
+        """Return an experiment as it was run last."""
+        return next((found for found in reversed(self.results.experiments) if found.id == experiment), None)
+
+    def failures(self, experiment: str) -> list[Execution]:
+        """Return the executions that ended badly, of seeds that never ended well."""
+        runs = [run for run in self.results.executions if run.experiment == experiment]
+        good = {run.seed for run in runs if run.status == "ok"}
+        last = {run.seed: run for run in runs if run.seed not in good}
+        return [last[seed] for seed in sorted(last)]
+
+    def files(self, experiment: str) -> list[tuple[Execution, CollectedFile]]:
+        """Return the files that the lowest seed which left any left."""
+        runs = sorted((r for r in self.results.executions if r.experiment == experiment), key=lambda r: r.seed)
+        for run in runs:
+            kept = [file for file in run.files if file.path.endswith((".png", ".pdf"))]
+            if run.status == "ok" and kept:
+                return [(run, file) for file in sorted(kept, key=lambda f: f.path)]
+        return []
+
+    def constant(self, experiment: str, metric: str, group: str | None = None) -> bool:
+        """Return whether every seed gave the same number."""
+        return len({found.value for found in self.per_seed(experiment, metric, group)}) == 1
+
+    def mean(self, experiment: str, metric: str, group: str | None = None, digits: int = 2) -> str:
+        """Return the mean over seeds as printed, bound."""
+        found = self.statistic(experiment, metric, group, "mean")
+        return "" if found is None else bound(found, digits)
+
+    def interval(self, experiment: str, metric: str, group: str | None = None, digits: int = 2) -> str:
+        """Return the mean with its 95% interval over seeds in brackets, where there is one that is not a point."""
+        mean = self.mean(experiment, metric, group, digits)
+        low = self.statistic(experiment, metric, group, "ci95_low")
+        high = self.statistic(experiment, metric, group, "ci95_high")
+        if low is None or high is None or self.constant(experiment, metric, group):
+            return mean
+        return f"{mean} [{bound(low, digits)}, {bound(high, digits)}]"
+
+    def ends(self, experiment: str, metric: str, group: str | None = None) -> tuple[float, float] | None:
+        """Return the ends of the 95% interval over seeds, or None where there is none."""
+        low = self.statistic(experiment, metric, group, "ci95_low")
+        high = self.statistic(experiment, metric, group, "ci95_high")
+        return None if low is None or high is None else (low.value, high.value)
+
+    def number_of_seeds(self, experiment: str, metric: str, group: str | None = None) -> str:
+        """Return over how many seeds a metric was taken, bound where the results derive it."""
+        found = self.statistic(experiment, metric, group, "n")
+        return bound(found, 0) if found else str(len(self.per_seed(experiment, metric, group)))
+
+
+def shown(value: float, digits: int) -> str:
+    """Return a number rounded to `digits`; one more where it lies on the border, more where nothing would be left."""
+    scaled = abs(value) * 10**digits
+    if abs(scaled - int(scaled) - 0.5) < 1e-6:
+        return shown(value, digits + 1) if digits < 9 else f"{value:.{digits}f}"
+    text = f"{value:.{digits}f}"
+    return text[1:] if text.startswith("-") and float(text) == 0 else text
+
+
+def bound(measurement: Measurement, digits: int) -> str:
+    """Return a measurement as printed: `\\measured{ID}{0.91}`."""
+    whole = float(measurement.value).is_integer() and abs(measurement.value) < 1e9
+    text = str(int(measurement.value)) if whole and digits == 0 else shown(measurement.value, digits)
+    return f"\\measured{{{measurement.id}}}{{{text}}}"
+
+
+def all_seeds(measurements: Sequence[Measurement], below: float) -> bool:
+    """Return whether every seed's number lies below a bound; False where there is none."""
+    return bool(measurements) and all(found.value < below for found in measurements)

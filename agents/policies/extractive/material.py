@@ -1,0 +1,117 @@
+"""What the sections are written from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from peercycle.agents.policies.extractive.corpus import is_citable
+from peercycle.agents.policies.extractive.findings import Findings
+from peercycle.agents.policies.extractive.latex import escape
+from peercycle.agents.policies.extractive.notes import Notes
+from peercycle.agents.policies.extractive.planning import ABLATIONS, base_of
+from peercycle.agents.policies.extractive.prose import counted
+from peercycle.agents.policies.extractive.settings import ExtractiveSettings
+from peercycle.agents.policies.extractive.stopwords import STOPWORDS
+from peercycle.core.contracts import Work
+from peercycle.core.literature import Bibliography, Reference
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Everything that a section may state."""
+
+    notes: Notes
+    settings: ExtractiveSettings
+    topic: str
+    """As it stands in a sentence, escaped."""
+    topic_given: str
+    """As it was given, escaped."""
+    references: Mapping[str, Reference]
+    findings: Findings
+    study: str | None
+    """Name of the user's own study, escaped."""
+    experiments_run: bool
+    concluded: bool
+    """False in the text that is written before anything was run."""
+
+    @classmethod
+    def of(cls, work: Work, notes: Notes, settings: ExtractiveSettings, *, concluded: bool) -> Material:
+        """Return the material of a candidate as it stands."""
+        return cls(
+            notes=notes,
+            settings=settings,
+            topic=topic_phrase(work.task.topic, work.bibliography),
+            topic_given=escape(" ".join(work.task.topic.split())),
+            references={r.key: r for r in reversed(work.bibliography.entries)},
+            findings=Findings(work.results),
+            study=escape(work.task.study.name) if work.task.study else None,
+            experiments_run=work.experiments_run,
+            concluded=concluded,
+        )
+
+    def ran(self, experiment: str) -> bool:
+        """Return whether an experiment's numbers may be reported."""
+        return self.concluded and self.findings.has(experiment)
+
+    @property
+    def reported(self) -> tuple[str, ...]:
+        """The studies of the bibliography with numbers, ablations left out, in order."""
+        return tuple(s for s in self.notes.planned if s in _ORDER and self.ran(s))
+
+    @property
+    def ablations(self) -> tuple[str, ...]:
+        """The ablations with numbers."""
+        return tuple(s for s in ABLATIONS if self.ran(s) and self.ran(base_of(s)))
+
+    def shown_term(self, group: str) -> str:
+        """Return a word as printed, by its name in measurements."""
+        return next((escape(term.shown) for term in self.notes.terms if term.group == group), escape(group))
+
+    def citable(self, keys: Sequence[str]) -> tuple[str, ...]:
+        """Return those of some keys that can be cited."""
+        return tuple(key for key in keys if is_citable(key) and key in self.references)
+
+    @property
+    def works(self) -> str:
+        """The number of works with its noun, in words."""
+        return counted(self.notes.facts.works, "work")
+
+    @property
+    def span(self) -> str:
+        """The years of the works, with a blank before; nothing where none is dated."""
+        return span_of(self.notes.facts.first_year, self.notes.facts.last_year)
+
+
+LONGEST_PHRASE = 14
+"""A topic of more words is quoted in a sentence, not built into it."""
+
+
+def topic_phrase(topic: str, bibliography: Bibliography) -> str:
+    """Return the topic for the middle of a sentence: a question or a long topic in quotation marks.
+
+    A capital at its beginning goes where the works write the word without one.
+    """
+    plain = " ".join(topic.split())
+    if plain.endswith("?"):
+        return f"the question ``{escape(plain)}''"
+    plain = plain.rstrip(".!:; ")
+    if len(plain.split()) > LONGEST_PHRASE or re.search(r"[.!?:;]\s", plain):
+        return f"the topic ``{escape(plain)}''"
+    first = plain.split(" ")[0]
+    if first[:1].isupper() and (first[1:].islower() or len(first) == 1):
+        used = re.compile(rf"(?<!\w){re.escape(first.lower())}(?!\w)")
+        if first.lower() in STOPWORDS or any(used.search(f"{r.title} {r.abstract}") for r in bibliography.entries):
+            plain = plain[:1].lower() + plain[1:]
+    return escape(plain)
+
+
+_ORDER = ("stability", "retrieval", "trends", "gaps")
+
+
+def span_of(first: int | None, last: int | None) -> str:
+    """Return ` from 2001 to 2020`, ` of 2001`, or nothing."""
+    if first is None or last is None:
+        return ""
+    return f" of {first}" if first == last else f" from {first} to {last}"

@@ -1,0 +1,63 @@
+"""Names for clusters, and the corpus's most frequent words."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from peercycle.agents.policies.extractive.corpus import MappedWork
+from peercycle.agents.policies.extractive.notes import Term
+from peercycle.agents.policies.extractive.terms import content_pairs, is_content
+
+TERMS_PER_NAME = 3
+MOST_TERMS = 18
+"""Words whose trends and joint occurrences are tested."""
+LEAST_TERM_WORKS = 3
+
+
+def _features(work: MappedWork) -> set[str]:
+    """Return a work's content words and neighbouring pairs of them."""
+    words = {token for token in (*work.title_tokens, *work.abstract_tokens) if is_content(token)}
+    return words | {f"{a} {b}" for a, b in content_pairs(work.text)}
+
+
+def cluster_terms(
+    inside: Sequence[MappedWork], works: Sequence[MappedWork], spelt: dict[str, str], taken: Counter[str]
+) -> tuple[str, ...]:
+    """Return up to three words or pairs that set a cluster apart, as printed; none that an earlier one took."""
+    everywhere = Counter(feature for work in works for feature in _features(work))
+    here = Counter(feature for work in inside for feature in _features(work))
+    least = 2 if len(inside) > 1 else 1
+
+    def score(feature: str) -> float:
+        share = here[feature] / len(inside)
+        apart = share - (everywhere[feature] - here[feature]) / max(1, len(works) - len(inside))
+        rare = math.log(1 + len(works) / everywhere[feature])
+        return apart * math.sqrt(share) * rare * (1.35 if " " in feature else 1.0)
+
+    order = sorted((f for f, n in here.items() if n >= least), key=lambda f: (-score(f), f))
+    chosen: list[str] = []
+    for feature in order:
+        parts = set(feature.split())
+        if score(feature) <= 0 or len(chosen) == TERMS_PER_NAME:
+            break
+        if feature in taken or any(parts & set(other.split()) for other in chosen):
+            continue
+        chosen.append(feature)
+    taken.update(chosen)
+    return tuple(" ".join(spelt.get(part, part) for part in feature.split()) for feature in chosen)
+
+
+def term_table(works: Sequence[MappedWork], spelt: dict[str, str]) -> tuple[Term, ...]:
+    """Return the words that most works with an abstract use, those that nearly all use left out."""
+    texts = [work for work in works if work.abstract]
+    counts = Counter(t for work in texts for t in {*work.title_tokens, *work.abstract_tokens} if is_content(t))
+    kept = [(t, n) for t, n in counts.items() if LEAST_TERM_WORKS <= n <= len(texts) - LEAST_TERM_WORKS]
+    kept.sort(key=lambda pair: (-pair[1], pair[0]))
+    terms: list[Term] = []
+    for index, (word, number) in enumerate(kept[:MOST_TERMS]):
+        group = word if re.fullmatch(r"[a-z][a-z0-9-]{1,17}", word) else f"word{index + 1}"
+        terms.append(Term(group=group, word=word, shown=spelt.get(word, word), works=number))
+    return tuple(terms)

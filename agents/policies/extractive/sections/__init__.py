@@ -1,0 +1,1 @@
+"""The sections of a systematic map, each a function of the same material."""

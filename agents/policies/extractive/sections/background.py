@@ -1,0 +1,68 @@
+"""The works nearest to the topic, and what the second search found."""
+
+from __future__ import annotations
+
+from peercycle.agents.policies.extractive.latex import cite, escape, join, paragraphs
+from peercycle.agents.policies.extractive.material import Material
+from peercycle.agents.policies.extractive.prose import capital, counted, listed, plural
+from peercycle.core.writing import Section
+
+
+def described(m: Material, key: str) -> str:
+    """Return a work by its authors and year with its citation, as the subject of a sentence."""
+    reference = m.references[key]
+    surnames = [escape(name.split()[-1]) for name in reference.authors if name.split()]
+    if not surnames:
+        return f"a work without named authors{cite([key])}"
+    names = surnames[0] if len(surnames) == 1 else listed(surnames) if len(surnames) == 2 else f"{surnames[0]} et al."
+    return f"{names}{cite([key])}"
+
+
+def background(m: Material) -> Section | None:
+    """Return the section on related work, or None where there is nothing to place."""
+    body = paragraphs(_nearest(m), _found(m), _unplaced(m), _genre(m))
+    return Section(heading="Background", role="related", body=body) if m.notes.facts.works > 1 else None
+
+
+def _nearest(m: Material) -> str:
+    near = m.citable(m.notes.nearest)
+    if not near:
+        return "No work of the list shares a content word with the topic, so none can be named as nearest to it."
+    works = listed([described(m, key) for key in near])
+    if len(near) == 1:
+        return f"By the words of title and abstract, one work comes near to the topic: {works}."
+    return f"By the words of title and abstract, the works nearest to the topic are, in this order, {works}."
+
+
+def _found(m: Material) -> str:
+    keys = m.citable(m.notes.found)
+    if not keys:
+        return (
+            "A second search with the names of the clusters returned no work beyond the list."
+            if m.notes.clusters
+            else ""
+        )
+    return join(
+        f"A second search with the names of the clusters returned {counted(len(keys), 'work')} beyond the list"
+        f"{cite(keys)}.",
+        f"{capital(plural(len(keys), 'it is', 'they are'))} named here for the reader and not part of the map.",
+    )
+
+
+def _unplaced(m: Material) -> str:
+    keys = m.citable(m.notes.list_uncited)
+    if not keys:
+        return ""
+    return f"{capital(plural(len(keys), 'a further work', 'further works'))} of the list, not named above:{cite(keys)}."
+
+
+def _genre(m: Material) -> str:
+    _ = m
+    return (
+        "A systematic map differs from a systematic review in that it asks what has been studied, and not what the "
+        "answer is. Nothing in this paper is a finding about the field; every measured figure is a figure about the "
+        "list."
+        if m.study is None
+        else "A systematic map differs from a systematic review in that it asks what has been studied, and not what "
+        "the answer is. Apart from the supplied study, every measured figure in this paper is a figure about the list."
+    )

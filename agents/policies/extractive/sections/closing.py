@@ -1,0 +1,135 @@
+"""Conclusion and abstract: what was found, in a few sentences, every figure bound."""
+
+from __future__ import annotations
+
+from peercycle.agents.policies.extractive.latex import escape, join
+from peercycle.agents.policies.extractive.material import Material
+from peercycle.agents.policies.extractive.planning import STUDY
+from peercycle.agents.policies.extractive.prose import listed, number_word
+from peercycle.agents.policies.extractive.sections import result_gaps, result_stability, result_trends
+from peercycle.agents.policies.extractive.sections.result_metrics import digits_for
+from peercycle.agents.policies.extractive.sections.result_retrieval import difference
+from peercycle.core.writing import Section
+
+MOST_NAMES = 6
+
+
+def abstract(m: Material) -> str:
+    """Return the abstract."""
+    facts = m.notes.facts
+    if facts.works == 0:
+        return f"A map of the literature on {m.topic} was asked for; the list that was given holds no usable work."
+    return join(_what(m), _supplied(m), _parts(m), *_measured(m), _not_measured(m), _claim(m))
+
+
+def _what(m: Material) -> str:
+    if m.notes.topic.verdict == "none":
+        return (
+            f"This paper maps {m.works}{m.span} that {'was' if m.notes.facts.works == 1 else 'were'} given for the "
+            f"topic ``{m.topic_given}''. None of the topic's words occurs in any title or abstract, so this is a map of the "
+            "list and not of the topic."
+        )
+    if m.notes.facts.works == 1:
+        return f"This paper describes the one work that was given on {m.topic}."
+    return f"This paper is a systematic map of {m.works}{m.span} that were given as literature on {m.topic}."
+
+
+def _supplied(m: Material) -> str:
+    if not m.ran(STUDY):
+        return ""
+    f = m.findings
+    metric = f.metrics(STUDY)[0]
+    groups = f.groups(STUDY, metric)
+    shown = [
+        f"{f.interval(STUDY, metric, group, digits_for(f.value(STUDY, metric, group) or 0.0))}"
+        + (f" for ``{escape(group)}''" if group else "")
+        for group in groups[:4]
+    ]
+    among = ", among others," if len(groups) > 4 else ""
+    return (
+        f"A study that came with the task, ``{m.study}'', was run over "
+        f"{f.number_of_seeds(STUDY, metric, groups[0])} seeds{_plural_fix(f.seeds(STUDY))}; its ``{escape(metric)}'' has a "
+        f"mean{among} of {listed(shown)}."
+    )
+
+
+def _plural_fix(seeds: int) -> str:
+    return "" if seeds != 1 else " (one only)"
+
+
+def _parts(m: Material) -> str:
+    clusters = m.notes.clusters
+    if len(clusters) < 2:
+        return ""
+    if len(clusters) > MOST_NAMES:
+        return f"By their words the works fall into {number_word(len(clusters))} clusters."
+    names = "; ".join(escape(cluster.name) for cluster in clusters)
+    return f"By their words the works fall into {number_word(len(clusters))} clusters: {names}."
+
+
+def _measured(m: Material) -> list[str]:
+    parts: list[str] = []
+    f = m.findings
+    if "stability" in m.reported:
+        observed = f.interval("stability", "adjusted_rand", "observed")
+        shuffled = f.interval("stability", "adjusted_rand", "shuffled")
+        seeds = f.number_of_seeds("stability", "adjusted_rand", "observed")
+        parts.append(
+            f"Clusters of resampled works agree with the map with an adjusted Rand index of {observed}, against "
+            f"{shuffled} with shuffled words (mean and 95\\% interval over {seeds} seeds)."
+        )
+    if "retrieval" in m.reported:
+        bm25, tf_idf = (f.interval("retrieval", "mrr", system) for system in ("BM25", "TF-IDF"))
+        parts.append(
+            f"By its title a work's abstract is found with a mean reciprocal rank of {bm25} by BM25 and {tf_idf} by "
+            "TF-IDF."
+        )
+    if "trends" in m.reported:
+        parts.append(result_trends.summary(m))
+    if "gaps" in m.reported:
+        parts.append(result_gaps.summary(m))
+    return parts
+
+
+def _not_measured(m: Material) -> str:
+    if not m.concluded or m.reported:
+        return ""
+    if m.notes.declined is not None:
+        usable = m.notes.facts.abstracts
+        have = "none of them has" if usable == 0 else f"only {number_word(usable)} of them {'has' if usable == 1 else 'have'}"
+        if m.notes.facts.works == 1:
+            return "One work is too little for any measurement, and none was made."
+        return f"Since {have} a usable abstract, the list is too short for the studies of it, and none was done."
+    if not m.experiments_run:
+        return "No sandbox was available, so no study of the list was run and no figure is reported."
+    return "No study of the list yielded a number."
+
+
+def _claim(m: Material) -> str:
+    if m.notes.facts.works < 2:
+        return ""
+    return "The paper ends in questions that the list leaves open; it claims no finding about the field itself."
+
+
+def conclusion(m: Material) -> Section | None:
+    """Return the conclusion, or None before anything is concluded."""
+    if not m.concluded or m.notes.facts.works == 0:
+        return None
+    if m.notes.facts.works == 1:
+        body = "One work was given, and one is described. A map needs more."
+    else:
+        number = len(m.notes.clusters)
+        form = f"fall into {number_word(number)} clusters" if number > 1 else "were described without parting them"
+        if number == 1:
+            form = "form one cluster"
+        body = join(
+            f"The {m.works} {'given for' if m.notes.topic.verdict == 'none' else 'on'} "
+            f"{'the topic' if m.notes.topic.verdict == 'none' else m.topic} {form}.",
+            result_stability.verdict(m) if "stability" in m.reported else "",
+            difference(m) if "retrieval" in m.reported else "",
+            result_trends.summary(m) if "trends" in m.reported else "",
+            result_gaps.summary(m) if "gaps" in m.reported else "",
+            _not_measured(m),
+            "What the list lacks may lie outside it; a wider search comes before any claim that work is missing.",
+        )
+    return Section(heading="Conclusion", role="conclusion", body=body)

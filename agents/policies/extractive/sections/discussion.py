@@ -1,0 +1,134 @@
+"""What the list covers, what it does not, and the questions that it raises."""
+
+from __future__ import annotations
+
+from peercycle.agents.policies.extractive.latex import cite, escape, join, paragraphs
+from peercycle.agents.policies.extractive.material import Material
+from peercycle.agents.policies.extractive.prose import capital, counted, listed, number_word, plural
+from peercycle.agents.policies.extractive.sections import result_gaps
+from peercycle.core.writing import Section
+
+QUIET_YEARS = 5
+"""A cluster whose last work is this many years older than the list's last is called quiet."""
+MOST_QUESTIONS = 6
+
+
+def discussion(m: Material) -> Section | None:
+    """Return the discussion, or None where nothing was mapped."""
+    if m.notes.facts.works < 2 or not m.concluded:
+        return None
+    coverage = f"\\paragraph{{Coverage.}} {_coverage(m)}"
+    gaps = f"\\paragraph{{Gaps.}} {_gaps(m)}"
+    order = (gaps, coverage) if m.notes.strategy.gaps_first else (coverage, gaps)
+    return Section(heading="Discussion", role="discussion", body=paragraphs(*order, _questions(m)))
+
+
+def _coverage(m: Material) -> str:
+    return join(_weight(m), _years(m), _topic_words(m))
+
+
+def _weight(m: Material) -> str:
+    clusters = m.notes.clusters
+    if len(clusters) < 2:
+        return f"The list holds {m.works}{m.span}."
+    largest = max(len(cluster.keys) for cluster in clusters)
+    first = [cluster for cluster in clusters if len(cluster.keys) == largest]
+    names = listed([f"``{escape(cluster.name)}''" for cluster in first])
+    share = f"{number_word(largest)} of the {m.works}"
+    if len(first) == len(clusters):
+        return "The clusters are of one size, so by number of works the list leans to none of its parts."
+    if len(first) > 1:
+        return f"Most works lie in {names}, with {number_word(largest)} works each of the {m.works} of the list."
+    return f"The list leans to {names}, with {share}."
+
+
+def _years(m: Material) -> str:
+    facts = m.notes.facts
+    if facts.first_year is None or facts.dated < 2:
+        return "How it spreads over time cannot be said, for want of years."
+    if facts.distinct_years == 1:
+        return f"All dated works are of {facts.first_year}, so nothing can be said of change over time."
+    return f"Its dated works run{m.span}."
+
+
+def _topic_words(m: Material) -> str:
+    absent = [word for word in m.notes.topic.words if word not in m.notes.topic.matched]
+    if not absent or m.notes.topic.verdict == "none":
+        return ""
+    words = listed([f"``{escape(word)}''" for word in absent], "or")
+    return f"No work of the list uses the topic's {plural(len(absent), 'word')} {words} in its title or abstract."
+
+
+def _quiet(m: Material) -> list[tuple[str, int, tuple[str, ...]]]:
+    last = m.notes.facts.last_year
+    return [
+        (cluster.name, cluster.last_year, cluster.keys)
+        for cluster in m.notes.clusters
+        if last is not None and cluster.last_year is not None and last - cluster.last_year >= QUIET_YEARS
+    ]
+
+
+def _gaps(m: Material) -> str:
+    parts: list[str] = []
+    if m.ran("gaps"):
+        parts.append(result_gaps.verdict(m) if result_gaps.tested(m) else "")
+        never = _never(m)
+        if never:
+            pairs = listed([f"``{a}'' and ``{b}''" for a, b in never])
+            parts.append(f"Among the pairs of frequent words that no work of the list joins: {pairs}.")
+    for name, year, _ in _quiet(m):
+        parts.append(f"The cluster ``{escape(name)}'' holds nothing later than {year}.")
+    thin = [cluster for cluster in m.notes.clusters if len(cluster.keys) <= 2]
+    if thin and len(m.notes.clusters) > 1:
+        names = listed([f"``{escape(cluster.name)}''" for cluster in thin])
+        verb = plural(len(thin), "is", "are")
+        these = plural(len(thin), "The cluster", "The clusters")
+        sizes = {len(cluster.keys) for cluster in thin}
+        bound = "one work" if sizes == {1} else "two works" if sizes == {2} else "one or two works"
+        parts.append(f"{these} {names} {verb} thin, with {bound}{'' if len(thin) == 1 else ' each'}.")
+    if not [part for part in parts if part]:
+        return "Neither the clusters nor their years point to a gap, and joint use of words was not measured."
+    return join(*parts)
+
+
+def _never(m: Material) -> list[tuple[str, str]]:
+    found = [g for g in result_gaps.reported_pairs(m) if m.findings.value("gaps", "joint_works", g) == 0]
+    return [result_gaps.pair(m, group) for group in found[:2]]
+
+
+def _questions(m: Material) -> str:
+    items: list[str] = []
+    if m.ran("gaps"):
+        items += [
+            f"What is known of ``{a}'' together with ``{b}''? Several works use each word, and none uses both."
+            for a, b in _never(m)
+        ]
+    items += [
+        f"Has the work on {escape(name)}{cite(m.citable(keys)[:3])} been continued after {year}?"
+        for name, year, keys in _quiet(m)
+    ]
+    if m.notes.topic.verdict == "partial":
+        absent = [escape(word) for word in m.notes.topic.words if word not in m.notes.topic.matched]
+        if absent:
+            items.append(f"Which works treat {listed(absent, 'or')}? The topic names it, and the list does not.")
+    thin = [cluster for cluster in m.notes.clusters if len(cluster.keys) <= 2] if len(m.notes.clusters) > 1 else []
+    items += [
+        f"Is there so little work on {escape(cluster.name)}, or does the list miss it"
+        f"{cite(m.citable(cluster.keys))}?"
+        for cluster in thin
+    ]
+    without = m.citable(m.notes.facts.without_abstract)
+    if without:
+        items.append(
+            f"What do the works without an abstract add{cite(without[:8])}? They were placed by their "
+            f"{plural(len(without), 'title')} alone."
+        )
+    if not items:
+        return ""
+    lines = "\n".join(f"\\item {item}" for item in items[:MOST_QUESTIONS])
+    number = min(len(items), MOST_QUESTIONS)
+    head = "One question follows" if number == 1 else f"{capital(counted(number, 'question'))} follow"
+    return (
+        f"\\paragraph{{Questions.}} {head} from the list. Whether {plural(number, 'it has', 'they have')} been answered "
+        f"elsewhere was not looked into.\n\\begin{{itemize}}\n{lines}\n\\end{{itemize}}"
+    )

@@ -1,0 +1,144 @@
+"""What this map cannot show, for this list and these figures."""
+
+from __future__ import annotations
+
+from peercycle.agents.policies.extractive.latex import cite, escape, join, paragraphs
+from peercycle.agents.policies.extractive.material import Material
+from peercycle.agents.policies.extractive.planning import STUDY
+from peercycle.agents.policies.extractive.prose import capital, counted, listed, plural
+from peercycle.agents.policies.extractive.sections import result_gaps, result_trends
+from peercycle.core.writing import Section
+
+FEW_WORKS = 60
+MOST_NAMED = 10
+
+
+def limitations(m: Material) -> Section | None:
+    """Return the limitations, specific to the list and to what was measured."""
+    if m.notes.facts.works == 0 or not m.concluded:
+        return None
+    parts = [_list(m), _words(m), _measured(m), _failed(m), _supplied(m), _details(m)]
+    return Section(heading="Limitations", role="limitations", body=paragraphs(*parts))
+
+
+def _list(m: Material) -> str:
+    facts = m.notes.facts
+    parts = [
+        f"The list of {m.works} was given, not drawn: how it was chosen is not known, and nothing here carries over to "
+        "the literature outside it."
+    ]
+    missing = facts.works - facts.abstracts
+    if missing and facts.abstracts:
+        parts.append(
+            f"{capital(counted(missing, 'work'))} without a usable abstract {plural(missing, 'was', 'were')} placed by "
+            f"title alone and {plural(missing, 'takes', 'take')} no part in the measurements."
+        )
+    if facts.dated < facts.works and facts.dated:
+        undated = facts.works - facts.dated
+        parts.append(f"{capital(counted(undated, 'undated work'))} {plural(undated, 'is', 'are')} left out of all that concerns years.")
+    if m.notes.topic.verdict == "none":
+        parts.append(f"The list does not treat the topic ``{m.topic_given}'' as far as words show.")
+    return join(*parts)
+
+
+def _words(m: Material) -> str:
+    if m.notes.facts.works < 2:
+        return "Only the title and the abstract were read."
+    spelling = "Only titles and abstracts were read, and only as words: synonyms are kept apart, and different senses of one word are not."
+    if not m.notes.clusters:
+        return spelling
+    k = m.notes.strategy.clusters
+    return join(
+        spelling,
+        f"The number of clusters was set beforehand ($k = {k}$), from the size of the list, and other choices give "
+        "other clusters.",
+        "Stop words and plurals are those of English; works in other languages are read as they stand.",
+    )
+
+
+def _measured(m: Material) -> str:
+    parts: list[str] = []
+    f = m.findings
+    if "stability" in m.reported:
+        parts.append(
+            "Stability is that of one clustering method under resampling; a cluster may be stable and still mean "
+            "little to a reader of the field."
+        )
+    if "retrieval" in m.reported:
+        easy = all((f.value("retrieval", "recall_at_5", s) or 0) >= 0.95 for s in ("BM25", "TF-IDF"))
+        parts.append(
+            "Finding an abstract by its own title is easy in a list of this size, since nearly all are among the first "
+            "five, so the study can hardly tell good systems apart."
+            if easy
+            else "A title is a query that its author wrote, so retrieval by title says little of retrieval by a "
+            "reader's question."
+        )
+    if ("trends" in m.reported and result_trends.tested(m)) or ("gaps" in m.reported and result_gaps.tested(m)):
+        few = m.notes.facts.abstracts < FEW_WORKS
+        size = counted(m.notes.facts.abstracts, "abstract")
+        parts.append(
+            f"With {size} the permutation tests can find only strong effects, and that a test finds none is no "
+            "evidence that there is none."
+            if few
+            else "That a permutation test finds no effect is no evidence that there is none."
+        )
+        parts.append(
+            f"Only the {counted(len(m.notes.terms), 'most frequent word')} "
+            f"{plural(len(m.notes.terms), 'was', 'were')} looked at."
+        )
+    return join(*parts)
+
+
+def _failed(m: Material) -> str:
+    lost = [name for name in m.notes.planned if m.experiments_run and not m.findings.has(name)]
+    some = [name for name in m.notes.planned if m.findings.has(name) and m.findings.failures(name)]
+    parts: list[str] = []
+    if lost:
+        names = listed([f"``{escape(name)}''" for name in lost])
+        parts.append(f"Planned and without a result: {names}.")
+    for name in some:
+        failed = len(m.findings.failures(name))
+        parts.append(f"The study ``{escape(name)}'' gave no number for {counted(failed, 'seed')}.")
+    if not m.experiments_run and m.notes.declined is None:
+        parts.append("Without a sandbox none of the studies of the list could be run.")
+    return join(*parts)
+
+
+def _supplied(m: Material) -> str:
+    if m.study is None:
+        return ""
+    if not m.ran(STUDY):
+        return f"The supplied study ``{m.study}'' yielded no result, so none is reported."
+    return (
+        "The supplied study is reported as it measured; its program was not examined, and its intervals cover only "
+        "what its seeds vary."
+    )
+
+
+def _details(m: Material) -> str:
+    if not m.notes.detailed_limits:
+        return ""
+    parts: list[str] = []
+    without = m.citable(m.notes.facts.without_abstract)
+    if without:
+        more = "" if len(without) <= MOST_NAMED else ", among others"
+        parts.append(f"Without a usable abstract {plural(len(without), 'is', 'are')}{cite(without[:MOST_NAMED])}{more}.")
+    for cluster in m.notes.clusters:
+        value = m.findings.value("stability", "cluster_jaccard", f"c{cluster.label + 1}") if m.ran("stability") else None
+        if value is not None and value <= 0.5:
+            shown = m.findings.interval("stability", "cluster_jaccard", f"c{cluster.label + 1}")
+            parts.append(
+                f"The cluster ``{escape(cluster.name)}'' has a similarity of {shown} only and should not be relied on."
+            )
+    if m.ran("trends") and result_trends.tested(m):
+        least = f"1/{m.settings.permutations + 1}"
+        parts.append(f"With {m.settings.permutations} permutations no $p$-value below ${least}$ can be seen.")
+    ends = [m.findings.value("retrieval", f"mrr_difference_{end}") for end in ("low", "high")]
+    if m.ran("retrieval") and ends[0] != ends[1]:
+        low = m.findings.mean("retrieval", "mrr_difference_low", None, 3)
+        high = m.findings.mean("retrieval", "mrr_difference_high", None, 3)
+        parts.append(
+            "The bootstrap interval of the difference between BM25 and TF-IDF, its ends averaged over seeds, runs from "
+            f"{low} to {high}; a difference inside it cannot be told from none here."
+        )
+    return join(*parts)

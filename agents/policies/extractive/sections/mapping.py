@@ -1,0 +1,133 @@
+"""The map: clusters with their works and passages, and the appendix that lists all of them."""
+
+from __future__ import annotations
+
+from peercycle.agents.policies.extractive.latex import cite, escape, join, paragraphs, quotation
+from peercycle.agents.policies.extractive.material import Material, span_of
+from peercycle.agents.policies.extractive.notes import Cluster, Quote
+from peercycle.agents.policies.extractive.prose import capital, counted, listed, number_word, plural
+from peercycle.core.writing import Section
+
+MOST_CITED = 12
+"""Works cited in a cluster's paragraph; a larger cluster is listed whole in the appendix."""
+
+
+def the_map(m: Material) -> Section | None:
+    """Return the map, or None where there is no work."""
+    if m.notes.facts.works == 0:
+        return None
+    if not m.notes.clusters:
+        return Section(heading="The works" if m.notes.facts.works > 1 else "The work", body=_one_by_one(m))
+    parts = [_overview(m)]
+    parts += [_cluster(m, index, cluster) for index, cluster in enumerate(m.notes.clusters)]
+    return Section(heading="The map", body=paragraphs(*parts, _outside(m)))
+
+
+def _overview(m: Material) -> str:
+    number = len(m.notes.clusters)
+    if number == 1:
+        return "By its words the list does not fall into parts: all works that share words form one cluster."
+    sizes = sorted((len(cluster.keys) for cluster in m.notes.clusters), reverse=True)
+    spread = (
+        f"each of {counted(sizes[0], 'work')}"
+        if sizes[0] == sizes[-1]
+        else f"the largest of {counted(sizes[0], 'work')} and the smallest of {counted(sizes[-1], 'work')}"
+    )
+    order = "by the year of their earliest work" if m.notes.strategy.by_year else "from the largest to the smallest"
+    return (
+        f"The list falls into {number_word(number)} clusters, {spread}. They are presented {order}, and are named by "
+        "the words or pairs of words that set them apart from the rest; a name is a label, not a definition."
+    )
+
+
+def _cluster(m: Material, index: int, cluster: Cluster) -> str:
+    heading = f"\\subsection{{{capital(escape(cluster.name))}}}"
+    keys = m.citable(cluster.keys)
+    size = counted(len(cluster.keys), "work")
+    when = span_of(cluster.first_year, cluster.last_year)
+    if cluster.terms:
+        apart = f"set apart from the rest of the list by {_words(cluster)}"
+    else:
+        apart = "which no shared word sets apart from the rest of the list"
+    if len(keys) > MOST_CITED:
+        first = join(
+            f"This cluster holds {size}{when}, {apart}.",
+            f"Its most central works are these:{cite(keys[:MOST_CITED])}; the appendix lists all of them.",
+        )
+    else:
+        first = (
+            f"This cluster holds {size}{when}{cite(keys)}, {apart}."
+            if index % 2 == 0
+            else f"Here belong {size}{when}{cite(keys)}, {apart}."
+        )
+    return paragraphs(heading, join(first, _passages(m, cluster)))
+
+
+def _words(cluster: Cluster) -> str:
+    words = listed([f"``{escape(term)}''" for term in cluster.terms])
+    return f"the use of {words}"
+
+
+def _passages(m: Material, cluster: Cluster) -> str:
+    quotes = _fitting(cluster.quotes, m.notes.quote_words)
+    if not quotes:
+        return "No sentence of its abstracts is short and plain enough to be quoted."
+    nearest = quotes[0].key == cluster.quotes[0].key
+    first = f"{'The passage nearest to its centre' if nearest else 'A passage near to its centre'} reads: {_quoted(quotes[0])}."
+    if len(quotes) == 1:
+        return first
+    return join(first, f"Another of its works says: {_quoted(quotes[1])}.")
+
+
+def _fitting(quotes: tuple[Quote, ...], most_words: int) -> list[Quote]:
+    """Return two passages: those that are short enough first, then the nearest ones, cut."""
+    short = [quote for quote in quotes if len(quote.text.split()) <= most_words]
+    rest = [quote for quote in quotes if quote not in short]
+    cut = [
+        q.model_copy(update={"text": " ".join(q.text.split()[:most_words]).rstrip(",;:"), "cut": True}) for q in rest
+    ]
+    return [*short, *cut][:2]
+
+
+def _quoted(quote: Quote) -> str:
+    return quotation(quote.text, quote.key, cut=quote.cut)
+
+
+def _outside(m: Material) -> str:
+    number = len(m.notes.unplaced)
+    if number == 0:
+        return ""
+    keys = m.citable(m.notes.unplaced)
+    verb = plural(number, "shares", "share")
+    return (
+        f"\\subsection{{Outside the clusters}}\n\n{capital(counted(number, 'work'))}{cite(keys)} {verb} no counted "
+        f"word with another work of the list and {plural(number, 'is', 'are')} left outside the clusters."
+    )
+
+
+def _one_by_one(m: Material) -> str:
+    keys = m.notes.unplaced
+    head = (
+        "" if len(keys) == 1 else f"{capital(counted(len(keys), 'work'))} are too few to cluster. They are, in the "
+        "order of the file:"
+    )
+    lines: list[str] = []
+    for key in keys:
+        reference = m.references.get(key)
+        if reference is None:
+            continue
+        name = f"``{escape(reference.title)}''" if reference.title else "A work without a title"
+        year = f" ({reference.year})" if reference.year else ""
+        lines.append(f"{name}{year}{cite([key])}.")
+    return paragraphs(head, *lines)
+
+
+def appendix(m: Material) -> Section | None:
+    """Return the list of all works by cluster, where a cluster's paragraph could not cite all of its works."""
+    large = [cluster for cluster in m.notes.clusters if len(m.citable(cluster.keys)) > MOST_CITED]
+    if not large:
+        return None
+    lines = [
+        f"{capital(escape(cluster.name))}:{cite(m.citable(cluster.keys))}." for cluster in m.notes.clusters
+    ]
+    return Section(heading="Works by cluster", role="appendix", body=paragraphs(*lines))

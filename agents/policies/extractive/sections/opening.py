@@ -1,0 +1,146 @@
+"""Title and introduction: the topic, the question, the list, and how far they belong together."""
+
+from __future__ import annotations
+
+from peercycle.agents.policies.extractive.latex import escape, join, paragraphs
+from peercycle.agents.policies.extractive.material import Material
+from peercycle.agents.policies.extractive.prose import capital, counted, listed, number_word, plural
+from peercycle.core.writing import Section
+
+
+def title(m: Material) -> str:
+    """Return the paper's title."""
+    if m.notes.topic.verdict == "none":
+        return f"A systematic map of {m.works} given for the topic ``{m.topic_given}''"
+    if m.notes.facts.works < 2:
+        return f"{capital(m.topic_given)}: {'one work, described' if m.notes.facts.works else 'an empty list of works'}"
+    given = m.topic_given.rstrip(".:; ")
+    return f"{capital(given)}{'' if given.endswith(('?', '!')) else ':'} {'A' if given[-1:] in '?!' else 'a'} systematic map of {m.works}"
+
+
+def introduction(m: Material) -> Section:
+    """Return the introduction."""
+    return Section(
+        heading="Introduction",
+        role="introduction",
+        body=paragraphs(_question(m), _list(m), topic_sentences(m), _contents(m)),
+    )
+
+
+def _question(m: Material) -> str:
+    works = m.notes.facts.works
+    if works == 0:
+        return (
+            f"A map of the literature on {m.topic} was asked for, but the list that was given holds no work with a "
+            "title or an abstract. There is nothing to map."
+        )
+    on = "given for the topic" if m.notes.topic.verdict == "none" else "on"
+    if works == 1:
+        return (
+            f"This paper describes the one work that was given {'for' if 'given' in on else 'on'} the topic "
+            f"``{m.topic_given}''. A single work cannot be mapped; what can be said of it is said."
+        )
+    subject = f"``{m.topic_given}''" if m.notes.topic.verdict == "none" else m.topic
+    return join(
+        f"What does a given list of works {on} {subject} hold, into which parts does it fall, and what does it leave "
+        f"out? This paper answers these questions for a list of {m.works}{m.span}.",
+        "It is a systematic map: it orders, counts and quotes the works, and describes which work there is; it does "
+        "not weigh their evidence or pool their results.",
+    )
+
+
+def _list(m: Material) -> str:
+    facts = m.notes.facts
+    if facts.works == 0:
+        return ""
+    parts: list[str] = []
+    if facts.entries != facts.works:
+        gone: list[str] = []
+        if facts.merged:
+            gone.append(f"{counted(len(facts.merged), 'entry', 'entries')} for a work that an earlier entry names")
+        if facts.untitled:
+            gone.append(f"{counted(len(facts.untitled), 'entry', 'entries')} with neither a title nor an abstract")
+        left = listed(gone)
+        parts.append(f"The file has {counted(facts.entries, 'entry', 'entries')}; left out {_are(facts)} {left}.")
+    missing = facts.works - facts.abstracts
+    if missing == 0:
+        parts.append("Every work comes with an abstract." if facts.works > 1 else "It comes with an abstract.")
+    elif facts.abstracts == 0:
+        parts.append("No work comes with an abstract that can be used, so only titles were read.")
+    else:
+        have, lack = plural(facts.abstracts, "has", "have"), plural(missing, "title was", "titles were")
+        parts.append(
+            f"{capital(number_word(facts.abstracts))} of the works {have} an abstract that can be used; of the other "
+            f"{number_word(missing)} only the {lack} read."
+        )
+    undated = facts.works - facts.dated
+    if facts.dated == 0:
+        parts.append("No work has a year." if facts.works > 1 else "It has no year.")
+    elif undated:
+        parts.append(f"{capital(counted(undated, 'work'))} {plural(undated, 'has', 'have')} no year.")
+    if facts.recovered:
+        parts.append(
+            f"{capital(counted(facts.recovered, 'entry', 'entries'))} {plural(facts.recovered, 'was', 'were')} damaged "
+            "in the file and could be read in part."
+        )
+    if facts.uncitable:
+        parts.append(
+            f"{capital(counted(facts.uncitable, 'work'))} cannot be cited, because the key is not a key that LaTeX "
+            "can cite or belongs to an earlier entry."
+        )
+    return join(*parts)
+
+
+def _are(facts: object) -> str:
+    merged, untitled = getattr(facts, "merged", ()), getattr(facts, "untitled", ())
+    return "is" if len(merged) + len(untitled) == 1 else "are"
+
+
+def topic_sentences(m: Material) -> str:
+    """Return how the topic's words occur in the list."""
+    topic, works = m.notes.topic, m.notes.facts.works
+    if works == 0:
+        return ""
+    if topic.verdict == "unknown":
+        return (
+            "The topic as given has no content word that could be looked for in the works, so nothing is said of how "
+            "far the list belongs to it."
+        )
+    total, found = len(topic.words), len(topic.matched)
+    quoted = listed([f"``{escape(word)}''" for word in topic.matched])
+    head = f"Match of topic and list: {found} of {total} content {plural(total, 'word')} of the topic"
+    if topic.verdict == "none":
+        return (
+            f"{head} occur in the list. No title and no abstract uses any of them. As far as words show, the list has "
+            "nothing to do with the topic; what follows is a map of the list, and says nothing about the topic."
+        )
+    verb = plural(found, "occurs", "occur")
+    users = f"{number_word(topic.works)} of the {counted(works, 'work')} {plural(topic.works, 'uses', 'use')}"
+    which = "it" if found == 1 else "at least one of them"
+    if works == 1:
+        users = "the one work uses"
+    absent = [word for word in topic.words if word not in topic.matched]
+    lacking = f"Not found: {listed([f'``{escape(word)}' + chr(39) * 2 for word in absent])}." if absent else ""
+    warning = ""
+    if topic.verdict == "partial":
+        warning = "The list covers the topic in part at most, and the map should be read with that in mind."
+    return join(f"{head} {verb} in the list ({quoted}), and {users} {which}.", lacking, warning)
+
+
+def _contents(m: Material) -> str:
+    if m.notes.facts.works < 2:
+        return ""
+    parts = ["The paper gives the clusters of the list with passages from their works" if m.notes.clusters else ""]
+    if m.study and m.ran("study"):
+        parts.append("the results of the study that came with the task")
+    if m.reported:
+        parts.append("measurements on the list itself")
+    parts += ["what the list does not cover", "questions that follow from it"]
+    kept = [part for part in parts if part]
+    text = listed(kept)
+    if not m.notes.clusters:
+        text = f"The paper gives {text}"
+    return (
+        f"{text}. The questions are put forward as questions; whether they have been answered outside the list is not "
+        "known here."
+    )

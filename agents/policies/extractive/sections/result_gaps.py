@@ -1,0 +1,106 @@
+"""Gaps in words, a table and a figure."""
+
+from __future__ import annotations
+
+from peercycle.agents.policies.extractive.findings import all_seeds
+from peercycle.agents.policies.extractive.latex import figure, join, paragraphs, table
+from peercycle.agents.policies.extractive.material import Material
+from peercycle.agents.policies.extractive.prose import listed
+
+MOST_ROWS = 5
+
+
+def tested(m: Material, experiment: str = "gaps") -> int:
+    """Return how many pairs were tested."""
+    return round(m.findings.value(experiment, "pairs_tested") or 0)
+
+
+def pair(m: Material, group: str) -> tuple[str, str]:
+    """Return the two words of a pair as printed."""
+    first, _, second = group.partition("+")
+    return m.shown_term(first), m.shown_term(second)
+
+
+def reported_pairs(m: Material) -> list[str]:
+    """Return the pairs that fall furthest below chance, by corrected p-value."""
+    f = m.findings
+    groups = [group for group in f.groups("gaps", "adjusted_p") if group is not None]
+    return sorted(groups, key=lambda g: (f.value("gaps", "adjusted_p", g) or 0.0, g))
+
+
+def below_chance(m: Material, experiment: str = "gaps") -> list[str]:
+    """Return the reported pairs whose corrected p is below 0.05 in every seed."""
+    f = m.findings
+    groups = [group for group in f.groups(experiment, "adjusted_p") if group is not None]
+    return [group for group in groups if all_seeds(f.per_seed(experiment, "adjusted_p", group), 0.05)]
+
+
+def gaps(m: Material) -> str:
+    """Return the subsection's text."""
+    f = m.findings
+    if tested(m) == 0:
+        return "No pair of frequent words is expected to meet in at least one work, so no pair was tested."
+    head = (
+        f"Of the frequent words, {f.mean('gaps', 'pairs_tested', None, 0)} pairs were tested over "
+        f"{f.mean('gaps', 'works_with_abstract', None, 0)} works in "
+        f"{f.number_of_seeds('gaps', 'pairs_below_chance')} seeds; "
+        f"{f.mean('gaps', 'pairs_never_together', None, 0)} of them never meet in a work."
+    )
+    pictured = "; Figure~\\ref{fig:gaps} shows the counts of all pairs" if _figure(m) else ""
+    rest = f"Table~\\ref{{tab:gaps}} gives the pairs furthest below chance{pictured}."
+    return paragraphs(join(head, verdict(m), rest), _table(m), _figure(m))
+
+
+def verdict(m: Material) -> str:
+    """Return which pairs meet less often than chance, if any."""
+    below = below_chance(m)
+    if not below:
+        return (
+            "No pair of frequent words meets so rarely that its corrected $p$-value is below 0.05 in every seed, so what looks like a gap "
+            "may be chance in a list of this size."
+        )
+    names = listed([f"``{a}'' with ``{b}''" for a, b in (pair(m, group) for group in below)])
+    return f"Meeting less often than chance, with a corrected $p$-value below 0.05 in every seed: {names}."
+
+
+def _table(m: Material) -> str:
+    f = m.findings
+    rows = []
+    for group in reported_pairs(m)[:MOST_ROWS]:
+        first, second = pair(m, group)
+        digits = 4 if (f.value("gaps", "adjusted_p", group) or 0) < 0.01 else 3
+        rows.append(
+            (
+                f"{first}, {second}",
+                f.mean("gaps", "joint_works", group, 0),
+                f.mean("gaps", "expected_works", group, 1),
+                f.interval("gaps", "adjusted_p", group, digits),
+            )
+        )
+    return table(
+        "Pairs of words furthest below chance: works that use both, the number expected, and the corrected $p$ with "
+        "its 95\\% interval over seeds.",
+        "tab:gaps",
+        "lrrr",
+        ("Pair", "Works", "Expected", "Corrected $p$"),
+        rows,
+    )
+
+
+def _figure(m: Material) -> str:
+    if not m.findings.files("gaps"):
+        return ""
+    return figure("gaps.png", "Number of works that use both words of a pair.", "fig:gaps")
+
+
+def summary(m: Material) -> str:
+    """Return one sentence for the abstract and the conclusion."""
+    if tested(m) == 0:
+        return ""
+    below = len(below_chance(m))
+    of = m.findings.mean("gaps", "pairs_tested", None, 0)
+    if below == 0:
+        return f"Of {of} pairs of frequent words none meets less often than chance would have it."
+    names = listed([f"``{a}'' and ``{b}''" for a, b in (pair(m, group) for group in below_chance(m)[:2])], "and")
+    more = " are among those that" if below > 2 else ""
+    return f"Of {of} pairs of frequent words, {names}{more} meet less often than chance would have it."

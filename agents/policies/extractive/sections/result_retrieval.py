@@ -1,0 +1,89 @@
+"""Retrieval in words, a table and a figure."""
+
+from __future__ import annotations
+
+from peercycle.agents.policies.extractive.latex import figure, join, paragraphs, table
+from peercycle.agents.policies.extractive.material import Material
+from peercycle.agents.policies.extractive.prose import shares
+
+SYSTEMS = ("BM25", "TF-IDF")
+
+
+def retrieval(m: Material) -> str:
+    """Return the subsection's text."""
+    f = m.findings
+    bm25, tf_idf = (f.interval("retrieval", "mrr", system) for system in SYSTEMS)
+    seeds = f.number_of_seeds("retrieval", "mrr", "BM25")
+    queries = f.mean("retrieval", "queries", None, 0)
+    pictured = " Figure~\\ref{fig:retrieval} shows how many titles find their abstract by depth." if _figure(m) else ""
+    text = join(
+        f"Over {seeds} seeds of {queries} titles each, a title finds its own abstract with a mean reciprocal rank of "
+        f"{bm25} by BM25 and {tf_idf} by TF-IDF.",
+        difference(m),
+        f"Table~\\ref{{tab:retrieval}} gives the figures.{pictured}",
+    )
+    return paragraphs(text, _table(m), _figure(m))
+
+
+def difference(m: Material, experiment: str = "retrieval") -> str:
+    """Return what the paired difference says, by its bootstrap interval in every seed."""
+    f = m.findings
+    lows = f.per_seed(experiment, "mrr_difference_low")
+    highs = f.per_seed(experiment, "mrr_difference_high")
+    mean = f.interval(experiment, "mrr_difference", digits=3)
+    if not lows or len(lows) != len(highs) or not mean:
+        return ""
+    better = sum(low.value > 0 for low in lows)
+    worse = sum(high.value < 0 for high in highs)
+    total = len(lows)
+    if all(m_.value == 0 for m_ in (*lows, *highs)):
+        return f"BM25 and TF-IDF rank alike in {shares(total, total, 'seed')}: the paired difference is {mean}."
+    head = f"The paired difference (BM25 minus TF-IDF) is {mean}, and its bootstrap interval over queries"
+    if better and not worse:
+        return f"{head} lies above zero in {shares(better, total, 'seed')}{_only(better, total)}."
+    if worse and not better:
+        return f"{head} lies below zero in {shares(worse, total, 'seed')}{_only(worse, total)}."
+    if better and worse:
+        return f"{head} lies above zero in some seeds and below it in others, so neither can be called better here."
+    return f"{head} contains zero in {shares(total, total, 'seed')}, so neither can be called better here."
+
+
+def _only(part: int, total: int) -> str:
+    return "" if part == total else " and contains zero in the rest, so the advantage is not certain"
+
+
+def _table(m: Material) -> str:
+    f = m.findings
+    rows = []
+    for system in SYSTEMS:
+        low = f.mean("retrieval", "mrr_low", system)
+        high = f.mean("retrieval", "mrr_high", system)
+        rows.append(
+            (
+                system,
+                f.interval("retrieval", "mrr", system),
+                f"{low} to {high}",
+                f.interval("retrieval", "recall_at_1", system),
+                f.interval("retrieval", "recall_at_5", system),
+            )
+        )
+    return table(
+        "Finding a work's abstract by its title: mean reciprocal rank (MRR) and the shares of titles whose abstract "
+        "comes first and among the first five, with 95\\% intervals over seeds; the bootstrap column is the interval of "
+        "the MRR over queries, its ends averaged over seeds.",
+        "tab:retrieval",
+        "lrrrr",
+        ("System", "MRR", "Bootstrap", "First", "First five"),
+        rows,
+    )
+
+
+def _figure(m: Material) -> str:
+    files = m.findings.files("retrieval")
+    if not files:
+        return ""
+    return figure(
+        "retrieval.png",
+        f"Share of titles whose own abstract is among the first $k$, for seed {files[0][0].seed}.",
+        "fig:retrieval",
+    )

@@ -1,0 +1,101 @@
+"""Cluster stability in words, a table and a figure."""
+
+from __future__ import annotations
+
+from peercycle.agents.policies.extractive.latex import escape, figure, join, paragraphs, table
+from peercycle.agents.policies.extractive.material import Material
+from peercycle.agents.policies.extractive.notes import Cluster
+from peercycle.agents.policies.extractive.prose import listed, shares
+
+STABLE, DISSOLVED = 0.75, 0.5
+"""Hennig's (2007) marks: a mean Jaccard similarity of 0.75 is stable, one of 0.5 or less is dissolved."""
+
+
+def stability(m: Material) -> str:
+    """Return the subsection's text."""
+    return paragraphs(join(_agreement(m), _per_cluster(m)), _table(m), _figure(m))
+
+
+def _agreement(m: Material) -> str:
+    f = m.findings
+    observed, shuffled = (f.interval("stability", "adjusted_rand", group) for group in ("observed", "shuffled"))
+    if not observed or not shuffled:
+        return ""
+    seeds = f.number_of_seeds("stability", "adjusted_rand", "observed")
+    return join(
+        f"Clusters found anew on drawn works agree with the map with a mean adjusted Rand index of {observed} over "
+        f"{seeds} seeds. With the words shuffled over the works the index is {shuffled}.",
+        verdict(m),
+        "Figure~\\ref{fig:stability} shows the index of every sample of one seed." if _figure(m) else "",
+    )
+
+
+def verdict(m: Material) -> str:
+    """Return what the comparison with shuffled words says, seed by seed."""
+    gains = m.findings.per_seed("stability", "adjusted_rand_gain")
+    above = sum(gain.value > 0 for gain in gains)
+    if not gains:
+        return ""
+    if above == len(gains):
+        return f"The map is more stable than shuffled words in {shares(above, len(gains), 'seed')}."
+    if above == 0:
+        return (
+            f"The map is more stable than shuffled words in {shares(0, len(gains), 'seed')}: its clusters are a way of "
+            "arranging the works, and no structure that the words impose."
+        )
+    return (
+        f"The map is more stable than shuffled words in {shares(above, len(gains), 'seed')} only, so its clusters "
+        "should be read as one arrangement among others."
+    )
+
+
+def group_of(cluster: Cluster) -> str:
+    """Return a cluster's name in measurements."""
+    return f"c{cluster.label + 1}"
+
+
+def _per_cluster(m: Material) -> str:
+    rated = [(c, m.findings.value("stability", "cluster_jaccard", group_of(c))) for c in m.notes.clusters]
+    known = [(cluster, value) for cluster, value in rated if value is not None]
+    if not known:
+        return ""
+    stable = [escape(c.name) for c, value in known if value >= STABLE]
+    gone = [escape(c.name) for c, value in known if value <= DISSOLVED]
+    total = len(known)
+    first = f"By Hennig's marks {shares(len(stable), total, 'cluster')} {'is' if len(stable) < 2 else 'are'} stable"
+    second = f"and {shares(len(gone), total, 'cluster')} {'is' if len(gone) < 2 else 'are'} dissolved"
+    quoted = listed([f"``{name}''" for name in gone])
+    named = f" ({quoted})" if gone and len(gone) < total else ""
+    return f"{first} {second}{named}; Table~\\ref{{tab:clusters}} gives them one by one."
+
+
+def _table(m: Material) -> str:
+    f = m.findings
+    rows = [
+        (
+            escape(cluster.name),
+            f.mean("stability", "cluster_size", group_of(cluster), 0),
+            f.interval("stability", "cluster_jaccard", group_of(cluster)) or "not measured",
+        )
+        for cluster in m.notes.clusters
+    ]
+    return table(
+        "The clusters, the number of their works, and the mean Jaccard similarity with the nearest cluster found on "
+        "drawn works, with its 95\\% interval over seeds.",
+        "tab:clusters",
+        "p{0.5\\linewidth}rr",
+        ("Cluster", "Works", "Similarity"),
+        rows,
+    )
+
+
+def _figure(m: Material) -> str:
+    files = m.findings.files("stability")
+    if not files:
+        return ""
+    return figure(
+        "stability.png",
+        f"Adjusted Rand index of every bootstrap sample of seed {files[0][0].seed}, for the works as they are and with "
+        "words shuffled; lines are means.",
+        "fig:stability",
+    )

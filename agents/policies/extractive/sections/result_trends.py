@@ -1,0 +1,122 @@
+"""Trends in words, a table and a figure."""
+
+from __future__ import annotations
+
+from peercycle.agents.policies.extractive.findings import all_seeds
+from peercycle.agents.policies.extractive.latex import figure, join, paragraphs, table
+from peercycle.agents.policies.extractive.material import Material
+from peercycle.agents.policies.extractive.prose import capital, counted, listed, number_word
+
+MOST_ROWS = 6
+
+
+def tested(m: Material, experiment: str = "trends") -> int:
+    """Return how many words were tested."""
+    return round(m.findings.value(experiment, "terms_tested") or 0)
+
+
+def shifted(m: Material, experiment: str = "trends") -> tuple[list[str], list[str]]:
+    """Return the words whose corrected p is below 0.05 in every seed: those that came later, and earlier."""
+    later: list[str] = []
+    earlier: list[str] = []
+    for group in m.findings.groups(experiment, "adjusted_p"):
+        if group is None or not all_seeds(m.findings.per_seed(experiment, "adjusted_p", group), 0.05):
+            continue
+        shift = m.findings.value(experiment, "year_shift", group) or 0.0
+        (later if shift > 0 else earlier).append(m.shown_term(group))
+    return later, earlier
+
+
+def trends(m: Material) -> str:
+    """Return the subsection's text."""
+    f = m.findings
+    if tested(m) == 0:
+        return "No word is used by at least three dated works and left out by at least three, so none was tested."
+    seeds = f.number_of_seeds("trends", "shifted_terms")
+    head = (
+        f"Over {f.mean('trends', 'dated_works', None, 0)} dated works with an abstract, "
+        f"{f.mean('trends', 'terms_tested', None, 0)} words were tested in {seeds} seeds."
+    )
+    pictured = " and Figure~\\ref{fig:trends} shows the shift of every word" if _figure(m) else ""
+    rest = f"Table~\\ref{{tab:trends}} gives the words with the smallest corrected $p$-values{pictured}."
+    return paragraphs(join(head, verdict(m), rest), _table(m), _figure(m))
+
+
+def verdict(m: Material) -> str:
+    """Return which words shift, if any."""
+    later, earlier = shifted(m)
+    if not later and not earlier:
+        return (
+            "For no word is the corrected $p$-value below 0.05 in every seed: the list gives no evidence that "
+            "its words change over the years."
+        )
+    parts = []
+    if later:
+        parts.append(f"{_quoted(later)} in later works")
+    if earlier:
+        parts.append(f"{_quoted(earlier)} in earlier works")
+    number = len(later) + len(earlier)
+    return (
+        f"With a corrected $p$-value below 0.05 in every seed, {listed(parts)} "
+        f"{'is' if number == 1 else 'are'} found more often than chance would have it."
+    )
+
+
+def _quoted(words: list[str]) -> str:
+    return listed([f"``{word}''" for word in words])
+
+
+def ranked_groups(m: Material) -> list[str]:
+    """Return the tested words by corrected p-value, the smallest first; ties by the size of the shift."""
+    f = m.findings
+    groups = [group for group in f.groups("trends", "adjusted_p") if group is not None]
+    return sorted(
+        groups,
+        key=lambda g: (f.value("trends", "adjusted_p", g) or 0.0, -abs(f.value("trends", "year_shift", g) or 0.0), g),
+    )
+
+
+def _table(m: Material) -> str:
+    f = m.findings
+    rows = [
+        (
+            m.shown_term(group),
+            f.mean("trends", "works_with_word", group, 0),
+            f.mean("trends", "year_shift", group, 1),
+            f.interval("trends", "adjusted_p", group, 4 if (f.value("trends", "adjusted_p", group) or 0) < 0.01 else 3),
+        )
+        for group in ranked_groups(m)[:MOST_ROWS]
+    ]
+    return table(
+        f"{capital(counted(len(rows), 'word'))} with the smallest corrected $p$-values: dated works that use the "
+        "word, mean year of the works that use it minus that of the others, and the corrected $p$ with its 95\\% "
+        "interval over seeds.",
+        "tab:trends",
+        "lrrr",
+        ("Word", "Works", "Shift (years)", "Corrected $p$"),
+        rows,
+    )
+
+
+def _figure(m: Material) -> str:
+    files = m.findings.files("trends")
+    if not files:
+        return ""
+    return figure(
+        "trends.png",
+        "Mean year of the works that use a word minus that of the others; dark bars have a corrected $p$-value below "
+        f"0.05 in seed {files[0][0].seed}.",
+        "fig:trends",
+    )
+
+
+def summary(m: Material) -> str:
+    """Return one clause for the abstract and the conclusion."""
+    if tested(m) == 0:
+        return ""
+    later, earlier = shifted(m)
+    of = m.findings.mean("trends", "terms_tested", None, 0)
+    if not later and not earlier:
+        return f"Of {of} frequent words none shifts over the years beyond chance."
+    number = len(later) + len(earlier)
+    return f"Of {of} frequent words, {number_word(number)} {'shifts' if number == 1 else 'shift'} over the years."

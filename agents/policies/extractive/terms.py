@@ -1,0 +1,84 @@
+"""Words of a text: how they are cut, folded, counted and printed again."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from peercycle.agents.policies.extractive.stopwords import STOPWORDS
+
+_MATHEMATICS = re.compile(r"\$[^$]*\$|\\[A-Za-z]+")
+_WORD = re.compile(r"[^\W\d_](?:[\w]|['’-](?=\w))*")
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a text as spelt there, without numbers, mathematics and markup."""
+    plain = unicodedata.normalize("NFKC", _MATHEMATICS.sub(" ", text)).replace("‐", "-").replace("‑", "-")
+    return _WORD.findall(plain)
+
+
+@lru_cache(maxsize=65536)
+def fold(word: str) -> str:
+    """Return the form under which a word is counted: lower case, the plainest English plurals undone."""
+    low = word.lower().replace("’", "'").removesuffix("'s")
+    if len(low) > 4 and low.endswith("ies"):
+        return low[:-3] + "y"
+    if len(low) > 4 and low.endswith(("sses", "shes", "ches", "xes")):
+        return low[:-2]
+    if len(low) > 3 and low.endswith("s") and not low.endswith(("ss", "us", "is", "as")):
+        return low[:-1]
+    return low
+
+
+def tokens_of(text: str) -> list[str]:
+    """Return a text's folded words in order, stop words included."""
+    return [fold(word) for word in words_of(text)]
+
+
+_FOLDED_STOPWORDS: frozenset[str] = STOPWORDS | frozenset(fold(word) for word in STOPWORDS)
+
+
+def is_content(token: str) -> bool:
+    """Return whether a folded word says something of the subject."""
+    return len(token) > 2 and token not in _FOLDED_STOPWORDS
+
+
+def folded_stopwords() -> tuple[str, ...]:
+    """Return the stop words as they are counted, sorted."""
+    return tuple(sorted(_FOLDED_STOPWORDS))
+
+
+def content_tokens(text: str) -> list[str]:
+    """Return a text's folded content words in order."""
+    return [token for token in tokens_of(text) if is_content(token)]
+
+
+def content_pairs(text: str) -> list[tuple[str, str]]:
+    """Return the neighbouring content words of a text, folded; punctuation and stop words part them."""
+    pairs: list[tuple[str, str]] = []
+    for piece in re.split(r"[.,;:!?()\[\]“”\"]", text):
+        tokens = tokens_of(piece)
+        pairs += [(a, b) for a, b in zip(tokens, tokens[1:], strict=False) if is_content(a) and is_content(b)]
+    return pairs
+
+
+def spellings(texts: Iterable[str]) -> dict[str, str]:
+    """Return, for every folded word, its most frequent spelling; ties go to the first in order of code points.
+
+    A capital counts only where the word is also found so away from the beginning of a sentence.
+    """
+    counts: dict[str, Counter[str]] = {}
+    for text in texts:
+        for piece in re.split(r"(?<=[.!?:])\s+", text):
+            for index, word in enumerate(words_of(piece)):
+                ordinary = index == 0 and word[1:].islower()
+                counts.setdefault(fold(word), Counter())[word.lower() if ordinary else word] += 1
+    return {token: min(seen, key=lambda w, s=seen: (-s[w], w)) for token, seen in counts.items()}  # type: ignore[misc]
+
+
+def document_frequencies(documents: Sequence[Sequence[str]]) -> Counter[str]:
+    """Return in how many documents each word occurs."""
+    return Counter(token for tokens in documents for token in set(tokens))
