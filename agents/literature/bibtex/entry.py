@@ -20,7 +20,7 @@ _BLANKS = re.compile(r"\s*+")
 _WITHOUT_EQUALS = re.compile(rf"({NAME})\s*+,?+\s*+(=?+)\s*+(?=[{{\"\w])")
 _LEADING_MARKS = re.compile(r"[\s=#,]*+")
 _JUNK = re.compile(r"[,{}()@\n]")
-_CONTINUES = re.compile(rf"[\s,}})]*+(?:[^\s,={{}}@\"]{{1,80}},\s*+)?({NAME})\s*+=\s*+[{{\"\w]")
+_CONTINUES = re.compile(rf"[\s,}})]*+(?:[^\s,={{}}@\"]{{1,80}},\s*+)?(?:{NAME}\s*+)?=\s*+[{{\"\w]")
 _ENDS = re.compile(r"\s*+(?:@|\Z|\n[ \t]*\n)")
 
 
@@ -74,6 +74,9 @@ class FieldReader:
     def _doubtful(self, name: str, start: int, read: tuple[str, int] | None) -> int:
         """Settle a value that has no proper end, or that nothing proper follows."""
         source, text = self._source, self._source.text
+        if self._at_end(start) or text[start] == self._closer or _FIELD.match(text, start):
+            self._damage(start, f"{name!r} has no value", lost=True)
+            return start
         if read is None:
             marks = _LEADING_MARKS.match(text, start)
             again = marks.end() if marks else start

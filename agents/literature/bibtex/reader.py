@@ -87,6 +87,8 @@ class _Reader:
         self._drop_abstract()
 
     def _block(self, header: re.Match[str]) -> int:
+        if header[1] is None:
+            return self._misspelt(header)
         kind, opening = header[1].lower(), header[2]
         if opening is None:
             return self._headless(header)
@@ -109,6 +111,12 @@ class _Reader:
             return fields.end
         return self._read_entry(header, kind, closer)
 
+    def _misspelt(self, header: re.Match[str]) -> int:
+        """An entry with a stray mark in its type."""
+        kind = "".join(filter(str.isalpha, header[3].lower()))
+        self._problems.add(header.start(), f"stray mark in the entry's type {header[3]!r}", lost=False)
+        return self._read_entry(header, kind or "misc", "}" if header[4] == "{" else ")", damaged=True)
+
     def _headless(self, header: re.Match[str]) -> int:
         """An entry without its opening brace: `@article key, title = ...`."""
         word, text = header[1], self._source.text
@@ -122,14 +130,17 @@ class _Reader:
         self._problems.add(header.start(), "the entry's opening brace is missing", key=key, lost=False)
         return self._finish_entry(header.start(), kind, key, self._fields.read(comma + 1, "}"), damaged=True)
 
-    def _read_entry(self, header: re.Match[str], kind: str, closer: str) -> int:
+    def _read_entry(self, header: re.Match[str], kind: str, closer: str, *, damaged: bool = False) -> int:
         start, at = header.start(), header.end()
         found = _KEY.match(self._source.text, at)
-        if found and found[2] == ",":
-            return self._finish_entry(start, kind, found[1], self._fields.read(found.end(), closer))
-        if found and found[2] == closer:
-            return self._finish_entry(start, kind, found[1], self._fields.read(found.start(2), closer))
-        key, at, damaged = self._loose_key(at, closer)
+        if found and found[2] in {",", closer}:
+            key, at = found[1], found.end() if found[2] == "," else found.start(2)
+        else:
+            key, at, loose = self._loose_key(at, closer)
+            if loose:
+                where = key.strip("{}") or None
+                self._problems.add(start, "the entry's key is not followed by a comma", key=where, lost=False)
+            damaged = damaged or loose
         return self._finish_entry(start, kind, key, self._fields.read(at, closer), damaged=damaged)
 
     def _loose_key(self, at: int, closer: str) -> tuple[str, int, bool]:
@@ -153,8 +164,6 @@ class _Reader:
             self._problems.add(start, f"'@{kind[:30]}' begins no entry")
             return fields.end
         line = self._source.line(start)
-        if damaged:
-            self._problems.add(start, "the entry's key is not followed by a comma", key=key or None, lost=False)
         self._problems.from_fields(fields, key, start)
         abstract = self._abstract[1] if self._abstract else None
         self._abstract = None

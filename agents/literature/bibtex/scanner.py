@@ -29,9 +29,13 @@ FIELD_NAMES = frozenset(
 _FIELD = "|".join(sorted(FIELD_NAMES, reverse=True))
 
 HEADER = re.compile(
-    rf"@\s*+({NAME})\s*+(?:([{{(])\s*+|(?=[^\s,{{}}=\"@]*+\s*+,\s*+{NAME}\s*+=))",
+    rf"@\s*+({NAME})\s*+(?:([{{(])\s*+|(?=[^\s,{{}}=\"@]*+\s*+,\s*+{NAME}\s*+=))"
+    rf"|(?m:^)@([^\n@{{(]{{1,30}}+)([{{(])\s*+(?=[^\s,{{}}\"=]++\s*+,\s*+{NAME}\s*+=)",
 )
-"""`@type{`; or `@type key, name =`, whose brace is missing (then group 2 is none)."""
+"""`@type{`; or `@type key, name =`, whose brace is missing (then group 2 is none).
+
+Or, in groups 3 and 4, `@ty,pe{key, name =` on a line of its own, whose type holds a stray mark.
+"""
 
 _ENTRY_START = re.compile(
     rf"^[ \t]*+@[ \t]*+(?:(?:{_TYPE})\s*+[{{(]|[A-Za-z]++\s*+[{{(]\s*+[^\s,{{}}\"=]++\s*+,)"

@@ -48,10 +48,12 @@ def write(bibliography: Bibliography) -> str:
     ]
     taken = {entry.key.lower() for entry in bibliography.entries if is_usable(entry.key)}
     written: dict[str, dict[str, str]] = {}
+    seen: set[str] = set()
     types: dict[str, str] = {}
     for entry in bibliography.entries:
         key = _key(entry, taken)
-        if key.lower() not in {known.lower() for known in written}:
+        if key.lower() not in seen:
+            seen.add(key.lower())
             written[key], types[key] = _fields(entry, defined), _entry_type(entry)
     _drop_cross_references(written)
     blocks += (_block(types[key], key, fields) for key, fields in written.items())
