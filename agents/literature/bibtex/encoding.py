@@ -9,7 +9,7 @@ from peercycle.agents.literature.bibtex.accents import MATH
 from peercycle.agents.literature.bibtex.mathematics import is_proper_math
 from peercycle.agents.literature.bibtex.symbols import COMBINING, LETTERS, MATHEMATICS, TEXT_SYMBOLS
 
-_COMMANDS = {combining: command for command, combining in COMBINING.items()}
+_COMMANDS = {combining: command for command, combining in COMBINING.items()} | {"\u0328": "bibogonek"}
 _TEXT = {
     "&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_", "$": r"\$", "{": r"\textbraceleft{}",
     "}": r"\textbraceright{}", "\\": r"\textbackslash{}", "~": r"\textasciitilde{}",
@@ -70,11 +70,11 @@ def beyond_ascii(character: str) -> str:
         latex = base
         for accent in accents:
             command = _COMMANDS[accent]
-            inner = f"\\{latex}" if latex in {"i", "j"} and command not in "cdbk" else latex
+            inner = f"\\{latex}" if latex in {"i", "j"} and command not in {"c", "d", "b", "bibogonek"} else latex
             latex = f"\\{command}{{{inner}}}"
         if unicodedata.normalize("NFC", character) == character:
             return f"{{{latex}}}"
-    return f"\\bibunichar{{{ord(character):04X}}}"
+    return f"\\bibunichar{{{ord(character)}}}"
 
 
 def ascii_latex(latex: str) -> str:

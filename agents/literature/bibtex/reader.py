@@ -11,7 +11,7 @@ from peercycle.agents.literature.bibtex.preamble import is_own
 from peercycle.agents.literature.bibtex.problems import Problems
 from peercycle.agents.literature.bibtex.scanner import ENTRY_TYPES, HEADER, NAME, Source
 from peercycle.agents.literature.bibtex.values import Values
-from peercycle.agents.literature.bibtex.words import words_of
+from peercycle.agents.literature.bibtex.words import Words, words_of
 from peercycle.core.literature import Bibliography, Provenance, Reference
 
 _KEY = re.compile(r"([^\s,{}\"=@]++)\s*+([,})])")
@@ -225,10 +225,10 @@ class _Reader:
         first: dict[str, _Entry] = {}
         references: list[Reference] = []
         for entry in self._entries:
-            words = words_of(entry.fields)
-            words["abstract"] = words["abstract"] or entry.abstract
+            words = words_of(entry.fields) if entry.fields else Words()
+            words["abstract"] = words.get("abstract") or entry.abstract
             if not is_usable(entry.key):
-                self._replace_key(entry, words["authors"], words["year"], taken)
+                self._replace_key(entry, words.get("authors", ()), words.get("year"), taken)
             earlier = first.setdefault(entry.key.lower(), entry)
             if earlier is not entry:
                 message = f"key {entry.key!r} on line {entry.line} repeats the one on line {earlier.line}"

@@ -12,10 +12,10 @@ from peercycle.agents.literature.bibtex.symbols import COMBINING, LETTERS, MATHE
 
 _STYLES = (
     "textit textbf texttt textrm textsc textsf textsl textup textmd textnormal emph underline mbox "
-    "textsuperscript textsubscript url bibunichar em it bf tt rm sc sf itshape bfseries scshape ttfamily"
+    "textsuperscript textsubscript url bibunichar bibogonek em it bf tt rm sc sf itshape bfseries scshape ttfamily"
 ).split()
 _DEFINED = {*_STYLES, *LETTERS, *TEXT_SYMBOLS, *(name for name in COMBINING if name.isalpha())}
-_DEFINED -= {"BibTeX", "euro", "textquotedbl"}
+_DEFINED -= {"BibTeX", "euro", "textquotedbl", "k"}
 _SPECIAL = re.compile(
     rf"\\url\s*+\{{[^{{}}]*+\}}|\\ensuremath\s*+\{{\s*+\\[A-Za-z]++\s*+\}}"
     rf"|\\[A-Za-z]++\s*+|\\.|\\|{MATH}|[%&#_^$]|[^\x00-\x7f]",
@@ -32,14 +32,10 @@ def safe_latex(raw: str, defined: frozenset[str] = frozenset()) -> str:
     """
     if raw.isascii() and not _SPECIAL.search(raw) and "{" not in raw and "}" not in raw:
         return raw
-    text = _SPECIAL.sub(lambda found: _safe_token(found, defined), raw)
-    if _says(text) != _says(raw) or not is_balanced(text):
+    text = " ".join(_SPECIAL.sub(lambda found: _safe_token(found, defined), raw).split())
+    if to_unicode(text) != to_unicode(raw) or not is_balanced(text):
         return to_latex(to_unicode(raw))
     return text
-
-
-def _says(latex: str) -> str:
-    return to_unicode(latex)
 
 
 def _safe_token(found: re.Match[str], defined: frozenset[str]) -> str:
@@ -62,6 +58,8 @@ def _safe_token(found: re.Match[str], defined: frozenset[str]) -> str:
     name = token[1:].rstrip()
     if name in defined or name in _DEFINED:
         return token
+    if name == "k":
+        return token.replace("\\k", "\\bibogonek")
     if name in MATHEMATICS:
         return f"\\ensuremath{{\\{name}}}"
     return to_latex(TEXT_SYMBOLS[name]) if name in TEXT_SYMBOLS else ""
