@@ -22,11 +22,7 @@ from pathlib import Path
 
 from peercycle.agents.literature.bibtex import read, write
 
-WORDS = (
-    "learning neural retrieval sparse graph attention policy reward sequence of the for with without "
-    "deep estimation kernel sampling latent prior language model review evidence bound convergence robust "
-    "efficient scaling inference protein climate survey structure causal experiment"
-).split()
+WORDS = ["learning", "neural", "retrieval", "sparse", "graph", "attention", "policy", "reward", "sequence", "of", "the", "for", "with", "without", "deep", "estimation", "kernel", "sampling", "latent", "prior", "language", "model", "review", "evidence", "bound", "convergence", "robust", "efficient", "scaling", "inference", "protein", "climate", "survey", "structure", "causal", "experiment"]
 NAMES = (
     r"Schr{\"o}der, Anna", "Ng, Wei", r"Garc{\'i}a, Jos{\'e}", "van der Berg, Pieter", "Smith, John",
     "{Data Institute}", r"\O{}degaard, Nils", "Kim, Min-Jun", "Rossi, Maria", "Lee, Ada",
@@ -99,7 +95,9 @@ def measure(megabytes: float, repeats: int) -> list[dict[str, object]]:
 
 def main() -> int:
     """Measure, write the result file, print a line for each row; 1 if reading is slower than the target."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--megabytes", type=float, default=2.0)
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()

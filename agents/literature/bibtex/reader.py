@@ -19,7 +19,9 @@ _LOOSE_KEY = re.compile(r"[^,=\n@]{0,300}+")
 _BLANKS = re.compile(r"\s*+")
 _ABSTRACT = re.compile(r"[ \t]*+abstract[ \t]*+:", re.IGNORECASE)
 _PARAGRAPH_END = re.compile(r"\n[ \t]*+(?=\n|@)|\n[ \t]*+\Z")
-_INLINE_ENTRY = re.compile(rf"@(?:{'|'.join(sorted(ENTRY_TYPES, reverse=True))})\s*+\{{[^\s,{{}}]++,", re.IGNORECASE)
+_INLINE_ENTRY = re.compile(
+    rf"@(?:{'|'.join(sorted(ENTRY_TYPES, reverse=True))})\s*+\{{[^\s,{{}}]++,", re.IGNORECASE
+)
 _LOST_AT = re.compile(
     rf"^[ \t]*+({'|'.join(sorted(ENTRY_TYPES, reverse=True))})\s*+[{{(]\s*+[^\s,{{}}]++\s*+,\s*+{NAME}\s*+=",
     re.IGNORECASE | re.MULTILINE,
@@ -114,8 +116,7 @@ class _Reader:
     def _misspelt(self, header: re.Match[str]) -> int:
         """An entry with a stray mark in its type."""
         kind = "".join(filter(str.isalpha, header[3].lower()))
-        self._problems.add(header.start(), f"stray mark in the entry's type {header[3]!r}", lost=False)
-        return self._read_entry(header, kind or "misc", "}" if header[4] == "{" else ")", damaged=True)
+        return self._read_entry(header, kind or "misc", "}" if header[4] == "{" else ")")
 
     def _headless(self, header: re.Match[str]) -> int:
         """An entry without its opening brace: `@article key, title = ...`."""
@@ -130,17 +131,21 @@ class _Reader:
         self._problems.add(header.start(), "the entry's opening brace is missing", key=key, lost=False)
         return self._finish_entry(header.start(), kind, key, self._fields.read(comma + 1, "}"), damaged=True)
 
-    def _read_entry(self, header: re.Match[str], kind: str, closer: str, *, damaged: bool = False) -> int:
+    def _read_entry(self, header: re.Match[str], kind: str, closer: str) -> int:
         start, at = header.start(), header.end()
+        damaged = False
         found = _KEY.match(self._source.text, at)
         if found and found[2] in {",", closer}:
             key, at = found[1], found.end() if found[2] == "," else found.start(2)
         else:
-            key, at, loose = self._loose_key(at, closer)
-            if loose:
-                where = key.strip("{}") or None
-                self._problems.add(start, "the entry's key is not followed by a comma", key=where, lost=False)
-            damaged = damaged or loose
+            key, at, damaged = self._loose_key(at, closer)
+        where = key.strip("{}") or None
+        if damaged:
+            self._problems.add(start, "the entry's key is not followed by a comma", key=where, lost=False)
+        if header[1] is None:
+            message = f"stray mark in the entry's type {header[3]!r}"
+            self._problems.add(start, message, key=where, lost=False)
+            damaged = True
         return self._finish_entry(start, kind, key, self._fields.read(at, closer), damaged=damaged)
 
     def _loose_key(self, at: int, closer: str) -> tuple[str, int, bool]:
@@ -184,7 +189,9 @@ class _Reader:
         if end is None:
             self._problems.add(header.start(), "a preamble is never closed and was left out")
             return at
-        self._problems.add(header.start(), "a preamble is not a quoted text; it is kept as written", lost=False)
+        self._problems.add(
+            header.start(), "a preamble is not a quoted text; it is kept as written", lost=False
+        )
         self._preamble.append(text[at:end].strip())
         return end + 1
 
@@ -246,7 +253,9 @@ class _Reader:
             )
         return references
 
-    def _replace_key(self, entry: _Entry, authors: tuple[str, ...], year: int | None, taken: set[str]) -> None:
+    def _replace_key(
+        self, entry: _Entry, authors: tuple[str, ...], year: int | None, taken: set[str]
+    ) -> None:
         family = authors[0].rsplit(" ", 1)[-1] if authors else ""
         key = usable_key(entry.key, family, year, entry.line, taken)
         what = f"key {entry.key[:60]!r} does not compile" if entry.key else "the entry has no key"

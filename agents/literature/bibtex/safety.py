@@ -10,10 +10,7 @@ from peercycle.agents.literature.bibtex.identifiers import as_address
 from peercycle.agents.literature.bibtex.mathematics import is_balanced, is_proper_math
 from peercycle.agents.literature.bibtex.symbols import COMBINING, LETTERS, MATHEMATICS, TEXT_SYMBOLS
 
-_STYLES = (
-    "textit textbf texttt textrm textsc textsf textsl textup textmd textnormal emph underline mbox "
-    "textsuperscript textsubscript url bibunichar bibogonek em it bf tt rm sc sf itshape bfseries scshape ttfamily"
-).split()
+_STYLES = ["textit", "textbf", "texttt", "textrm", "textsc", "textsf", "textsl", "textup", "textmd", "textnormal", "emph", "underline", "mbox", "textsuperscript", "textsubscript", "url", "bibunichar", "bibogonek", "em", "it", "bf", "tt", "rm", "sc", "sf", "itshape", "bfseries", "scshape", "ttfamily"]
 _DEFINED = {*_STYLES, *LETTERS, *TEXT_SYMBOLS, *(name for name in COMBINING if name.isalpha())}
 _DEFINED -= {"BibTeX", "euro", "textquotedbl", "k"}
 _SPECIAL = re.compile(

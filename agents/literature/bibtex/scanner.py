@@ -14,17 +14,12 @@ NAME = r"[^\s\"#%'(),={}@]++"
 """BibTeX's identifiers, less `@`."""
 
 ENTRY_TYPES = frozenset(
-    "article book booklet collection conference dataset electronic inbook incollection inproceedings "
-    "inreference manual mastersthesis misc mvbook online patent periodical phdthesis proceedings report "
-    "software suppbook techreport thesis unpublished www".split()
+    ["article", "book", "booklet", "collection", "conference", "dataset", "electronic", "inbook", "incollection", "inproceedings", "inreference", "manual", "mastersthesis", "misc", "mvbook", "online", "patent", "periodical", "phdthesis", "proceedings", "report", "software", "suppbook", "techreport", "thesis", "unpublished", "www"]
 )
 _TYPE = "|".join(sorted(ENTRY_TYPES | {"string", "preamble", "comment"}, reverse=True))
 
 FIELD_NAMES = frozenset(
-    "abstract address annote archiveprefix author booktitle chapter crossref date doi edition editor eprint "
-    "eprinttype file howpublished institution isbn issn journal journaltitle key keywords language location "
-    "month note number numpages organization pages primaryclass publisher school series title type url "
-    "urldate volume year".split()
+    ["abstract", "address", "annote", "archiveprefix", "author", "booktitle", "chapter", "crossref", "date", "doi", "edition", "editor", "eprint", "eprinttype", "file", "howpublished", "institution", "isbn", "issn", "journal", "journaltitle", "key", "keywords", "language", "location", "month", "note", "number", "numpages", "organization", "pages", "primaryclass", "publisher", "school", "series", "title", "type", "url", "urldate", "volume", "year"]
 )
 _FIELD = "|".join(sorted(FIELD_NAMES, reverse=True))
 

@@ -8,7 +8,9 @@ from peercycle.agents.literature.bibtex.scanner import NAME, Source
 
 MONTHS = {
     name[:3].lower(): name
-    for name in ("January February March April May June July August September October November December".split())
+    for name in (
+        ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
+    )
 }
 """The macros that every standard style defines."""
 

@@ -11,7 +11,7 @@ import pytest
 from peercycle.agents.literature.bibtex import read, write
 from peercycle.core.literature import Reference
 
-WORDS = "sparse graphs robust learning of policies under shift with memory".split()
+WORDS = ["sparse", "graphs", "robust", "learning", "of", "policies", "under", "shift", "with", "memory"]
 TYPES = ("article", "inproceedings", "misc", "book")
 Damage = tuple[str, str]
 """What was done, and the damaged entry."""
@@ -56,11 +56,14 @@ def _damages(entry: str, rng: random.Random) -> Iterator[Damage]:
             index = rng.randrange(1, len(entry))
             yield f"insert {mark}", entry[:index] + mark + entry[index:]
     for _ in range(20):
-        yield "truncate", entry[: rng.randrange(len(entry.split(",")[0]) + 2, len(entry))]
+        yield "truncate", entry[: rng.randrange(len(entry.split(",", maxsplit=1)[0]) + 2, len(entry))]
     lines = entry.split("\n")
     for index in range(1, len(lines)):
         yield "delete line", "\n".join(lines[:index] + lines[index + 1 :])
-        yield "join lines", "\n".join([*lines[: index - 1], lines[index - 1] + lines[index], *lines[index + 1 :]])
+        yield (
+            "join lines",
+            "\n".join([*lines[: index - 1], lines[index - 1] + lines[index], *lines[index + 1 :]]),
+        )
 
 
 def _same(left: Reference, right: Reference) -> bool:
@@ -115,3 +118,30 @@ def test_damage_to_one_entry_costs_at_most_the_damaged_field(style: str) -> None
     print(dict(counts))
     assert counts["damaged files"] > 300
     assert not wrong, f"{len(wrong)} of {counts['damaged files']}: {wrong[0]}"
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("style", STYLES)
+def test_tens_of_thousands_of_damages_cost_no_neighbour(style: str) -> None:
+    counts: Counter[str] = Counter()
+    wrong = [line for seed in range(2, 32) for line in _check(seed, style, counts)]
+    print(dict(counts))
+    assert counts["neighbours harmed"] == 0, wrong[0]
+    assert len(wrong) <= counts["damaged files"] // 1000, wrong[0]
+
+
+def test_damaged_files_are_written_stably_and_their_damage_is_reported() -> None:
+    rng = random.Random(5)
+    entries = [_well_formed(rng, number, "mixed") for number in range(3)]
+    reported = total = 0
+    for _, damaged in _damages(entries[1], rng):
+        found = read(f"{entries[0]}\n\n{damaged}\n\n{entries[2]}\n")
+        text = write(found)
+        assert write(read(text)) == text
+        assert all(problem.line >= 1 for problem in found.problems)
+        for entry in found.entries:
+            if entry.recovered:
+                assert any(problem.key == entry.key for problem in found.problems), damaged
+        total += 1
+        reported += bool(found.problems)
+    assert reported > total // 2
