@@ -22,7 +22,12 @@ from pathlib import Path
 
 from peercycle.agents.literature.bibtex import read, write
 
-WORDS = ["learning", "neural", "retrieval", "sparse", "graph", "attention", "policy", "reward", "sequence", "of", "the", "for", "with", "without", "deep", "estimation", "kernel", "sampling", "latent", "prior", "language", "model", "review", "evidence", "bound", "convergence", "robust", "efficient", "scaling", "inference", "protein", "climate", "survey", "structure", "causal", "experiment"]
+WORDS = [
+    "learning", "neural", "retrieval", "sparse", "graph", "attention", "policy", "reward", "sequence",
+    "of", "the", "for", "with", "without", "deep", "estimation", "kernel", "sampling", "latent", "prior",
+    "language", "model", "review", "evidence", "bound", "convergence", "robust", "efficient", "scaling",
+    "inference", "protein", "climate", "survey", "structure", "causal", "experiment",
+]  # fmt: skip
 NAMES = (
     r"Schr{\"o}der, Anna", "Ng, Wei", r"Garc{\'i}a, Jos{\'e}", "van der Berg, Pieter", "Smith, John",
     "{Data Institute}", r"\O{}degaard, Nils", "Kim, Min-Jun", "Rossi, Maria", "Lee, Ada",

@@ -69,7 +69,8 @@ def beyond_ascii(character: str) -> str:
     """Return LaTeX for one character that is not ASCII."""
     if character in _TABLE:
         return _TABLE[character]
-    base, *accents = list(unicodedata.normalize("NFD", character))
+    decomposed = unicodedata.normalize("NFD", character)
+    base, accents = decomposed[0], decomposed[1:]
     if accents and base.isascii() and base.isalpha() and all(accent in _COMMANDS for accent in accents):
         latex = base
         for accent in accents:

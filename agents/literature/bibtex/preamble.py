@@ -23,7 +23,21 @@ _MATH = re.compile(rf"\\.|({MATH})", re.DOTALL)
 _COMMAND = re.compile(r"\\([A-Za-z]++)")
 _BRACE = re.compile(r"(?:\\\\)*+(?:\\[{}]|([{}]))")
 DANGEROUS = frozenset(
-    ["input", "include", "includeonly", "openin", "openout", "read", "readline", "write", "immediate", "special", "shipout", "output", "csname", "endcsname", "catcode", "lccode", "uccode", "def", "edef", "gdef", "xdef", "let", "futurelet", "expandafter", "noexpand", "begin", "end", "bye", "stop", "endinput", "directlua", "luaexec", "latelua", "newcommand", "renewcommand", "providecommand", "loop", "repeat", "verb", "verbatim", "batchmode", "scrollmode", "errorstopmode", "nonstopmode", "scantokens", "lstinputlisting", "includegraphics", "includepdf", "usepackage", "RequirePackage", "documentclass", "makeatletter", "makeatother", "endgroup", "begingroup", "bgroup", "egroup", "global", "long", "outer", "afterassignment", "aftergroup", "par", "halign", "valign", "noalign", "cr", "crcr", "span", "omit", "pdfximage", "ShellEscape", "DeclareRobustCommand", "ifx", "fi", "else", "or", "if", "ifnum", "romannumeral", "number", "the", "meaning", "jobname", "vbox", "hbox", "vskip", "hskip", "kern", "penalty", "message", "errmessage", "show", "dump", "discretionary", "insert", "mark", "vadjust", "left", "right", "item", "bibitem", "undefined", "section", "subsection", "label", "newpage", "clearpage", "maketitle", "footnote", "cite", "nocite"]
+    re.findall(
+        r"\w+",
+        """
+    input include includeonly openin openout read readline write immediate special shipout output csname
+    endcsname catcode lccode uccode def edef gdef xdef let futurelet expandafter noexpand begin end bye
+    stop endinput directlua luaexec latelua newcommand renewcommand providecommand loop repeat verb
+    verbatim batchmode scrollmode errorstopmode nonstopmode scantokens lstinputlisting includegraphics
+    includepdf usepackage RequirePackage documentclass makeatletter makeatother endgroup begingroup
+    bgroup egroup global long outer afterassignment aftergroup par halign valign noalign cr crcr span
+    omit pdfximage ShellEscape DeclareRobustCommand ifx fi else or if ifnum romannumeral number the
+    meaning jobname vbox hbox vskip hskip kern penalty message errmessage show dump discretionary insert
+    mark vadjust left right item bibitem undefined section subsection label newpage clearpage maketitle
+    footnote cite nocite
+    """,
+    )
 )
 """Commands that no field may bring into a document."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import random
 
-import bibtexparser
 import pytest
+from bibtexparser.entrypoint import parse_string
 
 from peercycle.agents.literature.bibtex import read
 
@@ -33,6 +33,10 @@ def _quoted(rng: random.Random) -> str:
     return '"' + " ".join(rng.choices([*PIECES, '{"}'], k=rng.randint(1, 5))) + '"'
 
 
+def _number(rng: random.Random) -> str:
+    return str(rng.randint(0, 3000))
+
+
 def _file(rng: random.Random) -> str:
     """Return a well-formed file; entries are delimited by braces, as the oracle knows no parentheses."""
     blocks: list[str] = []
@@ -40,7 +44,7 @@ def _file(rng: random.Random) -> str:
         names = rng.sample(
             ["title", "Author", "YEAR", "note", "journal", "x-own", "file_1", "month"], k=rng.randint(0, 6)
         )
-        values = [rng.choice([_braced, _quoted, lambda r: str(r.randint(0, 3000))])(rng) for _ in names]
+        values = [rng.choice([_braced, _quoted, _number])(rng) for _ in names]
         fields = [
             f"{name}{rng.choice(['=', ' = ', '= '])}{value}"
             for name, value in zip(names, values, strict=True)
@@ -59,7 +63,7 @@ def _theirs(text: str) -> list[tuple[str, str, dict[str, str]]]:
         (entry.key, entry.entry_type.lower(), {
             field.key.lower(): " ".join(str(field.value).split()) for field in entry.fields
         })
-        for entry in bibtexparser.parse_string(text).entries
+        for entry in parse_string(text).entries
     ]  # fmt: skip
 
 

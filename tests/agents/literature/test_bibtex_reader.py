@@ -243,7 +243,8 @@ def test_line_ends_marks_of_order_and_nul_do_no_harm() -> None:
     found.model_dump_json()
 
 
-HOSTILE = ["{", "}", "@", "@a{", '"', "\\", "@a{k,t={", "$", "\\(", "Abstract: x\n", "@article{a,\n title={x\n",
+HOSTILE = ["{", "}", "@", "@a{", '"', "\\", "@a{k,t={", "$", "\\(", "Abstract: x\n",
+           "@article{a,\n title={x\n",
            "a={\n", "@string{a=b#", "@a{k}}x=1 ", "\n a = {b,", "#", ",", "\n", " ", "@ ", "a" ]  # fmt: skip
 
 
@@ -268,8 +269,11 @@ def test_time_grows_no_faster_than_the_text(unit: str) -> None:
         assert seconds[1] < max(1.0, 8 * seconds[0]), (unit, seconds)
 
 
-SHARDS = ["@", "article", "{", "}", "(", ")", "key", ",", "=", '"', "#", "\n", " ", "title", "Abstract:", "jan", "\\", "$",
-          "@string", "@comment", "@preamble", "2020", "\x00", "é", "\ud800", "{x}", "\n\n@misc{k, title={T}}\n"]  # fmt: skip
+SHARDS = ["@", "article", "{", "}", "(", ")", "key", ",", "=", '"', "#", "\n", " ",
+          "title", "Abstract:", "jan", "\\",
+          "$",
+          "@string", "@comment", "@preamble", "2020", "\x00", "é", "\ud800", "{x}",
+          "\n\n@misc{k, title={T}}\n"]  # fmt: skip
 
 
 @settings(max_examples=200, deadline=None)

@@ -66,13 +66,17 @@ RAW = r"""
 @preamble{"\newcommand{\noop}[1]{} \def\two#1#2{#2}"}
 @preamble{"\input{/etc/passwd}"}
 @string{jml = {J. Mach. Learn. Res.}}
-@article{raw1, title = {100% R&D_x #1 {\noop{q}Kept} \alpha and $\alpha_1$ \textbf{bold} \undefinedcommand{kept}},
+@article{raw1, title = {100% R&D_x #1 {\noop{q}Kept} \alpha and $\alpha_1$ \textbf{bold}
+  \undefinedcommand{kept}},
   author = {M{\"u}ller, Jan and {O'Neil}, A, B, C, D and Stra{\ss}e, {\'E}va and and Ng, X}, journal = jml,
   note = {see \url{http://a.b/c_d%20e#f} \write18{rm} a {\} b}, year = 2001, month = feb, pages = {1--2}}
-@inproceedings{raw2, title = "{Deep} $x_1^{2}$ and Sch\"one \v{S}\k{a} \c{c} \H{o} \d{a} \b{o} \r{u} \u{g} \.z \=a \`e \^\i",
-  author = "Jos\'{e} Garc{\'\i}a", booktitle = {Proc. \emph{of} \LaTeX{} \& Co}, crossref = {raw1}, year = "2002",
+@inproceedings{raw2, title = "{Deep} $x_1^{2}$ and Sch\"one \v{S}\k{a} \c{c} \H{o} \d{a}
+  \b{o} \r{u} \u{g} \.z \=a \`e \^\i",
+  author = "Jos\'{e} Garc{\'\i}a", booktitle = {Proc. \emph{of} \LaTeX{} \& Co},
+  crossref = {raw1}, year = "2002",
   doi = {https://doi.org/10.1000/X_1%2F3}, url = {http://e.org/a_b?x=1&y=%7e#z}, abstract = {Ends with \\}}
-@misc{raw3, title = {\begin{verbatim} \csname x\endcsname \the\year $a & b$ $$ $\left(x$}, howpublished = {\url{http://q.r/é}}}
+@misc{raw3, title = {\begin{verbatim} \csname x\endcsname \the\year $a & b$ $$ $\left(x$},
+  howpublished = {\url{http://q.r/é}}}
 @article{raw4, title = {中文 é ö Σ}, author = {李, 明 and Łoś, J.}, year = {n.d.}, journal = {a ^ b ~ c}}
 """
 
@@ -124,8 +128,10 @@ def _line(text: str) -> str:
 LINES = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn", "Co"]), max_size=60).map(_line)
 LATEX = st.lists(
     st.sampled_from(
-        ["\\", "{", "}", "$", "%", "&", "#", "_", "^", "~", "-", "--", "`", "'", '"', " ", "a", "é", "x^2", "\\o",
-         "\\'", "{\\\"u}", "\\alpha", "\\textbf{", "\\url{", "\\(", "\\)", "\\ensuremath{\\pi}", "and", ",", "中"]
+        ["\\", "{", "}", "$", "%", "&", "#", "_", "^", "~", "-", "--", "`", "'", '"', " ", "a", "é",
+         "x^2", "\\o",
+         "\\'", "{\\\"u}", "\\alpha", "\\textbf{", "\\url{", "\\(", "\\)", "\\ensuremath{\\pi}", "and",
+         ",", "中"]
     ),
     max_size=14,
 ).map(lambda parts: _line("".join(parts)))  # fmt: skip
