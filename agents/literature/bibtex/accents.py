@@ -24,7 +24,7 @@ _ACCENT = re.compile(
 )
 _BRACED_LETTER = re.compile(r"\{([^\W\d_])\}")
 _ENSURED = re.compile(r"\\ensuremath\s*+\{\s*+\\([A-Za-z]++)\s*+\}")
-_CODE_POINT = re.compile(r"\\bibunichar\{([0-9A-F]{2,6})\}")
+_CODE_POINT = re.compile(r"\\bibunichar\{(\d{2,7})\}")
 _CHARACTER = re.compile("[^\ud800-\udfff\ufdd0-\ufdd7]")
 _COMMAND = re.compile(r"\\([A-Za-z]++)\*?(?:\s*+\{\}|\s++)?")
 _ESCAPE = re.compile(r"\\([^A-Za-z])", re.DOTALL)
@@ -68,6 +68,8 @@ def _plain(latex: str) -> str:
     if "\\" in text:
         if "\\bibunichar" in text:
             text = _CODE_POINT.sub(_code_point, text)
+        if "\\bibogonek" in text:
+            text = text.replace("\\bibogonek", "\\k")
         if "\\ensuremath" in text:
             text = _ENSURED.sub(_ensured, text)
         text = _accented(text)
@@ -104,7 +106,7 @@ def _ensured(found: re.Match[str]) -> str:
 
 
 def _code_point(found: re.Match[str]) -> str:
-    number = int(found[1], 16)
+    number = int(found[1])
     return chr(number) if number < 0x110000 and _CHARACTER.match(chr(number)) else ""
 
 

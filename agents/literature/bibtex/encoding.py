@@ -9,7 +9,7 @@ from peercycle.agents.literature.bibtex.accents import MATH
 from peercycle.agents.literature.bibtex.mathematics import is_proper_math
 from peercycle.agents.literature.bibtex.symbols import COMBINING, LETTERS, MATHEMATICS, TEXT_SYMBOLS
 
-_COMMANDS = {combining: command for command, combining in COMBINING.items()}
+_COMMANDS = {combining: command for command, combining in COMBINING.items()} | {"\u0328": "bibogonek"}
 _TEXT = {
     "&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_", "$": r"\$", "{": r"\textbraceleft{}",
     "}": r"\textbraceright{}", "\\": r"\textbackslash{}", "~": r"\textasciitilde{}",
@@ -56,7 +56,11 @@ def _characters(text: str) -> str:
     if text.isalnum() and text.isascii():
         return text
     return "".join(
-        _TABLE[character] if character in _TABLE else character if character.isascii() else beyond_ascii(character)
+        _TABLE[character]
+        if character in _TABLE
+        else character
+        if character.isascii()
+        else beyond_ascii(character)
         for character in unicodedata.normalize("NFC", text)
     )
 
@@ -65,16 +69,19 @@ def beyond_ascii(character: str) -> str:
     """Return LaTeX for one character that is not ASCII."""
     if character in _TABLE:
         return _TABLE[character]
-    base, *accents = list(unicodedata.normalize("NFD", character))
+    decomposed = unicodedata.normalize("NFD", character)
+    base, accents = decomposed[0], decomposed[1:]
     if accents and base.isascii() and base.isalpha() and all(accent in _COMMANDS for accent in accents):
         latex = base
         for accent in accents:
             command = _COMMANDS[accent]
-            inner = f"\\{latex}" if latex in {"i", "j"} and command not in "cdbk" else latex
+            inner = (
+                f"\\{latex}" if latex in {"i", "j"} and command not in {"c", "d", "b", "bibogonek"} else latex
+            )
             latex = f"\\{command}{{{inner}}}"
         if unicodedata.normalize("NFC", character) == character:
             return f"{{{latex}}}"
-    return f"\\bibunichar{{{ord(character):04X}}}"
+    return f"\\bibunichar{{{ord(character)}}}"
 
 
 def ascii_latex(latex: str) -> str:

@@ -18,9 +18,9 @@ _FIELD = re.compile(rf"\s*+({NAME})\s*+=\s*+")
 _FOLLOWER = re.compile(r"\s*+([,})]?)")
 _BLANKS = re.compile(r"\s*+")
 _WITHOUT_EQUALS = re.compile(rf"({NAME})\s*+,?+\s*+(=?+)\s*+(?=[{{\"\w])")
-_LEADING_MARKS = re.compile(r"[\s=#,]*+")
+_LEADING_MARKS = re.compile(r"[ \t=#,})]++(?=[{\"])")
 _JUNK = re.compile(r"[,{}()@\n]")
-_CONTINUES = re.compile(rf"[\s,}})]*+(?:[^\s,={{}}@\"]{{1,80}},\s*+)?({NAME})\s*+=\s*+[{{\"\w]")
+_CONTINUES = re.compile(rf"[\s,}})]*+(?:[^\s,={{}}@\"]{{1,80}},\s*+)?(?:{NAME}\s*+)?=\s*+[{{\"\w]")
 _ENDS = re.compile(r"\s*+(?:@|\Z|\n[ \t]*\n)")
 
 
@@ -74,12 +74,14 @@ class FieldReader:
     def _doubtful(self, name: str, start: int, read: tuple[str, int] | None) -> int:
         """Settle a value that has no proper end, or that nothing proper follows."""
         source, text = self._source, self._source.text
+        marks = _LEADING_MARKS.match(text, start)
+        if marks is not None:
+            self._damage(start, f"stray marks before the value of {name!r}", lost=False)
+            return self._value(name, marks.end())
+        if self._at_end(start) or text[start] == self._closer or _FIELD.match(text, start):
+            self._damage(start, f"{name!r} has no value", lost=True)
+            return start
         if read is None:
-            marks = _LEADING_MARKS.match(text, start)
-            again = marks.end() if marks else start
-            if again > start and text[again : again + 1] in {"{", '"'}:
-                self._damage(start, f"stray marks before the value of {name!r}", lost=False)
-                return self._value(name, again)
             return self._cut(name, start, source.next_bound(start))
         value, end = read
         blanks = _BLANKS.match(text, end)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from peercycle.agents.literature.bibtex.accents import to_unicode
 
@@ -29,7 +29,9 @@ OWN_FIELDS = {"s2": "s2id", "acl": "aclid", "corpus": "corpusid"}
 def address_of(fields: Mapping[str, str]) -> str | None:
     """Return the work's address, with what no address may hold written in percent."""
     if (raw := fields.get("url")) is None:
-        raw = next((fields[name] for name in ("howpublished", "note") if name in fields), "")
+        raw = fields.get("howpublished") or fields.get("note")
+        if raw is None:
+            return None
         found = _ADDRESS.search(raw)
         raw = (found[1] or found[2] or "") if found else ""
     elif found := _ADDRESS.search(raw):
@@ -45,13 +47,9 @@ def as_address(text: str) -> str:
 def ids_of(fields: Mapping[str, str], url: str | None) -> dict[str, str]:
     """Return the identifiers by scheme: `doi`, `arxiv` (without version), `s2`, `acl`, `corpus`."""
     ids = {scheme: fields[name] for scheme, name in OWN_FIELDS.items() if fields.get(name)}
-    found: Mapping[str, str | None] = {
-        "doi": _doi(fields, url),
-        "arxiv": _arxiv(fields, url),
-        "acl": _first(_ACL, url),
-        "corpus": _first(_CORPUS, url),
-        "s2": _first(_S2, url),
-    }
+    found = {"doi": _doi(fields, url), "arxiv": _arxiv(fields, url)}
+    if url is not None:
+        found |= {"acl": _first(_ACL, url), "corpus": _first(_CORPUS, url), "s2": _first(_S2, url)}
     return {**{scheme: value for scheme, value in found.items() if value}, **ids}
 
 
@@ -62,11 +60,11 @@ def _first(pattern: re.Pattern[str], text: str | None) -> str | None:
 
 def _doi(fields: Mapping[str, str], url: str | None) -> str | None:
     if raw := fields.get("doi"):
-        found = _DOI.search(_ESCAPED.sub(r"\1", raw) if "\\" in raw else raw)
+        found = _DOI.search(unquote(_ESCAPED.sub(r"\1", raw)) if "\\" in raw or "%" in raw else raw)
         if found:
             return found[0].rstrip(".,;").lower()
     value = _first(_DOI_ADDRESS, url)
-    return value.rstrip(".,;").lower() if value else None
+    return unquote(value).rstrip(".,;").lower() if value else None
 
 
 def _arxiv(fields: Mapping[str, str], url: str | None) -> str | None:

@@ -41,10 +41,10 @@ def is_balanced(text: str) -> bool:
     """Tell whether LaTeX (which skips `\\{`) and BibTeX (which does not) both see matched braces."""
     latex = bibtex = 0
     for found in _BRACE.finditer(text):
-        token = found[0]
-        if len(token) == 1:
-            latex += 1 if token == "{" else -1
-        bibtex += token.count("{") - token.count("}")
+        piece = found[0]
+        if len(piece) == 1:
+            latex += 1 if piece == "{" else -1
+        bibtex += piece.count("{") - piece.count("}")
         if latex < 0 or bibtex < 0:
             return False
     return latex == 0 and bibtex == 0

@@ -41,7 +41,7 @@ def _given_family(name: str) -> str:
     if len(parts) == 1:
         return parts[0]
     family, given = parts[0], parts[-1]
-    suffix = " ".join(parts[1:-1])
+    suffix = " ".join(filter(None, parts[1:-1]))
     return " ".join(part for part in (given, family, suffix) if part)
 
 

@@ -5,26 +5,39 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from peercycle.agents.literature.bibtex.accents import MATH
+
 _MARK = r"\providecommand{\peercyclebib}{}"
-_CODE_POINT = (
-    r"\providecommand{\bibunichar}[1]"
-    r"{\ifx\Umathchar\undefined[U+#1]\else\char\numexpr" + '"' + r"#1\relax\fi}"
-)
+_OWN = {
+    "bibunichar": r"\providecommand{\bibunichar}[1]{\ifdefined\Umathchar\char#1\relax\else[\##1]\fi}",
+    "bibogonek": r"\providecommand{\bibogonek}[1]"
+    r"{\ifcsname\encodingdefault\string\k\endcsname\k{#1}\else\c{#1}\fi}",
+}
+"""A character by its number, where the engine's fonts have it; an ogonek, where the encoding has it."""
+
 _DEFINITION = re.compile(
     r"\s*+(?:\\(?:new|provide|renew)command\*?\s*+\{?\s*+\\([A-Za-z]++)\s*+\}?\s*+(?:\[(\d)\])?+"
     r"|\\def\s*+\\([A-Za-z]++)\s*+((?:#\d)*+))\s*+(?=\{)"
 )
+_MATH = re.compile(rf"\\.|({MATH})", re.DOTALL)
+_COMMAND = re.compile(r"\\([A-Za-z]++)")
 _BRACE = re.compile(r"(?:\\\\)*+(?:\\[{}]|([{}]))")
 DANGEROUS = frozenset(
-    "input include includeonly openin openout read readline write immediate special shipout output csname "
-    "endcsname catcode lccode uccode def edef gdef xdef let futurelet expandafter noexpand begin end bye stop "
-    "endinput directlua luaexec latelua newcommand renewcommand providecommand loop repeat verb verbatim "
-    "batchmode scrollmode errorstopmode nonstopmode scantokens lstinputlisting includegraphics includepdf "
-    "usepackage RequirePackage documentclass makeatletter makeatother endgroup begingroup bgroup egroup "
-    "global long outer afterassignment aftergroup par halign valign noalign cr crcr span omit pdfximage "
-    "ShellEscape DeclareRobustCommand ifx fi else or if ifnum romannumeral number the meaning jobname vbox "
-    "hbox vskip hskip kern penalty message errmessage show dump discretionary insert mark vadjust left right "
-    "item bibitem section subsection label newpage clearpage maketitle footnote cite nocite item".split()
+    re.findall(
+        r"\w+",
+        """
+    input include includeonly openin openout read readline write immediate special shipout output csname
+    endcsname catcode lccode uccode def edef gdef xdef let futurelet expandafter noexpand begin end bye
+    stop endinput directlua luaexec latelua newcommand renewcommand providecommand loop repeat verb
+    verbatim batchmode scrollmode errorstopmode nonstopmode scantokens lstinputlisting includegraphics
+    includepdf usepackage RequirePackage documentclass makeatletter makeatother endgroup begingroup
+    bgroup egroup global long outer afterassignment aftergroup par halign valign noalign cr crcr span
+    omit pdfximage ShellEscape DeclareRobustCommand ifx fi else or if ifnum romannumeral number the
+    meaning jobname vbox hbox vskip hskip kern penalty message errmessage show dump discretionary insert
+    mark vadjust left right item bibitem undefined section subsection label newpage clearpage maketitle
+    footnote cite nocite
+    """,
+    )
 )
 """Commands that no field may bring into a document."""
 
@@ -83,10 +96,13 @@ def _closing(text: str, opening: int) -> int | None:
     return None
 
 
-def own(commands: Iterable[str], *, code_points: bool) -> str:
-    """Return our own preamble: fallbacks for commands of mathematics, and characters beyond the font."""
-    pieces = [_MARK]
-    if code_points:
-        pieces.append(_CODE_POINT)
-    pieces += (f"\\providecommand{{\\{name}}}{{}}" for name in sorted(commands))
-    return " ".join(pieces) if len(pieces) > 1 else ""
+def own(blocks: Iterable[str]) -> str:
+    """Return the preamble that `blocks` need to compile: our own commands, and fallbacks in mathematics."""
+    text = "\n".join(blocks)
+    pieces = [definition for name, definition in _OWN.items() if f"\\{name}" in text]
+    names: set[str] = set()
+    if "$" in text:
+        for found in _MATH.finditer(text):
+            names.update(_COMMAND.findall(found[1] or ""))
+    pieces += (f"\\providecommand{{\\{name}}}{{}}" for name in sorted(names - _OWN.keys()))
+    return " ".join([_MARK, *pieces]) if pieces else ""

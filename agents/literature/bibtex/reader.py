@@ -3,40 +3,29 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from peercycle.agents.literature.bibtex.entry import FieldReader, Fields
-from peercycle.agents.literature.bibtex.keys import is_usable, usable_key
 from peercycle.agents.literature.bibtex.preamble import is_own
 from peercycle.agents.literature.bibtex.problems import Problems
+from peercycle.agents.literature.bibtex.references import Entry, references_of
 from peercycle.agents.literature.bibtex.scanner import ENTRY_TYPES, HEADER, NAME, Source
 from peercycle.agents.literature.bibtex.values import Values
-from peercycle.agents.literature.bibtex.words import words_of
-from peercycle.core.literature import Bibliography, Provenance, Reference
+from peercycle.core.literature import Bibliography
 
 _KEY = re.compile(r"([^\s,{}\"=@]++)\s*+([,})])")
 _LOOSE_KEY = re.compile(r"[^,=\n@]{0,300}+")
 _BLANKS = re.compile(r"\s*+")
 _ABSTRACT = re.compile(r"[ \t]*+abstract[ \t]*+:", re.IGNORECASE)
 _PARAGRAPH_END = re.compile(r"\n[ \t]*+(?=\n|@)|\n[ \t]*+\Z")
-_INLINE_ENTRY = re.compile(rf"@(?:{'|'.join(sorted(ENTRY_TYPES, reverse=True))})\s*+\{{[^\s,{{}}]++,", re.IGNORECASE)
+_INLINE_ENTRY = re.compile(
+    rf"@(?:{'|'.join(sorted(ENTRY_TYPES, reverse=True))})\s*+\{{[^\s,{{}}]++,", re.IGNORECASE
+)
 _LOST_AT = re.compile(
     rf"^[ \t]*+({'|'.join(sorted(ENTRY_TYPES, reverse=True))})\s*+[{{(]\s*+[^\s,{{}}]++\s*+,\s*+{NAME}\s*+=",
     re.IGNORECASE | re.MULTILINE,
 )
 _CUT_OFF = re.compile(r"(?:\A|\n)[ \t]*+@[ \t]*+[A-Za-z]*+\s*+\Z")
 _KINDS = ENTRY_TYPES | {"string", "preamble", "comment"}
-_BIBTEX = (Provenance(source="bibtex"),)
-
-
-@dataclass(slots=True)
-class _Entry:
-    entry_type: str
-    key: str
-    line: int
-    fields: dict[str, str]
-    abstract: str | None
-    recovered: bool
 
 
 def read(text: str) -> Bibliography:
@@ -54,15 +43,15 @@ class _Reader:
         self._values = Values(self._source)
         self._fields = FieldReader(self._source, self._values)
         self._problems = Problems(self._source)
-        self._entries: list[_Entry] = []
+        self._entries: list[Entry] = []
         self._preamble: list[str] = []
         self._abstract: tuple[int, str] | None = None
 
     def bibliography(self) -> Bibliography:
         self._scan()
-        references = self._references()
+        references = references_of(self._entries, self._problems)
         return Bibliography(
-            entries=tuple(references),
+            entries=references,
             problems=self._problems.found(),
             preamble=tuple(self._preamble),
             macros=dict(self._values.macros),
@@ -87,6 +76,8 @@ class _Reader:
         self._drop_abstract()
 
     def _block(self, header: re.Match[str]) -> int:
+        if header[1] is None:
+            return self._misspelt(header)
         kind, opening = header[1].lower(), header[2]
         if opening is None:
             return self._headless(header)
@@ -109,6 +100,11 @@ class _Reader:
             return fields.end
         return self._read_entry(header, kind, closer)
 
+    def _misspelt(self, header: re.Match[str]) -> int:
+        """An entry with a stray mark in its type."""
+        kind = "".join(filter(str.isalpha, header[3].lower()))
+        return self._read_entry(header, kind or "misc", "}" if header[4] == "{" else ")")
+
     def _headless(self, header: re.Match[str]) -> int:
         """An entry without its opening brace: `@article key, title = ...`."""
         word, text = header[1], self._source.text
@@ -124,16 +120,23 @@ class _Reader:
 
     def _read_entry(self, header: re.Match[str], kind: str, closer: str) -> int:
         start, at = header.start(), header.end()
+        damaged = False
         found = _KEY.match(self._source.text, at)
-        if found and found[2] == ",":
-            return self._finish_entry(start, kind, found[1], self._fields.read(found.end(), closer))
-        if found and found[2] == closer:
-            return self._finish_entry(start, kind, found[1], self._fields.read(found.start(2), closer))
-        key, at, damaged = self._loose_key(at, closer)
+        if found and found[2] in {",", closer}:
+            key, at = found[1], found.end() if found[2] == "," else found.start(2)
+        else:
+            key, at, damaged = self._loose_key(at, closer)
+        where = key.strip("{}") or None
+        if damaged:
+            self._problems.add(start, "the entry's key is not followed by a comma", key=where, lost=False)
+        if header[1] is None:
+            message = f"stray mark in the entry's type {header[3]!r}"
+            self._problems.add(start, message, key=where, lost=False)
+            damaged = True
         return self._finish_entry(start, kind, key, self._fields.read(at, closer), damaged=damaged)
 
     def _loose_key(self, at: int, closer: str) -> tuple[str, int, bool]:
-        """Find the key where the grammar does not: return it, where fields begin, and whether it is damaged."""
+        """Find the key where the grammar does not: it, where fields begin, and whether it is damaged."""
         text = self._source.text
         found = _LOOSE_KEY.match(text, at)
         chunk, end = (found[0], found.end()) if found else ("", at)
@@ -153,13 +156,11 @@ class _Reader:
             self._problems.add(start, f"'@{kind[:30]}' begins no entry")
             return fields.end
         line = self._source.line(start)
-        if damaged:
-            self._problems.add(start, "the entry's key is not followed by a comma", key=key or None, lost=False)
         self._problems.from_fields(fields, key, start)
         abstract = self._abstract[1] if self._abstract else None
         self._abstract = None
         recovered = damaged or bool(fields.damage)
-        self._entries.append(_Entry(kind, key, line, fields.values, abstract, recovered))
+        self._entries.append(Entry(kind, key, line, fields.values, abstract, recovered))
         return fields.end
 
     def _read_preamble(self, header: re.Match[str], closer: str) -> int:
@@ -175,7 +176,9 @@ class _Reader:
         if end is None:
             self._problems.add(header.start(), "a preamble is never closed and was left out")
             return at
-        self._problems.add(header.start(), "a preamble is not a quoted text; it is kept as written", lost=False)
+        self._problems.add(
+            header.start(), "a preamble is not a quoted text; it is kept as written", lost=False
+        )
         self._preamble.append(text[at:end].strip())
         return end + 1
 
@@ -210,37 +213,3 @@ class _Reader:
             self._problems.add(start + gap.index("}"), "stray '}' between entries", lost=False)
         if end == self._source.size and (found := _CUT_OFF.search(gap)) is not None:
             self._problems.add(start + gap.rindex("@"), "the file ends where an entry begins")
-
-    def _references(self) -> list[Reference]:
-        taken = {entry.key.lower() for entry in self._entries if is_usable(entry.key)}
-        first: dict[str, _Entry] = {}
-        references: list[Reference] = []
-        for entry in self._entries:
-            words = words_of(entry.fields)
-            words["abstract"] = words["abstract"] or entry.abstract
-            if not is_usable(entry.key):
-                self._replace_key(entry, words["authors"], words["year"], taken)
-            earlier = first.setdefault(entry.key.lower(), entry)
-            if earlier is not entry:
-                message = f"key {entry.key!r} on line {entry.line} repeats the one on line {earlier.line}"
-                self._problems.add_on_line(entry.line, message, key=entry.key, lost=False)
-            references.append(
-                Reference(
-                    key=entry.key,
-                    entry_type=entry.entry_type,
-                    fields=entry.fields,
-                    provenance=_BIBTEX,
-                    recovered=entry.recovered,
-                    line=entry.line,
-                    **words,
-                )
-            )
-        return references
-
-    def _replace_key(self, entry: _Entry, authors: tuple[str, ...], year: int | None, taken: set[str]) -> None:
-        family = authors[0].rsplit(" ", 1)[-1] if authors else ""
-        key = usable_key(entry.key, family, year, entry.line, taken)
-        what = f"key {entry.key[:60]!r} does not compile" if entry.key else "the entry has no key"
-        self._problems.add_on_line(entry.line, f"{what}; {key!r} stands for it", key=key, lost=False)
-        taken.add(key.lower())
-        entry.key, entry.recovered = key, True

@@ -10,12 +10,13 @@ from peercycle.agents.literature.bibtex.identifiers import as_address
 from peercycle.agents.literature.bibtex.mathematics import is_balanced, is_proper_math
 from peercycle.agents.literature.bibtex.symbols import COMBINING, LETTERS, MATHEMATICS, TEXT_SYMBOLS
 
-_STYLES = (
-    "textit textbf texttt textrm textsc textsf textsl textup textmd textnormal emph underline mbox "
-    "textsuperscript textsubscript url bibunichar em it bf tt rm sc sf itshape bfseries scshape ttfamily"
-).split()
+_STYLES = [
+    "textit", "textbf", "texttt", "textrm", "textsc", "textsf", "textsl", "textup", "textmd",
+    "textnormal", "emph", "underline", "mbox", "textsuperscript", "textsubscript", "url", "bibunichar",
+    "bibogonek", "em", "it", "bf", "tt", "rm", "sc", "sf", "itshape", "bfseries", "scshape", "ttfamily",
+]  # fmt: skip
 _DEFINED = {*_STYLES, *LETTERS, *TEXT_SYMBOLS, *(name for name in COMBINING if name.isalpha())}
-_DEFINED -= {"BibTeX", "euro", "textquotedbl"}
+_DEFINED -= {"BibTeX", "euro", "textquotedbl", "k"}
 _SPECIAL = re.compile(
     rf"\\url\s*+\{{[^{{}}]*+\}}|\\ensuremath\s*+\{{\s*+\\[A-Za-z]++\s*+\}}"
     rf"|\\[A-Za-z]++\s*+|\\.|\\|{MATH}|[%&#_^$]|[^\x00-\x7f]",
@@ -32,36 +33,34 @@ def safe_latex(raw: str, defined: frozenset[str] = frozenset()) -> str:
     """
     if raw.isascii() and not _SPECIAL.search(raw) and "{" not in raw and "}" not in raw:
         return raw
-    text = _SPECIAL.sub(lambda found: _safe_token(found, defined), raw)
-    if _says(text) != _says(raw) or not is_balanced(text):
+    text = " ".join(_SPECIAL.sub(lambda found: _safe_token(found, defined), raw).split())
+    if to_unicode(text) != to_unicode(raw) or not is_balanced(text):
         return to_latex(to_unicode(raw))
     return text
 
 
-def _says(latex: str) -> str:
-    return to_unicode(latex)
-
-
 def _safe_token(found: re.Match[str], defined: frozenset[str]) -> str:
-    token = found[0]
-    if token[0] != "\\":
-        if len(token) > 1:
+    piece = found[0]
+    if piece[0] != "\\":
+        if len(piece) > 1:
             proper = is_proper_math(found.string, found.start(), found.end())
-            return token if proper else plain_latex(token)
-        if token == "^":
+            return piece if proper else plain_latex(piece)
+        if piece == "^":
             return r"\textasciicircum{}"
-        return f"\\{token}" if token.isascii() else ascii_latex(token)
-    if token == "\\":
+        return f"\\{piece}" if piece.isascii() else ascii_latex(piece)
+    if piece == "\\":
         return ""
-    if token.startswith("\\url") and token.endswith("}"):
-        return f"\\url{{{as_address(token[token.index('{') + 1 : -1])}}}"
-    if token.startswith("\\ensuremath") and token.endswith("}"):
-        return token if token[:-1].split("\\")[-1].strip() in MATHEMATICS else ""
-    if not token[1].isascii() or not token[1].isalpha():
-        return token if token[1] in _KEPT_ESCAPES else to_latex(to_unicode(token)) or " " * (token[1] == "\\")
-    name = token[1:].rstrip()
+    if piece.startswith("\\url") and piece.endswith("}"):
+        return f"\\url{{{as_address(piece[piece.index('{') + 1 : -1])}}}"
+    if piece.startswith("\\ensuremath") and piece.endswith("}"):
+        return piece if piece[:-1].split("\\")[-1].strip() in MATHEMATICS else ""
+    if not piece[1].isascii() or not piece[1].isalpha():
+        return piece if piece[1] in _KEPT_ESCAPES else to_latex(to_unicode(piece)) or " " * (piece[1] == "\\")
+    name = piece[1:].rstrip()
     if name in defined or name in _DEFINED:
-        return token
+        return piece
+    if name == "k":
+        return piece.replace("\\k", "\\bibogonek")
     if name in MATHEMATICS:
         return f"\\ensuremath{{\\{name}}}"
     return to_latex(TEXT_SYMBOLS[name]) if name in TEXT_SYMBOLS else ""

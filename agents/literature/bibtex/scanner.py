@@ -14,24 +14,38 @@ NAME = r"[^\s\"#%'(),={}@]++"
 """BibTeX's identifiers, less `@`."""
 
 ENTRY_TYPES = frozenset(
-    "article book booklet collection conference dataset electronic inbook incollection inproceedings "
-    "inreference manual mastersthesis misc mvbook online patent periodical phdthesis proceedings report "
-    "software suppbook techreport thesis unpublished www".split()
+    re.findall(
+        r"\w+",
+        """
+    article book booklet collection conference dataset electronic inbook incollection inproceedings
+    inreference manual mastersthesis misc mvbook online patent periodical phdthesis proceedings report
+    software suppbook techreport thesis unpublished www
+    """,
+    )
 )
 _TYPE = "|".join(sorted(ENTRY_TYPES | {"string", "preamble", "comment"}, reverse=True))
 
 FIELD_NAMES = frozenset(
-    "abstract address annote archiveprefix author booktitle chapter crossref date doi edition editor eprint "
-    "eprinttype file howpublished institution isbn issn journal journaltitle key keywords language location "
-    "month note number numpages organization pages primaryclass publisher school series title type url "
-    "urldate volume year".split()
+    re.findall(
+        r"\w+",
+        """
+    abstract address annote archiveprefix author booktitle chapter crossref date doi edition editor
+    eprint eprinttype file howpublished institution isbn issn journal journaltitle key keywords language
+    location month note number numpages organization pages primaryclass publisher school series title
+    type url urldate volume year
+    """,
+    )
 )
 _FIELD = "|".join(sorted(FIELD_NAMES, reverse=True))
 
 HEADER = re.compile(
-    rf"@\s*+({NAME})\s*+(?:([{{(])\s*+|(?=[^\s,{{}}=\"@]*+\s*+,\s*+{NAME}\s*+=))",
+    rf"@\s*+({NAME})\s*+(?:([{{(])\s*+|(?=[^\s,{{}}=\"@]*+\s*+,\s*+{NAME}\s*+=))"
+    rf"|(?m:^)@[{{(]?+([^\n@{{(]{{1,30}}+)([{{(])\s*+(?=[^\s,{{}}\"=]++\s*+,\s*+{NAME}\s*+=)",
 )
-"""`@type{`; or `@type key, name =`, whose brace is missing (then group 2 is none)."""
+"""`@type{`; or `@type key, name =`, whose brace is missing (then group 2 is none).
+
+Or, in groups 3 and 4, `@ty,pe{key, name =` on a line of its own, whose type holds a stray mark.
+"""
 
 _ENTRY_START = re.compile(
     rf"^[ \t]*+@[ \t]*+(?:(?:{_TYPE})\s*+[{{(]|[A-Za-z]++\s*+[{{(]\s*+[^\s,{{}}\"=]++\s*+,)"

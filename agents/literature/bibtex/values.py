@@ -6,10 +6,8 @@ import re
 
 from peercycle.agents.literature.bibtex.scanner import NAME, Source
 
-MONTHS = {
-    name[:3].lower(): name
-    for name in ("January February March April May June July August September October November December".split())
-}
+_MONTHS = "January February March April May June July August September October November December"
+MONTHS = {name[:3].lower(): name for name in re.findall(r"\w+", _MONTHS)}
 """The macros that every standard style defines."""
 
 LONGEST_MACRO = 10_000

@@ -24,7 +24,7 @@ VENUES = (
 """Fields that name where a work appeared, the first that is there counts."""
 
 
-class Words(TypedDict):
+class Words(TypedDict, total=False):
     """What an entry's fields say, in Unicode."""
 
     title: str
@@ -37,7 +37,7 @@ class Words(TypedDict):
 
 
 def words_of(fields: Mapping[str, str]) -> Words:
-    """Return the words that `fields` hold."""
+    """Return the words that `fields` hold, every one of them."""
     url = address_of(fields)
     return {
         "title": title_of(fields),

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
-from peercycle.agents.literature.bibtex.accents import MATH
 from peercycle.agents.literature.bibtex.encoding import to_latex
-from peercycle.agents.literature.bibtex.identifiers import OWN_FIELDS, as_address
+from peercycle.agents.literature.bibtex.identifiers import OWN_FIELDS, address_of, as_address, ids_of
 from peercycle.agents.literature.bibtex.keys import is_usable, usable_key
-from peercycle.agents.literature.bibtex.mathematics import COMMAND
 from peercycle.agents.literature.bibtex.names import authors_of, is_proper, to_author_field
 from peercycle.agents.literature.bibtex.preamble import definitions, own
 from peercycle.agents.literature.bibtex.safety import safe_latex
+from peercycle.agents.literature.bibtex.titles import protected, title_to_latex
 from peercycle.agents.literature.bibtex.words import VENUES, words_of
 from peercycle.core.literature import Bibliography, Reference
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_:.+-]*")
-_MATH = re.compile(rf"\\.|({MATH})", re.DOTALL)
-_CAPITALS = re.compile(r"[^\s]*[^\s$\\-][A-Z][^\s]*")
-_VERBATIM_UNSAFE = re.compile(r"[^A-Za-z0-9._;()/:+<>?=@\[\]!*',-]+")
+_VERBATIM_UNSAFE = re.compile(r"[^A-Za-z0-9_.;()/:+<>?=@\[\]!*',-]+")
 _VERBATIM = {"doi", "eprint", "archiveprefix", "eprinttype", "primaryclass", *OWN_FIELDS.values()}
 _VENUE_FIELDS = {
     "article": "journal",
@@ -48,14 +46,16 @@ def write(bibliography: Bibliography) -> str:
     ]
     taken = {entry.key.lower() for entry in bibliography.entries if is_usable(entry.key)}
     written: dict[str, dict[str, str]] = {}
+    seen: set[str] = set()
     types: dict[str, str] = {}
     for entry in bibliography.entries:
         key = _key(entry, taken)
-        if key.lower() not in {known.lower() for known in written}:
+        if key.lower() not in seen:
+            seen.add(key.lower())
             written[key], types[key] = _fields(entry, defined), _entry_type(entry)
     _drop_cross_references(written)
     blocks += (_block(types[key], key, fields) for key, fields in written.items())
-    heads = [f"@preamble{{{{{body}}}}}" for body in [_own_preamble(blocks), *preambles] if body]
+    heads = [f"@preamble{{{{{body}}}}}" for body in [own(blocks), *preambles] if body]
     return "\n\n".join([*heads, *blocks]) + "\n" if heads or blocks else ""
 
 
@@ -86,36 +86,37 @@ def _fields(entry: Reference, defined: frozenset[str]) -> dict[str, str]:
             continue
         text = " ".join(raw.split())
         if name == "url":
-            fields[name] = as_address(words_of({"url": text})["url"] or "")
+            fields[name] = address_of({"url": text}) or ""
         elif name in _VERBATIM:
-            fields[name] = _VERBATIM_UNSAFE.sub("", text.replace("\\_", "_")) if "_" not in text else _doi(text)
+            fields[name] = _verbatim(text)
         else:
-            fields[name] = safe_latex(text, defined)
+            text = safe_latex(text, defined)
+            fields[name] = protected(text) if name == "title" else text
     for name in ("author", "editor"):
         if name in fields and not is_proper(fields[name]):
             fields[name] = to_author_field(authors_of(fields[name]))
     return _agreeing(fields, entry)
 
 
-def _doi(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._;()/:+<>?=@\[\]!*',_-]+", "", text.replace("\\_", "_"))
+def _verbatim(text: str) -> str:
+    return _VERBATIM_UNSAFE.sub("", unquote(text.replace("\\_", "_")))
 
 
 def _agreeing(fields: dict[str, str], entry: Reference) -> dict[str, str]:
     """Change what does not say the same as the words of `entry`."""
     said = words_of(fields)
-    if said["title"] != entry.title:
-        _put(fields, "title", _title(entry.title))
-    if said["authors"] != entry.authors:
+    if said.get("title") != entry.title:
+        _put(fields, "title", title_to_latex(entry.title))
+    if said.get("authors") != entry.authors:
         _put(fields, "author", to_author_field(entry.authors))
-    if said["venue"] != entry.venue:
+    if said.get("venue") != entry.venue:
         _put_venue(fields, entry)
-    if said["year"] != entry.year:
+    if said.get("year") != entry.year:
         fields.pop("date", None)
         _put(fields, "year", "" if entry.year is None else f"{entry.year:04d}")
-    if said["abstract"] != entry.abstract:
+    if said.get("abstract") != entry.abstract:
         _put(fields, "abstract", to_latex(" ".join((entry.abstract or "").split())))
-    if said["url"] != entry.url:
+    if said.get("url") != entry.url:
         _put(fields, "url", as_address(entry.url or ""))
     _put_ids(fields, entry)
     return fields
@@ -139,27 +140,14 @@ def _put_venue(fields: dict[str, str], entry: Reference) -> None:
 
 
 def _put_ids(fields: dict[str, str], entry: Reference) -> None:
-    said = words_of(fields)["ids"]
+    said = ids_of(fields, address_of(fields))
     for scheme, value in entry.ids.items():
         if said.get(scheme) == value:
             continue
         if scheme == "arxiv":
-            fields["eprint"], fields["archiveprefix"] = _doi(value), "arXiv"
+            fields["eprint"], fields["archiveprefix"] = _verbatim(value), "arXiv"
         elif scheme == "doi" or scheme in OWN_FIELDS:
-            _put(fields, OWN_FIELDS.get(scheme, scheme), _doi(value))
-
-
-def _title(title: str) -> str:
-    """Write a title so that styles which lower its case leave names and acronyms alone."""
-    text = " ".join(title.split())
-    if "$" in text:
-        return to_latex(text)
-    pieces: list[str] = []
-    last = 0
-    for found in _CAPITALS.finditer(text):
-        pieces += (to_latex(text[last : found.start()]), "{", to_latex(found[0]), "}")
-        last = found.end()
-    return "".join([*pieces, to_latex(text[last:])])
+            _put(fields, OWN_FIELDS.get(scheme, scheme), _verbatim(value))
 
 
 def _drop_cross_references(written: dict[str, dict[str, str]]) -> None:
@@ -169,12 +157,3 @@ def _drop_cross_references(written: dict[str, dict[str, str]]) -> None:
         target = fields.get("crossref")
         if target is not None and position.get(target.lower(), -1) <= index:
             del fields["crossref"]
-
-
-def _own_preamble(blocks: list[str]) -> str:
-    names: set[str] = set()
-    for block in blocks:
-        if "$" in block:
-            for found in _MATH.finditer(block):
-                names.update(COMMAND.findall(found[1] or ""))
-    return own(names, code_points=any("\\bibunichar" in block for block in blocks))
