@@ -63,7 +63,9 @@ def _answer(
     """Judge a canary by what it printed and how it ended."""
     said = result.stdout.text.strip()
     passed = result.status == status and said == wanted
-    detail = "" if passed else f"the canary ended {result.status} and said {(said or result.stderr.text.strip())[-200:]!r}"
+    detail = (
+        "" if passed else f"the canary ended {result.status} and said {(said or result.stderr.text.strip())[-200:]!r}"
+    )
     return CanaryResult(guarantee=guarantee, passed=passed, detail=detail, fix=None if passed else fix)
 
 
@@ -227,7 +229,9 @@ print("wrote 16 MB of 4")
 async def disk_limited(ground: Ground) -> CanaryResult:
     """Write four times the bytes allowed, in several files."""
     result = await ground.run(_DISK, limits=SMALL.model_copy(update={"disk_mb": 4}))
-    return _answer("disk_limited", result, "", "Report this: the working directory is not watched", status="disk_limit")
+    return _answer(
+        "disk_limited", result, "", "Report this: the working directory is not watched", status="disk_limit"
+    )
 
 
 async def dies_with_driver(ground: Ground) -> CanaryResult:

@@ -84,7 +84,9 @@ def _verified(target: Path) -> dict[str, object]:
     try:
         status = (target / RECORD).stat()
     except OSError as error:
-        raise SandboxError(f"environment {str(target)!r} is gone or incomplete: remove it, and prepare again") from error
+        raise SandboxError(
+            f"environment {str(target)!r} is gone or incomplete: remove it, and prepare again"
+        ) from error
     return _checked(target, status.st_ino, status.st_mtime_ns)
 
 
@@ -97,7 +99,9 @@ def _checked(target: Path, _inode: int, _modified: int) -> dict[str, object]:
             return dict(record)
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    raise SandboxError(f"environment {str(target)!r} has been changed since it was built: remove it, and prepare again")
+    raise SandboxError(
+        f"environment {str(target)!r} has been changed since it was built: remove it, and prepare again"
+    )
 
 
 def _build(folder: Path, target: Path, wanted: locking.Wanted, python: Interpreter, tex: str) -> None:
@@ -174,7 +178,9 @@ def _packages(site: Path) -> dict[str, str]:
     """Return names and versions of the distributions in a folder."""
     from importlib import metadata
 
-    return dict(sorted((locking.normal(d.metadata["Name"]), d.version) for d in metadata.distributions(path=[str(site)])))
+    return dict(
+        sorted((locking.normal(d.metadata["Name"]), d.version) for d in metadata.distributions(path=[str(site)]))
+    )
 
 
 def _font_cache(fresh: Path) -> None:

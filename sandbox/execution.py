@@ -115,9 +115,7 @@ def _stdin_file(at: Place, body: bytes | None) -> Path | None:
 
 
 @asynccontextmanager
-async def holding(
-    settings: BubblewrapSettings, without: Weakening, request: ExecRequest
-) -> AsyncIterator[Held]:
+async def holding(settings: BubblewrapSettings, without: Weakening, request: ExecRequest) -> AsyncIterator[Held]:
     """Hold a slot, a directory and a cgroup; on every ending, cancellation too, let go of all of them."""
     slot = await slots.acquire(settings)
     execution, group = place.new_execution(), None
@@ -145,14 +143,18 @@ def _limit(group: Group, request: ExecRequest, without: Weakening) -> None:
             processes=None if "process_limit" in without else limits.processes + OVERHEAD_PROCESSES,
         )
     except OSError as error:
-        raise SandboxError(f"cannot limit an execution by cgroup ({error}): free some, or set `cgroups` to off") from error
+        raise SandboxError(
+            f"cannot limit an execution by cgroup ({error}): free some, or set `cgroups` to off"
+        ) from error
 
 
 def _let_go(made: Place, group: Group | None) -> None:
     gone = group is None or group.remove()
     made.remove()
     if not gone:
-        raise SandboxError(f"cannot remove the cgroup {str(group.memory) if group else ''!r}: a process is stuck in it")
+        raise SandboxError(
+            f"cannot remove the cgroup {str(group.memory) if group else ''!r}: a process is stuck in it"
+        )
 
 
 async def supervised(start: Start, held: Held, on_output: OnOutput | None) -> Ending:

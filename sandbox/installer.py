@@ -29,7 +29,9 @@ def find_pip(interpreter: Interpreter) -> list[str]:
     asked = subprocess.run([str(interpreter.path), "-I", "-c", "import pip"], capture_output=True, check=False)
     if asked.returncode == 0:
         return [str(interpreter.path), "-m", "pip"]
-    raise SandboxError("no pip to build environments with: install it (python -m ensurepip, or apt install python3-pip)")
+    raise SandboxError(
+        "no pip to build environments with: install it (python -m ensurepip, or apt install python3-pip)"
+    )
 
 
 def install(pip: list[str], python: Path, lock: Path) -> None:

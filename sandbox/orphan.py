@@ -52,7 +52,14 @@ async def survivors(settings: BubblewrapSettings, without: Weakening, environmen
             processes=None,
         )
         start = Start(
-            find_bwrap(settings.bwrap), held.place.execution, view, request.limits, held.slot.uid, held.group, None, without
+            find_bwrap(settings.bwrap),
+            held.place.execution,
+            view,
+            request.limits,
+            held.slot.uid,
+            held.group,
+            None,
+            without,
         )
         return await asyncio.to_thread(_kill_and_look, start, held)
 

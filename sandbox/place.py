@@ -173,7 +173,10 @@ def remove_tree(root: Path) -> None:
 
 def _rm(root: Path) -> str:
     done = subprocess.run(
-        ["rm", "-rf", "--one-file-system", "--", str(root)], stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False
+        ["rm", "-rf", "--one-file-system", "--", str(root)],
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        check=False,
     )
     return done.stderr.decode("utf-8", "replace").strip()[:200]
 

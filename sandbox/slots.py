@@ -48,9 +48,9 @@ async def acquire(settings: BubblewrapSettings) -> Slot:
         while (held := _try_all(folder, settings.slots)) is None:
             await asyncio.sleep(POLL_S)
     except OSError as error:
-        raise SandboxError(f"cannot lock a sandbox slot in {str(folder)!r} ({error.strerror}): make it writable") from (
-            error
-        )
+        raise SandboxError(
+            f"cannot lock a sandbox slot in {str(folder)!r} ({error.strerror}): make it writable"
+        ) from (error)
     number, lock = held
     return Slot(number, None if base is None else base + number, lock)
 

@@ -37,9 +37,7 @@ class HeadAndTail:
         half = self._limit // 2
         # The head keeps all it has room for, so the bytes before the tail's first are the head's last.
         last = (self._head[half:] + self._tail)[-half:]
-        return StreamCapture(
-            head=_text(self._head[:half]), tail=_text(last), truncated=True, total_bytes=self.total
-        )
+        return StreamCapture(head=_text(self._head[:half]), tail=_text(last), truncated=True, total_bytes=self.total)
 
 
 def _text(data: bytes | bytearray) -> str:

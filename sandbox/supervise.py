@@ -74,7 +74,10 @@ class Supervisor:
     _status: Status = field(default_factory=Status)
 
     def __post_init__(self) -> None:
-        self._streams = {"stdout": HeadAndTail(self.limits.output_bytes), "stderr": HeadAndTail(self.limits.output_bytes)}
+        self._streams = {
+            "stdout": HeadAndTail(self.limits.output_bytes),
+            "stderr": HeadAndTail(self.limits.output_bytes),
+        }
         self._wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 
     def cancel(self) -> None:

@@ -106,9 +106,7 @@ def png(width: int = 40, height: int = 30) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
-DISCLOSURE = (
-    "This paper was made by machine (peercycle 0.1.0, policy extractive); 2 of its numbers were measured and 1 simulated."
-)
+DISCLOSURE = "This paper was made by machine (peercycle 0.1.0, policy extractive); 2 of its numbers were measured and 1 simulated."
 BODY = r"""
 Retrieval is old \citep{robertson2009}, and \citet{devlin2019} changed it. BM25 finds the right
 paper in \measured{acc.mean}{0.913} of cases (95\% interval \measured{acc.low}{0.88} to 0.94), as
@@ -194,7 +192,12 @@ def results() -> ExperimentResults:
         for seed in range(3)
     ) + (
         Execution(
-            id="e9", experiment="retrieval", seed=9, status="timeout", script=script, error="Traceback\nKilled after 60 s"
+            id="e9",
+            experiment="retrieval",
+            seed=9,
+            status="timeout",
+            script=script,
+            error="Traceback\nKilled after 60 s",
         ),
     )
     raw = tuple(
@@ -221,7 +224,9 @@ def results() -> ExperimentResults:
 def case() -> Case:
     """A paper with everything in it that a good paper has."""
     artifacts = MemoryArtifacts()
-    figure = Figure(file="acc.png", artifact=artifacts.add(png()), alt="Accuracy of BM25 by seed: about 0.91 for each")
+    figure = Figure(
+        file="acc.png", artifact=artifacts.add(png()), alt="Accuracy of BM25 by seed: about 0.91 for each"
+    )
     manuscript = Manuscript(
         title=r"What Finds a Paper? BM25 \& Its Rivals",
         abstract=r"We compare two methods; BM25 reaches \measured{acc.mean}{0.913}.",

@@ -44,7 +44,8 @@ from peercycle.core.extending import (
 from peercycle.core.extending import (
     WrapStage as WrapStage,
 )
-from peercycle.core.journal import ArtifactStore, RunReader
+from peercycle.core.journal import ArtifactStore as ArtifactStore
+from peercycle.core.journal import RunReader
 from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.modelling import ModelRequest, ModelResult, Usage
 from peercycle.core.reviews import Assessment, Reward, Submission

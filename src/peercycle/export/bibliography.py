@@ -72,9 +72,7 @@ def title_latex(title: str, ledger: Ledger, target: Target) -> str:
     """Return a title, its mathematics between dollar signs kept."""
     parts = re.split(r"(\$[^$]+\$)", " ".join(visible(title).split()))
     return "".join(
-        tidy_line(part, ledger, target)
-        if index % 2
-        else target.characters(escape(part), ledger.lost, math=False)
+        tidy_line(part, ledger, target) if index % 2 else target.characters(escape(part), ledger.lost, math=False)
         for index, part in enumerate(parts)
     )
 

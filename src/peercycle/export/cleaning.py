@@ -16,7 +16,9 @@ _HTML = frozenset(
     "caption colgroup col thead tbody tfoot tr th td figure figcaption hr br a img".split()
 )
 _VOID = frozenset("br hr img col".split())
-_SILENT = frozenset("script style iframe object template noscript annotation annotation-xml svg title textarea".split())
+_SILENT = frozenset(
+    "script style iframe object template noscript annotation annotation-xml svg title textarea".split()
+)
 """Elements that go with their content."""
 _ATTRIBUTES: Mapping[str, frozenset[str]] = {
     "": frozenset({"class", "id", "role"}),

@@ -21,7 +21,9 @@ def number_kinds(results: ExperimentResults | None) -> dict[str, NumberKind]:
 
 def maker(made_by: Mapping[str, JSON]) -> str:
     """Return who made the paper, on one line: the policy and its models where they are named."""
-    named = [f"{role} {made_by[role]}" for role in ("policy", "reviewer", "judge") if isinstance(made_by.get(role), str)]
+    named = [
+        f"{role} {made_by[role]}" for role in ("policy", "reviewer", "judge") if isinstance(made_by.get(role), str)
+    ]
     return "peercycle" + (f" ({', '.join(named)})" if named else "")
 
 

@@ -97,7 +97,9 @@ def _picture(path: str, width: str, figures: Mapping[str, bytes], alt: Mapping[s
     shown = twin if file.endswith(".pdf") and twin in figures else file
     described = escape_html(alt.get(file) or alt.get(shown) or f"Figure {shown}")
     if shown not in figures or not shown.endswith(".png"):
-        return f'<span class="absent">[{escape_html(shown)}: {described} It is in the PDF and beside this file.]</span>'
+        return (
+            f'<span class="absent">[{escape_html(shown)}: {described} It is in the PDF and beside this file.]</span>'
+        )
     data = base64.b64encode(figures[shown]).decode("ascii")
     style = f' style="width:{escape_html(width)}"' if width else ""
     return f'<img src="data:image/png;base64,{data}" alt="{described}"{style}>'

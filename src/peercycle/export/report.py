@@ -36,7 +36,9 @@ async def write_report(run: RunReader) -> Mapping[str, bytes]:
     data = report_data(await gather(run), driven=holder(run.path) is not None)
     values: dict[str, Any] = {"report": data, "plot": round_plot(data), "spark": sparkline(data)}
     return {
-        "report.json": (json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8", "replace"),
+        "report.json": (json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode(
+            "utf-8", "replace"
+        ),
         "report.md": render("report.md.j2", **values).encode("utf-8", "replace"),
         "report.html": render("report.html.j2", **values).encode("utf-8", "replace"),
     }

@@ -96,7 +96,11 @@ def _not_measured(m: Material) -> str:
         return ""
     if m.notes.declined is not None:
         usable = m.notes.facts.abstracts
-        have = "none of them has" if usable == 0 else f"only {number_word(usable)} of them {'has' if usable == 1 else 'have'}"
+        have = (
+            "none of them has"
+            if usable == 0
+            else f"only {number_word(usable)} of them {'has' if usable == 1 else 'have'}"
+        )
         if m.notes.facts.works == 1:
             return "One work is too little for any measurement, and none was made."
         return f"Since {have} a usable abstract, the list is too short for the studies of it, and none was done."

@@ -113,8 +113,7 @@ def _questions(m: Material) -> str:
             items.append(f"Which works treat {listed(absent, 'or')}? The topic names it, and the list does not.")
     thin = [cluster for cluster in m.notes.clusters if len(cluster.keys) <= 2] if len(m.notes.clusters) > 1 else []
     items += [
-        f"Is there so little work on {escape(cluster.name)}, or does the list miss it"
-        f"{cite(m.citable(cluster.keys))}?"
+        f"Is there so little work on {escape(cluster.name)}, or does the list miss it{cite(m.citable(cluster.keys))}?"
         for cluster in thin
     ]
     without = m.citable(m.notes.facts.without_abstract)

@@ -108,8 +108,9 @@ def _outside(m: Material) -> str:
 def _one_by_one(m: Material) -> str:
     keys = m.notes.unplaced
     head = (
-        "" if len(keys) == 1 else f"{capital(counted(len(keys), 'work'))} are too few to cluster. They are, in the "
-        "order of the file:"
+        ""
+        if len(keys) == 1
+        else f"{capital(counted(len(keys), 'work'))} are too few to cluster. They are, in the order of the file:"
     )
     lines: list[str] = []
     for key in keys:
@@ -127,7 +128,5 @@ def appendix(m: Material) -> Section | None:
     large = [cluster for cluster in m.notes.clusters if len(m.citable(cluster.keys)) > MOST_CITED]
     if not large:
         return None
-    lines = [
-        f"{capital(escape(cluster.name))}:{cite(m.citable(cluster.keys))}." for cluster in m.notes.clusters
-    ]
+    lines = [f"{capital(escape(cluster.name))}:{cite(m.citable(cluster.keys))}." for cluster in m.notes.clusters]
     return Section(heading="Works by cluster", role="appendix", body=paragraphs(*lines))

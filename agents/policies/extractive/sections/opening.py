@@ -13,7 +13,9 @@ def title(m: Material) -> str:
     if m.notes.topic.verdict == "none":
         return f"A systematic map of {m.works} given for the topic ``{m.topic_given}''"
     if m.notes.facts.works < 2:
-        return f"{capital(m.topic_given)}: {'one work, described' if m.notes.facts.works else 'an empty list of works'}"
+        return (
+            f"{capital(m.topic_given)}: {'one work, described' if m.notes.facts.works else 'an empty list of works'}"
+        )
     given = m.topic_given.rstrip(".:; ")
     return f"{capital(given)}{'' if given.endswith(('?', '!')) else ':'} {'A' if given[-1:] in '?!' else 'a'} systematic map of {m.works}"
 

@@ -78,7 +78,9 @@ def _comparison(m: Material, experiment: str, metric: str) -> str:
         return f"In {name} the highest mean is shared by several groups; the lowest is that of ``{escape(last)}''."
     shown = m.findings.interval(experiment, metric, top, digits)
     lowest = m.findings.interval(experiment, metric, last, digits_for(means[last]))
-    text = f"In {name} the highest mean is that of ``{escape(top)}'' ({shown}), the lowest that of ``{escape(last)}'' "
+    text = (
+        f"In {name} the highest mean is that of ``{escape(top)}'' ({shown}), the lowest that of ``{escape(last)}'' "
+    )
     text += f"({lowest})"
     first_ends, other_ends = (m.findings.ends(experiment, metric, group) for group in (top, last))
     if first_ends is None or other_ends is None:

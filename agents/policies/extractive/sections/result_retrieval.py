@@ -15,7 +15,9 @@ def retrieval(m: Material) -> str:
     bm25, tf_idf = (f.interval("retrieval", "mrr", system) for system in SYSTEMS)
     seeds = f.number_of_seeds("retrieval", "mrr", "BM25")
     queries = f.mean("retrieval", "queries", None, 0)
-    pictured = " Figure~\\ref{fig:retrieval} shows how many titles find their abstract by depth." if _figure(m) else ""
+    pictured = (
+        " Figure~\\ref{fig:retrieval} shows how many titles find their abstract by depth." if _figure(m) else ""
+    )
     text = join(
         f"Over {seeds} seeds of {queries} titles each, a title finds its own abstract with a mean reciprocal rank of "
         f"{bm25} by BM25 and {tf_idf} by TF-IDF.",

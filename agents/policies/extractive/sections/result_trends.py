@@ -83,7 +83,9 @@ def _table(m: Material) -> str:
             m.shown_term(group),
             f.mean("trends", "works_with_word", group, 0),
             f.mean("trends", "year_shift", group, 1),
-            f.interval("trends", "adjusted_p", group, 4 if (f.value("trends", "adjusted_p", group) or 0) < 0.01 else 3),
+            f.interval(
+                "trends", "adjusted_p", group, 4 if (f.value("trends", "adjusted_p", group) or 0) < 0.01 else 3
+            ),
         )
         for group in ranked_groups(m)[:MOST_ROWS]
     ]

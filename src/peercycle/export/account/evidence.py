@@ -44,7 +44,9 @@ def _experiment(name: str, results: ExperimentResults, seconds: dict[str, object
         "executions": dict(Counter(e.status for e in runs)),
         "seconds": sum(took) if took else None,
         "script": runs[-1].script if runs else None,
-        "failures": [{"seed": e.seed, "status": e.status, "error": _tail(e.error)} for e in runs if e.status != "ok"][:20],
+        "failures": [{"seed": e.seed, "status": e.status, "error": _tail(e.error)} for e in runs if e.status != "ok"][
+            :20
+        ],
         "measures": _measures([m for m in results.measurements if m.experiment == name]),
     }
 
@@ -117,7 +119,14 @@ def revisions(run: Gathered) -> list[JSON]:
         if not points:
             continue
         listed: list[JSON] = [
-            {"point": o.point, "text": o.text, "end": o.end, "answer": o.answer, "artifact": o.artifact, "reason": o.reason}
+            {
+                "point": o.point,
+                "text": o.text,
+                "end": o.end,
+                "answer": o.answer,
+                "artifact": o.artifact,
+                "reason": o.reason,
+            }
             for o in points
         ]
         found.append({

@@ -116,7 +116,9 @@ async def _outcomes(run: RunReader, row: CandidateRow, problems: list[str]) -> t
     try:
         return _OUTCOMES.validate_python(json.loads(await run.artifacts.get(ref)))
     except (PeercycleError, ValidationError, ValueError) as error:
-        problems.append(f"outcomes of {row.candidate} in round {row.round} cannot be read: {str(error).splitlines()[0]}")
+        problems.append(
+            f"outcomes of {row.candidate} in round {row.round} cannot be read: {str(error).splitlines()[0]}"
+        )
         return ()
 
 

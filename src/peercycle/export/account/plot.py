@@ -55,7 +55,9 @@ def _axes(low: float, high: float, last: int, x: Any, y: Any) -> list[str]:
     parts = []
     for step in range(5):
         value = low + (high - low) * step / 4
-        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>')
+        parts.append(
+            f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>'
+        )
         parts.append(f'<text x="{_LEFT - 8}" y="{y(value) + 4:.1f}" text-anchor="end">{value:.3g}</text>')
     stride = max(1, last // 10)
     parts += [

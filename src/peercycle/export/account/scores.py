@@ -83,7 +83,9 @@ def why(version: Version) -> str:
         return "became the best" if row.round else "selected: best reward of the first drafts"
     if row.reward is None:
         return "not selected: nothing could be scored"
-    return "not selected: another draft scored higher" if row.round == 0 else "did not score above the best; not taken"
+    return (
+        "not selected: another draft scored higher" if row.round == 0 else "did not score above the best; not taken"
+    )
 
 
 def by_round(run: Gathered) -> list[JSON]:

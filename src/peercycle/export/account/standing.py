@@ -72,17 +72,33 @@ def commands(run: Gathered) -> list[JSON]:
     terminal = run.record.terminal
     found = []
     if terminal is None or terminal.status in {"stopped", "failed", "crashed"}:
-        found.append(("resume", f"peercycle resume {where}", "goes on where it ended; nothing that was paid for is repeated"))
+        found.append(
+            ("resume", f"peercycle resume {where}", "goes on where it ended; nothing that was paid for is repeated")
+        )
     for question in run.questions:
         if not question.answered:
-            found.append(("answer", f"peercycle answer {where} {shlex.quote(question.id)}", "answers the open question"))
+            found.append(
+                ("answer", f"peercycle answer {where} {shlex.quote(question.id)}", "answers the open question")
+            )
     found.append(("extend", f"peercycle resume {where} --rounds {options.rounds + 2}", "adds two rounds of revision"))
     for line in run.spending:
         if line.limit and line.spent is not None and line.spent + line.reserved >= 0.9 * line.limit:
             flag = {"tokens": "--max-tokens", "cost": "--max-cost", "hours": "--max-hours"}.get(line.name)
             if flag:
-                found.append(("extend budget", f"peercycle resume {where} {flag} {line.limit * 2:g}", f"doubles the limit on {line.name}"))
-    found.append(("replay", f"peercycle replay {where}", "repeats it from the journal, with model, network and sandbox refused"))
+                found.append(
+                    (
+                        "extend budget",
+                        f"peercycle resume {where} {flag} {line.limit * 2:g}",
+                        f"doubles the limit on {line.name}",
+                    )
+                )
+    found.append(
+        (
+            "replay",
+            f"peercycle replay {where}",
+            "repeats it from the journal, with model, network and sandbox refused",
+        )
+    )
     found.append(("report", f"peercycle report {where}", "writes this report anew"))
     return [{"what": what, "command": command, "does": does} for what, command, does in found]
 
@@ -90,13 +106,22 @@ def commands(run: Gathered) -> list[JSON]:
 def open_questions(run: Gathered) -> list[JSON]:
     """Return what people were asked, and what the reviews and the paper leave open."""
     found: list[JSON] = [
-        {"from": "the run", "id": q.id, "text": q.question, "answered": q.answered, "answer": q.answer if q.answered else None}
+        {
+            "from": "the run",
+            "id": q.id,
+            "text": q.question,
+            "answered": q.answered,
+            "answer": q.answer if q.answered else None,
+        }
         for q in run.questions
     ]
     best = run.best
     if best is not None and best.assessment is not None:
         asked = [*best.assessment.questions, *(q for review in best.assessment.reviews for q in review.questions)]
-        found += [{"from": "the reviews", "id": None, "text": text, "answered": False, "answer": None} for text in dict.fromkeys(asked)]
+        found += [
+            {"from": "the reviews", "id": None, "text": text, "answered": False, "answer": None}
+            for text in dict.fromkeys(asked)
+        ]
     return found
 
 
@@ -119,7 +144,9 @@ def _by_state(run: Gathered, state: RunStatus) -> list[str]:
     if state == "failed":
         return [f"Read the errors below, mend their cause, then `peercycle resume {where}`."]
     if terminal is not None and terminal.reason == "budget":
-        full = [line.name for line in run.spending if line.limit and (line.spent or 0) + line.reserved >= 0.9 * line.limit]
+        full = [
+            line.name for line in run.spending if line.limit and (line.spent or 0) + line.reserved >= 0.9 * line.limit
+        ]
         named = ", ".join(full) or "the budget"
         return [f"Decide whether the gain so far is worth more {named}; if so, resume with a higher limit."]
     if terminal is not None and terminal.reason == "outage":
@@ -140,7 +167,9 @@ def _by_paper(run: Gathered) -> list[str]:
         if loose:
             steps.append(f"{loose} numbers in the text rest on no measurement: verify or remove them.")
         if best.check.uncited:
-            steps.append(f"{len(best.check.uncited)} works of the bibliography are not used: {', '.join(best.check.uncited[:5])}.")
+            steps.append(
+                f"{len(best.check.uncited)} works of the bibliography are not used: {', '.join(best.check.uncited[:5])}."
+            )
     open_points = [o for o in best.outcomes if o.end == "failed"]
     steps += [f"Point {o.point} was not met ({o.reason or 'no reason recorded'}): {o.text}" for o in open_points[:10]]
     if best.assessment is not None:

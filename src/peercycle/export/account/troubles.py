@@ -74,6 +74,11 @@ def idle(run: Gathered) -> list[JSON]:
     ]
     gaps.sort(key=lambda gap: -gap[0])
     return [
-        {"seconds": seconds, "from": before.at, "after": f"{before.kind} {_where(before)}".strip(), "before": after.kind}
+        {
+            "seconds": seconds,
+            "from": before.at,
+            "after": f"{before.kind} {_where(before)}".strip(),
+            "before": after.kind,
+        }
         for seconds, before, after in gaps[:20]
     ]

@@ -242,7 +242,9 @@ class MathWriter:
         return out
 
     def _plain_text(self, source: str) -> str:
-        cleaned = re.sub(r"\\([A-Za-z]+|.)|[{}$]", lambda m: m.group(1) if (m.group(1) or "") in "%&#_$ " else "", source)
+        cleaned = re.sub(
+            r"\\([A-Za-z]+|.)|[{}$]", lambda m: m.group(1) if (m.group(1) or "") in "%&#_$ " else "", source
+        )
         return self.target.characters(escape(cleaned), self.ledger.lost, math=False)
 
     def _measured(self, depth: int) -> str:

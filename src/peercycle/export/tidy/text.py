@@ -205,7 +205,9 @@ class TextWriter:
         letter = letter.strip().lstrip("\\")
         if not re.fullmatch(r"[A-Za-z]", letter):
             return self.characters(escape(letter))
-        return f"\\{accent}{{{chr(92) + letter if letter in 'ij' and accent in '`^~=' + chr(34) + chr(39) else letter}}}"
+        return (
+            f"\\{accent}{{{chr(92) + letter if letter in 'ij' and accent in '`^~=' + chr(34) + chr(39) else letter}}}"
+        )
 
     def _code(self, text: str, place: Place) -> str:
         if not text.endswith("\n"):
@@ -217,7 +219,9 @@ class TextWriter:
     def _inline_formula(self, closer: str = "") -> str:
         tokens = self._until(closer)
         if tokens is None:
-            self.repaired("a $ that opens no formula is set as a dollar sign" if not closer else "a \\( is never closed")
+            self.repaired(
+                "a $ that opens no formula is set as a dollar sign" if not closer else "a \\( is never closed"
+            )
             return "\\$" if not closer else "("
         if not source_of(tokens).strip():
             return ""
@@ -288,7 +292,9 @@ def alike(one: str, other: str) -> bool:
     return (one in known.LISTS and other in known.LISTS) or one.rstrip("*") == other.rstrip("*")
 
 
-_ROW_WORDS = frozenset("hline toprule midrule bottomrule cmidrule cline addlinespace tabularnewline specialrule".split())
+_ROW_WORDS = frozenset(
+    "hline toprule midrule bottomrule cmidrule cline addlinespace tabularnewline specialrule".split()
+)
 
 _PROSE_WORDS = known.CITES | {"item", "section", "subsection", "paragraph", "caption", "footnote", "includegraphics"}
 _PROSE = re.compile(r"(?:\b[a-z]{2,}\b[ \n.,;]+){3}")
@@ -297,6 +303,9 @@ _PROSE = re.compile(r"(?:\b[a-z]{2,}\b[ \n.,;]+){3}")
 
 def _plain(text: str) -> str:
     """Return a stretch of text with the few characters escaped that mean something else in TeX's fonts."""
-    return text.replace('"', "\\textquotedbl{}").replace("<", "\\textless{}").replace(">", "\\textgreater{}").replace(
-        "|", "\\textbar{}"
+    return (
+        text.replace('"', "\\textquotedbl{}")
+        .replace("<", "\\textless{}")
+        .replace(">", "\\textgreater{}")
+        .replace("|", "\\textbar{}")
     )

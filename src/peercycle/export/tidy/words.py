@@ -178,7 +178,9 @@ def _tex_address(address: str) -> str:
 
 def _graphic(writer: TextWriter, place: Place) -> str:
     writer.cursor.star()
-    options = "".join(token.text if token.kind != "word" else f"\\{token.text}" for token in writer.cursor.bracket() or [])
+    options = "".join(
+        token.text if token.kind != "word" else f"\\{token.text}" for token in writer.cursor.bracket() or []
+    )
     name = (writer.cursor.raw_text() or "").strip()
     file = writer.ledger.figures.get(name) or writer.ledger.figures.get(name.rpartition("/")[2])
     if file is None:
