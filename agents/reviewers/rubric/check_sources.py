@@ -11,7 +11,7 @@ from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.paper import OWN_RESULTS
 from peercycle.agents.reviewers.rubric.prose import CITE, plain, stems, tokens
 from peercycle.core.citations import CiteUse, cite_uses
-from peercycle.core.latex_scan import scan_latex, sentence_at, sentence_spans
+from peercycle.core.latex_scan import sentence_at, sentence_spans
 from peercycle.core.numerals import printed_numbers
 from peercycle.core.result_numbers import result_numbers
 
@@ -185,9 +185,7 @@ def _runs(words: list[str], known: dict[tuple[str, ...], str]) -> list[tuple[int
     runs: list[tuple[int, int]] = []
     for at in range(len(words) - RUN + 1):
         if tuple(words[at : at + RUN]) in known:
-            if runs and at <= runs[-1][1] - RUN + 1:
-                runs[-1] = (runs[-1][0], at + RUN)
-            elif runs and at < runs[-1][1]:
+            if (runs and at <= runs[-1][1] - RUN + 1) or (runs and at < runs[-1][1]):
                 runs[-1] = (runs[-1][0], at + RUN)
             else:
                 runs.append((at, at + RUN))

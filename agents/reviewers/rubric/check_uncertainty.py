@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from statistics import mean
 
-from peercycle.agents.reviewers.rubric.findings import Fault, Finding, nothing_there, not_given
+from peercycle.agents.reviewers.rubric.findings import Fault, Finding, not_given, nothing_there
 from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.quantities import P_VALUE, REPEATS, counts, estimates, intervals
 from peercycle.core.experiments import ExperimentResults

@@ -16,7 +16,7 @@ _MATH = frozenset({"equation", "equation*", "align", "align*", "gather", "gather
 _NEEDS_GROUP = frozenset(
     "section subsection subsubsection textbf emph textit cite citep citet ref label caption "
     "includegraphics begin end title".split()
-)  # noqa: SIM905 - a list of names reads better so
+)
 
 
 def latex_is_whole(i: Inspection) -> Finding:

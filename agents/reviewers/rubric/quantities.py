@@ -46,7 +46,7 @@ COUNT = re.compile(
     re.IGNORECASE,
 )
 REPEATS = re.compile(r"seed|run|repetition|repeat|replic|fold|initiali", re.IGNORECASE)
-_NUMBER_WORDS = dict(zip("thirty forty fifty sixty hundred".split(), (30, 40, 50, 60, 100), strict=True))  # noqa: SIM905 - pairs read better as two rows
+_NUMBER_WORDS = dict(zip("thirty forty fifty sixty hundred".split(), (30, 40, 50, 60, 100), strict=True))
 
 
 @dataclass(frozen=True, slots=True)

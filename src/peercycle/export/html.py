@@ -34,7 +34,7 @@ class HtmlExporter:
     def __init__(self, settings: BaseModel) -> None:
         self.settings = settings
 
-    async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:  # noqa: ARG002 - a paper does not read the run
+    async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:
         """Return the paper as HTML. Without pandoc its text is shown as LaTeX source, and the log says why."""
         if edition is None:
             return {}

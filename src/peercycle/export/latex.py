@@ -22,7 +22,7 @@ class LatexExporter:
     def __init__(self, settings: BaseModel) -> None:
         self.settings = settings
 
-    async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:  # noqa: ARG002 - a paper does not read the run
+    async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:
         """Return the paper's LaTeX and what it needs to compile."""
         if edition is None:
             return {}

@@ -24,7 +24,7 @@ class ReportExporter:
     def __init__(self, settings: BaseModel) -> None:
         self.settings = settings
 
-    async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:  # noqa: ARG002 - a report is a function of the run alone
+    async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:
         """Return the report in its three forms."""
         return await write_report(run)
 

@@ -35,7 +35,7 @@ class WebTarget:
         index = len(self.marks) - 1
         return f"{OPEN}{index}{OPENED}" + ("" if inside is None else f"{inside}{CLOSE}{index}{CLOSED}")
 
-    def characters(self, text: str, lost: Callable[[str], None], *, math: bool) -> str:  # noqa: ARG002 - HTML loses none
+    def characters(self, text: str, lost: Callable[[str], None], *, math: bool) -> str:
         return text
 
     def cite(self, command: str, keys: Sequence[str], before: str, after: str) -> str:
@@ -90,7 +90,7 @@ class WebTarget:
     def missing(self, file: str) -> str:
         return f"\\emph{{[figure \\texttt{{{file}}} is missing]}}"
 
-    def code(self, source: str, lost: Callable[[str], None]) -> str:  # noqa: ARG002 - HTML loses none
+    def code(self, source: str, lost: Callable[[str], None]) -> str:
         body = source.expandtabs(4).rstrip().replace("\\end{verbatim}", "\\end {verbatim}")
         return f"\n\n\\begin{{verbatim}}\n{body}\n\\end{{verbatim}}\n\n"
 

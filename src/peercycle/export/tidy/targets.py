@@ -82,7 +82,7 @@ class TexTarget:
         notes = f"[{before}][{after}]" if before else f"[{after}]" if after else ""
         return f"\\{command}{notes}{{{','.join(keys)}}}"
 
-    def number(self, measurement: str, kind: NumberKind, shown: str, *, math: bool) -> str:  # noqa: ARG002 - the contract's
+    def number(self, measurement: str, kind: NumberKind, shown: str, *, math: bool) -> str:
         command = "simulated" if kind == "simulated" else "measured"
         return f"\\{command}{{{measurement}}}{{{shown}}}"
 
@@ -95,13 +95,13 @@ class TexTarget:
     def reference(self, command: str, name: str) -> str:
         return f"\\{command}{{{name}}}"
 
-    def caption(self, kind: str, number: str, text: str) -> str:  # noqa: ARG002 - TeX numbers by itself
+    def caption(self, kind: str, number: str, text: str) -> str:
         return f"\\caption{{{text}}}"
 
     def table(self, tabular: str) -> str:
         return f"\\fitted{{{tabular}}}"
 
-    def equation(self, environment: str, body: str, number: str) -> str:  # noqa: ARG002 - TeX numbers by itself
+    def equation(self, environment: str, body: str, number: str) -> str:
         return f"\\begin{{{environment}}}{body}\\end{{{environment}}}"
 
     def formula(self, body: str) -> str:

@@ -148,7 +148,7 @@ class TextWriter:
         """Return characters that the target can set."""
         return self.target.characters(text, self.ledger.lost, math=False)
 
-    def _piece(self, token: Token, place: Place) -> str:  # noqa: C901, PLR0912 - one branch per kind of token
+    def _piece(self, token: Token, place: Place) -> str:
         match token.kind:
             case "text":
                 return self.characters(_plain(token.text))

@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from peercycle.agents.policies.extractive import ExtractivePolicy, ExtractiveSettings
 from peercycle.core.base import JSON, artifact_ref, canonical_json
 from peercycle.core.contracts import Work
-from peercycle.core.experiments import CollectedFile, Execution, Experiment, ExperimentPlan, ExperimentResults
+from peercycle.core.experiments import CollectedFile, Execution, Experiment, ExperimentPlan
 from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.reviews import Assessment, Review, ReviewPoint
 from peercycle.core.runs import RunOptions

@@ -1,0 +1,94 @@
+"""Reading corpora: BibTeX, and JSON lines in the shapes that dumps of the literature have."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from peercycle.agents.literature.bibtex import read as read_bibtex
+from peercycle.core.errors import BadInputError
+from peercycle.core.literature import Bibliography, BibliographyProblem, Provenance, Reference
+
+_SCHEMES = {"doi": "doi", "arxiv": "arxiv", "arxivid": "arxiv", "acl": "acl", "corpusid": "corpus", "s2": "s2"}
+
+
+def read_corpus(path: Path) -> Bibliography:
+    """Return the works of a `.bib` or `.jsonl` file, and what was wrong with it. Raises `BadInputError`."""
+    try:
+        body = path.read_bytes()
+    except OSError as error:
+        raise BadInputError(f"cannot read the corpus {str(path)!r}: {error.strerror}") from None
+    text = body.decode("utf-8-sig", "replace")
+    found = read_bibtex(text) if path.suffix.lower() == ".bib" else read_jsonl(text)
+    if not found.entries:
+        raise BadInputError(f"the corpus {str(path)!r} holds no usable work; give a .bib or a .jsonl file")
+    return found
+
+
+def read_jsonl(text: str) -> Bibliography:
+    """Return one work per line; a bad line is reported with its number and costs only itself."""
+    works: list[Reference] = []
+    problems: list[BibliographyProblem] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            if not isinstance(row, dict) or not isinstance(row.get("title"), str) or not row["title"].strip():
+                raise ValueError("a work needs a title")
+            works.append(_reference(row, number))
+        except (ValueError, RecursionError) as error:
+            problems.append(BibliographyProblem(line=number, message=f"not a work: {error}"))
+    return Bibliography(entries=tuple(works), problems=tuple(problems))
+
+
+def _reference(row: Mapping[str, Any], number: int) -> Reference:
+    year = row.get("year")
+    ids = _ids(row)
+    return Reference(
+        key=_key(row, number),
+        title=row["title"],
+        authors=_authors(row.get("authors") or row.get("author")),
+        year=int(year) if isinstance(year, int | str) and re.fullmatch(r"-?\d{1,4}", str(year)) else None,
+        venue=_text(row.get("venue") or row.get("journal")),
+        abstract=_text(row.get("abstract")),
+        url=_text(row.get("url")),
+        ids=ids,
+        provenance=(Provenance(source="jsonl"),),
+        line=number,
+    )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def _authors(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in re.split(r"\s+and\s+|;", value) if part.strip())
+    if not isinstance(value, list):
+        return ()
+    names = [item.get("name") if isinstance(item, dict) else item for item in value]
+    return tuple(name for name in names if isinstance(name, str) and name.strip())
+
+
+def _ids(row: Mapping[str, Any]) -> dict[str, str]:
+    given: dict[str, Any] = {}
+    for holder in (row.get("ids"), row.get("externalIds"), row):
+        if isinstance(holder, dict):
+            given |= {name: value for name, value in holder.items() if name.lower() in _SCHEMES}
+    if isinstance(row.get("paperId"), str):
+        given["s2"] = row["paperId"]
+    return {
+        _SCHEMES[name.lower()]: str(value) for name, value in given.items() if isinstance(value, str | int) and value
+    }
+
+
+def _key(row: Mapping[str, Any], number: int) -> str:
+    for name in ("key", "id", "paperId"):
+        if isinstance(row.get(name), str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9:._+/-]{0,79}", row[name]):
+            return str(row[name])
+    return f"work{number}"

@@ -1,0 +1,127 @@
+"""`LiteratureSource` over the task's own works and the configured corpora."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from peercycle.agents.literature.local.cache import open_corpus
+from peercycle.agents.literature.local.index import create, fill, lookup, query_terms, search
+from peercycle.agents.literature.local.merging import deduplicate, identities, merge
+from peercycle.agents.literature.local.settings import LocalSettings
+from peercycle.core.base import JSON
+from peercycle.core.errors import BadInputError, LiteratureError
+from peercycle.core.literature import Bibliography, Reference
+
+RRF_K = 60
+"""The constant of reciprocal rank fusion (Cormack, Clarke and Buettcher 2009, SIGIR)."""
+
+
+class LocalLiterature:
+    """Searches without a network. One instance serves one run; SQLite works in one thread at a time."""
+
+    capabilities: frozenset[Literal["search", "get", "expand", "recommend"]] = frozenset({"search", "get"})
+
+    def __init__(self, settings: LocalSettings) -> None:
+        self._settings = settings
+        self._indexes: list[sqlite3.Connection] | None = None
+        self._own: tuple[Reference, ...] = ()
+        self._lock = asyncio.Lock()
+
+    async def __aenter__(self) -> LocalLiterature:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        for connection in self._indexes or ():
+            connection.close()
+        self._indexes = None
+
+    async def add(self, bibliography: Bibliography) -> None:
+        """Make the run's own works findable."""
+        async with self._lock:
+            self._own = (*self._own, *bibliography.entries)
+            await self.__aexit__()
+
+    async def search(
+        self, query: str, *, limit: int = 20, filters: Mapping[str, JSON] | None = None
+    ) -> tuple[Reference, ...]:
+        """Return the works that match best; `filters` may hold `year_from` and `year_to`.
+
+        Raises `BadInputError` for a query without a word, `LiteratureError` for an unknown filter.
+        """
+        wanted = dict(filters or {})
+        if unknown := set(wanted) - {"year_from", "year_to"}:
+            raise LiteratureError(f"the local source has no filter {sorted(unknown)}; it has year_from and year_to")
+        terms = query_terms(query)
+        if not terms:
+            raise BadInputError(f"the query {query!r} holds no word to search for")
+        # Filtered works are left out after ranking, so more than `limit` are ranked where there is a filter.
+        depth = limit * 10 if wanted else limit
+        async with self._lock:
+            answers = await asyncio.to_thread(self._search_all, terms, depth)
+        return tuple(work for work in _fused(answers) if _in_years(work, wanted))[:limit]
+
+    async def get(self, ids: Sequence[str]) -> tuple[Reference | None, ...]:
+        """Return one answer per id (`doi:…`, `arxiv:…`, `key:…`)."""
+        async with self._lock:
+            return await asyncio.to_thread(lambda: tuple(self._find(identity) for identity in ids))
+
+    async def expand(
+        self, work_id: str, direction: Literal["references", "citations"], *, limit: int = 100
+    ) -> tuple[Reference, ...]:
+        """Refuse: a bibliography holds no citation graph."""
+        raise LiteratureError(f"the local source knows no {direction} of {work_id!r}; ask an online source")
+
+    async def recommend(self, like: Sequence[str], *, limit: int = 20) -> tuple[Reference, ...]:
+        """Refuse."""
+        raise LiteratureError("the local source recommends nothing; search it instead")
+
+    def _open(self) -> list[sqlite3.Connection]:
+        if self._indexes is None:
+            own = sqlite3.connect(":memory:", check_same_thread=False)
+            create(own)
+            fill(own, deduplicate(self._own))
+            folder = Path(self._settings.cache) if self._settings.cache else None
+            self._indexes = [own, *(open_corpus(Path(path), folder) for path in self._settings.corpora)]
+        return self._indexes
+
+    def _search_all(self, terms: Sequence[str], limit: int) -> list[list[Reference]]:
+        return [search(index, terms, limit, self._settings.title_weight) for index in self._open()]
+
+    def _find(self, identity: str) -> Reference | None:
+        scheme, _, value = identity.partition(":")
+        name = identity if scheme == "key" else f"{scheme}:{value.casefold()}"
+        return next((work for index in self._open() if (work := lookup(index, name)) is not None), None)
+
+
+def _fused(answers: Sequence[Sequence[Reference]]) -> list[Reference]:
+    """Join the answers of several indexes by rank; the first index is the run's own, and its keys win."""
+    places: dict[str, int] = {}
+    works: list[Reference] = []
+    scores: list[float] = []
+    for answer in answers:
+        for rank, work in enumerate(answer, start=1):
+            names = identities(work)
+            at = next((places[name] for name in names if name in places), None)
+            if at is None:
+                at = len(works)
+                works.append(work)
+                scores.append(0.0)
+            else:
+                works[at] = merge(works[at], work)
+            scores[at] += 1 / (RRF_K + rank)
+            for name in names:
+                places.setdefault(name, at)
+    return [works[at] for at in sorted(range(len(works)), key=lambda at: (-scores[at], works[at].key))]
+
+
+def _in_years(work: Reference, filters: Mapping[str, JSON]) -> bool:
+    low, high = filters.get("year_from"), filters.get("year_to")
+    if low is None and high is None:
+        return True
+    if work.year is None:
+        return False
+    return (low is None or work.year >= int(str(low))) and (high is None or work.year <= int(str(high)))
