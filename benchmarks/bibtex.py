@@ -100,9 +100,7 @@ def measure(megabytes: float, repeats: int) -> list[dict[str, object]]:
 
 def main() -> int:
     """Measure, write the result file, print a line for each row; 1 if reading is slower than the target."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--megabytes", type=float, default=2.0)
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()

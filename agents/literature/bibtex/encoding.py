@@ -56,11 +56,7 @@ def _characters(text: str) -> str:
     if text.isalnum() and text.isascii():
         return text
     return "".join(
-        _TABLE[character]
-        if character in _TABLE
-        else character
-        if character.isascii()
-        else beyond_ascii(character)
+        _TABLE[character] if character in _TABLE else character if character.isascii() else beyond_ascii(character)
         for character in unicodedata.normalize("NFC", text)
     )
 
@@ -75,9 +71,7 @@ def beyond_ascii(character: str) -> str:
         latex = base
         for accent in accents:
             command = _COMMANDS[accent]
-            inner = (
-                f"\\{latex}" if latex in {"i", "j"} and command not in {"c", "d", "b", "bibogonek"} else latex
-            )
+            inner = f"\\{latex}" if latex in {"i", "j"} and command not in {"c", "d", "b", "bibogonek"} else latex
             latex = f"\\{command}{{{inner}}}"
         if unicodedata.normalize("NFC", character) == character:
             return f"{{{latex}}}"

@@ -17,9 +17,7 @@ _LOOSE_KEY = re.compile(r"[^,=\n@]{0,300}+")
 _BLANKS = re.compile(r"\s*+")
 _ABSTRACT = re.compile(r"[ \t]*+abstract[ \t]*+:", re.IGNORECASE)
 _PARAGRAPH_END = re.compile(r"\n[ \t]*+(?=\n|@)|\n[ \t]*+\Z")
-_INLINE_ENTRY = re.compile(
-    rf"@(?:{'|'.join(sorted(ENTRY_TYPES, reverse=True))})\s*+\{{[^\s,{{}}]++,", re.IGNORECASE
-)
+_INLINE_ENTRY = re.compile(rf"@(?:{'|'.join(sorted(ENTRY_TYPES, reverse=True))})\s*+\{{[^\s,{{}}]++,", re.IGNORECASE)
 _LOST_AT = re.compile(
     rf"^[ \t]*+({'|'.join(sorted(ENTRY_TYPES, reverse=True))})\s*+[{{(]\s*+[^\s,{{}}]++\s*+,\s*+{NAME}\s*+=",
     re.IGNORECASE | re.MULTILINE,
@@ -176,9 +174,7 @@ class _Reader:
         if end is None:
             self._problems.add(header.start(), "a preamble is never closed and was left out")
             return at
-        self._problems.add(
-            header.start(), "a preamble is not a quoted text; it is kept as written", lost=False
-        )
+        self._problems.add(header.start(), "a preamble is not a quoted text; it is kept as written", lost=False)
         self._preamble.append(text[at:end].strip())
         return end + 1
 

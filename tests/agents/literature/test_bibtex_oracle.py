@@ -45,10 +45,7 @@ def _file(rng: random.Random) -> str:
             ["title", "Author", "YEAR", "note", "journal", "x-own", "file_1", "month"], k=rng.randint(0, 6)
         )
         values = [rng.choice([_braced, _quoted, _number])(rng) for _ in names]
-        fields = [
-            f"{name}{rng.choice(['=', ' = ', '= '])}{value}"
-            for name, value in zip(names, values, strict=True)
-        ]
+        fields = [f"{name}{rng.choice(['=', ' = ', '= '])}{value}" for name, value in zip(names, values, strict=True)]
         separator = rng.choice([",\n  ", ", "])
         end = rng.choice(["", ",", "\n", ",\n"]) if fields else ""
         body = f"{separator}{separator.join(fields)}" if fields else ","

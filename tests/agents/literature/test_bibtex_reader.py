@@ -56,9 +56,7 @@ def test_the_model_cards_kind_of_input_gives_three_entries_with_their_abstracts(
     assert found.entries[2].fields == {
         "title": "An Entry that Never Ends", "author": "Fourth, Di", "year": "2024",
     }  # fmt: skip
-    assert [problem.key for problem in found.problems if "never closed" in problem.message] == [
-        "third2024open"
-    ]
+    assert [problem.key for problem in found.problems if "never closed" in problem.message] == ["third2024open"]
 
 
 def test_a_never_closed_entry_in_the_middle_costs_nothing() -> None:
@@ -112,18 +110,14 @@ def test_macros_concatenation_and_months() -> None:
 
 
 def test_macros_made_of_macros_do_not_explode() -> None:
-    text = "@string{a0 = {xxxxxxxxxx}}\n" + "".join(
-        f"@string{{a{n + 1} = a{n} # a{n} # a{n}}}\n" for n in range(40)
-    )
+    text = "@string{a0 = {xxxxxxxxxx}}\n" + "".join(f"@string{{a{n + 1} = a{n} # a{n} # a{n}}}\n" for n in range(40))
     found = read(text + "@misc{k, title = a40 # a40}" * 50)
     assert sum(len(entry.fields["title"]) for entry in found.entries) < 2_000_000
     assert any("too long" in problem.message for problem in found.problems)
 
 
 def test_preambles_and_comments_are_no_entries() -> None:
-    found = read(
-        '@preamble{"\\newcommand{\\x}{}"}\n@comment{jabref-meta: @misc{z, title={Z}}}\n@misc{a, title={A}}'
-    )
+    found = read('@preamble{"\\newcommand{\\x}{}"}\n@comment{jabref-meta: @misc{z, title={Z}}}\n@misc{a, title={A}}')
     assert [entry.key for entry in found.entries] == ["a"]
     assert found.preamble == ("\\newcommand{\\x}{}",)
 

@@ -112,9 +112,7 @@ def test_an_empty_bibliography_is_an_empty_file() -> None:
 
 def test_changed_words_count_more_than_the_fields_they_came_from() -> None:
     entry = read("@article{a, title={Old}, journal={J}, year=1999, author={A B}, publisher={P}}").entries[0]
-    changed = entry.model_copy(
-        update={"title": "New GPU", "venue": "K & L", "year": None, "authors": ("C D",)}
-    )
+    changed = entry.model_copy(update={"title": "New GPU", "venue": "K & L", "year": None, "authors": ("C D",)})
     back = read(write(Bibliography(entries=(changed,)))).entries[0]
     assert (back.title, back.venue, back.year, back.authors) == ("New GPU", "K & L", None, ("C D",))
     assert back.fields["title"] == "New {GPU}"
@@ -140,9 +138,7 @@ LATEX = st.lists(
 @settings(max_examples=150, deadline=None)
 @given(st.one_of(LINES, LATEX), st.one_of(LINES, LATEX))
 def test_any_words_come_back_the_same(title: str, venue: str) -> None:
-    reference = Reference(
-        key="k", entry_type="article", title=title, venue=venue or None, abstract=title or None
-    )
+    reference = Reference(key="k", entry_type="article", title=title, venue=venue or None, abstract=title or None)
     text = write(Bibliography(entries=(reference,)))
     back = read(text)
     assert not back.problems
