@@ -56,7 +56,9 @@ def test_the_model_cards_kind_of_input_gives_three_entries_with_their_abstracts(
     assert found.entries[2].fields == {
         "title": "An Entry that Never Ends", "author": "Fourth, Di", "year": "2024",
     }  # fmt: skip
-    assert [problem.key for problem in found.problems if "never closed" in problem.message] == ["third2024open"]
+    (problem,) = found.problems
+    assert (problem.key, problem.severity) == ("third2024open", "warning")
+    assert "never closed" in problem.message
 
 
 def test_a_never_closed_entry_in_the_middle_costs_nothing() -> None:
