@@ -245,10 +245,11 @@ HOSTILE = ["{", "}", "@", "@a{", '"', "\\", "@a{k,t={", "$", "\\(", "Abstract: x
 
 
 @pytest.mark.parametrize("unit", HOSTILE)
-def test_a_megabyte_of_one_mark_takes_no_time(unit: str) -> None:
+def test_a_flood_of_one_mark_takes_no_time(unit: str) -> None:
+    size = 1_000_000 if unit in {"{", "}", "@", "@a{", '"', "\\"} else 300_000
     for before in ("", "@article{k, title={", '@misc{k, title="'):
         start = time.process_time()
-        read(before + unit * (300_000 // len(unit)))
+        read(before + unit * (size // len(unit)))
         assert time.process_time() - start < 2.0
 
 
