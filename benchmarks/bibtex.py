@@ -114,7 +114,7 @@ def main() -> int:
             "processor": platform.processor() or platform.machine(),
             "cores": os.cpu_count(),
             "load": os.getloadavg()[0],
-            "system": f"{platform.system()} {platform.release()}",
+            "system": f"{platform.system()} {platform.release().partition('-')[0]}",
         },
         "versions": {
             "python": platform.python_version(),

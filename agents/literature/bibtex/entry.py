@@ -121,7 +121,17 @@ class FieldReader:
         if bare and (bare[2] or text[bare.end()] in '{"' or bare[1].lower() in FIELD_NAMES):
             self._damage(at, f"no proper equals sign after {bare[1]!r}", lost=False)
             return self._value(bare[1], bare.end())
-        return self._skip(at)
+        return None if self._prose_follows(position, at) else self._skip(at)
+
+    def _prose_follows(self, position: int, at: int) -> bool:
+        """Tell whether the entry was never closed, and text without a field or an end stands behind it."""
+        source = self._source
+        if source.text.count("\n", position, at) < 2:
+            return False
+        if source.next_bound(at) < min(source.next_entry(at), source.next_abstract(at)):
+            return False
+        self._damage(position, "the entry is never closed", lost=False)
+        return True
 
     def _close(self, at: int, mark: str) -> int | None:
         text = self._source.text

@@ -56,7 +56,9 @@ def test_the_model_cards_kind_of_input_gives_three_entries_with_their_abstracts(
     assert found.entries[2].fields == {
         "title": "An Entry that Never Ends", "author": "Fourth, Di", "year": "2024",
     }  # fmt: skip
-    assert [problem.key for problem in found.problems if "never closed" in problem.message] == ["third2024open"]
+    (problem,) = found.problems
+    assert (problem.key, problem.severity) == ("third2024open", "warning")
+    assert "never closed" in problem.message
 
 
 def test_a_never_closed_entry_in_the_middle_costs_nothing() -> None:
@@ -243,10 +245,11 @@ HOSTILE = ["{", "}", "@", "@a{", '"', "\\", "@a{k,t={", "$", "\\(", "Abstract: x
 
 
 @pytest.mark.parametrize("unit", HOSTILE)
-def test_a_megabyte_of_one_mark_takes_no_time(unit: str) -> None:
+def test_a_flood_of_one_mark_takes_no_time(unit: str) -> None:
+    size = 1_000_000 if unit in {"{", "}", "@", "@a{", '"', "\\"} else 300_000
     for before in ("", "@article{k, title={", '@misc{k, title="'):
         start = time.process_time()
-        read(before + unit * (300_000 // len(unit)))
+        read(before + unit * (size // len(unit)))
         assert time.process_time() - start < 2.0
 
 
