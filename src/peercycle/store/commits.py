@@ -115,7 +115,11 @@ class CommitQueue:
     def _serve(self) -> None:
         try:
             while batch := self._next_batch():
-                self._do(batch)
+                try:
+                    self._do(batch)
+                except Exception as error:  # noqa: BLE001 - a caller must hear of it, or it waits for ever
+                    for job in batch:
+                        job.error = job.error or error
                 _deliver(batch)
         finally:
             self._connection.close()

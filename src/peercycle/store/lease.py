@@ -25,9 +25,8 @@ class Lease:
     Children do not inherit it: the descriptor closes on exec, and after a fork in the child.
     """
 
-    def __init__(self, descriptor: int, path: Path) -> None:
+    def __init__(self, descriptor: int) -> None:
         self._descriptor: int | None = descriptor
-        self.path = path
         _held.add(self)
         if not _fork_hook:
             _fork_hook.append(True)
@@ -59,7 +58,7 @@ def take_lease(directory: Path) -> Lease:
     except BaseException:
         os.close(descriptor)
         raise
-    return Lease(descriptor, path)
+    return Lease(descriptor)
 
 
 def holder(directory: Path) -> int | None:
