@@ -40,12 +40,12 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """Something that happens at one effect."""
+    """Something that happens at one effect, or at one call."""
 
     at: int
-    """Number of the effect, from 1, among those that the journal did not answer."""
-    what: Literal["kill before", "kill after", "raise"]
-    """`kill after`: the world was touched, and the journal does not know it."""
+    """Number of the effect, from 1, among those that the journal did not answer; or of the call."""
+    what: Literal["kill before", "kill after", "kill call", "raise"]
+    """`kill after`: the world was touched, and the journal does not know it. `kill call`: between two calls."""
     error: BaseException | None = None
 
 
@@ -71,12 +71,16 @@ class Bench:
         self.disturbance = disturbance
         self.done = 0
         """Effects that the journal did not answer."""
+        self.calls = 0
+        """Contexts handed out."""
         self.missed: list[str] = []
         """Requests that a replay did not find, whether or not somebody caught the error."""
         self.logged: list[str] = []
 
     def context(self, stage: str, *, candidate: str = "c0", visit: int = 1, seed: int | None = None) -> BenchContext:
         """Return the context of one visit of one stage."""
+        self.calls += 1
+        self._disturb(self.calls, "kill call")
         return BenchContext(self, stage, candidate, visit, self.options.seed if seed is None else seed)
 
     async def perform(self, key: EffectKey, request: JSON, fn: Callable[[], Awaitable[JSON]]) -> JSON:

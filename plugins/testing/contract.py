@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -25,6 +25,8 @@ from peercycle.plugins.testing import samples
 from peercycle.plugins.testing.children import ChildEnd, run_in_child
 from peercycle.plugins.testing.context import Bench, Disturbance, Services
 from peercycle.plugins.testing.journal import BenchArtifacts
+
+_KILLS: tuple[Literal["kill before", "kill after"], ...] = ("kill before", "kill after")
 
 Take = Callable[[], Awaitable[Any]]
 """Hands out the component under test, entered where it is a context manager."""
@@ -92,14 +94,15 @@ class ReplayContract(Contract):
             assert second == first, f"a replay differs from the first play: {_difference(first, second)}"
 
     def test_a_kill_and_a_resume_leave_what_an_undisturbed_play_leaves(self) -> None:
-        """Killed at the first effect, at one in the middle and at the last, before and after it was done."""
+        """Killed between two calls, and before and after the first effect, one in the middle and the last."""
         with _folder() as folder:
             whole = _ended(self._child(folder))
             effects = len(self.bench(folder).times_done())
-        for at in sorted({1, effects // 2, effects} - {0}):
-            for what in ("kill before", "kill after"):
-                with _folder() as folder:
-                    self._kill_and_resume(folder, Disturbance(at, what), whole)  # type: ignore[arg-type]
+        ends = sorted({1, effects // 2, effects} - {0}) if effects else []
+        kills = [Disturbance(at, what) for at in ends for what in _KILLS]
+        for disturbance in (Disturbance(2, "kill call"), *kills):
+            with _folder() as folder:
+                self._kill_and_resume(folder, disturbance, whole)
 
     def test_it_keeps_nothing_from_one_run_to_the_next(self) -> None:
         """One component, shared between runs as a driver shares it, says in each what it says alone."""
@@ -121,7 +124,7 @@ class ReplayContract(Contract):
             _ended(self._child(folder))
             effects = len(self.bench(folder).times_done())
         for error in _endings():
-            for at in sorted({1, effects} - {0}):
+            for at in sorted({1, effects}) if effects else ():
                 with _folder() as folder:
                     end = self._child(folder, disturbance=Disturbance(at, "raise", error))
                     name = type(error).__name__
@@ -135,13 +138,13 @@ class ReplayContract(Contract):
 
     def _kill_and_resume(self, folder: Path, disturbance: Disturbance, whole: JSON) -> None:
         killed = self._child(folder, disturbance=disturbance, chance=3)
-        assert killed.signal == signal.SIGKILL, f"no kill at effect {disturbance.at}: {killed.error}"
+        assert killed.signal == signal.SIGKILL, f"no {disturbance.what} {disturbance.at}: {killed.error}"
         journalled = self.bench(folder).journal.keys
         resumed = _ended(self._child(folder, chance=4))
         times = self.bench(folder).times_done()
         repeated = [line for line, count in times.items() if count > (1 if line in journalled else 2)]
         assert not repeated, f"done again after a kill: {repeated}"
-        where = f"killed at effect {disturbance.at} ({disturbance.what}) and resumed"
+        where = f"killed ({disturbance.what} {disturbance.at}) and resumed"
         assert resumed == whole, f"{where}, it differs: {_difference(whole, resumed)}"
 
     def _child(

@@ -1,0 +1,93 @@
+"""A plugin as a third party ships it: built, installed beside a built peercycle, and found there."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+import pytest
+
+ASK = """
+import json, sys
+from peercycle.plugins.manager import Plugins
+import peercycle, peercycle_venue
+plugins = Plugins.load()
+reward = plugins.create("rewards", "venue", {"penalty": 2.0})
+print(json.dumps({
+    "plugins": plugins.describe(),
+    "shown": plugins.show("venue"),
+    "versions": plugins.versions(),
+    "penalty": reward.rules.penalty,
+    "homes": [peercycle.__file__, peercycle_venue.__file__],
+}))
+"""
+
+
+def run(*command: str | Path, cwd: Path, timeout_s: float = 100) -> str:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PEERCYCLE_")}
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def built(source: Path, folder: Path) -> Path:
+    run(sys.executable, "-P", "-m", "hatchling", "build", "-t", "wheel", "-d", folder, cwd=source)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def example(repository: Path) -> Path:
+    return repository / "examples" / "plugins" / "peercycle-venue"
+
+
+@pytest.fixture(scope="module")
+def environment(repository: Path, example: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python of its own with both wheels installed; peercycle's dependencies are those of the tests."""
+    pytest.importorskip("ensurepip", reason="needs ensurepip: apt install python3-venv")
+    root = tmp_path_factory.mktemp("third-party")
+    unwanted = shutil.ignore_patterns(".git", ".venv*", "__pycache__", ".*_cache", "runs", "dist")
+    shutil.copytree(repository, root / "checkout", symlinks=True, ignore=unwanted)
+    shutil.copytree(example, root / "example", ignore=unwanted)
+    wheels = [built(root / "checkout", root / "wheels-ours"), built(root / "example", root / "wheels-theirs")]
+    venv.create(root / "env", with_pip=True, symlinks=True)
+    python = root / "env" / "bin" / "python"
+    run(python, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", *wheels, cwd=root)
+    site = next((root / "env" / "lib").glob("python3*/site-packages"))
+    # A line in a .pth file adds the folder and not the .pth files in it: the checkout's own stays out.
+    (site / "dependencies.pth").write_text(f"{sysconfig.get_path('purelib')}\n{sysconfig.get_path('platlib')}\n")
+    return root
+
+
+def test_an_installed_third_party_plugin_is_found_with_its_reward_and_its_stage(environment: Path) -> None:
+    python = environment / "env" / "bin" / "python"
+    found = json.loads(run(python, "-P", "-c", ASK, cwd=environment))
+    assert all(str(environment) in home for home in found["homes"])
+    assert [entry["name"] for entry in found["plugins"]] == ["builtin", "venue"]
+    venue = found["plugins"][1]
+    assert (venue["distribution"], venue["version"], venue["problem"]) == ("peercycle-venue", "0.1.0", None)
+    assert venue["hooks"] == ["register_rewards", "extend_graph"]
+    assert found["versions"]["venue"] == "peercycle-venue 0.1.0"
+    assert found["shown"]["settings"]["rewards"]["venue"]["properties"]["max_words"]["default"] == 5000
+    assert found["penalty"] == 2.0
+
+
+def test_the_third_party_projects_own_tests_pass_where_it_is_installed(environment: Path) -> None:
+    python = environment / "env" / "bin" / "python"
+    said = run(python, "-P", "-m", "pytest", "-q", "-o", "pythonpath=", cwd=environment / "example")
+    assert " passed" in said
+    assert "failed" not in said
