@@ -12,7 +12,7 @@ from peercycle.agents.reviewers.rubric.quantities import estimates
 from peercycle.agents.reviewers.rubric.roles import LIMIT_CUE, PROCEDURE_CUE
 
 _NEEDED = ("abstract", "introduction", "related", "method", "results", "limitations", "conclusion")
-_SETTLES_ALSO = {"related": ("introduction",), "conclusion": ("discussion",)}
+_SETTLES_ALSO = {"introduction": ("related",), "conclusion": ("discussion",)}
 
 
 def parts_are_there(i: Inspection) -> Finding:
@@ -41,7 +41,7 @@ def _has(paper: Paper, role: str) -> bool:
     if role == "results":
         return bool(paper.tables) and bool(paper.of("results"))
     return any(
-        part.words >= 12 for also in _SETTLES_ALSO.get(role, ()) if role != "related" for part in paper.of(also)
+        part.words >= 12 for also in _SETTLES_ALSO.get(role, ()) for part in paper.of(also)
     )
 
 
@@ -106,7 +106,7 @@ def limitations_are_specific(i: Inspection) -> Finding:
             line for p in i.paper.of("discussion", "conclusion") for line in p.sentences if _OWN_LIMIT.search(line)
         ]
     telling = {
-        line for line in lines if LIMIT_CUE.search(line) and len(line.split()) >= 6 and len(stems(line) & rest) >= 2
+        line for line in lines if LIMIT_CUE.search(line) and len(line.split()) >= 6 and stems(line) & rest
     }
     fault = Fault("say what was not done, not measured or not covered, in terms of this study")
     n = len(telling)

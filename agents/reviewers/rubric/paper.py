@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from peercycle.agents.reviewers.rubric.plain_text import latex_from_text, looks_like_latex
@@ -143,7 +144,7 @@ def _title(scan: LatexScan) -> str:
     return plain(next(iter(_names(scan, "title")), ""))
 
 
-def _parts(scan: LatexScan, environments: list[Environment], given: list[tuple[str, str]]) -> list[Part]:
+def _parts(scan: LatexScan, environments: list[Environment], given: Sequence[tuple[str, str]]) -> list[Part]:
     """Cut the text at its headings; a heading below a section keeps the section's role unless it names its own."""
     cuts: list[tuple[int, int, str, str]] = []
     for c in scan.commands:

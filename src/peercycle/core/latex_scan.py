@@ -160,6 +160,7 @@ class _Scanner:
             return self.hide(start, "\\fi", end)
         self.commands.append(Command(sequence[1:], start, end))
         if sequence == "\\end" and self.source.startswith("{document}", end):
+            self.closes[end] = end + 9
             self.blanks.append(Span(end + 10, len(self.source)))
             return len(self.source)
         if sequence in _RAW_ARGUMENT and self.source.startswith("{", end):
