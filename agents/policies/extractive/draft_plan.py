@@ -18,9 +18,7 @@ from peercycle.core.experiments import Experiment, ExperimentPlan
 NO_SANDBOX = "this run has no sandbox, and no program is run outside one"
 
 
-def draft_plan(
-    work: Work, notes: Notes, settings: ExtractiveSettings, run_seed: int
-) -> tuple[ExperimentPlan, Notes]:
+def draft_plan(work: Work, notes: Notes, settings: ExtractiveSettings, run_seed: int) -> tuple[ExperimentPlan, Notes]:
     """Return the user's study first, a numerical one where the topic calls for it, and the studies of the list."""
     if not work.experiments_run:
         return ExperimentPlan(declined=NO_SANDBOX), notes

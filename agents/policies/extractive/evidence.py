@@ -100,7 +100,8 @@ class Round:
             "novelty": "A systematic map claims no novelty, so there is no evidence of it to give.",
         }
         reason = self._unable() or reasons.get(
-            kind, "None of the studies that can be run on the list would be evidence for this, so none is passed off as such."
+            kind,
+            "None of the studies that can be run on the list would be evidence for this, so none is passed off as such.",
         )
         return PointResponse(point=point.id, action="decline", answer=reason)
 

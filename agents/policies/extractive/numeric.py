@@ -46,8 +46,10 @@ NUMERICAL_STUDIES: tuple[NumericalStudy, ...] = (
         name="sorting",
         program="sorting.py",
         subject=r"\b(?:quick|merge|insertion|heap|tim|radix)[ -]?sort|\bcomparison sort|\bsorting (?:algorithm|network)",
-        needs=(r"\b(?:comparison[ -]|adaptive |in-place |external )?sorting (?:algorithm|network)|\bquicksort|\bmerge ?sort"
-               r"|\bcomparison[ -]based sorting|\bcomparison sort",),
+        needs=(
+            r"\b(?:comparison[ -]|adaptive |in-place |external )?sorting (?:algorithm|network)|\bquicksort|\bmerge ?sort"
+            r"|\bcomparison[ -]based sorting|\bcomparison sort",
+        ),
         question="How many comparisons do insertion sort, merge sort and quicksort need on random permutations?",
         method="Comparisons are counted, not timed, on random permutations of three sizes.",
         metric="comparisons",

@@ -29,7 +29,10 @@ def mended(experiment: Experiment, failure: str) -> Experiment | None:
         return None
     cheaper: dict[str, JSON] = dict(experiment.parameters)
     for name, least in (
-        ("permutations", LEAST_PERMUTATIONS), ("resamples", LEAST_RESAMPLES), ("most_works", 100), ("repeats", 2)
+        ("permutations", LEAST_PERMUTATIONS),
+        ("resamples", LEAST_RESAMPLES),
+        ("most_works", 100),
+        ("repeats", 2),
     ):
         value = cheaper.get(name)
         if isinstance(value, int) and value > least:

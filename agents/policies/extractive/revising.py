@@ -14,9 +14,7 @@ from peercycle.core.reviews import ReviewPoint
 from peercycle.core.writing import PointResponse, Revision
 
 
-def revision_of(
-    work: Work, notes: Notes, settings: ExtractiveSettings, run_seed: int
-) -> tuple[Revision, Notes]:
+def revision_of(work: Work, notes: Notes, settings: ExtractiveSettings, run_seed: int) -> tuple[Revision, Notes]:
     """Return the revision of a reviewed manuscript, and the notes with what it changed and planned.
 
     The round's allowance of seeds and ablations is spent whether or not a point asks for it.

@@ -53,7 +53,9 @@ def _unplaced(m: Material) -> str:
     keys = m.citable(m.notes.list_uncited)
     if not keys:
         return ""
-    return f"{capital(plural(len(keys), 'a further work', 'further works'))} of the list, not named above:{cite(keys)}."
+    return (
+        f"{capital(plural(len(keys), 'a further work', 'further works'))} of the list, not named above:{cite(keys)}."
+    )
 
 
 def _genre(m: Material) -> str:

@@ -35,7 +35,9 @@ def _list(m: Material) -> str:
         )
     if facts.dated < facts.works and facts.dated:
         undated = facts.works - facts.dated
-        parts.append(f"{capital(counted(undated, 'undated work'))} {plural(undated, 'is', 'are')} left out of all that concerns years.")
+        parts.append(
+            f"{capital(counted(undated, 'undated work'))} {plural(undated, 'is', 'are')} left out of all that concerns years."
+        )
     if m.notes.topic.verdict == "none":
         parts.append(f"The list does not treat the topic ``{m.topic_given}'' as far as words show.")
     return join(*parts)
@@ -122,9 +124,13 @@ def _details(m: Material) -> str:
     without = m.citable(m.notes.facts.without_abstract)
     if without:
         more = "" if len(without) <= MOST_NAMED else ", among others"
-        parts.append(f"Without a usable abstract {plural(len(without), 'is', 'are')}{cite(without[:MOST_NAMED])}{more}.")
+        parts.append(
+            f"Without a usable abstract {plural(len(without), 'is', 'are')}{cite(without[:MOST_NAMED])}{more}."
+        )
     for cluster in m.notes.clusters:
-        value = m.findings.value("stability", "cluster_jaccard", f"c{cluster.label + 1}") if m.ran("stability") else None
+        value = (
+            m.findings.value("stability", "cluster_jaccard", f"c{cluster.label + 1}") if m.ran("stability") else None
+        )
         if value is not None and value <= 0.5:
             shown = m.findings.interval("stability", "cluster_jaccard", f"c{cluster.label + 1}")
             parts.append(

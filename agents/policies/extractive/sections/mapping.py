@@ -72,8 +72,7 @@ def _passages(m: Material, cluster: Cluster) -> str:
     quotes = _fitting(cluster.quotes, m.notes.quote_words)
     if not quotes:
         return "No sentence of its abstracts is short and plain enough to be quoted."
-    nearest = quotes[0].key == cluster.quotes[0].key
-    first = f"{'The passage nearest to its centre' if nearest else 'A passage near to its centre'} reads: {_quoted(quotes[0])}."
+    first = f"A passage near to its centre reads: {_quoted(quotes[0])}."
     if len(quotes) == 1:
         return first
     return join(first, f"Another of its works says: {_quoted(quotes[1])}.")
@@ -108,8 +107,9 @@ def _outside(m: Material) -> str:
 def _one_by_one(m: Material) -> str:
     keys = m.notes.unplaced
     head = (
-        "" if len(keys) == 1 else f"{capital(counted(len(keys), 'work'))} are too few to cluster. They are, in the "
-        "order of the file:"
+        ""
+        if len(keys) == 1
+        else f"{capital(counted(len(keys), 'work'))} are too few to cluster. They are, in the order of the file:"
     )
     lines: list[str] = []
     for key in keys:
@@ -127,7 +127,5 @@ def appendix(m: Material) -> Section | None:
     large = [cluster for cluster in m.notes.clusters if len(m.citable(cluster.keys)) > MOST_CITED]
     if not large:
         return None
-    lines = [
-        f"{capital(escape(cluster.name))}:{cite(m.citable(cluster.keys))}." for cluster in m.notes.clusters
-    ]
+    lines = [f"{capital(escape(cluster.name))}:{cite(m.citable(cluster.keys))}." for cluster in m.notes.clusters]
     return Section(heading="Works by cluster", role="appendix", body=paragraphs(*lines))

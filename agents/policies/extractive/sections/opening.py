@@ -13,7 +13,9 @@ def title(m: Material) -> str:
     if m.notes.topic.verdict == "none":
         return f"A systematic map of {m.works} given for the topic ``{m.topic_given}''"
     if m.notes.facts.works < 2:
-        return f"{capital(m.topic_given)}: {'one work, described' if m.notes.facts.works else 'an empty list of works'}"
+        return (
+            f"{capital(m.topic_given)}: {'one work, described' if m.notes.facts.works else 'an empty list of works'}"
+        )
     given = m.topic_given.rstrip(".:; ")
     return f"{capital(given)}{'' if given.endswith(('?', '!')) else ':'} {'A' if given[-1:] in '?!' else 'a'} systematic map of {m.works}"
 
@@ -135,12 +137,12 @@ def _contents(m: Material) -> str:
         parts.append("the results of the study that came with the task")
     if m.reported:
         parts.append("measurements on the list itself")
-    parts += ["what the list does not cover", "questions that follow from it"]
+    parts += ["what the list does not cover"]
     kept = [part for part in parts if part]
     text = listed(kept)
     if not m.notes.clusters:
         text = f"The paper gives {text}"
     return (
-        f"{text}. The questions are put forward as questions; whether they have been answered outside the list is not "
-        "known here."
+        f"{text}. Questions that follow are put forward as questions; whether they have been answered outside the list "
+        "is not known here."
     )

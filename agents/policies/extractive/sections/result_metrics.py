@@ -51,10 +51,11 @@ def _head(m: Material, experiment: str, subject: str) -> str:
     seeds = m.findings.seeds(experiment)
     names = listed([f"``{escape(metric)}''" for metric in metrics])
     tab = "tab:study" if experiment == STUDY else "tab:numerical"
+    of = "it" if len(metrics) == 1 else "each of them"
+    spread = ", with its 95\\% interval over seeds" if seeds > 1 else ""
     return (
-        f"{subject} was run with {counted(seeds, 'seed')} and reports {names}. {_label(tab)} gives the mean of each "
-        f"{plural(len(metrics), 'metric')[:-1] if len(metrics) == 1 else 'of them'}"
-        f"{' with its 95% interval'.replace('%', chr(92) + '%') if seeds > 1 else ''}."
+        f"{subject} was run with {counted(seeds, 'seed')} and reports {names}. {_label(tab)} gives the mean of "
+        f"{of}{spread}."
     )
 
 
@@ -78,7 +79,9 @@ def _comparison(m: Material, experiment: str, metric: str) -> str:
         return f"In {name} the highest mean is shared by several groups; the lowest is that of ``{escape(last)}''."
     shown = m.findings.interval(experiment, metric, top, digits)
     lowest = m.findings.interval(experiment, metric, last, digits_for(means[last]))
-    text = f"In {name} the highest mean is that of ``{escape(top)}'' ({shown}), the lowest that of ``{escape(last)}'' "
+    text = (
+        f"In {name} the highest mean is that of ``{escape(top)}'' ({shown}), the lowest that of ``{escape(last)}'' "
+    )
     text += f"({lowest})"
     first_ends, other_ends = (m.findings.ends(experiment, metric, group) for group in (top, last))
     if first_ends is None or other_ends is None:

@@ -15,7 +15,9 @@ def retrieval(m: Material) -> str:
     bm25, tf_idf = (f.interval("retrieval", "mrr", system) for system in SYSTEMS)
     seeds = f.number_of_seeds("retrieval", "mrr", "BM25")
     queries = f.mean("retrieval", "queries", None, 0)
-    pictured = " Figure~\\ref{fig:retrieval} shows how many titles find their abstract by depth." if _figure(m) else ""
+    pictured = (
+        " Figure~\\ref{fig:retrieval} shows how many titles find their abstract by depth." if _figure(m) else ""
+    )
     text = join(
         f"Over {seeds} seeds of {queries} titles each, a title finds its own abstract with a mean reciprocal rank of "
         f"{bm25} by BM25 and {tf_idf} by TF-IDF.",
@@ -46,6 +48,17 @@ def difference(m: Material, experiment: str = "retrieval") -> str:
     if better and worse:
         return f"{head} lies above zero in some seeds and below it in others, so neither can be called better here."
     return f"{head} contains zero in {shares(total, total, 'seed')}, so neither can be called better here."
+
+
+def conclusion(m: Material) -> str:
+    """Return what the paired difference comes to."""
+    lows = m.findings.per_seed("retrieval", "mrr_difference_low")
+    highs = m.findings.per_seed("retrieval", "mrr_difference_high")
+    if lows and all(low.value > 0 for low in lows):
+        return "BM25 finds abstracts by their titles better than TF-IDF does in this list."
+    if highs and all(high.value < 0 for high in highs):
+        return "TF-IDF finds abstracts by their titles better than BM25 does in this list."
+    return "BM25 and TF-IDF cannot be told apart by how well titles find their abstracts."
 
 
 def _only(part: int, total: int) -> str:

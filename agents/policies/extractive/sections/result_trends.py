@@ -83,7 +83,9 @@ def _table(m: Material) -> str:
             m.shown_term(group),
             f.mean("trends", "works_with_word", group, 0),
             f.mean("trends", "year_shift", group, 1),
-            f.interval("trends", "adjusted_p", group, 4 if (f.value("trends", "adjusted_p", group) or 0) < 0.01 else 3),
+            f.interval(
+                "trends", "adjusted_p", group, 4 if (f.value("trends", "adjusted_p", group) or 0) < 0.01 else 3
+            ),
         )
         for group in ranked_groups(m)[:MOST_ROWS]
     ]
@@ -108,6 +110,16 @@ def _figure(m: Material) -> str:
         f"0.05 in seed {files[0][0].seed}.",
         "fig:trends",
     )
+
+
+def conclusion(m: Material) -> str:
+    """Return what the tests of trends come to."""
+    if tested(m) == 0:
+        return ""
+    later, earlier = shifted(m)
+    if not later and not earlier:
+        return "No change of words over the years can be shown."
+    return f"Over the years the list comes to speak differently of {_quoted([*later, *earlier])}."
 
 
 def summary(m: Material) -> str:

@@ -185,9 +185,7 @@ class Bench:
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder)
             (place / "main.py").write_text(experiment.script, encoding="utf-8")
-            (place / "request.json").write_bytes(
-                canonical_json({"seed": seed, "parameters": experiment.parameters})
-            )
+            (place / "request.json").write_bytes(canonical_json({"seed": seed, "parameters": experiment.parameters}))
             for name, ref in experiment.inputs.items():
                 (place / name).write_bytes(await self.store.get(ref))
             done = subprocess.run(
@@ -198,7 +196,9 @@ class Bench:
             body = (place / "results.json").read_bytes()
             ref = await self.store.put(body)
             files = [
-                CollectedFile(path=path.name, artifact=await self.store.put(path.read_bytes()), size=path.stat().st_size)
+                CollectedFile(
+                    path=path.name, artifact=await self.store.put(path.read_bytes()), size=path.stat().st_size
+                )
                 for pattern in experiment.outputs
                 for path in sorted(place.glob(pattern))
             ]
