@@ -22,7 +22,7 @@ from peercycle.agents.policies.extractive.numeric import nearest_numeric
 from peercycle.agents.policies.extractive.prose import listed
 from peercycle.agents.policies.extractive.sentences import central_quotes
 from peercycle.agents.policies.extractive.settings import ExtractiveSettings
-from peercycle.agents.policies.extractive.terms import spellings
+from peercycle.agents.policies.extractive.terms import pair_spellings, spellings
 from peercycle.agents.policies.extractive.topic import match_topic, nearest_to_topic
 
 LEAST_CLUSTERED = 4
@@ -34,7 +34,8 @@ QUOTES_PER_CLUSTER = 8
 def analyse(topic: str, corpus: Corpus, strategy: Strategy, settings: ExtractiveSettings) -> Notes:
     """Return the policy's notes on a corpus."""
     works = corpus.works
-    spelt = spellings(work.text for work in works)
+    texts = [work.text for work in works]
+    spelt = spellings(texts) | pair_spellings(texts)
     clusters, unplaced = _clusters(works, strategy, settings, spelt)
     facts = corpus.facts
     declined = None

@@ -47,7 +47,7 @@ def cluster_terms(
             continue
         chosen.append(feature)
     taken.update(chosen)
-    return tuple(" ".join(spelt.get(part, part) for part in feature.split()) for feature in chosen)
+    return tuple(spelt.get(feature, feature) for feature in chosen)
 
 
 def term_table(works: Sequence[MappedWork], spelt: dict[str, str]) -> tuple[Term, ...]:

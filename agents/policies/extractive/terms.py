@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections import Counter
@@ -61,7 +62,7 @@ def content_pairs(text: str) -> list[tuple[str, str]]:
     pairs: list[tuple[str, str]] = []
     for piece in re.split(r"[.,;:!?()\[\]“”\"]", text):
         tokens = tokens_of(piece)
-        pairs += [(a, b) for a, b in zip(tokens, tokens[1:], strict=False) if is_content(a) and is_content(b)]
+        pairs += [(a, b) for a, b in itertools.pairwise(tokens) if is_content(a) and is_content(b)]
     return pairs
 
 
@@ -77,6 +78,19 @@ def spellings(texts: Iterable[str]) -> dict[str, str]:
                 ordinary = index == 0 and word[1:].islower()
                 counts.setdefault(fold(word), Counter())[word.lower() if ordinary else word] += 1
     return {token: min(seen, key=lambda w, s=seen: (-s[w], w)) for token, seen in counts.items()}  # type: ignore[misc]
+
+
+def pair_spellings(texts: Iterable[str]) -> dict[str, str]:
+    """Return, for every pair of neighbouring content words, folded and joined by a blank, its commonest spelling."""
+    counts: dict[str, Counter[str]] = {}
+    for text in texts:
+        for piece in re.split(r"[.,;:!?()\[\]“”\"]", text):
+            words = words_of(piece)
+            for index, (a, b) in enumerate(itertools.pairwise(words)):
+                if is_content(fold(a)) and is_content(fold(b)):
+                    first = a.lower() if index == 0 and a[1:].islower() else a
+                    counts.setdefault(f"{fold(a)} {fold(b)}", Counter())[f"{first} {b}"] += 1
+    return {pair: min(seen, key=lambda w, s=seen: (-s[w], w)) for pair, seen in counts.items()}  # type: ignore[misc]
 
 
 def document_frequencies(documents: Sequence[Sequence[str]]) -> Counter[str]:

@@ -15,7 +15,7 @@ def match_topic(topic: str, works: Sequence[MappedWork]) -> TopicMatch:
     wanted = tuple(dict.fromkeys(content_tokens(topic)))
     if not wanted:
         return TopicMatch()
-    spelt = {fold(word): word.lower() for word in reversed(words_of(topic))}
+    spelt = {fold(word): word for word in reversed(words_of(topic))}
     texts = [set(work.title_tokens) | set(work.abstract_tokens) for work in works]
     matched = tuple(word for word in wanted if any(word in text for text in texts))
     sharing = sum(any(word in text for word in wanted) for text in texts)

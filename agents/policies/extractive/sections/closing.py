@@ -6,9 +6,14 @@ from peercycle.agents.policies.extractive.latex import escape, join
 from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.planning import STUDY
 from peercycle.agents.policies.extractive.prose import listed, number_word
-from peercycle.agents.policies.extractive.sections import result_gaps, result_stability, result_trends
+from peercycle.agents.policies.extractive.sections import (
+    result_gaps,
+    result_retrieval,
+    result_stability,
+    result_trends,
+)
+from peercycle.agents.policies.extractive.sections.discussion import questions
 from peercycle.agents.policies.extractive.sections.result_metrics import digits_for
-from peercycle.agents.policies.extractive.sections.result_retrieval import difference
 from peercycle.core.writing import Section
 
 MOST_NAMES = 6
@@ -112,7 +117,10 @@ def _not_measured(m: Material) -> str:
 def _claim(m: Material) -> str:
     if m.notes.facts.works < 2:
         return ""
-    return "The paper ends in questions that the list leaves open; it claims no finding about the field itself."
+    ends = (
+        "The paper ends in questions that the list leaves open; it" if m.concluded and questions(m) else "The paper"
+    )
+    return f"{ends} claims no finding about the field itself."
 
 
 def conclusion(m: Material) -> Section | None:
@@ -129,10 +137,10 @@ def conclusion(m: Material) -> Section | None:
         body = join(
             f"The {m.works} {'given for' if m.notes.topic.verdict == 'none' else 'on'} "
             f"{'the topic' if m.notes.topic.verdict == 'none' else m.topic} {form}.",
-            result_stability.verdict(m) if "stability" in m.reported else "",
-            difference(m) if "retrieval" in m.reported else "",
-            result_trends.summary(m) if "trends" in m.reported else "",
-            result_gaps.summary(m) if "gaps" in m.reported else "",
+            result_stability.conclusion(m) if "stability" in m.reported else "",
+            result_retrieval.conclusion(m) if "retrieval" in m.reported else "",
+            result_trends.conclusion(m) if "trends" in m.reported else "",
+            result_gaps.conclusion(m) if "gaps" in m.reported else "",
             _not_measured(m),
             "What the list lacks may lie outside it; a wider search comes before any claim that work is missing.",
         )

@@ -71,11 +71,11 @@ def _quiet(m: Material) -> list[tuple[str, int, tuple[str, ...]]]:
 def _gaps(m: Material) -> str:
     parts: list[str] = []
     if m.ran("gaps"):
-        parts.append(result_gaps.verdict(m) if result_gaps.tested(m) else "")
+        parts.append(_tests(m) if result_gaps.tested(m) else "")
         never = _never(m)
         if never:
-            pairs = listed([f"``{a}'' and ``{b}''" for a, b in never])
-            parts.append(f"Among the pairs of frequent words that no work of the list joins: {pairs}.")
+            pairs = listed([f"``{a}'' with ``{b}''" for a, b in never], "or")
+            parts.append(f"No work of the list joins {pairs}, though several use each of these words.")
     for name, year, _ in _quiet(m):
         parts.append(f"The cluster ``{escape(name)}'' holds nothing later than {year}.")
     thin = [cluster for cluster in m.notes.clusters if len(cluster.keys) <= 2]
@@ -91,12 +91,27 @@ def _gaps(m: Material) -> str:
     return join(*parts)
 
 
+def _tests(m: Material) -> str:
+    below = [result_gaps.pair(m, group) for group in result_gaps.below_chance(m)]
+    if not below:
+        return (
+            "Since no pair of frequent words is joined significantly less often than chance, a pair that is missing "
+            "may be missing by chance in a list of this size."
+        )
+    pairs = listed([f"``{a}'' with ``{b}''" for a, b in below])
+    return (
+        f"Chance does not explain how seldom the list joins {pairs}. This may be a gap in research, a gap in the list, "
+        "or a sign that the words belong to separate questions."
+    )
+
+
 def _never(m: Material) -> list[tuple[str, str]]:
     found = [g for g in result_gaps.reported_pairs(m) if m.findings.value("gaps", "joint_works", g) == 0]
     return [result_gaps.pair(m, group) for group in found[:2]]
 
 
-def _questions(m: Material) -> str:
+def questions(m: Material) -> list[str]:
+    """Return the questions that the list raises, the most pointed first."""
     items: list[str] = []
     if m.ran("gaps"):
         items += [
@@ -122,10 +137,15 @@ def _questions(m: Material) -> str:
             f"What do the works without an abstract add{cite(without[:8])}? They were placed by their "
             f"{plural(len(without), 'title')} alone."
         )
+    return items[:MOST_QUESTIONS]
+
+
+def _questions(m: Material) -> str:
+    items = questions(m)
     if not items:
         return ""
-    lines = "\n".join(f"\\item {item}" for item in items[:MOST_QUESTIONS])
-    number = min(len(items), MOST_QUESTIONS)
+    lines = "\n".join(f"\\item {item}" for item in items)
+    number = len(items)
     head = "One question follows" if number == 1 else f"{capital(counted(number, 'question'))} follow"
     return (
         f"\\paragraph{{Questions.}} {head} from the list. Whether {plural(number, 'it has', 'they have')} been answered "

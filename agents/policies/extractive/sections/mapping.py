@@ -72,8 +72,7 @@ def _passages(m: Material, cluster: Cluster) -> str:
     quotes = _fitting(cluster.quotes, m.notes.quote_words)
     if not quotes:
         return "No sentence of its abstracts is short and plain enough to be quoted."
-    nearest = quotes[0].key == cluster.quotes[0].key
-    first = f"{'The passage nearest to its centre' if nearest else 'A passage near to its centre'} reads: {_quoted(quotes[0])}."
+    first = f"A passage near to its centre reads: {_quoted(quotes[0])}."
     if len(quotes) == 1:
         return first
     return join(first, f"Another of its works says: {_quoted(quotes[1])}.")

@@ -66,8 +66,8 @@ def _clustering(m: Material) -> str:
         "\\paragraph{Clustering.} A work is a vector over the words that at least two works and not most of them "
         f"use; a word weighs {_WEIGHTS[strategy.weighting]}, times its inverse document frequency, and the title "
         f"counts {weight}. Spherical $k$-means with $k = {strategy.clusters}$, the best of several starts, gives the "
-        f"clusters.{fewer} A passage is the sentence of an abstract whose vector comes nearest to the cluster's "
-        "mean direction, among sentences that can stand alone."
+        f"clusters.{fewer} A passage is a sentence of an abstract whose vector comes near to the cluster's mean "
+        "direction; short sentences that can stand alone are preferred."
     )
 
 
@@ -138,7 +138,8 @@ def _seeds(m: Material) -> str:
         return ""
     return (
         "Every study is repeated over seeds. An interval in brackets after a mean is a 95\\% Student $t$ interval "
-        "over the seeds; where it is missing, every seed gave the same number or there was one seed only. For the "
+        "over the seeds; where it is missing, every seed gave the same number or there was one seed only, and it "
+        "is not cut at the ends of a scale. For the "
         "studies of the list a seed decides only what is drawn or permuted, so such an interval says how far the "
         "figure depends on the drawing, and not how it would come out on another list."
     )

@@ -137,12 +137,12 @@ def _contents(m: Material) -> str:
         parts.append("the results of the study that came with the task")
     if m.reported:
         parts.append("measurements on the list itself")
-    parts += ["what the list does not cover", "questions that follow from it"]
+    parts += ["what the list does not cover"]
     kept = [part for part in parts if part]
     text = listed(kept)
     if not m.notes.clusters:
         text = f"The paper gives {text}"
     return (
-        f"{text}. The questions are put forward as questions; whether they have been answered outside the list is not "
-        "known here."
+        f"{text}. Questions that follow are put forward as questions; whether they have been answered outside the list "
+        "is not known here."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from peercycle.agents.policies.extractive.findings import all_seeds
 from peercycle.agents.policies.extractive.latex import figure, join, paragraphs, table
 from peercycle.agents.policies.extractive.material import Material
-from peercycle.agents.policies.extractive.prose import listed
+from peercycle.agents.policies.extractive.prose import capital, counted, listed, plural
 
 MOST_ROWS = 5
 
@@ -91,6 +91,16 @@ def _figure(m: Material) -> str:
     if not m.findings.files("gaps"):
         return ""
     return figure("gaps.png", "Number of works that use both words of a pair.", "fig:gaps")
+
+
+def conclusion(m: Material) -> str:
+    """Return what the tests of pairs come to."""
+    if tested(m) == 0:
+        return ""
+    if not below_chance(m):
+        return "No gap between frequent words can be told from chance."
+    number = len(below_chance(m))
+    return f"{capital(counted(number, 'pair'))} of frequent words {plural(number, 'is', 'are')} joined less often than chance."
 
 
 def summary(m: Material) -> str:

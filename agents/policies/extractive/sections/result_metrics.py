@@ -51,10 +51,11 @@ def _head(m: Material, experiment: str, subject: str) -> str:
     seeds = m.findings.seeds(experiment)
     names = listed([f"``{escape(metric)}''" for metric in metrics])
     tab = "tab:study" if experiment == STUDY else "tab:numerical"
+    of = "it" if len(metrics) == 1 else "each of them"
+    spread = ", with its 95\\% interval over seeds" if seeds > 1 else ""
     return (
-        f"{subject} was run with {counted(seeds, 'seed')} and reports {names}. {_label(tab)} gives the mean of each "
-        f"{plural(len(metrics), 'metric')[:-1] if len(metrics) == 1 else 'of them'}"
-        f"{' with its 95% interval'.replace('%', chr(92) + '%') if seeds > 1 else ''}."
+        f"{subject} was run with {counted(seeds, 'seed')} and reports {names}. {_label(tab)} gives the mean of "
+        f"{of}{spread}."
     )
 
 

@@ -50,6 +50,17 @@ def difference(m: Material, experiment: str = "retrieval") -> str:
     return f"{head} contains zero in {shares(total, total, 'seed')}, so neither can be called better here."
 
 
+def conclusion(m: Material) -> str:
+    """Return what the paired difference comes to."""
+    lows = m.findings.per_seed("retrieval", "mrr_difference_low")
+    highs = m.findings.per_seed("retrieval", "mrr_difference_high")
+    if lows and all(low.value > 0 for low in lows):
+        return "BM25 finds abstracts by their titles better than TF-IDF does in this list."
+    if highs and all(high.value < 0 for high in highs):
+        return "TF-IDF finds abstracts by their titles better than BM25 does in this list."
+    return "BM25 and TF-IDF cannot be told apart by how well titles find their abstracts."
+
+
 def _only(part: int, total: int) -> str:
     return "" if part == total else " and contains zero in the rest, so the advantage is not certain"
 

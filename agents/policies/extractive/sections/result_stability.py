@@ -5,7 +5,7 @@ from __future__ import annotations
 from peercycle.agents.policies.extractive.latex import escape, figure, join, paragraphs, table
 from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.notes import Cluster
-from peercycle.agents.policies.extractive.prose import listed, shares
+from peercycle.agents.policies.extractive.prose import capital, listed, shares
 
 STABLE, DISSOLVED = 0.75, 0.5
 """Hennig's (2007) marks: a mean Jaccard similarity of 0.75 is stable, one of 0.5 or less is dissolved."""
@@ -36,17 +36,22 @@ def verdict(m: Material) -> str:
     above = sum(gain.value > 0 for gain in gains)
     if not gains:
         return ""
+    where = f"the index is higher for the works as they are than with words shuffled in {shares(above, len(gains), 'seed')}"
     if above == len(gains):
-        return f"The map is more stable than shuffled words in {shares(above, len(gains), 'seed')}."
+        return f"{capital(where)}."
     if above == 0:
-        return (
-            f"The map is more stable than shuffled words in {shares(0, len(gains), 'seed')}: its clusters are a way of "
-            "arranging the works, and no structure that the words impose."
-        )
-    return (
-        f"The map is more stable than shuffled words in {shares(above, len(gains), 'seed')} only, so its clusters "
-        "should be read as one arrangement among others."
-    )
+        return f"{capital(where)}: the clusters are a way of arranging the works, and no structure that the words impose."
+    return f"{capital(where)} only, so the clusters should be read as one arrangement among others."
+
+
+def conclusion(m: Material) -> str:
+    """Return what the comparison with shuffled words comes to."""
+    gains = m.findings.per_seed("stability", "adjusted_rand_gain")
+    if not gains:
+        return ""
+    if all(gain.value > 0 for gain in gains):
+        return "Under resampling the clusters hold up better than clusters of shuffled words do."
+    return "Under resampling the clusters do not reliably hold up better than clusters of shuffled words do."
 
 
 def group_of(cluster: Cluster) -> str:
@@ -66,6 +71,8 @@ def _per_cluster(m: Material) -> str:
     second = f"and {shares(len(gone), total, 'cluster')} {'is' if len(gone) < 2 else 'are'} dissolved"
     quoted = listed([f"``{name}''" for name in gone])
     named = f" ({quoted})" if gone and len(gone) < total else ""
+    if len(stable) == total:
+        return f"{first}; Table~\\ref{{tab:clusters}} gives them one by one."
     return f"{first} {second}{named}; Table~\\ref{{tab:clusters}} gives them one by one."
 
 

@@ -112,6 +112,16 @@ def _figure(m: Material) -> str:
     )
 
 
+def conclusion(m: Material) -> str:
+    """Return what the tests of trends come to."""
+    if tested(m) == 0:
+        return ""
+    later, earlier = shifted(m)
+    if not later and not earlier:
+        return "No change of words over the years can be shown."
+    return f"Over the years the list comes to speak differently of {_quoted([*later, *earlier])}."
+
+
 def summary(m: Material) -> str:
     """Return one clause for the abstract and the conclusion."""
     if tested(m) == 0:
