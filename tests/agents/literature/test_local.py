@@ -1,0 +1,157 @@
+"""The literature at hand is found, each work once, whatever the query says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from peercycle.agents.literature.local import LocalLiterature, LocalSettings
+from peercycle.agents.literature.local.cache import open_corpus
+from peercycle.agents.literature.local.corpus import read_jsonl
+from peercycle.agents.literature.local.index import query_terms
+from peercycle.agents.literature.local.merging import deduplicate
+from peercycle.core.errors import BadInputError, LiteratureError
+from peercycle.core.literature import Bibliography, Reference
+
+
+def work(key: str, title: str, abstract: str = "", **fields: object) -> Reference:
+    return Reference.model_validate({"key": key, "title": title, "abstract": abstract, **fields})
+
+
+SHELF = (
+    work("reef", "Bleaching of coral reefs", "Corals lose their algae when the sea is warm.", year=2016),
+    work("trade", "Trade routes of the Hanse", "Ships carried herring and timber between ports.", year=1998),
+    work("song", "How young finches learn their song", "Finches copy the song of an adult, note by note.", year=2004),
+    work("mention", "Ports of the north", "One ship in this register carried coral.", year=1999),
+)
+
+
+def found(query: str, *works: Reference, **options: object) -> list[str]:
+    settings = LocalSettings.model_validate(options)
+
+    async def main() -> list[str]:
+        async with LocalLiterature(settings) as source:
+            await source.add(Bibliography(entries=works))
+            return [reference.key for reference in await source.search(query)]
+
+    return asyncio.run(main())
+
+
+def test_a_title_counts_more_than_an_abstract() -> None:
+    assert found("coral", *SHELF) == ["reef", "mention"]
+
+
+def test_words_are_found_in_other_forms_and_without_their_accents() -> None:
+    assert found("ship carrying", *SHELF)[0] in {"trade", "mention"}
+    assert found("Godel", work("g", "Gödel's proof")) == ["g"]
+
+
+def test_a_query_is_words_and_never_syntax() -> None:
+    for query in ('"coral', "coral OR NOT NEAR(", "title:coral", "coral*", "a\0coral", "-coral ^", "coral " * 10_000):
+        assert found(query, *SHELF)[0] == "reef", query
+
+
+def test_stop_words_count_only_where_there_is_nothing_else() -> None:
+    assert query_terms("the song of the finches") == ["song", "finches"]
+    assert query_terms("to be or not to be") == ["to", "be", "or", "not"]
+
+
+def test_a_query_without_a_word_is_an_error_and_not_an_empty_answer() -> None:
+    with pytest.raises(BadInputError, match="holds no word"):
+        found("?!", *SHELF)
+
+
+def test_one_work_under_a_doi_an_arxiv_id_or_a_title_is_kept_once() -> None:
+    records = [
+        work("a", "On Sorting", year=2001, ids={"doi": "10.1/X"}),
+        work("b", "On sorting (preprint)", "We sort.", ids={"doi": "10.1/x", "arxiv": "2001.00001v2"}),
+        work("c", "Sorting, again", ids={"arxiv": "2001.00001"}),
+        work("d", "On  sorting!", "We sort, and say more.", year=2001),
+        work("e", "On sorting", year=2011),
+    ]
+    kept = deduplicate(records)
+    assert [reference.key for reference in kept] == ["a", "e"]
+    assert kept[0].abstract == "We sort, and say more."
+    assert kept[0].ids == {"doi": "10.1/X", "arxiv": "2001.00001v2"}
+
+
+def test_a_bad_line_of_a_corpus_costs_only_itself() -> None:
+    lines = [
+        '{"title": "One", "externalIds": {"DOI": "10.1/a"}}',
+        "{broken",
+        "[1]",
+        '{"title": ""}',
+        "",
+        '{"title": "Two"}',
+    ]
+    read = read_jsonl("\n".join(lines))
+    assert [reference.title for reference in read.entries] == ["One", "Two"]
+    assert read.entries[0].ids == {"doi": "10.1/a"}
+    assert [problem.line for problem in read.problems] == [2, 3, 4]
+
+
+def corpus_of(folder: Path, titles: list[str]) -> Path:
+    path = folder / "corpus.jsonl"
+    path.write_text("\n".join(json.dumps({"title": title, "key": f"w{n}"}) for n, title in enumerate(titles)))
+    return path
+
+
+def test_a_corpus_is_searched_beside_the_own_works_whose_keys_win(tmp_path: Path) -> None:
+    path = corpus_of(tmp_path, ["Bleaching of coral reefs", "Coral nurseries"])
+    keys = found("coral", *SHELF, corpora=(str(path),), cache=str(tmp_path / "cache"))
+    assert keys[0] == "reef"
+    assert "w0" in keys  # the shelf's record has a year and the corpus's has none: two works by the rules
+    assert "w1" in keys
+
+
+def test_a_damaged_index_is_built_anew(tmp_path: Path) -> None:
+    path, cache = corpus_of(tmp_path, ["Coral nurseries"]), tmp_path / "cache"
+    open_corpus(path, cache).close()
+    (index,) = cache.glob("*.sqlite")
+    index.write_bytes(b"not a database" * 1000)
+    assert found("coral", corpora=(str(path),), cache=str(cache)) == ["w0"]
+
+
+def test_a_changed_corpus_is_indexed_again(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    assert found("coral", corpora=(str(corpus_of(tmp_path, ["Coral nurseries"])),), cache=str(cache)) == ["w0"]
+    assert found("coral", corpora=(str(corpus_of(tmp_path, ["Finches"])),), cache=str(cache)) == []
+
+
+def test_two_processes_may_build_one_index_at_once(tmp_path: Path) -> None:
+    path, cache = corpus_of(tmp_path, [f"Coral study {n}" for n in range(2000)]), tmp_path / "cache"
+    spawn = multiprocessing.get_context("spawn")
+    children = [spawn.Process(target=open_corpus, args=(path, cache)) for _ in range(2)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(60)
+        assert child.exitcode == 0
+    assert [file.suffix for file in cache.iterdir()] == [".sqlite"]
+
+
+def test_an_unreadable_corpus_is_an_error_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match=r"cannot read the corpus .*missing\.bib"):
+        found("coral", corpora=(str(tmp_path / "missing.bib"),), cache=str(tmp_path))
+    (tmp_path / "empty.jsonl").write_text("\n")
+    with pytest.raises(BadInputError, match="holds no usable work"):
+        found("coral", corpora=(str(tmp_path / "empty.jsonl"),), cache=str(tmp_path))
+
+
+def test_what_it_cannot_do_is_an_error_and_not_an_empty_answer() -> None:
+    source = LocalLiterature(LocalSettings())
+    with pytest.raises(LiteratureError, match="knows no citations"):
+        asyncio.run(source.expand("doi:10.1/x", "citations"))
+
+
+def test_works_are_got_by_their_identifiers() -> None:
+    async def main() -> list[str | None]:
+        async with LocalLiterature(LocalSettings()) as source:
+            await source.add(Bibliography(entries=(work("a", "On Sorting", ids={"doi": "10.1/X"}),)))
+            return [w.key if w else None for w in await source.get(["doi:10.1/x", "key:a", "doi:10.1/y"])]
+
+    assert asyncio.run(main()) == ["a", "a", None]
