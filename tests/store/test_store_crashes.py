@@ -62,7 +62,11 @@ def test_a_kill_costs_at_most_the_effect_in_flight(river: Path, run_child: Child
     expected_calls, attempts, tokens = POINTS[point]
     assert calls(river) == expected_calls
     [effect] = table(river, "effects")
-    assert (effect["state"], effect["attempts"], effect["result"]) == ("settled", attempts, "\"" + "answer " * 2000 + "\"")
+    assert (effect["state"], effect["attempts"], effect["result"]) == (
+        "settled",
+        attempts,
+        '"' + "answer " * 2000 + '"',
+    )
     spent = {line.name: line for line in asyncio.run(read_run(river).spending())}
     assert (spent["tokens"].spent, spent["tokens"].reserved) == (tokens, 0)
     assert sorted(row["name"] for row in table(river, "artifacts")) == ["body", "result", "task"]

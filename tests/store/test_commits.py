@@ -1,0 +1,102 @@
+"""Group commit: many writes to one sync, each on its own, none told before it is on the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+
+import pytest
+
+from peercycle.core.errors import BudgetExceededError
+from peercycle.core.journal import EffectOutcome
+from peercycle.core.modelling import Usage
+from peercycle.store import commits
+
+
+def test_writes_that_arrive_together_share_a_commit(new_run, key_for, monkeypatch) -> None:
+    count = 0
+    real = commits.commit
+
+    def counted(connection: sqlite3.Connection) -> None:
+        nonlocal count
+        count += 1
+        real(connection)
+
+    async def main() -> None:
+        async with new_run() as run:
+            monkeypatch.setattr(commits, "commit", counted)
+            tickets = await asyncio.gather(
+                *[run.begin_effect(key_for(n), n, Usage(model_calls=1)) for n in range(200)]
+            )
+            await asyncio.gather(*[run.settle_effect(ticket, EffectOutcome(result=1)) for ticket in tickets])
+            assert len(await run.rows("effects")) == 200
+
+    asyncio.run(main())
+    assert 2 <= count <= 40
+
+
+def test_a_write_that_fails_takes_no_other_with_it(new_run, key_for) -> None:
+    async def main() -> None:
+        async with new_run(tokens=100, kept_for_finish=0) as run:
+            sizes = [30, 500, 30, 500, 30]
+            found = await asyncio.gather(
+                *[run.begin_effect(key_for(n), n, Usage(prompt_tokens=size)) for n, size in enumerate(sizes)],
+                return_exceptions=True,
+            )
+            assert [isinstance(one, BudgetExceededError) for one in found] == [False, True, False, True, False]
+            assert len(await run.rows("effects")) == len(await run.rows("spending")) == 3
+
+    asyncio.run(main())
+
+
+def test_a_write_is_on_the_disk_before_its_caller_goes_on(new_run, key_for) -> None:
+    async def main() -> None:
+        async with new_run() as run:
+            for number in range(20):
+                await run.begin_effect(key_for(number), number, Usage())
+                other = sqlite3.connect(run.path / "run.sqlite")
+                assert other.execute("SELECT COUNT(*) FROM effects").fetchone() == (number + 1,)
+                other.close()
+
+    asyncio.run(main())
+
+
+def test_every_commit_of_the_driver_is_synced(new_run) -> None:
+    async def main() -> None:
+        async with new_run() as run:
+            full, wal = await run._commits.read(
+                lambda c: (
+                    c.execute("PRAGMA synchronous").fetchone()[0],
+                    c.execute("PRAGMA journal_mode").fetchone()[0],
+                )
+            )
+            assert (full, wal) == (2, "wal")
+
+    asyncio.run(main())
+
+
+def test_an_error_inside_a_write_reaches_its_caller_and_the_thread_lives(new_run) -> None:
+    async def main() -> None:
+        async with new_run() as run:
+
+            def broken(_connection: sqlite3.Connection) -> None:
+                raise ZeroDivisionError("a bug")
+
+            with pytest.raises(ZeroDivisionError):
+                await run._commits.write(broken)
+            await run.check_lease()
+
+    asyncio.run(main())
+
+
+def test_a_run_can_be_used_from_several_event_loops(new_run, key_for) -> None:
+    async def main() -> None:
+        async with new_run() as run:
+
+            def elsewhere(number: int) -> None:
+                asyncio.run(run.begin_effect(key_for(number), number, Usage()))
+
+            await asyncio.gather(*[asyncio.to_thread(elsewhere, number) for number in range(4)])
+            assert len(await run.rows("effects")) == 4
+
+    asyncio.run(main())
