@@ -86,7 +86,6 @@ print(f"seen in {found}" if found else "unseen")
 async def environment_clean(ground: Ground) -> CanaryResult:
     """Plant a variable in our own environment, and look for it inside, in every process's."""
     name, value = f"PEERCYCLE_CANARY_{secrets.token_hex(4)}", secrets.token_hex(16)
-    # Half of it is on the canary's command line, so that the canary does not find itself.
     os.environ[name] = value
     try:
         result = await ground.run(_ENVIRONMENT, value)
@@ -110,7 +109,6 @@ if reached(socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", int(sys.argv[1]))):
     found.append("loopback")
 if reached(socket.AF_UNIX, socket.SOCK_STREAM, "\\0" + sys.argv[2]):
     found.append("abstract socket")
-found += [name for _, name in socket.if_nameindex() if name != "lo"] if hasattr(socket, "AF_NONE") else []
 for line in open("/proc/net/dev").read().splitlines()[2:]:
     if line.split(":")[0].strip() != "lo":
         found.append(line.split(":")[0].strip())
@@ -161,8 +159,7 @@ async def host_files_hidden(ground: Ground) -> CanaryResult:
 
 _SYSCTL = """
 found = []
-for path in ("/proc/sys/kernel/core_pattern", "/proc/sys/vm/overcommit_memory", "/proc/sysrq-trigger",
-             "/proc/sys/kernel/hostname", "/proc/self/oom_adj_none"):
+for path in ("/proc/sys/kernel/core_pattern", "/proc/sys/vm/overcommit_memory", "/proc/sysrq-trigger"):
     try:
         open(path, "r+b", buffering=0).close()
         found.append(path)

@@ -118,6 +118,8 @@ def _stdin_file(at: Place, body: bytes | None) -> Path | None:
 async def holding(settings: BubblewrapSettings, without: Weakening, request: ExecRequest) -> AsyncIterator[Held]:
     """Hold a slot, a directory and a cgroup; on every ending, cancellation too, let go of all of them."""
     slot = await slots.acquire(settings)
+    if "unprivileged_uid" in without:
+        slot.uid = None
     execution, group = place.new_execution(), None
     try:
         hierarchy = cgroups.find() if settings.cgroups == "auto" else None

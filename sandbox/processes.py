@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -79,6 +79,26 @@ def _private_estimate(pid: int) -> int:
     except OSError:
         return 0
     return (int(fields[1]) - int(fields[2])) * PAGE
+
+
+INODE_BYTES = 1024
+"""About what the kernel holds for an entry of a tmpfs, beside its content."""
+
+
+def tmpfs_bytes(pid: int, sizes: Mapping[str, int]) -> int:
+    """Return the memory held by the tmpfs that a process sees at these paths, each known by its size in bytes.
+
+    A process that has not yet changed its root sees the host's folders there, which have other sizes.
+    """
+    held = 0
+    for path, size in sizes.items():
+        try:
+            seen = os.statvfs(f"/proc/{pid}/root{path}")
+        except OSError:
+            continue
+        if seen.f_blocks * seen.f_frsize == size:
+            held += (seen.f_blocks - seen.f_bfree) * seen.f_frsize + (seen.f_files - seen.f_ffree) * INODE_BYTES
+    return held
 
 
 def unlinked_bytes(pids: Iterable[int], device: int) -> int:

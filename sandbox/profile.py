@@ -96,8 +96,6 @@ def _namespaces(without: Weakening) -> list[str]:
 
 
 def _system(view: View, without: Weakening) -> list[str]:
-    if "mount_namespace" in without:
-        return ["--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--dir", WORK]
     args = ["--ro-bind", "/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         place = Path("/", name)
@@ -109,12 +107,21 @@ def _system(view: View, without: Weakening) -> list[str]:
         args += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     for name in sorted(ETC):
         args += ["--ro-bind", str(view.etc / name), f"/etc/{name}"]
+    if "mount_namespace" in without:
+        for name in ("var", "home", "root", "opt", "srv"):
+            args += ["--ro-bind-try", f"/{name}", f"/{name}"]
     return [*args, "--proc", "/proc", "--dev", "/dev"]
 
 
+def tmpfs_sizes(memory_mb: int) -> dict[str, int]:
+    """Return the folders that lie in memory, and the most bytes each takes."""
+    return {"/dev/shm": min(SHM_MB, memory_mb) << 20, "/tmp": min(TMP_MB, memory_mb) << 20}  # noqa: S108
+
+
 def _folders(view: View, without: Weakening) -> list[str]:
-    shm, tmp = (str(min(size, view.memory_mb) << 20) for size in (SHM_MB, TMP_MB))
-    args = ["--size", shm, "--tmpfs", "/dev/shm", "--size", tmp, "--tmpfs", "/tmp"]  # noqa: S108
+    args = []
+    for place, size in tmpfs_sizes(view.memory_mb).items():
+        args += ["--size", str(size), "--tmpfs", place]
     args += ["--dir", HOME, "--dir", MATPLOTLIB, "--bind", str(view.work), WORK]
     writable = "read_only_inputs" in without
     for source, name in view.inputs:

@@ -68,7 +68,7 @@ class Start:
         plan = {
             "cgroups": [] if self.group is None else [str(path) for path in self.group.paths],
             "rlimits": rlimits(self.limits, self.without),
-            "uid": None if "unprivileged_uid" in self.without else self.uid,
+            "uid": self.uid,
             "argv": command,
             "environment": self._environment(),
             "die_with_parent": "die_with_parent" not in self.without,

@@ -17,6 +17,7 @@ from peercycle.core.sandboxing import ExecStatus, Limits, StreamCapture
 from peercycle.sandbox import processes, watch
 from peercycle.sandbox.cgroups import Group
 from peercycle.sandbox.launch import FAILED
+from peercycle.sandbox.profile import tmpfs_sizes
 from peercycle.sandbox.protections import Weakening
 from peercycle.sandbox.status import Status
 from peercycle.sandbox.streams import HeadAndTail
@@ -31,6 +32,8 @@ MEMORY_S = 0.05
 """Time between two looks at the memory, where no cgroup limits it."""
 DEATH_S = 10.0
 """How long a killed sandbox may take to be gone before that is an error."""
+NOT_FOUND = 127
+"""Exit code, as a shell's, of a program that is not there or cannot be executed."""
 _READ = 1 << 16
 
 
@@ -169,6 +172,8 @@ class Supervisor:
             return
         self._next_memory = time.monotonic() + MEMORY_S
         held = processes.proportional_bytes(processes.in_namespace(self._status.namespace))
+        if self._status.child is not None:
+            held += processes.tmpfs_bytes(self._status.child, tmpfs_sizes(self.limits.memory_mb))
         self._peak = max(self._peak, held)
         if held > self.limits.memory_mb << 20 and "memory_limit" not in self.without:
             self._stop("oom")
@@ -244,11 +249,15 @@ class Supervisor:
 
     def _ending(self, process: subprocess.Popen[bytes], duration: float) -> Ending:
         stderr = self._streams["stderr"].capture()
-        if self._cause is None and self._status.exit_code is None:
-            if process.returncode == FAILED or process.returncode >= 0:
-                raise SandboxError(f"bubblewrap did not start the program: {stderr.text.strip()[-400:]!r}")
-            raise SandboxError(f"bubblewrap died of signal {-process.returncode}, which peercycle did not send")
         code, number = _decoded(self._status.exit_code)
+        if self._cause is None and self._status.exit_code is None:
+            # Nothing of the program has run, so this line is bubblewrap's own.
+            if process.returncode == 1 and stderr.head.startswith("bwrap: execvp "):
+                code = NOT_FOUND
+            elif process.returncode == FAILED or process.returncode >= 0:
+                raise SandboxError(f"bubblewrap did not start the program: {stderr.text.strip()[-400:]!r}")
+            else:
+                raise SandboxError(f"bubblewrap died of signal {-process.returncode}, which peercycle did not send")
         peak = self.group.peak_bytes() if self.group is not None else None
         return Ending(
             status=None if self._cause == "cancelled" else self._cause or _status_of(code, number),

@@ -1,0 +1,333 @@
+"""How an execution ends, and that nothing of it stays: results, streams, cancellation, dead drivers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+
+from peercycle.core.contracts import Sandbox
+from peercycle.core.errors import SandboxError, SandboxUnavailableError
+from peercycle.core.sandboxing import DataSpec, EnvironmentSpec, ExecRequest, Limits
+from peercycle.sandbox import cgroups, execution
+from peercycle.sandbox.bubblewrap import BubblewrapSandbox, BubblewrapSettings
+from peercycle.sandbox.slots import acquire
+
+if TYPE_CHECKING:
+    from tests.sandbox.conftest import Harness
+
+BASE = EnvironmentSpec(name="base")
+
+
+def running(mark: str) -> list[int]:
+    """Processes of this machine whose command line holds a mark."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if mark.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(int(pid))
+        except OSError:
+            continue
+    return found
+
+
+def leftovers(state: Path) -> list[str]:
+    groups = []
+    hierarchy = cgroups.find()
+    if hierarchy is not None:
+        for parent in {hierarchy.memory, hierarchy.pids}:
+            groups += [str(p) for p in parent.glob(f"{cgroups.PREFIX}{os.getpid()}-*")]
+    executions = state / "executions"
+    return groups + [p.name for p in executions.iterdir()] if executions.exists() else groups
+
+
+def test_it_is_a_sandbox(harness: Harness) -> None:
+    sandbox: Sandbox = harness.sandbox
+    assert sandbox.name == "bubblewrap"
+
+
+def test_a_program_that_fails_is_a_result(harness: Harness) -> None:
+    result = harness.run("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
+    assert (result.status, result.exit_code, result.signal) == ("nonzero", 3, None)
+    assert (result.stdout.text, result.stderr.text) == ("out\n", "err\n")
+    assert result.backend == "bubblewrap"
+    assert len(result.guarantees) == 8
+    assert result.environment_digest
+
+
+def test_a_program_that_does_not_exist_is_a_result(harness: Harness) -> None:
+    result = harness.run("", argv=("no-such-program",))
+    assert (result.status, result.exit_code) == ("nonzero", 127)
+    assert "no-such-program" in result.stderr.text
+
+
+def test_every_execution_sees_the_same_small_environment(harness: Harness) -> None:
+    said = harness.said(
+        "import os, json; print(json.dumps([os.environ['OMP_NUM_THREADS'], os.environ['TZ'], os.environ['X'],"
+        " os.environ['PYTHONHASHSEED'], os.getcwd(), os.environ['HOME']])); open(os.environ['HOME'] + '/x', 'w')",
+        variables={"X": "set"},
+    )
+    assert said == '["1", "UTC", "set", "0", "/work", "/tmp/home"]'
+
+
+def test_output_streams_to_the_caller_as_it_comes(harness: Harness) -> None:
+    async def main() -> None:
+        seen: list[tuple[str, bytes, float]] = []
+
+        def on_output(name: Literal["stdout", "stderr"], chunk: bytes) -> None:
+            seen.append((name, chunk, time.monotonic()))
+
+        environment = await harness.sandbox.prepare(BASE)
+        program = "import time\nprint('one', flush=True); time.sleep(0.5); print('two', flush=True)"
+        request = ExecRequest(argv=("python", "-c", program), environment=BASE)
+        result = await harness.sandbox.run(request, environment, harness.bodies, on_output)
+        assert b"".join(chunk for _, chunk, _ in seen) == b"one\ntwo\n" == result.stdout.text.encode()
+        assert seen[-1][2] - seen[0][2] > 0.3
+
+    asyncio.run(main())
+
+
+def test_data_is_verified_and_read_only(harness: Harness, tmp_path: Path) -> None:
+    body = b"1,2,3\n"
+    ref = harness.bodies.add(body)
+    path = tmp_path / "local.csv"
+    path.write_bytes(body)
+    data = (
+        DataSpec(name="a.csv", kind="artifact", source=ref),
+        DataSpec(name="b.csv", kind="path", source=str(path), sha256=ref.removeprefix("sha256:")),
+    )
+    program = "print(open('data/a.csv').read() == open('data/b.csv').read() == '1,2,3\\n')\nopen('data/c', 'w')"
+    result = harness.run(program, data=data)
+    assert result.stdout.text == "True\n"
+    assert "Read-only file system" in result.stderr.text
+    path.write_bytes(b"changed")
+    with pytest.raises(SandboxError, match=r"'b.csv' has changed: sha256 is"):
+        harness.run(program, data=data)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"limits": Limits(gpus=1)}, "hands out no GPU"),
+        ({"files": {"../x": "sha256:" + "0" * 64}}, "must be a plain relative path"),
+        ({"files": {"a": "sha256:" + "0" * 64, "a/b": "sha256:" + "0" * 64}}, "a file and a folder at once"),
+        ({"variables": {"A B": "x"}}, "environment variable 'A B'"),
+        ({"data": (DataSpec(name="d", kind="url", source="https://x"),)}, "takes artifact and path"),
+        ({"data": (DataSpec(name="d", kind="path", source="/x"),)}, "set `sha256`"),
+        ({"argv": ("a\0b",)}, "NUL"),
+    ],
+)
+def test_a_request_that_cannot_be_met_is_refused_in_one_line(
+    harness: Harness, asked: dict[str, object], message: str
+) -> None:
+    with pytest.raises(SandboxError, match=message) as caught:
+        harness.run("print('ran')", **asked)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_cancelled_execution_leaves_nothing(harness: Harness, state: Path) -> None:
+    async def main() -> None:
+        mark = secrets.token_hex(8)
+        program = "import os, time\nos.fork()\nprint('up', flush=True)\ntime.sleep(30)"
+        task = asyncio.ensure_future(harness.arun(program, mark, environment=BASE))
+        while len(running(mark)) < 2:
+            await asyncio.sleep(0.02)
+        begun = time.monotonic()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert time.monotonic() - begun < 3
+        assert running(mark) == []
+        assert leftovers(state) == []
+
+    asyncio.run(main())
+
+
+def test_eight_run_at_once_and_see_nothing_of_each_other(harness: Harness, state: Path) -> None:
+    async def main() -> None:
+        program = """
+import os, sys, time
+open("mine", "w").write(sys.argv[1])
+time.sleep(0.5)
+print(open("mine").read(), os.listdir("."), len([p for p in os.listdir("/proc") if p.isdigit()]))
+"""
+        begun = time.monotonic()
+        results = await asyncio.gather(*(harness.arun(program, str(n), environment=BASE) for n in range(8)))
+        assert [r.stdout.text.strip() for r in results] == [f"{n} ['mine'] 2" for n in range(8)]
+        assert time.monotonic() - begun < 4
+        assert leftovers(state) == []
+
+    asyncio.run(main())
+
+
+def test_more_executions_than_slots_wait_their_turn(state: Path) -> None:
+    async def main() -> None:
+        settings = BubblewrapSettings(state_dir=state, slots=1)
+        held = await acquire(settings)
+        waiting = asyncio.ensure_future(acquire(settings))
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+        held.release()
+        (await asyncio.wait_for(waiting, 2)).release()
+
+    asyncio.run(main())
+
+
+DRIVER = """
+import asyncio, sys
+from pathlib import Path
+from peercycle.core.sandboxing import EnvironmentSpec, ExecRequest
+from peercycle.sandbox.bubblewrap import BubblewrapSandbox, BubblewrapSettings
+from peercycle.sandbox.canaries import NoArtifacts
+
+async def main():
+    sandbox = BubblewrapSandbox(BubblewrapSettings(state_dir=Path(sys.argv[1])))
+    base = EnvironmentSpec(name="base")
+    program = "import os, time\\nif os.fork() == 0: os.setsid()\\nprint('up', flush=True)\\ntime.sleep(60)"
+    request = ExecRequest(argv=("python", "-c", program, sys.argv[2]), environment=base, requires=frozenset())
+    await sandbox.run(request, await sandbox.prepare(base), NoArtifacts())
+
+asyncio.run(main())
+"""
+
+
+def test_a_driver_killed_by_signal_9_leaves_no_process_and_reap_removes_the_rest(
+    harness: Harness, state: Path
+) -> None:
+    mark = secrets.token_hex(8)
+    driver = subprocess.Popen([sys.executable, "-c", DRIVER, str(state), mark], stderr=subprocess.PIPE)
+    try:
+        end = time.monotonic() + 30
+        while len([p for p in running(mark) if p != driver.pid]) < 3 and time.monotonic() < end:
+            assert driver.poll() is None, driver.communicate()
+            time.sleep(0.02)
+        # A living driver's execution is left alone.
+        assert asyncio.run(harness.sandbox.reap()) == ()
+        driver.kill()
+        assert driver.wait() == -signal.SIGKILL
+    finally:
+        driver.kill()
+        driver.communicate()
+    end = time.monotonic() + 3
+    while running(mark) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert running(mark) == []
+    assert len(list((state / "executions").iterdir())) == 1
+    removed = asyncio.run(harness.sandbox.reap())
+    assert any(str(state) in line for line in removed)
+    if cgroups.find() is not None:
+        assert sum("cgroup" in line for line in removed) >= 1
+    assert leftovers(state) == []
+    assert asyncio.run(harness.sandbox.reap()) == ()
+
+
+def test_a_sandbox_killed_from_outside_is_an_error_and_no_result(harness: Harness, state: Path) -> None:
+    async def main() -> None:
+        mark = secrets.token_hex(8)
+        task = asyncio.ensure_future(harness.arun("import time; time.sleep(30)", mark, environment=BASE))
+        while not (found := [p for p in running(mark) if Path(f"/proc/{p}/comm").read_text() == "bwrap\n"]):
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.2)
+        os.kill(min(found), signal.SIGKILL)
+        with pytest.raises(SandboxError, match="died of signal 9"):
+            await task
+        assert running(mark) == []
+        assert leftovers(state) == []
+
+    asyncio.run(main())
+
+
+def test_without_bubblewrap_the_probe_says_what_to_install(state: Path) -> None:
+    sandbox = BubblewrapSandbox(BubblewrapSettings(state_dir=state, bwrap="no-such-bwrap"))
+    probed = asyncio.run(sandbox.probe())
+    assert not probed.available
+    assert probed.guarantees == frozenset()
+    assert "apt install bubblewrap" in (probed.fix or "")
+
+
+WEAK: dict[str, str] = {
+    "clean_environment": "environment_clean",
+    "network_namespace": "network_none",
+    "mount_namespace": "host_files_hidden",
+    "process_limit": "processes_limited",
+    "memory_limit": "memory_limited",
+    "disk_watch": "disk_limited",
+    "die_with_parent": "dies_with_driver",
+    "unprivileged_uid": "sysctl_read_only",
+}
+
+
+@pytest.mark.parametrize("protection", sorted(WEAK))
+def test_each_canary_dies_without_its_protection(harness: Harness, protection: str) -> None:
+    if protection == "unprivileged_uid" and os.geteuid() != 0:
+        pytest.skip("needs root: an ordinary user has no privileged uid to keep")
+
+    async def main() -> None:
+        weak = BubblewrapSandbox.weakened(harness.settings, frozenset([protection]))  # type: ignore[list-item]
+        probed = await weak.probe()
+        failed = {canary.guarantee: canary for canary in probed.canaries if not canary.passed}
+        assert set(failed) == {WEAK[protection]}, failed
+        request = ExecRequest(argv=("python", "-c", "1"), environment=BASE)
+        with pytest.raises(SandboxUnavailableError, match=f"'bubblewrap' does not hold '{WEAK[protection]}'"):
+            await weak.run(request, await weak.prepare(BASE), harness.bodies)
+
+    asyncio.run(main())
+
+
+def test_a_cancelled_wait_for_cleaning_up_still_cleans_up() -> None:
+    async def main() -> None:
+        done: list[int] = []
+
+        def slow() -> None:
+            time.sleep(0.3)
+            done.append(1)
+
+        task = asyncio.ensure_future(execution.to_the_end(slow))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert done == [1]
+
+    asyncio.run(main())
+
+
+def test_the_same_holds_for_an_ordinary_user(harness: Harness) -> None:
+    """Run these tests again as a user without privileges, with a Python that such a user can reach."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: this run is an ordinary user's already")
+    import pydantic
+
+    site, here = Path(pydantic.__file__).parent.parent, Path(__file__).parent
+    python = Path("/usr/bin/python3")
+    check = f"import sys; sys.path.insert(0, {str(site)!r}); import pydantic_core, pytest"
+    as_nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+    tried = subprocess.run([*as_nobody, str(python), "-c", check], capture_output=True, cwd="/", check=False)
+    if tried.returncode != 0:
+        pytest.skip("needs /usr/bin/python3 of this version, and packages that another user may read")
+    files = [str(here / name) for name in ("test_attacks.py", "test_collecting.py", "test_endings.py")]
+    ran = subprocess.run(
+        [*as_nobody, str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *files],
+        env={
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": os.pathsep.join((str(site), str(here.parent.parent / "src"))),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "HOME": "/nonexistent",
+        },
+        cwd=here.parent.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    tail = textwrap.shorten(ran.stdout[-3000:], 3000)
+    assert ran.returncode == 0, tail
+    assert " passed" in ran.stdout
