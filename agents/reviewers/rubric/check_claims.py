@@ -162,8 +162,8 @@ _UNDER = (
     r"underperform\w*|trail\w*|lags? behind|lagged behind|falls? behind|fell behind|loses? to|lost to|(?:is|was|were|are|"
     r"performs?|performed|did|does|fared|scores?|scored|works?|worked|remains?)\s(?:\w+\s){0,2}?(?:worse|inferior|weaker|less accurate)\s?(?:than|to)"
 )
-_HIGHER = r"(?:\w+\s){0,4}?(?:higher|greater|larger|longer|faster|taller|heavier|more)\s(?:\w+\s){0,4}?than|(?:lies|lay|is|was) above"
-_LOWER = r"(?:\w+\s){0,4}?(?:lower|smaller|shorter|slower|fewer|less)\s(?:\w+\s){0,4}?than|(?:lies|lay|is|was) below"
+_HIGHER = r"(?:\w+\s){0,4}?(?:higher|greater|larger|longer|taller|heavier|hotter|warmer|older|more)\s(?:\w+\s){0,4}?than|(?:lies|lay|is|was) above"
+_LOWER = r"(?:\w+\s){0,4}?(?:lower|smaller|shorter|fewer|less|cooler|colder|lighter|younger)\s(?:\w+\s){0,4}?than|(?:lies|lay|is|was) below"
 _RELATIONS = tuple(
     (sign, by_quality, re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE))
     for sign, by_quality, pattern in ((1, True, _OVER), (-1, True, _UNDER), (1, False, _HIGHER), (-1, False, _LOWER))

@@ -86,15 +86,16 @@ _FROM_TO = re.compile(
 _UP = re.compile(r"^(?:r[io]se|risen|increas|grow|grew|climb|gain|went up|rais)", re.IGNORECASE)
 _DOWN = re.compile(r"^(?:f[ae]ll|drop|decreas|declin|reduc|shr[aiu]nk|sank|lower|cut|diminish)", re.IGNORECASE)
 _VERSUS = re.compile(
-    r"(?P<word>\b(?:higher|greater|larger|longer|faster|more|exceed\w*|above|lower|smaller|fewer|less|shorter|below)\b)"
+    r"(?P<word>\b(?:higher|greater|larger|longer|more|exceed\w*|above|hotter|warmer|taller|heavier|older|lower|"
+    r"smaller|fewer|less|shorter|below|cooler|colder|lighter|younger)\b)"
     r"[^.;()]{0,60}?\(?(?P<a>[-−]?\d*\.?\d+)\s?(?:\\%|[a-z]{1,3})?\s?(?:\([^)]*\)\s?)?,?\s?"
     r"(?:vs\.?|versus|against|compared (?:with|to)|rather than)\s(?P<b>[-−]?\d*\.?\d+)"
 )
-_LESS = frozenset({"lower", "smaller", "fewer", "less", "shorter", "below"})
-_ESTIMATE_WITH = re.compile(
-    r"(?P<x>[-−]?\d*\.\d+|[-−]?\d+)\s?(?:\\%)?[^.;\d\[\](]{0,30}[(\[]\s?(?:(?:with a |a )?(?:95|99|90)\s?\\%[\s-]"
-    r"(?:CI|confidence interval|credible interval|interval)s?\s?(?:of|from|:|,|;|=)?\s?\[?)?"
-    r"(?P<low>[-−]?\d*\.\d+|[-−]?\d+)\s?(?:\\%)?\s?(?:,|–|—|;| to |-)\s?(?P<high>[-−]?\d*\.\d+|[-−]?\d+)\s?(?:\\%)?\s?[)\]]"
+_LESS = frozenset({"lower", "smaller", "fewer", "less", "shorter", "below", "cooler", "colder", "lighter", "younger"})
+_ESTIMATE_BEFORE = re.compile(r"(?P<x>[-−]?\d*\.\d+|[-−]?\d+)\s?(?:\\%)?[^.;\d]{0,45}$")
+_INTERVAL_NAME = re.compile(
+    r"[(\[,]?\s*(?:with a |a )?(?:(?:95|99|90)\s?\\%)?[\s-]*(?:[a-z]+\s){0,2}?(?:CIs?|intervals?)?\s*(?:of|from|was|[:,=])?\s*$",
+    re.IGNORECASE,
 )
 
 
@@ -145,7 +146,8 @@ def _changes(line: str) -> tuple[int, list[str]]:
             continue
         checked += 1
         a, b = _value(m.group("a")), _value(m.group("b"))
-        if (up and b < a) or (down and b > a):
+        mixed = "\\%" in line[m.start("a") : m.end() + 3] and line[m.start("a") : m.end() + 3].count("\\%") == 1
+        if not mixed and ((up and b < a) or (down and b > a)):
             faults.append(f"{m.group()!r} goes the other way")
     return checked, faults
 
@@ -161,18 +163,23 @@ def _comparisons(line: str) -> tuple[int, list[str]]:
 
 
 def _intervals(line: str) -> tuple[int, list[str]]:
+    """Find intervals that are upside down, or that do not hold the estimate right before them."""
     checked, faults = 0, []
     for found in intervals(line):
-        if found.low is not None and found.high is not None:
-            checked += 1
-            if found.low > found.high:
-                faults.append(f"the interval from {found.low:g} to {found.high:g} is upside down")
-    for m in _ESTIMATE_WITH.finditer(line):
-        x, low, high = (_value(m.group(g)) for g in ("x", "low", "high"))
-        is_interval = "." in m.group("low") and "." in m.group("high") and "." in m.group("x")
-        if is_interval and low <= high and not low <= x <= high:
-            faults.append(f"the estimate {x:g} lies outside its interval {low:g} to {high:g}")
-    return checked + (1 if faults and not checked else 0), faults
+        if found.low is None or found.high is None:
+            continue
+        checked += 1
+        before = _ESTIMATE_BEFORE.search(_INTERVAL_NAME.sub("", line[max(0, found.start - 90) : found.start]))
+        if found.low > found.high:
+            faults.append(f"the interval from {found.low:g} to {found.high:g} is upside down")
+        elif before and not _holds(found.low, x := _value(before.group("x")), found.high):
+            faults.append(f"the estimate {x:g} lies outside its interval {found.low:g} to {found.high:g}")
+    return checked, faults
+
+
+def _holds(low: float, x: float, high: float) -> bool:
+    """Tell whether an interval holds an estimate; either may be in percent."""
+    return any(low <= x * scale <= high for scale in (1, 100, 0.01))
 
 
 def _p_values(line: str) -> tuple[int, list[str]]:

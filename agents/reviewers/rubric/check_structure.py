@@ -8,7 +8,7 @@ from peercycle.agents.reviewers.rubric.findings import Fault, Finding, not_given
 from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.paper import Paper, Part
 from peercycle.agents.reviewers.rubric.prose import stems
-from peercycle.agents.reviewers.rubric.quantities import estimates
+from peercycle.agents.reviewers.rubric.quantities import all_values, estimates
 from peercycle.agents.reviewers.rubric.roles import LIMIT_CUE, PROCEDURE_CUE
 
 _NEEDED = ("abstract", "introduction", "related", "method", "results", "limitations", "conclusion")
@@ -65,7 +65,7 @@ def method_is_told(i: Inspection) -> Finding:
     parts = i.paper.of("method")
     words = sum(p.words for p in parts)
     doing = sum(1 for p in parts for line in p.sentences if PROCEDURE_CUE.search(line))
-    details = sum(1 for p in parts for _ in re.finditer(r"\d+(?:\.\d+)?", p.prose))
+    details = sum(len(all_values(p.prose)) for p in parts)
     if not parts or words < 8:
         return Finding(name, "no section describes what was done", (Fault("describe what was done"),), 0.0)
     credit = 0.4 * min(1.0, words / 40) + 0.4 * (1 - 0.6**doing) + 0.2 * (1 - 0.7**details)
@@ -136,7 +136,7 @@ def results_are_stated(i: Inspection) -> Finding:
         name,
         f"{len(stated)} distinct estimates in the text, {len(cells)} in tables",
         () if n else (fault,),
-        n / (n + 4),
+        n / (n + 10),
     )
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding, nothing_there
 from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.prose import CITE
+from peercycle.agents.reviewers.rubric.quantities import Pool, estimates
 from peercycle.agents.reviewers.rubric.tables import Table, entity
 from peercycle.core.numerals import Numeral, printed_numbers
 
@@ -83,10 +84,21 @@ def text_matches_tables(i: Inspection) -> Finding:
                 checked += 1
                 if not _has(arms.values[arm], number):
                     faults.append(Fault(f"{shown!r} is said of {arm!r}, the tables give it to another", part.heading))
-    if not checked:
-        return nothing_there(name, "no sentence gives a number of the tables to an arm by name")
-    evidence = f"{checked - len(faults)} of {checked} numbers said of an arm are that arm's in the tables"
-    return Finding(name, evidence, tuple(faults))
+    echoed, stated = _echoes(i)
+    if not checked and not stated:
+        return nothing_there(name, "the results state no number beside the tables")
+    evidence = (
+        f"{checked - len(faults)} of {checked} numbers said of an arm are that arm's in the tables; {echoed} of {stated} "
+        "estimates of the results occur in a table"
+    )
+    return Finding(name, evidence, tuple(faults), 0.7 + 0.3 * (echoed / stated if stated else 0.0))
+
+
+def _echoes(i: Inspection) -> tuple[int, int]:
+    """Return how many distinct estimates of the results occur in a table, and how many there are."""
+    pool = Pool(n.number.value for table in i.paper.tables for row in table.rows for c in row for n in c.numbers)
+    stated = {n.number.value: n.number for part in i.paper.of("results") for n in estimates(part.prose)}
+    return sum(pool.holds(n) for n in stated.values()), len(stated)
 
 
 def linked_numbers(line: str, arms: Arms) -> list[tuple[str, Numeral, str]]:

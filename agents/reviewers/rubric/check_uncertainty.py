@@ -7,7 +7,7 @@ from statistics import mean
 
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding, not_given, nothing_there
 from peercycle.agents.reviewers.rubric.inspection import Inspection
-from peercycle.agents.reviewers.rubric.quantities import P_VALUE, REPEATS, counts, estimates, intervals
+from peercycle.agents.reviewers.rubric.quantities import P_VALUE, REPEATS, Pool, counts, estimates, intervals
 from peercycle.core.experiments import ExperimentResults
 
 ENOUGH_SEEDS = 3
@@ -88,24 +88,31 @@ def estimates_have_spread(i: Inspection) -> Finding:
     name = "estimates-have-uncertainty"
     parts = [p for p in i.paper.of(*_PROSE)]
     prose = "\n\n".join(p.prose for p in parts)
-    values = {n.number.value for n in estimates(prose)}
+    covered = pool_of_spread(i)
+    values = {n.number.value for n in estimates(prose) if not covered.holds(n.number)}
     spans = {s.identity for s in intervals(prose)}
     tests = {m.group("value") for m in P_VALUE.finditer(prose)}
     cells = [c for t in i.paper.tables for row in t.rows for c in row[1:] if c.numbers]
     spread = sum(c.spread for c in cells)
-    if not values and not cells:
+    if not values and not cells and not spans:
         return nothing_there(name, "no estimate is stated")
     in_text = len(spans) / (len(spans) + len(values)) if values or spans else 0.0
     in_tests = len(tests) / (len(tests) + max(1, len(values)))
     in_tables = spread / len(cells) if cells else 0.0
-    credit = min(1.0, 1.2 * in_text + 0.6 * in_tests + 0.6 * in_tables)
+    credit = min(1.0, (1.2 * in_text + 0.6 * in_tests + 0.6 * in_tables) / 1.8)
     none = not spans and not tests and not spread
     fault = Fault("no number comes with an interval, a standard deviation or a test", None, "evidence")
     evidence = (
-        f"{len(values)} estimates in the text stand beside {len(spans)} intervals or deviations and {len(tests)} p-values; "
+        f"{len(values)} estimates that no table gives with a spread stand beside {len(spans)} intervals or deviations and {len(tests)} p-values; "
         f"{spread} of {len(cells)} table cells show a spread"
     )
-    return Finding(name, evidence, (fault,) if none else (), 0.6 + 0.4 * credit if not none else 0.3)
+    return Finding(name, evidence, (fault,) if none else (), 0.65 + 0.35 * credit if not none else 0.3)
+
+
+def pool_of_spread(i: Inspection) -> Pool:
+    """Return the numbers that tables give with a spread: where the text repeats them, they have one."""
+    cells = (c for t in i.paper.tables for row in t.rows for c in row[1:] if c.spread)
+    return Pool(n.number.value for c in cells for n in c.numbers)
 
 
 def repetitions_are_stated(i: Inspection) -> Finding:
