@@ -19,25 +19,25 @@ def register_exporters(register: Register[Exporter]) -> None:
     register("report", _report)
 
 
-def _latex(_: NoSettings) -> Exporter:
+def _latex(settings: NoSettings) -> Exporter:
     from peercycle.export.latex import LatexExporter
 
-    return LatexExporter()
+    return LatexExporter(settings)
 
 
-def _html(_: NoSettings) -> Exporter:
+def _html(settings: NoSettings) -> Exporter:
     from peercycle.export.html import HtmlExporter
 
-    return HtmlExporter()
+    return HtmlExporter(settings)
 
 
-def _pdf(_: NoSettings) -> Exporter:
+def _pdf(settings: NoSettings) -> Exporter:
     from peercycle.export.pdf import PdfExporter
 
-    return PdfExporter()
+    return PdfExporter(settings)
 
 
-def _report(_: NoSettings) -> Exporter:
+def _report(settings: NoSettings) -> Exporter:
     from peercycle.export.report import ReportExporter
 
-    return ReportExporter()
+    return ReportExporter(settings)

@@ -22,16 +22,16 @@ def register_rewards(register: Register[RewardFunction]) -> None:
     register("checks", _checks)
 
 
-def _mean_rating(_: NoSettings) -> RewardFunction:
+def _mean_rating(settings: NoSettings) -> RewardFunction:
     from peercycle.agents.rewards import MeanRating
 
-    return MeanRating()
+    return MeanRating(settings)
 
 
-def _min_rating(_: NoSettings) -> RewardFunction:
+def _min_rating(settings: NoSettings) -> RewardFunction:
     from peercycle.agents.rewards import MinRating
 
-    return MinRating()
+    return MinRating(settings)
 
 
 def _composite(settings: CompositeSettings) -> RewardFunction:
@@ -40,7 +40,7 @@ def _composite(settings: CompositeSettings) -> RewardFunction:
     return Composite(settings)
 
 
-def _checks(_: NoSettings) -> RewardFunction:
+def _checks(settings: NoSettings) -> RewardFunction:
     from peercycle.agents.rewards import ChecksPassed
 
-    return ChecksPassed()
+    return ChecksPassed(settings)
