@@ -15,10 +15,14 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from peercycle.core.base import JSON
+
+
+Closed = Literal["world", "sockets"] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +37,11 @@ class ChildEnd:
 
 
 def run_in_child(
-    task: Callable[[], Coroutine[Any, Any, JSON]], *, closed: bool = False, timeout_s: float = 60.0
+    task: Callable[[], Coroutine[Any, Any, JSON]], *, closed: Closed = None, timeout_s: float = 60.0
 ) -> ChildEnd:
     """Run a coroutine to its end in a forked process, and say how that went.
 
-    `closed` refuses sockets and programs there: whoever tries gets a `PermissionError` with the event's name.
+    `closed` refuses sockets there, or sockets and programs: who tries gets a `PermissionError` with the event's name.
     """
     with tempfile.TemporaryDirectory(prefix="peercycle-child-") as folder:
         answer = Path(folder) / "answer.json"
@@ -63,12 +67,12 @@ def kill_this_process() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _be_the_child(task: Callable[[], Coroutine[Any, Any, JSON]], answer: Path, closed: bool) -> None:
+def _be_the_child(task: Callable[[], Coroutine[Any, Any, JSON]], answer: Path, closed: Closed) -> None:
     value: JSON = None
     error: str | None = None
     try:
         if closed:
-            sys.addaudithook(_refuse)
+            sys.addaudithook(partial(_refuse, _SOCKETS if closed == "sockets" else _SOCKETS | _PROGRAMS))
         value = asyncio.run(task())
         json.dumps(value)
     except BaseException as problem:  # noqa: BLE001 - all of it is told to the parent
@@ -81,12 +85,8 @@ def _be_the_child(task: Callable[[], Coroutine[Any, Any, JSON]], answer: Path, c
         os._exit(0)
 
 
-_WORLD = frozenset(
-    ("socket.connect", "socket.sendto", "socket.getaddrinfo", "subprocess.Popen", "os.system", "os.exec")
-    + ("os.posix_spawn", "os.fork", "os.forkpty")
-)
-
-
+_SOCKETS = frozenset(("socket.connect", "socket.sendto", "socket.getaddrinfo"))
+_PROGRAMS = frozenset(("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty"))
 _DOOR: ContextVar[bool] = ContextVar("door", default=False)
 """True inside an effect, whose function is the one that may touch the world."""
 
@@ -101,8 +101,8 @@ def open_door() -> Iterator[None]:
         _DOOR.reset(token)
 
 
-def _refuse(event: str, _: tuple[Any, ...]) -> None:
-    if event in _WORLD and not _DOOR.get():
+def _refuse(refused: frozenset[str], event: str, _: tuple[Any, ...]) -> None:
+    if event in refused and not _DOOR.get():
         raise PermissionError(f"{event}: the world is closed here; reach it through the StageContext")
 
 

@@ -167,7 +167,7 @@ class BenchContext:
             words = set(query.lower().split())
             ranked = [(len(words & set(w.title.lower().split())), w) for w in self._bench.services.works]
             ranked.sort(key=lambda pair: -pair[0])
-            return [work.model_dump(mode="json") for score, work in ranked if score][:limit]
+            return list[JSON]([work.model_dump(mode="json") for score, work in ranked if score][:limit])
 
         found = await self.effect("search", {"query": query, "limit": limit}, find)
         return tuple(Reference.model_validate(work) for work in found) if isinstance(found, list) else ()

@@ -41,6 +41,8 @@ class Contract:
 
     timeout_s: float = 60.0
     """How long one play may take."""
+    closed: Literal["world", "sockets"] = "world"
+    """What is refused outside effects: sockets and programs, or sockets alone."""
 
     def subject(self) -> Any:
         """Return a fresh component."""
@@ -168,7 +170,7 @@ class ReplayContract(Contract):
             assert not bench.missed, f"replayed, it asked for something else: {bench.missed[0]}"
             return said
 
-        return run_in_child(task, closed=True, timeout_s=self.timeout_s)
+        return run_in_child(task, closed=self.closed, timeout_s=self.timeout_s)
 
 
 def _taker(subject: Callable[[], Any], stack: AsyncExitStack, fresh: bool) -> Take:

@@ -38,12 +38,13 @@ class BenchJournal:
 
     def add(self, key: EffectKey, **outcome: JSON) -> None:
         """Keep an outcome."""
-        entry = {"key": spelled(key), **outcome}
+        line = spelled(key)
+        entry: dict[str, JSON] = {"key": line, **outcome}
         with self.path.open("ab") as file:
             file.write(canonical_json(entry) + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        self._outcomes[entry["key"]] = json.loads(canonical_json(entry))
+        self._outcomes[line] = json.loads(canonical_json(entry))
 
 
 def spelled(key: EffectKey) -> str:

@@ -1,0 +1,119 @@
+"""The contract of exporters."""
+
+from __future__ import annotations
+
+import base64
+import re
+import socket
+from pathlib import PurePosixPath
+from typing import Any, Literal, cast
+
+import pytest
+
+from peercycle.core.base import JSON
+from peercycle.core.contracts import Edition, Exporter
+from peercycle.core.journal import RunReader
+from peercycle.plugins.testing import samples
+from peercycle.plugins.testing.context import Bench
+from peercycle.plugins.testing.contract import ReplayContract, Take
+
+
+class ExporterContract(ReplayContract):
+    """An exporter on a whole edition and on one with hardly anything in it.
+
+        class TestMine(ExporterContract):
+            def exporter(self):
+                return Mine()
+
+    Programs on this machine may be run (they are no service); sockets are refused.
+    """
+
+    closed: Literal["world", "sockets"] = "sockets"
+
+    def exporter(self) -> Exporter:
+        """Return a fresh exporter."""
+        raise NotImplementedError
+
+    def editions(self) -> dict[str, Edition]:
+        """Return what to export, by name."""
+        whole = samples.edition()
+        bare = Edition(
+            topic=whole.topic,
+            manuscript=whole.manuscript.model_copy(update={"sections": whole.manuscript.sections[:1]}),
+            bibliography=whole.bibliography,
+            results=None,
+            assessment=None,
+            disclosure=whole.disclosure,
+        )
+        return {"whole": whole, "bare": bare}
+
+    def run(self, bench: Bench) -> RunReader:
+        """Return the run that a report exporter reads. A paper exporter must not touch it."""
+        if self.exporter().scope == "report":
+            pytest.skip("needs a run: override `run` with a RunReader for a report exporter")
+        return cast(RunReader, _Untouchable())
+
+    def subject(self) -> Exporter:
+        """Return a fresh exporter."""
+        return self.exporter()
+
+    async def play(self, take: Take, bench: Bench) -> JSON:
+        """Export everything."""
+        said: dict[str, JSON] = {}
+        for number, (name, edition) in enumerate(self.editions().items()):
+            logged = len(bench.logged)
+            ctx = bench.context("finish", candidate="", visit=number + 1)
+            files = await (await take()).export(edition, self.run(bench), ctx)
+            wrong = [path for path, body in files.items() if not isinstance(body, bytes)]
+            assert not wrong, f"{wrong} are not bytes"
+            encoded: JSON = {path: base64.b64encode(body).decode() for path, body in files.items()}
+            said[name] = {"files": encoded, "logged": list[JSON](bench.logged[logged:])}
+        return said
+
+    def test_its_scope_is_paper_or_report(self) -> None:
+        """`scope` says what it writes."""
+        assert self.exporter().scope in ("paper", "report"), f"scope is {self.exporter().scope!r}"
+
+    def test_every_text_file_holds_the_disclosure(self) -> None:
+        """Whoever reads one file alone learns that it is machine-made."""
+        from peercycle.graphs.publish import require_disclosure
+
+        disclosure = self.editions()["whole"].disclosure
+        for files, _ in self._exports():
+            require_disclosure(type(self.exporter()).__name__, files, disclosure)
+
+    def test_files_lie_where_they_belong(self) -> None:
+        """`paper/…` for a paper and `report.…` or `report/…` for a report: relative, and never upwards."""
+        begins = "paper/" if self.exporter().scope == "paper" else "report"
+        for files, _ in self._exports():
+            for path in files:
+                assert path.startswith(begins), f"{path!r} does not begin with {begins!r}"
+                parts = PurePosixPath(path).parts
+                assert ".." not in parts and "\\" not in path, f"{path!r} leaves the run directory"
+
+    def test_writing_nothing_comes_with_a_reason(self) -> None:
+        """An exporter that cannot work here says why with `ctx.log`."""
+        for files, logged in self._exports():
+            assert files or logged, "it wrote nothing and did not say why"
+
+    def test_files_hold_content_only(self) -> None:
+        """A paper names no host and no place on this machine: the same content gives the same bytes."""
+        if self.exporter().scope == "report":
+            return
+        marks = {socket.gethostname().encode(), b"peercycle-bench-"}
+        for files, _ in self._exports():
+            for path, body in files.items():
+                found = [m.decode() for m in marks if len(m) > 3 and re.search(rb"\b" + re.escape(m), body)]
+                assert not found, f"{path!r} names {found}"
+
+    def _exports(self) -> list[tuple[dict[str, bytes], list[str]]]:
+        said = cast(dict[str, dict[str, Any]], self.said())
+        return [
+            ({path: base64.b64decode(body) for path, body in export["files"].items()}, export["logged"])
+            for export in said.values()
+        ]
+
+
+class _Untouchable:
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"a paper exporter must not read the run, and read {name!r} of it")
