@@ -49,10 +49,10 @@ class _Cleaner(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _SILENT:
             self.silent.append(tag)
-        if self.silent or (tag not in _HTML and tag not in _MATHML):
+        if self.silent or tag not in _HTML | _MATHML | {"embed"}:
             return
         values = {name: value or "" for name, value in attrs}
-        if tag == "img":
+        if tag in {"img", "embed"}:  # pandoc embeds a PDF
             self.out.append(self.picture(values.get("src", ""), _share(values.get("style", ""))))
             return
         kept = _kept(tag, values)

@@ -52,6 +52,8 @@ def write_document(
         name = f"section {visible(section.heading)[:60]!r}"
         opening = "\\appendix\n" if section.role == "appendix" and not appendix else ""
         appendix = appendix or section.role == "appendix"
+        if section.role == "appendix":
+            ledger.begin_appendix()
         ledger.heading(0)
         heading = tidy_line(section.heading, ledger, target) or "Untitled"
         body = (

@@ -53,13 +53,13 @@ async def write_page(edition: Edition, figures: Mapping[str, bytes]) -> tuple[st
     try:
         fragment, warnings = await latex_to_html(source)
     except PandocError as error:
-        pieces = ["", "", f"<pre>{reader.text(source.replace(_CUT, ''))}</pre>"]
+        pieces = ["", "", "", f"<pre>{reader.text(source.replace(_CUT, ''))}</pre>"]
         warnings = [f"the text is shown as LaTeX source: {error}"]
     else:
         alt = {figure.file: figure.alt for figure in edition.manuscript.figures}
         whole = clean(fragment, picture=lambda path, width: _picture(path, width, figures, alt), text=reader.text)
         pieces = whole.split(f"<p>{_CUT}</p>")
-    title, abstract, body = (piece.strip() for piece in (*pieces, "", "", "")[:3])
+    title, abstract, body, works = (piece.strip() for piece in (*pieces, "", "", "", "")[:4])
     page = render(
         "paper.html.j2",
         disclosure=edition.disclosure,
@@ -68,6 +68,7 @@ async def write_page(edition: Edition, figures: Mapping[str, bytes]) -> tuple[st
         title=title.removeprefix("<p>").removesuffix("</p>"),
         abstract=abstract,
         body=body,
+        works=works,
     )
     return page, [*ledger.lines(), *warnings]
 
@@ -82,11 +83,14 @@ def _source(edition: Edition, ledger: Ledger, target: WebTarget) -> tuple[str, d
         _CUT,
     ]
     for section in manuscript.sections:
+        if section.role == "appendix":
+            ledger.begin_appendix()
         number = ledger.heading(0)
         parts.append(f"\\section{{{number} {tidy_line(section.heading, ledger, target)}}}")
         parts.append(tidy(section.body, ledger, target, name=f"section {section.heading[:60]!r}"))
     cited = [entry for key in ledger.cited if (entry := edition.bibliography.get(key)) is not None]
     shown = labels(cited)
+    parts.append(_CUT)
     parts.append(works_latex(cited, shown, ledger, target))
     return "\n\n".join(parts), {ledger.keys[key]: label for key, label in shown.items()}
 

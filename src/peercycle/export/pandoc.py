@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 
 _SECONDS = 60.0
 _MEMORY = "512M"
@@ -48,4 +49,14 @@ async def latex_to_html(source: str) -> tuple[str, list[str]]:
     if len(out) > _LONGEST_ANSWER:
         raise PandocError(f"pandoc wrote {len(out)} bytes, more than {_LONGEST_ANSWER}")
     warnings = [line.removeprefix("[WARNING] ") for line in messages.splitlines() if line.startswith("[WARNING]")]
-    return out.decode("utf-8", "replace"), warnings
+    return _spaced_functions(out.decode("utf-8", "replace")), warnings
+
+
+_BEFORE_FUNCTION = re.compile(r"(</m(?:i|n|row|sup|sub|subsup)>)(<mi>[A-Za-z]{2,8}</mi><mo>\u2061</mo>)")
+_AFTER_FUNCTION = re.compile(r"(<mo>\u2061</mo>)(?=<m(?:i|n|sup|sub)>)")
+_THIN_SPACE = '<mspace width="0.167em"></mspace>'
+
+
+def _spaced_functions(html: str) -> str:
+    """Return HTML whose formulas set `n log n` with the thin spaces that TeX puts there."""
+    return _AFTER_FUNCTION.sub(rf"\1{_THIN_SPACE}", _BEFORE_FUNCTION.sub(rf"\1{_THIN_SPACE}\2", html))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from peercycle.export.tidy.environments import unbracketed
 from peercycle.export.tidy.formulas import MathWriter, UnsettableError
 from peercycle.export.tidy.text import TextWriter
 from peercycle.export.tidy.tokens import Token
@@ -32,9 +33,9 @@ def _framed(writer: TextWriter, base: str, body: str, maths: MathWriter, *, numb
     """Set one number per display: lines are aligned inside it."""
     if base in _ALIGNED and maths.lines > 1:
         inner = "gathered" if base in {"gather", "multline"} else "aligned"
-        body = f"\\begin{{{inner}}}\n{body}\n\\end{{{inner}}}"
+        body = f"\\begin{{{inner}}}\n{unbracketed(body)}\n\\end{{{inner}}}"
     elif base in _ALIGNED:
-        body = body.replace("&", "") if "\\begin" not in body else f"\\begin{{aligned}}{body}\\end{{aligned}}"
+        body = body.replace("&", "") if "\\begin" not in body else f"\\begin{{aligned}}{unbracketed(body)}\\end{{aligned}}"
     body = body.replace("\\nonumber ", "").replace("\\notag ", "")
     numbered = numbered and not (maths.lines == 1 and maths.unnumbered)
     number = writer.ledger.numbered("equation") if numbered else ""

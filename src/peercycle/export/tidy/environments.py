@@ -111,18 +111,23 @@ def _list(writer: TextWriter, name: str, place: Place) -> str:
             writer.cursor.place += 1
             bracket = writer.cursor.bracket()
             head = "" if bracket is None else f"[{{{writer.inner(bracket, place)}}}]"
-            items.append(f"\\item{head} {_until_item(writer, inside).strip()}")
+            items.append(f"\\item{head} {unbracketed(_until_item(writer, inside).strip())}")
             continue
         before = writer.cursor.place
         loose = _until_item(writer, inside).strip()
         if loose:
-            items.append(f"\\item {loose}")
+            items.append(f"\\item {unbracketed(loose)}")
         if writer.cursor.place == before:
             break
     close_environment(writer, name)
     if not items:
         return ""
     return f"\n\\begin{{{name}}}\n" + "\n".join(items) + f"\n\\end{{{name}}}\n"
+
+
+def unbracketed(text: str) -> str:
+    """Return text that the command before it does not take for an optional argument."""
+    return "{}" + text if text.startswith(("[", "*")) else text
 
 
 def _until_item(writer: TextWriter, place: Place) -> str:

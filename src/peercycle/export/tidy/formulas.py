@@ -102,7 +102,7 @@ class MathWriter:
                 return "&"
             self._optional()
             self.lines += 1
-            return "\\\\\n"
+            return "\\\\\n" + self._guard()
         if token.kind == "symbol":
             return self._symbol(token.text)
         if token.kind == "text":
@@ -182,6 +182,12 @@ class MathWriter:
             return None
         self.tokens[self.place] = Token("text", token.text[end + 1 :])
         return token.text[1:end]
+
+    def _guard(self) -> str:
+        """Return what keeps a bracket that comes next from being read as an optional argument."""
+        self._skip_blanks()
+        token = self._peek()
+        return "{}" if token is not None and token.kind == "text" and token.text.lstrip().startswith(("[", "*")) else ""
 
     def _raw(self) -> str:
         """Return the source of the next argument."""
@@ -264,8 +270,7 @@ class MathWriter:
         if name == "array":
             columns = "".join(c for c in self._raw() if c in "lcr|") or "l"
         self._optional()
-        start = self.place
-        body = self._row(depth + 1, aligned=True, group=False, environment=name)
+        body = self._guard() + self._row(depth + 1, aligned=True, group=False, environment=name)
         token = self._peek()
         if token is None:
             raise UnsettableError(f"environment {name!r} is never closed")
@@ -277,7 +282,6 @@ class MathWriter:
             columns += "l" * max(0, width - len(columns.replace("|", "")))
         if (name == "cases" and width > 2) or (name.endswith("matrix") and width > 10):
             raise UnsettableError(f"too many columns in {name!r}")
-        del start
         return f"\\begin{{{name}}}{'{' + columns + '}' if columns else ''}{body}\\end{{{name}}}"
 
 

@@ -31,6 +31,7 @@ class Ledger:
     counts: dict[str, int] = field(default_factory=dict)
     """How many sections, figures, tables, equations and theorems there are so far."""
     last_number: str = ""
+    appendix: bool = False
 
     def numbered(self, kind: str) -> str:
         """Return the next number of a kind of thing."""
@@ -44,8 +45,17 @@ class Ledger:
         self.counts[names[level]] = self.counts.get(names[level], 0) + 1
         for lower in names[level + 1 :]:
             self.counts[lower] = 0
-        self.last_number = ".".join(str(self.counts.get(name, 0)) for name in names[: level + 1])
+        numbers = [str(self.counts.get(name, 0)) for name in names[: level + 1]]
+        if self.appendix:
+            numbers[0] = chr(ord("A") + (self.counts.get("section", 1) - 1) % 26)
+        self.last_number = ".".join(numbers)
         return self.last_number
+
+    def begin_appendix(self) -> None:
+        """Let sections be lettered from here on."""
+        if not self.appendix:
+            self.appendix = True
+            self.counts.update(section=0, subsection=0, subsubsection=0)
 
     def remark(self, text: str) -> None:
         """Note one thing that was mended or left out."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from peercycle.export.tidy.environments import close_environment
+from peercycle.export.tidy.environments import close_environment, unbracketed
 from peercycle.export.tidy.formulas import source_of
 from peercycle.export.tidy.text import Place, TextWriter
 
@@ -27,6 +27,9 @@ def write_table(writer: TextWriter, name: str, place: Place) -> str:
         return "(A table is left out: it is too wide.)"
     if not width:
         return ""
+    if place.inline or place.cell:
+        flat = (re.sub(r" *(?<!\\)& *", ", ", row).removesuffix(r" \\") for row, span in rows if span)
+        return re.sub(r"\\multicolumn\{[0-9]+\}\{[a-z]\}", "", "; ".join(flat))
     if width > len(columns):
         writer.ledger.remark("a table has rows that are wider than its columns; columns are added")
         columns += "l" * (width - len(columns))
@@ -62,7 +65,7 @@ def _rows(writer: TextWriter, place: Place) -> list[tuple[str, int]]:
     def finish() -> None:
         nonlocal cells, width
         if any(cell.strip() for cell in cells):
-            rows.append((" & ".join(cell.strip() for cell in cells) + r" \\", width))
+            rows.append((unbracketed(" & ".join(cell.strip() for cell in cells)) + r" \\", width))
         cells, width = [], 0
 
     while True:

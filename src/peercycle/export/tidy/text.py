@@ -192,7 +192,7 @@ class TextWriter:
             return self._display(place, "]")
         if text in known.ACCENTS:
             return self._accent(text)
-        return {"-": "\\-", "/": "\\/", "@": ""}.get(text, "")
+        return "\\-" if text == "-" else ""
 
     def _accent(self, accent: str) -> str:
         letter = self.cursor.raw_text() if self.cursor.at_group() else None

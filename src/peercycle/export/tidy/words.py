@@ -49,6 +49,8 @@ def _known(writer: TextWriter, name: str, signature: str, place: Place) -> str:
         return f" ({writer.group(place, inline=True)})"
     if signature == "st":
         star = writer.cursor.star()
+        if place.group or place.environments:
+            return f"\\textbf{{{writer.group(place, inline=True)}}} "
         number = writer.ledger.heading(_LEVELS[name]) if name in _LEVELS and not star else ""
         return writer.target.heading(name, number, writer.group(place, inline=True))
     out = ""
@@ -59,7 +61,7 @@ def _known(writer: TextWriter, name: str, signature: str, place: Place) -> str:
             out += "{" + writer.group(place, inline=True) + "}"
     if name in {"newline"}:
         return " " if place.inline or place.cell else "\n\n"
-    if name in {"smallskip", "medskip", "bigskip", "noindent"}:
+    if name in {"smallskip", "medskip", "bigskip", "noindent", "centering", "raggedright"}:
         return "" if place.inline or place.cell else f"\\{name} "
     return f"\\{name}{out}" if out else f"\\{name}{{}}" if name not in _SWITCHES else f"\\{name} "
 
@@ -67,7 +69,7 @@ def _known(writer: TextWriter, name: str, signature: str, place: Place) -> str:
 _LEVELS = {"subsection": 1, "subsubsection": 2}
 _SWITCHES = frozenset(
     "bfseries itshape ttfamily sffamily rmfamily scshape normalfont small footnotesize normalsize centering "
-    "raggedright appendix".split()
+    "raggedright".split()
 )
 
 
