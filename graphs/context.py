@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
+SHARED_WORDS = 128
+"""How many words a run keeps at hand, the oldest going first."""
+
 
 class DriverContext:
     """`StageContext` over an open run, for one visit of one stage."""
@@ -176,13 +179,20 @@ class DriverContext:
         return await self.artifacts.put(canonical_json(value), media_type="application/json", name=f"{name}.json")
 
     async def load(self, ref: str, kind: type[ModelT]) -> ModelT:
-        """Read a word back, validated."""
+        """Read a word back, validated. Words are frozen, so the latest ones are shared between the stages."""
+        known = self._run.words
+        if isinstance(word := known.get((ref, kind)), kind):
+            return word
         try:
-            return kind.model_validate_json(await self.artifacts.get(ref))
+            word = kind.model_validate_json(await self.artifacts.get(ref))
         except ValidationError as error:
             raise DamagedRunError(
                 f"artefact {ref} is no {kind.__name__} ({error.errors()[0]['msg']}); stored by another version?"
             ) from None
+        if len(known) >= SHARED_WORDS:
+            del known[next(iter(known))]
+        known[ref, kind] = word
+        return word
 
     async def log(self, message: str, **data: JSON) -> None:
         """Add an event to the run's log."""

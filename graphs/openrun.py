@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
+
 from peercycle.core.base import JSON
 from peercycle.core.contracts import (
     Exporter,
@@ -23,7 +25,6 @@ from peercycle.core.contracts import (
 from peercycle.core.errors import OutageError, PeercycleError, ReplayDivergedError, SandboxUnavailableError
 from peercycle.core.events import RunEvent
 from peercycle.core.journal import EffectKey, RunStore
-from peercycle.core.literature import Bibliography
 from peercycle.core.modelling import ModelRequest, ModelResult, Usage
 from peercycle.core.runs import EndReason, ModelChoice, RunOptions, RunRecord
 from peercycle.core.sandboxing import ExecRequest, ExecResult
@@ -69,7 +70,8 @@ class OpenRun:
     holdings: list[Holding]
     stop_reason: tuple[EndReason, str] | None = None
     """Why the run drains, once it does."""
-    works: Bibliography | None = None
+    words: dict[tuple[str, type[BaseModel]], BaseModel] = field(default_factory=dict)
+    """Words read back lately, by artefact and kind."""
     _sources: dict[str, asyncio.Task[LiteratureSource]] = field(default_factory=dict)
     _slots: asyncio.Semaphore | None = None
     _outage_since: float | None = None
