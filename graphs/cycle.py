@@ -79,7 +79,7 @@ def build_graph(
     cycle.add_edge(START, "literature")
     cycle.add_conditional_edges("literature", _fan_out(defaults), ["draft"])
     cycle.add_edge("draft", "select")
-    cycle.add_conditional_edges("select", _loop, ["improve", "finish"])
+    cycle.add_conditional_edges("select", _loop(defaults), ["improve", "finish"])
     cycle.add_edge("improve", "select")
     cycle.add_edge("finish", END)
     return cycle.compile(checkpointer=checkpointer, name="peercycle")
@@ -118,8 +118,13 @@ def _fan_out(defaults: Mapping[str, Any]) -> Any:
     return route
 
 
-def _loop(state: CycleState) -> Any:
-    return "finish" if state.get("ending") else Send("improve", revision_of(cast(Any, state)))
+def _loop(defaults: Mapping[str, Any]) -> Any:
+    def route(state: CycleState) -> Any:
+        if state.get("ending"):
+            return "finish"
+        return Send("improve", {**defaults, **revision_of(cast(Any, state))})
+
+    return route
 
 
 def _visits(state: CycleState, stage: str) -> int:
