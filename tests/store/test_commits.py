@@ -110,3 +110,18 @@ def test_a_run_can_be_used_from_several_event_loops(
             assert len(await run.rows("effects")) == 4
 
     asyncio.run(main())
+
+
+def test_what_a_failing_write_had_written_is_taken_back(new_run: Callable[..., Any]) -> None:
+    def broken(connection: sqlite3.Connection) -> None:
+        connection.execute("UPDATE runs SET seconds_worked = 1000000")
+        raise ZeroDivisionError("a bug")
+
+    async def main() -> None:
+        async with new_run() as run:
+            await asyncio.gather(
+                run.add_wall_clock(1), run._commits.write(broken), run.add_wall_clock(2), return_exceptions=True
+            )
+            assert [row["seconds_worked"] for row in await run.rows("runs")] == [3]
+
+    asyncio.run(main())
