@@ -11,15 +11,20 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
-from peercycle.core.base import canonical_json, sha256_hex
+from peercycle.core.base import JSON, canonical_json, sha256_hex
 from peercycle.core.events import RunEvent
 from peercycle.core.journal import EffectKey, EffectOutcome
 from peercycle.core.modelling import Usage
-from peercycle.store import artifacts, commits, disk, effects, lease
+from peercycle.store import artifacts as artifacts_module
+from peercycle.store import commits, disk, effects, lease
 from peercycle.store.directory import open_run
 
 BODY = b"the body of an artefact " * 1000
+
+
+artifacts: Any = artifacts_module
 
 
 def die() -> None:
@@ -37,7 +42,7 @@ def tear_artefacts() -> None:
         path.write_bytes(data[: len(data) // 2])
         die()
 
-    artifacts.write_new = half  # type: ignore[attr-defined]
+    artifacts.write_new = half
 
 
 def die_before_the_row() -> None:
@@ -47,23 +52,23 @@ def die_before_the_row() -> None:
         real(aside, path, data)
         die()
 
-    artifacts.publish = publish  # type: ignore[assignment]
+    artifacts.publish = publish
 
 
 def without(protection: str) -> None:
     """Take one protection away, so that a test can see what it is for."""
     if protection == "journal":
-        effects.journalled_outcome = lambda *_: None  # type: ignore[assignment]
+        effects.journalled_outcome = lambda *_: None
     if protection == "commit":
-        commits.commit = lambda _connection: None
+        commits.commit = lambda connection: None
     if protection == "lease":
-        lease.lock_file = lambda _descriptor: None
+        lease.lock_file = lambda descriptor: None
     if protection == "fence":
         commits.check_fence = lambda *_: None
     if protection == "rename":
-        artifacts.publish = lambda _aside, path, data: artifacts.write_new(path, data)  # type: ignore[assignment]
+        artifacts.publish = lambda aside, path, data: artifacts.write_new(path, data)
     if protection == "file sync":
-        disk.sync_file = lambda _descriptor: None
+        disk.sync_file = lambda descriptor: None
 
 
 async def drive(directory: Path, point: str) -> None:
@@ -74,7 +79,7 @@ async def drive(directory: Path, point: str) -> None:
     await run.add_event(RunEvent(run_id="river", kind="log", at=1.0, message=point))
     if point == "before intent":
         die()
-    request = {"prompt": "write"}
+    request: JSON = {"prompt": "write"}
     key = EffectKey("c0", "write", 1, "model", sha256_hex(canonical_json(request)), 0)
     found = await run.begin_effect(key, request, Usage(prompt_tokens=100, completion_tokens=400, model_calls=1))
     if point == "after intent":

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from peercycle.core.errors import BudgetExceededError
-from peercycle.core.journal import EffectOutcome
+from peercycle.core.journal import EffectKey, EffectOutcome
 from peercycle.core.modelling import Usage
 from peercycle.store import commits
 
 
-def test_writes_that_arrive_together_share_a_commit(new_run, key_for, monkeypatch) -> None:
+def test_writes_that_arrive_together_share_a_commit(
+    new_run: Callable[..., Any], key_for: Callable[..., EffectKey], monkeypatch: pytest.MonkeyPatch
+) -> None:
     count = 0
     real = commits.commit
 
@@ -35,7 +39,9 @@ def test_writes_that_arrive_together_share_a_commit(new_run, key_for, monkeypatc
     assert 2 <= count <= 40
 
 
-def test_a_write_that_fails_takes_no_other_with_it(new_run, key_for) -> None:
+def test_a_write_that_fails_takes_no_other_with_it(
+    new_run: Callable[..., Any], key_for: Callable[..., EffectKey]
+) -> None:
     async def main() -> None:
         async with new_run(tokens=100, kept_for_finish=0) as run:
             sizes = [30, 500, 30, 500, 30]
@@ -49,7 +55,9 @@ def test_a_write_that_fails_takes_no_other_with_it(new_run, key_for) -> None:
     asyncio.run(main())
 
 
-def test_a_write_is_on_the_disk_before_its_caller_goes_on(new_run, key_for) -> None:
+def test_a_write_is_on_the_disk_before_its_caller_goes_on(
+    new_run: Callable[..., Any], key_for: Callable[..., EffectKey]
+) -> None:
     async def main() -> None:
         async with new_run() as run:
             for number in range(20):
@@ -61,7 +69,7 @@ def test_a_write_is_on_the_disk_before_its_caller_goes_on(new_run, key_for) -> N
     asyncio.run(main())
 
 
-def test_every_commit_of_the_driver_is_synced(new_run) -> None:
+def test_every_commit_of_the_driver_is_synced(new_run: Callable[..., Any]) -> None:
     async def main() -> None:
         async with new_run() as run:
             full, wal = await run._commits.read(
@@ -75,7 +83,7 @@ def test_every_commit_of_the_driver_is_synced(new_run) -> None:
     asyncio.run(main())
 
 
-def test_an_error_inside_a_write_reaches_its_caller_and_the_thread_lives(new_run) -> None:
+def test_an_error_inside_a_write_reaches_its_caller_and_the_thread_lives(new_run: Callable[..., Any]) -> None:
     async def main() -> None:
         async with new_run() as run:
 
@@ -89,7 +97,9 @@ def test_an_error_inside_a_write_reaches_its_caller_and_the_thread_lives(new_run
     asyncio.run(main())
 
 
-def test_a_run_can_be_used_from_several_event_loops(new_run, key_for) -> None:
+def test_a_run_can_be_used_from_several_event_loops(
+    new_run: Callable[..., Any], key_for: Callable[..., EffectKey]
+) -> None:
     async def main() -> None:
         async with new_run() as run:
 
@@ -98,5 +108,20 @@ def test_a_run_can_be_used_from_several_event_loops(new_run, key_for) -> None:
 
             await asyncio.gather(*[asyncio.to_thread(elsewhere, number) for number in range(4)])
             assert len(await run.rows("effects")) == 4
+
+    asyncio.run(main())
+
+
+def test_what_a_failing_write_had_written_is_taken_back(new_run: Callable[..., Any]) -> None:
+    def broken(connection: sqlite3.Connection) -> None:
+        connection.execute("UPDATE runs SET seconds_worked = 1000000")
+        raise ZeroDivisionError("a bug")
+
+    async def main() -> None:
+        async with new_run() as run:
+            await asyncio.gather(
+                run.add_wall_clock(1), run._commits.write(broken), run.add_wall_clock(2), return_exceptions=True
+            )
+            assert [row["seconds_worked"] for row in await run.rows("runs")] == [3]
 
     asyncio.run(main())

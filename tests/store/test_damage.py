@@ -9,25 +9,30 @@ import resource
 import shutil
 import sqlite3
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from peercycle.core.errors import DamagedRunError, RunVersionError, StoreError
 from peercycle.core.events import RunEvent
-from peercycle.core.journal import EffectOutcome
+from peercycle.core.journal import EffectKey, EffectOutcome
 from peercycle.core.modelling import Usage
+from peercycle.core.runs import RunRecord
+from peercycle.core.writing import ResearchTask
 from peercycle.store.directory import create_run, open_run, read_run
 
 
 @pytest.fixture
-def river(new_run, key_for) -> Path:
+def river(new_run: Callable[..., Any], key_for: Callable[..., EffectKey]) -> Path:
     async def make() -> Path:
         async with new_run() as run:
             for number in range(60):
                 ticket = await run.begin_effect(key_for(number), {"n": number, "pad": "p" * 500}, Usage())
                 await run.settle_effect(ticket, EffectOutcome(result="r" * 500))
-        return run.path
+        path: Path = run.path
+        return path
 
     return asyncio.run(make())
 
@@ -99,17 +104,18 @@ def test_a_record_of_another_version_is_refused(river: Path) -> None:
         opening(river)
 
 
-def test_a_database_of_another_run_is_refused(river: Path, new_run) -> None:
+def test_a_database_of_another_run_is_refused(river: Path, new_run: Callable[..., Any]) -> None:
     async def other() -> Path:
         async with new_run("brook") as run:
-            return run.path
+            path: Path = run.path
+            return path
 
     shutil.copy(asyncio.run(other()) / "run.sqlite", river / "run.sqlite")
     with pytest.raises(DamagedRunError, match="not that of run 'river'"):
         opening(river)
 
 
-def as_nobody(path: Path, work) -> None:
+def as_nobody(path: Path, work: Callable[[], None]) -> None:
     """Do `work` as a user whom permissions bind, in a child; its exit status says whether it held."""
     child = os.fork()
     if child == 0:
@@ -128,7 +134,7 @@ def as_nobody(path: Path, work) -> None:
 
 
 @pytest.fixture
-def open_folder():
+def open_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="peercycle-"))
     yield folder
     for path in [folder, *folder.rglob("*")]:
@@ -151,19 +157,21 @@ def test_a_read_only_directory_cannot_be_driven_and_can_be_read(river: Path, ope
         path.chmod(0o500 if path.is_dir() else 0o400)
 
     def work() -> None:
-        with pytest.raises(StoreError, match="cannot take the lease .*Permission denied"):
+        with pytest.raises(StoreError, match=r"cannot take the lease .*Permission denied"):
             opening(run)
         assert len(asyncio.run(read_run(run).rows("effects"))) == 60
 
     as_nobody(open_folder, work)
 
 
-def test_a_run_cannot_be_made_in_a_read_only_folder(open_folder: Path, record_for, task) -> None:
+def test_a_run_cannot_be_made_in_a_read_only_folder(
+    open_folder: Path, record_for: Callable[..., RunRecord], task: ResearchTask
+) -> None:
     give_away(open_folder)
     open_folder.chmod(0o500)
 
     def work() -> None:
-        with pytest.raises(StoreError, match="cannot make a run .*Permission denied") as caught:
+        with pytest.raises(StoreError, match=r"cannot make a run .*Permission denied") as caught:
             asyncio.run(create_run(open_folder, record_for(), task))
         assert "\n" not in str(caught.value)
 
@@ -171,11 +179,11 @@ def test_a_run_cannot_be_made_in_a_read_only_folder(open_folder: Path, record_fo
     assert list(open_folder.iterdir()) == []
 
 
-def test_a_full_disk_is_one_line_and_what_was_before_is_kept(river: Path, key_for) -> None:
+def test_a_full_disk_is_one_line_and_what_was_before_is_kept(river: Path, key_for: Callable[..., EffectKey]) -> None:
     # A limit on the size of files stands for a full disk: writes fail in the same places.
     async def main() -> None:
         run = await open_run(river)
-        ticket = await run.begin_effect(key_for("before"), None, Usage(model_calls=1))
+        ticket: Any = await run.begin_effect(key_for("before"), None, Usage(model_calls=1))
         before = await run.rows("effects")
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from peercycle.core.base import JSON
 from peercycle.core.errors import StoreError
-from peercycle.core.journal import EffectOutcome, EffectTicket
+from peercycle.core.journal import EffectKey, EffectOutcome, EffectTicket
 from peercycle.core.modelling import Usage
 from peercycle.store.directory import read_run
 
@@ -15,7 +18,9 @@ RESERVE = Usage(prompt_tokens=10, completion_tokens=90, model_calls=1, cost=0.5)
 USED = Usage(prompt_tokens=10, completion_tokens=20, model_calls=1, cost=0.1)
 
 
-def test_a_settled_effect_is_answered_from_the_journal(new_run, key_for) -> None:
+def test_a_settled_effect_is_answered_from_the_journal(
+    new_run: Callable[..., Any], key_for: Callable[..., EffectKey]
+) -> None:
     async def main() -> None:
         async with new_run() as run:
             ticket = await run.begin_effect(key_for(), "q", RESERVE)
@@ -30,7 +35,9 @@ def test_a_settled_effect_is_answered_from_the_journal(new_run, key_for) -> None
     asyncio.run(main())
 
 
-def test_every_part_of_the_key_tells_effects_apart(new_run, key_for) -> None:
+def test_every_part_of_the_key_tells_effects_apart(
+    new_run: Callable[..., Any], key_for: Callable[..., EffectKey]
+) -> None:
     import dataclasses
 
     async def main() -> None:
@@ -56,7 +63,7 @@ def test_every_part_of_the_key_tells_effects_apart(new_run, key_for) -> None:
     asyncio.run(main())
 
 
-def test_a_journalled_error_is_told_again(new_run, key_for) -> None:
+def test_a_journalled_error_is_told_again(new_run: Callable[..., Any], key_for: Callable[..., EffectKey]) -> None:
     async def main() -> None:
         async with new_run() as run:
             ticket = await run.begin_effect(key_for(), "q", RESERVE)
@@ -68,10 +75,12 @@ def test_a_journalled_error_is_told_again(new_run, key_for) -> None:
 
 
 @pytest.mark.parametrize("size", [10, 8_000, 9_000, 400_000])
-def test_results_of_every_size_come_back_whole_and_rows_stay_small(new_run, key_for, size: int) -> None:
+def test_results_of_every_size_come_back_whole_and_rows_stay_small(
+    new_run: Callable[..., Any], key_for: Callable[..., EffectKey], size: int
+) -> None:
     async def main() -> None:
         async with new_run() as run:
-            result = {"text": "é" * (size // 2), "ids": [1, 2.5, None, True]}
+            result: JSON = {"text": "é" * (size // 2), "ids": [1, 2.5, None, True]}
             request = {"prompt": "p" * size}
             ticket = await run.begin_effect(key_for(request), request, RESERVE)
             await run.settle_effect(ticket, EffectOutcome(result=result, usage=USED))
@@ -91,7 +100,9 @@ def test_results_of_every_size_come_back_whole_and_rows_stay_small(new_run, key_
     asyncio.run(main())
 
 
-def test_text_that_no_encoding_holds_comes_back_as_it_was(new_run, key_for) -> None:
+def test_text_that_no_encoding_holds_comes_back_as_it_was(
+    new_run: Callable[..., Any], key_for: Callable[..., EffectKey]
+) -> None:
     async def main() -> None:
         async with new_run() as run:
             broken = "half a pair \ud83d and a \x00"
@@ -104,7 +115,9 @@ def test_text_that_no_encoding_holds_comes_back_as_it_was(new_run, key_for) -> N
     asyncio.run(main())
 
 
-def test_what_is_not_json_is_refused_in_one_line_and_the_ticket_still_works(new_run, key_for) -> None:
+def test_what_is_not_json_is_refused_in_one_line_and_the_ticket_still_works(
+    new_run: Callable[..., Any], key_for: Callable[..., EffectKey]
+) -> None:
     async def main() -> None:
         async with new_run() as run:
             ticket = await run.begin_effect(key_for(), "q", RESERVE)
@@ -116,7 +129,9 @@ def test_what_is_not_json_is_refused_in_one_line_and_the_ticket_still_works(new_
     asyncio.run(main())
 
 
-def test_a_released_effect_is_begun_again_as_a_further_attempt(new_run, key_for) -> None:
+def test_a_released_effect_is_begun_again_as_a_further_attempt(
+    new_run: Callable[..., Any], key_for: Callable[..., EffectKey]
+) -> None:
     async def main() -> None:
         async with new_run() as run:
             ticket = await run.begin_effect(key_for(), "q", RESERVE)
@@ -132,7 +147,9 @@ def test_a_released_effect_is_begun_again_as_a_further_attempt(new_run, key_for)
     asyncio.run(main())
 
 
-def test_an_attempt_given_up_without_a_word_counts_as_spent_until_it_settles(new_run, key_for) -> None:
+def test_an_attempt_given_up_without_a_word_counts_as_spent_until_it_settles(
+    new_run: Callable[..., Any], key_for: Callable[..., EffectKey]
+) -> None:
     async def main() -> None:
         async with new_run() as run:
             first = await run.begin_effect(key_for(), "q", RESERVE)
@@ -150,7 +167,9 @@ def test_an_attempt_given_up_without_a_word_counts_as_spent_until_it_settles(new
     asyncio.run(main())
 
 
-def test_a_caller_cancelled_before_its_ticket_leaves_no_reservation(new_run, key_for) -> None:
+def test_a_caller_cancelled_before_its_ticket_leaves_no_reservation(
+    new_run: Callable[..., Any], key_for: Callable[..., EffectKey]
+) -> None:
     async def main() -> None:
         async with new_run() as run:
             tasks = [asyncio.create_task(run.begin_effect(key_for(n), n, RESERVE)) for n in range(20)]
@@ -167,7 +186,9 @@ def test_a_caller_cancelled_before_its_ticket_leaves_no_reservation(new_run, key
     asyncio.run(main())
 
 
-def test_an_answer_that_was_paid_for_is_kept_though_its_caller_is_cancelled(new_run, key_for) -> None:
+def test_an_answer_that_was_paid_for_is_kept_though_its_caller_is_cancelled(
+    new_run: Callable[..., Any], key_for: Callable[..., EffectKey]
+) -> None:
     async def main() -> None:
         async with new_run() as run:
             ticket = await run.begin_effect(key_for(), "q", RESERVE)
@@ -176,12 +197,14 @@ def test_an_answer_that_was_paid_for_is_kept_though_its_caller_is_cancelled(new_
             settling.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await settling
-        assert (await read_run(run.path).find_effect(key_for())).result == "x" * 20_000
+        found = await read_run(run.path).find_effect(key_for())
+        assert found is not None
+        assert found.result == "x" * 20_000
 
     asyncio.run(main())
 
 
-def test_a_ticket_of_another_run_is_refused(new_run, key_for) -> None:
+def test_a_ticket_of_another_run_is_refused(new_run: Callable[..., Any], key_for: Callable[..., EffectKey]) -> None:
     async def main() -> None:
         async with new_run() as run:
             stray = EffectTicket(effect_id=99, attempt=1, key=key_for())

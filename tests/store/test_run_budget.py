@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from peercycle.core.errors import BudgetExceededError, UsageError
-from peercycle.core.journal import EffectOutcome, EffectTicket
+from peercycle.core.journal import EffectKey, EffectOutcome, EffectTicket
 from peercycle.core.modelling import Usage
-from peercycle.core.runs import Budget
+from peercycle.core.runs import Budget, SpendingLine
 
 
-async def begin(run, key, **reserve):
+async def begin(run: Any, key: EffectKey, **reserve: Any) -> Any:
     return await run.begin_effect(key, None, Usage(**reserve))
 
 
-async def lines(run):
+async def lines(run: Any) -> dict[str, SpendingLine]:
     return {line.name: line for line in await run.spending()}
 
 
@@ -30,7 +32,13 @@ async def lines(run):
         ({"sandbox_seconds": 10.0}, {"sandbox_seconds": 3.0}, 3),
     ],
 )
-def test_32_concurrent_calls_never_pass_a_limit(new_run, key_for, limit, reserve, fits) -> None:
+def test_32_concurrent_calls_never_pass_a_limit(
+    new_run: Callable[..., Any],
+    key_for: Callable[..., EffectKey],
+    limit: dict[str, Any],
+    reserve: dict[str, Any],
+    fits: int,
+) -> None:
     async def main() -> None:
         async with new_run(**limit, kept_for_finish=0) as run:
             most = 0.0
@@ -42,7 +50,7 @@ def test_32_concurrent_calls_never_pass_a_limit(new_run, key_for, limit, reserve
                 except BudgetExceededError:
                     return False
                 line = (await lines(run))[next(iter(limit))]
-                most = max(most, line.spent + line.reserved)
+                most = max(most, (line.spent or 0) + line.reserved)
                 await asyncio.sleep(0.001 * (number % 5))
                 await run.settle_effect(ticket, EffectOutcome(result=number, usage=Usage(**reserve)))
                 return True
@@ -54,7 +62,9 @@ def test_32_concurrent_calls_never_pass_a_limit(new_run, key_for, limit, reserve
     asyncio.run(main())
 
 
-def test_a_reservation_that_is_not_used_up_makes_room_again(new_run, key_for) -> None:
+def test_a_reservation_that_is_not_used_up_makes_room_again(
+    new_run: Callable[..., Any], key_for: Callable[..., EffectKey]
+) -> None:
     async def main() -> None:
         async with new_run(tokens=100, kept_for_finish=0) as run:
             ticket = await begin(run, key_for(1), prompt_tokens=80)
@@ -66,7 +76,9 @@ def test_a_reservation_that_is_not_used_up_makes_room_again(new_run, key_for) ->
     asyncio.run(main())
 
 
-def test_use_beyond_the_reservation_is_counted_as_it_was(new_run, key_for) -> None:
+def test_use_beyond_the_reservation_is_counted_as_it_was(
+    new_run: Callable[..., Any], key_for: Callable[..., EffectKey]
+) -> None:
     async def main() -> None:
         async with new_run(tokens=100) as run:
             ticket = await begin(run, key_for(1), prompt_tokens=10)
@@ -76,7 +88,9 @@ def test_use_beyond_the_reservation_is_counted_as_it_was(new_run, key_for) -> No
     asyncio.run(main())
 
 
-def test_the_share_that_is_kept_back_is_for_the_finish_alone(new_run, key_for) -> None:
+def test_the_share_that_is_kept_back_is_for_the_finish_alone(
+    new_run: Callable[..., Any], key_for: Callable[..., EffectKey]
+) -> None:
     async def main() -> None:
         async with new_run(model_calls=10, kept_for_finish=0.2) as run:
             for number in range(8):
@@ -91,7 +105,9 @@ def test_the_share_that_is_kept_back_is_for_the_finish_alone(new_run, key_for) -
     asyncio.run(main())
 
 
-def test_hours_are_those_that_drivers_worked_and_survive_a_resume(new_run, reopened, key_for) -> None:
+def test_hours_are_those_that_drivers_worked_and_survive_a_resume(
+    new_run: Callable[..., Any], reopened: Callable[..., Any], key_for: Callable[..., EffectKey]
+) -> None:
     async def main() -> None:
         async with new_run(hours=1.0, kept_for_finish=0.1) as run:
             await run.add_wall_clock(3000)
@@ -109,7 +125,7 @@ def test_hours_are_those_that_drivers_worked_and_survive_a_resume(new_run, reope
 
 
 @pytest.mark.parametrize("seconds", [-1.0, float("nan"), float("inf")])
-def test_time_worked_never_shrinks(new_run, seconds: float) -> None:
+def test_time_worked_never_shrinks(new_run: Callable[..., Any], seconds: float) -> None:
     async def main() -> None:
         async with new_run(hours=1.0) as run:
             await run.add_wall_clock(60)
@@ -120,7 +136,9 @@ def test_time_worked_never_shrinks(new_run, seconds: float) -> None:
     asyncio.run(main())
 
 
-def test_nothing_but_the_finish_begins_after_until(new_run, key_for, monkeypatch) -> None:
+def test_nothing_but_the_finish_begins_after_until(
+    new_run: Callable[..., Any], key_for: Callable[..., EffectKey], monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def main() -> None:
         async with new_run(until=2_000_000_000.0) as run:
             monkeypatch.setattr(time, "time", lambda: 1_999_999_999.0)
@@ -133,7 +151,9 @@ def test_nothing_but_the_finish_begins_after_until(new_run, key_for, monkeypatch
     asyncio.run(main())
 
 
-def test_a_clock_that_jumps_back_gives_nothing_back(new_run, key_for, monkeypatch) -> None:
+def test_a_clock_that_jumps_back_gives_nothing_back(
+    new_run: Callable[..., Any], key_for: Callable[..., EffectKey], monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def main() -> None:
         async with new_run(tokens=100, hours=1.0, kept_for_finish=0) as run:
             ticket = await begin(run, key_for(1), prompt_tokens=60)
@@ -147,7 +167,9 @@ def test_a_clock_that_jumps_back_gives_nothing_back(new_run, key_for, monkeypatc
     asyncio.run(main())
 
 
-def test_an_unknown_price_is_unknown_and_never_nothing(new_run, key_for) -> None:
+def test_an_unknown_price_is_unknown_and_never_nothing(
+    new_run: Callable[..., Any], key_for: Callable[..., EffectKey]
+) -> None:
     async def main() -> None:
         async with new_run() as run:
             ticket = await begin(run, key_for(1), prompt_tokens=10, model_calls=1)
@@ -168,7 +190,9 @@ def test_an_unknown_price_is_unknown_and_never_nothing(new_run, key_for) -> None
     asyncio.run(main())
 
 
-def test_what_uses_no_model_has_no_price_and_fits_a_cost_limit(new_run, key_for) -> None:
+def test_what_uses_no_model_has_no_price_and_fits_a_cost_limit(
+    new_run: Callable[..., Any], key_for: Callable[..., EffectKey]
+) -> None:
     async def main() -> None:
         async with new_run(cost=1.0) as run:
             ticket = await begin(run, key_for(1), requests=1)
@@ -178,7 +202,9 @@ def test_what_uses_no_model_has_no_price_and_fits_a_cost_limit(new_run, key_for)
     asyncio.run(main())
 
 
-def test_a_missing_bill_counts_as_the_worst_case(new_run, key_for) -> None:
+def test_a_missing_bill_counts_as_the_worst_case(
+    new_run: Callable[..., Any], key_for: Callable[..., EffectKey]
+) -> None:
     async def main() -> None:
         async with new_run(cost=1.0) as run:
             ticket = await begin(run, key_for(1), model_calls=1, cost=0.4)
@@ -188,7 +214,9 @@ def test_a_missing_bill_counts_as_the_worst_case(new_run, key_for) -> None:
     asyncio.run(main())
 
 
-def test_a_larger_budget_in_the_record_holds_from_the_next_effect_on(new_run, reopened, key_for) -> None:
+def test_a_larger_budget_in_the_record_holds_from_the_next_effect_on(
+    new_run: Callable[..., Any], reopened: Callable[..., Any], key_for: Callable[..., EffectKey]
+) -> None:
     async def main() -> None:
         async with new_run(model_calls=1, kept_for_finish=0) as run:
             await begin(run, key_for(1), model_calls=1)
@@ -205,7 +233,9 @@ def test_a_larger_budget_in_the_record_holds_from_the_next_effect_on(new_run, re
     asyncio.run(main())
 
 
-def test_the_totals_are_the_sum_of_the_rows(new_run, reopened, key_for) -> None:
+def test_the_totals_are_the_sum_of_the_rows(
+    new_run: Callable[..., Any], reopened: Callable[..., Any], key_for: Callable[..., EffectKey]
+) -> None:
     async def main() -> None:
         async with new_run() as run:
             for number in range(30):

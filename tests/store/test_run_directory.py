@@ -8,14 +8,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from peercycle.core.base import artifact_ref, canonical_json
 from peercycle.core.errors import RunInUseError, StoreError, UsageError
-from peercycle.core.journal import Question
-from peercycle.core.runs import Terminal
+from peercycle.core.journal import EffectKey, Question
+from peercycle.core.runs import RunRecord, Terminal
+from peercycle.core.writing import ResearchTask
 from peercycle.store.directory import (
     answer_question,
     create_run,
@@ -30,7 +33,9 @@ from peercycle.store.directory import (
 )
 
 
-def test_a_new_run_is_whole_and_private(new_run, record_for, task) -> None:
+def test_a_new_run_is_whole_and_private(
+    new_run: Callable[..., Any], record_for: Callable[..., RunRecord], task: ResearchTask
+) -> None:
     async def main() -> None:
         async with new_run() as run:
             assert await run.record() == record_for()
@@ -47,7 +52,9 @@ def test_a_new_run_is_whole_and_private(new_run, record_for, task) -> None:
 
 
 @pytest.mark.parametrize("what", ["a run", "a file in a folder", "a file"])
-def test_what_is_there_already_is_never_taken_for_a_new_run(tmp_path, new_run, record_for, task, what) -> None:
+def test_what_is_there_already_is_never_taken_for_a_new_run(
+    tmp_path: Path, new_run: Callable[..., Any], record_for: Callable[..., RunRecord], task: ResearchTask, what: str
+) -> None:
     async def main() -> None:
         path = tmp_path / "runs" / "river"
         if what == "a run":
@@ -67,14 +74,18 @@ def test_what_is_there_already_is_never_taken_for_a_new_run(tmp_path, new_run, r
     asyncio.run(main())
 
 
-def test_a_record_of_another_task_is_refused(tmp_path, record_for, task) -> None:
+def test_a_record_of_another_task_is_refused(
+    tmp_path: Path, record_for: Callable[..., RunRecord], task: ResearchTask
+) -> None:
     record = record_for().model_copy(update={"task": artifact_ref(b"other")})
     with pytest.raises(UsageError, match="names the task"):
         asyncio.run(create_run(tmp_path, record, task))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_half_made_by_a_killed_process_is_no_run_and_is_swept(tmp_path, record_for, task) -> None:
+def test_a_run_half_made_by_a_killed_process_is_no_run_and_is_swept(
+    tmp_path: Path, record_for: Callable[..., RunRecord], task: ResearchTask
+) -> None:
     runs = tmp_path / "runs"
     script = (
         "import asyncio, os, signal, sys\nfrom pathlib import Path\nfrom peercycle.core.runs import RunRecord\n"
@@ -96,7 +107,7 @@ def test_a_run_half_made_by_a_killed_process_is_no_run_and_is_swept(tmp_path, re
     assert [path.name for path in runs.iterdir()] == ["river"]
 
 
-def test_opening_what_is_no_run_changes_nothing(tmp_path) -> None:
+def test_opening_what_is_no_run_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "papers").mkdir()
     for path in (tmp_path / "papers", tmp_path / "absent"):
         with pytest.raises(UsageError, match="no run directory"):
@@ -104,7 +115,7 @@ def test_opening_what_is_no_run_changes_nothing(tmp_path) -> None:
     assert list(tmp_path.rglob("*")) == [tmp_path / "papers"]
 
 
-def test_each_driver_has_a_higher_fence(new_run, reopened) -> None:
+def test_each_driver_has_a_higher_fence(new_run: Callable[..., Any], reopened: Callable[..., Any]) -> None:
     async def main() -> None:
         async with new_run() as run:
             fences = [run.fence]
@@ -116,7 +127,7 @@ def test_each_driver_has_a_higher_fence(new_run, reopened) -> None:
     asyncio.run(main())
 
 
-def test_one_process_cannot_drive_a_run_twice(new_run) -> None:
+def test_one_process_cannot_drive_a_run_twice(new_run: Callable[..., Any]) -> None:
     async def main() -> None:
         async with new_run() as run:
             with pytest.raises(RunInUseError, match=f"process {os.getpid()};"):
@@ -126,7 +137,9 @@ def test_one_process_cannot_drive_a_run_twice(new_run) -> None:
     asyncio.run(main())
 
 
-def test_closing_twice_is_safe_and_a_closed_run_refuses_to_write(new_run, key_for) -> None:
+def test_closing_twice_is_safe_and_a_closed_run_refuses_to_write(
+    new_run: Callable[..., Any], key_for: Callable[..., EffectKey]
+) -> None:
     async def main() -> None:
         async with new_run() as run:
             await run.close()
@@ -138,7 +151,7 @@ def test_closing_twice_is_safe_and_a_closed_run_refuses_to_write(new_run, key_fo
     asyncio.run(main())
 
 
-def test_the_status_comes_from_the_terminal_record_and_the_lease(new_run) -> None:
+def test_the_status_comes_from_the_terminal_record_and_the_lease(new_run: Callable[..., Any]) -> None:
     async def main() -> None:
         async with new_run() as run:
             assert run_status(run.path) == "running"
@@ -159,7 +172,9 @@ def test_the_status_comes_from_the_terminal_record_and_the_lease(new_run) -> Non
     asyncio.run(main())
 
 
-def test_a_record_is_replaced_whole_and_only_by_its_own_run(new_run, record_for) -> None:
+def test_a_record_is_replaced_whole_and_only_by_its_own_run(
+    new_run: Callable[..., Any], record_for: Callable[..., RunRecord]
+) -> None:
     async def main() -> None:
         async with new_run() as run:
             with pytest.raises(UsageError, match="'brook' cannot be written into run 'river'"):
@@ -171,7 +186,7 @@ def test_a_record_is_replaced_whole_and_only_by_its_own_run(new_run, record_for)
     asyncio.run(main())
 
 
-def test_runs_are_found_by_id_by_beginning_and_by_path(tmp_path, new_run) -> None:
+def test_runs_are_found_by_id_by_beginning_and_by_path(tmp_path: Path, new_run: Callable[..., Any]) -> None:
     async def main() -> None:
         for name in ("20260102-a", "20260101-a", "20260102-b"):
             async with new_run(name):
@@ -195,7 +210,7 @@ def test_runs_are_found_by_id_by_beginning_and_by_path(tmp_path, new_run) -> Non
             find_run(name, runs)
 
 
-def test_an_id_that_begins_another_one_means_itself(tmp_path, new_run) -> None:
+def test_an_id_that_begins_another_one_means_itself(tmp_path: Path, new_run: Callable[..., Any]) -> None:
     async def main() -> None:
         for name in ("a", "ab"):
             async with new_run(name):
@@ -205,7 +220,7 @@ def test_an_id_that_begins_another_one_means_itself(tmp_path, new_run) -> None:
     assert find_run("a", tmp_path / "runs").name == "a"
 
 
-def test_new_ids_sort_by_time_and_differ(record_for) -> None:
+def test_new_ids_sort_by_time_and_differ(record_for: Callable[..., RunRecord]) -> None:
     ids = [new_run_id(1_700_000_000 + number / 500) for number in range(600)]
     assert ids == sorted(ids)
     assert new_run_id(0.0, b"x") == new_run_id(0.0, b"x") != new_run_id(0.0, b"y")
@@ -214,7 +229,7 @@ def test_new_ids_sort_by_time_and_differ(record_for) -> None:
     assert len({new_run_id(1.0) for _ in range(100)}) == 100
 
 
-def test_a_stop_is_asked_for_from_outside_and_forgotten(new_run) -> None:
+def test_a_stop_is_asked_for_from_outside_and_forgotten(new_run: Callable[..., Any]) -> None:
     async def main() -> None:
         async with new_run() as run:
             assert await run.stop_requested() is None
@@ -229,7 +244,7 @@ def test_a_stop_is_asked_for_from_outside_and_forgotten(new_run) -> None:
     asyncio.run(main())
 
 
-def test_a_question_is_answered_while_the_run_is_driven(new_run) -> None:
+def test_a_question_is_answered_while_the_run_is_driven(new_run: Callable[..., Any]) -> None:
     async def main() -> None:
         async with new_run() as run:
             asked = Question(
@@ -254,13 +269,13 @@ def test_a_question_is_answered_while_the_run_is_driven(new_run) -> None:
     asyncio.run(main())
 
 
-def test_an_answer_for_no_run_makes_no_file(tmp_path) -> None:
+def test_an_answer_for_no_run_makes_no_file(tmp_path: Path) -> None:
     with pytest.raises(StoreError):
         asyncio.run(answer_question(tmp_path, "q", 1))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_is_removed_whole_and_never_while_it_is_driven(new_run) -> None:
+def test_a_run_is_removed_whole_and_never_while_it_is_driven(new_run: Callable[..., Any]) -> None:
     async def main() -> None:
         async with new_run() as run:
             with pytest.raises(RunInUseError):
@@ -276,7 +291,9 @@ def test_a_run_is_removed_whole_and_never_while_it_is_driven(new_run) -> None:
     asyncio.run(main())
 
 
-def test_a_run_can_be_read_whole_while_it_is_written(new_run, key_for) -> None:
+def test_a_run_can_be_read_whole_while_it_is_written(
+    new_run: Callable[..., Any], key_for: Callable[..., EffectKey]
+) -> None:
     from peercycle.core.events import RunEvent
 
     async def main() -> None:
@@ -306,7 +323,7 @@ def test_a_run_can_be_read_whole_while_it_is_written(new_run, key_for) -> None:
     asyncio.run(main())
 
 
-def test_a_line_of_the_log_reaches_readers_within_a_moment(new_run) -> None:
+def test_a_line_of_the_log_reaches_readers_within_a_moment(new_run: Callable[..., Any]) -> None:
     from peercycle.core.events import RunEvent
 
     async def main() -> None:
@@ -324,7 +341,9 @@ def test_a_line_of_the_log_reaches_readers_within_a_moment(new_run) -> None:
     asyncio.run(main())
 
 
-def test_paths_of_every_spelling_work(tmp_path, record_for, task) -> None:
+def test_paths_of_every_spelling_work(
+    tmp_path: Path, record_for: Callable[..., RunRecord], task: ResearchTask
+) -> None:
     async def main() -> None:
         folder = tmp_path / "my runs #1? 100%"
         run = await create_run(folder, record_for(), task)
@@ -336,7 +355,9 @@ def test_paths_of_every_spelling_work(tmp_path, record_for, task) -> None:
     asyncio.run(main())
 
 
-def test_a_relative_path_works_too(tmp_path, record_for, task, monkeypatch) -> None:
+def test_a_relative_path_works_too(
+    tmp_path: Path, record_for: Callable[..., RunRecord], task: ResearchTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def main() -> None:
         monkeypatch.chdir(tmp_path)
         run = await create_run(Path("runs"), record_for(), task)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import stat
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -12,7 +15,7 @@ from peercycle.core.errors import DamagedRunError, UsageError
 from peercycle.store import artifacts as module
 
 
-def test_what_is_put_comes_back_and_is_registered_once(new_run) -> None:
+def test_what_is_put_comes_back_and_is_registered_once(new_run: Callable[..., Any]) -> None:
     async def main() -> None:
         async with new_run() as run:
             store = run.artifacts
@@ -27,7 +30,9 @@ def test_what_is_put_comes_back_and_is_registered_once(new_run) -> None:
     asyncio.run(main())
 
 
-def test_a_body_that_is_there_is_not_written_again(new_run, monkeypatch) -> None:
+def test_a_body_that_is_there_is_not_written_again(
+    new_run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def main() -> None:
         async with new_run() as run:
             ref = await run.artifacts.put(b"body")
@@ -40,7 +45,9 @@ def test_a_body_that_is_there_is_not_written_again(new_run, monkeypatch) -> None
 
 
 @pytest.mark.parametrize("bytes_there", [b"bodY", b"bod", b""])
-def test_other_bytes_under_the_name_are_found_and_replaced(new_run, reopened, bytes_there: bytes) -> None:
+def test_other_bytes_under_the_name_are_found_and_replaced(
+    new_run: Callable[..., Any], reopened: Callable[..., Any], bytes_there: bytes
+) -> None:
     async def main() -> None:
         async with new_run() as run:
             ref = await run.artifacts.put(b"body")
@@ -54,7 +61,7 @@ def test_other_bytes_under_the_name_are_found_and_replaced(new_run, reopened, by
     asyncio.run(main())
 
 
-def test_a_missing_body_is_named(new_run) -> None:
+def test_a_missing_body_is_named(new_run: Callable[..., Any]) -> None:
     async def main() -> None:
         async with new_run() as run:
             with pytest.raises(DamagedRunError, match=f"{artifact_ref(b'x')} is missing"):
@@ -64,7 +71,7 @@ def test_a_missing_body_is_named(new_run) -> None:
 
 
 @pytest.mark.parametrize("ref", ["", "sha256:", "sha256:../../etc/passwd", "sha256:" + "A" * 64, "x" * 71, "\n"])
-def test_what_is_no_reference_reaches_no_file(new_run, ref: str) -> None:
+def test_what_is_no_reference_reaches_no_file(new_run: Callable[..., Any], ref: str) -> None:
     async def main() -> None:
         async with new_run() as run:
             with pytest.raises(UsageError, match="no artefact reference"):
@@ -73,7 +80,7 @@ def test_what_is_no_reference_reaches_no_file(new_run, ref: str) -> None:
     asyncio.run(main())
 
 
-def test_many_at_once_put_the_same_body(new_run) -> None:
+def test_many_at_once_put_the_same_body(new_run: Callable[..., Any]) -> None:
     async def main() -> None:
         async with new_run() as run:
             bodies = [b"%d" % (number % 5) * 5000 for number in range(60)]
@@ -86,17 +93,19 @@ def test_many_at_once_put_the_same_body(new_run) -> None:
     asyncio.run(main())
 
 
-def test_a_body_and_its_folder_are_synced_before_it_is_told(new_run, monkeypatch) -> None:
+def test_a_body_and_its_folder_are_synced_before_it_is_told(
+    new_run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def main() -> None:
         async with new_run() as run:
             order: list[str] = []
             real_sync, real_rename = os.fsync, os.replace
 
             def fsync(descriptor: int) -> None:
-                order.append("dir" if os.path.isdir(f"/proc/self/fd/{descriptor}") else "file")
+                order.append("dir" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
                 real_sync(descriptor)
 
-            def rename(source, target, **more) -> None:
+            def rename(source: Any, target: Any, **more: Any) -> None:
                 order.append("rename")
                 real_rename(source, target, **more)
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from peercycle.core.base import artifact_ref
 from peercycle.core.errors import DamagedRunError, LeaseLostError, RunInUseError
-from peercycle.core.journal import EffectKey
+from peercycle.core.journal import EffectKey, EffectOutcome
+from peercycle.core.modelling import Usage
+from peercycle.core.runs import RunRecord
+from peercycle.core.writing import ResearchTask
 from peercycle.store import commits, lease
 from peercycle.store.directory import create_run, open_run, read_run, run_status
 
@@ -35,7 +40,7 @@ POINTS = {
 
 
 @pytest.fixture
-def river(tmp_path, record_for, task) -> Path:
+def river(tmp_path: Path, record_for: Callable[..., RunRecord], task: ResearchTask) -> Path:
     async def make() -> None:
         run = await create_run(tmp_path / "runs", record_for(), task)
         await run.close()
@@ -44,7 +49,7 @@ def river(tmp_path, record_for, task) -> Path:
     return tmp_path / "runs" / "river"
 
 
-def table(path: Path, name: str) -> list[dict]:
+def table(path: Path, name: str) -> list[dict[str, Any]]:
     return [dict(row) for row in asyncio.run(read_run(path).rows(name))]
 
 
@@ -118,7 +123,7 @@ def test_a_corrupted_body_is_replaced_by_the_next_put(river: Path, run_child: Ch
 
 
 @pytest.fixture
-def holding(river: Path):
+def holding(river: Path) -> Iterator[subprocess.Popen[str]]:
     """A process that holds the lease of `river` until its standard input ends."""
     script = Path(__file__).with_name("driver_child.py")
     child = subprocess.Popen(
@@ -135,13 +140,13 @@ def holding(river: Path):
     child.communicate()
 
 
-def test_a_second_driver_is_refused_and_told_who_drives(river: Path, holding) -> None:
+def test_a_second_driver_is_refused_and_told_who_drives(river: Path, holding: subprocess.Popen[str]) -> None:
     assert run_status(river) == "running"
     with pytest.raises(RunInUseError, match=f"driven by process {holding.pid};"):
         asyncio.run(open_run(river))
 
 
-def test_the_kernel_frees_the_lease_of_a_killed_driver(river: Path, holding) -> None:
+def test_the_kernel_frees_the_lease_of_a_killed_driver(river: Path, holding: subprocess.Popen[str]) -> None:
     holding.send_signal(signal.SIGKILL)
     holding.wait()
     assert run_status(river) == "crashed"
@@ -158,8 +163,6 @@ def test_a_child_of_the_driver_never_holds_its_lease(river: Path) -> None:
     async def main() -> None:
         run = await open_run(river)
         sleeper = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
-        context = multiprocessing.get_context("fork")
-        stay = context.Event()
         reading, writing = os.pipe()
         forked = os.fork()
         if forked == 0:
@@ -172,7 +175,6 @@ def test_a_child_of_the_driver_never_holds_its_lease(river: Path) -> None:
             again = await open_run(river)
             await again.close()
         finally:
-            del stay
             os.close(writing)
             os.waitpid(forked, 0)
             sleeper.communicate()
@@ -181,28 +183,17 @@ def test_a_child_of_the_driver_never_holds_its_lease(river: Path) -> None:
 
 
 def test_looking_at_a_run_does_not_keep_a_driver_out(river: Path) -> None:
-    watcher = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "import sys\nfrom pathlib import Path\nfrom peercycle.store.lease import holder\n"
-            "print('on', flush=True)\n"
-            f"while True: holder(Path({str(river)!r}))",
-        ],
-        stdout=subprocess.PIPE,
-    )
-    try:
-        assert watcher.stdout is not None
-        watcher.stdout.readline()
+    looking = os.open(river / "lease", os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    # A look lasts microseconds; this one lasts long enough to be met.
+    ending = threading.Timer(0.05, os.close, [looking])
+    ending.start()
 
-        async def main() -> None:
-            for _ in range(20):
-                await (await open_run(river)).close()
+    async def main() -> None:
+        await (await open_run(river)).close()
 
-        asyncio.run(main())
-    finally:
-        watcher.kill()
-        watcher.communicate()
+    asyncio.run(main())
+    ending.join()
 
 
 def test_without_the_lock_the_fence_stops_the_older_driver(
@@ -211,16 +202,14 @@ def test_without_the_lock_the_fence_stops_the_older_driver(
     monkeypatch.setattr(lease, "lock_file", lambda _descriptor: None)
 
     async def main() -> None:
-        from peercycle.core.modelling import Usage
-
         old = await open_run(river)
-        ticket = await old.begin_effect(key_for(), "q", Usage(prompt_tokens=7, model_calls=1))
+        ticket: Any = await old.begin_effect(key_for(), "q", Usage(prompt_tokens=7, model_calls=1))
         new = await open_run(river)
         try:
             record = await old.record()
             for write in (
                 old.check_lease(),
-                old.settle_effect(ticket, _outcome()),  # type: ignore[arg-type]
+                old.settle_effect(ticket, EffectOutcome(result="late")),
                 old.write_record(record),
                 old.artifacts.put(b"body"),
                 old.add_wall_clock(1.0),
@@ -266,9 +255,3 @@ def test_a_lost_lease_is_not_found_again_by_the_clock(river: Path, monkeypatch: 
             await run.close()
 
     asyncio.run(main())
-
-
-def _outcome():
-    from peercycle.core.journal import EffectOutcome
-
-    return EffectOutcome(result="late")
