@@ -12,10 +12,28 @@ and the journal of the first to answer, and once with a kill and a resume.
 
 from __future__ import annotations
 
-from peercycle.plugins.testing.contract import Contract, failures
+from peercycle.plugins.testing.contract import Contract, ReplayContract, failures
+from peercycle.plugins.testing.exporters import ExporterContract
+from peercycle.plugins.testing.literature import LiteratureContract
+from peercycle.plugins.testing.models import ModelContract
 from peercycle.plugins.testing.policies import PolicyContract
 from peercycle.plugins.testing.reviewers import ReviewerContract
 from peercycle.plugins.testing.rewards import RewardContract
+from peercycle.plugins.testing.sandboxes import SandboxContract
 from peercycle.plugins.testing.stages import StageContract
+from peercycle.plugins.testing.trainers import TrainerContract
 
-__all__ = ["Contract", "PolicyContract", "ReviewerContract", "RewardContract", "StageContract", "failures"]
+__all__ = [
+    "Contract",
+    "ExporterContract",
+    "LiteratureContract",
+    "ModelContract",
+    "PolicyContract",
+    "ReplayContract",
+    "ReviewerContract",
+    "RewardContract",
+    "SandboxContract",
+    "StageContract",
+    "TrainerContract",
+    "failures",
+]

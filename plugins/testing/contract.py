@@ -8,7 +8,7 @@ import random
 import shutil
 import signal
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -85,49 +85,49 @@ class ReplayContract(Contract):
     """For components that reach the world through a `StageContext`."""
 
     def test_it_plays_to_the_end(self) -> None:
-        with _folder() as folder:
+        with temporary_folder() as folder:
             _ended(self._child(folder))
 
     def test_a_replay_with_the_world_refused_says_the_same(self) -> None:
         """The journal of a first play answers a second one, in another process with other random seeds."""
-        with _folder() as folder:
+        with temporary_folder() as folder:
             first = _ended(self._child(folder, chance=1))
             second = _ended(self._child(folder, chance=2, refuse=True))
             assert second == first, f"a replay differs from the first play: {_difference(first, second)}"
 
     def test_a_kill_and_a_resume_leave_what_an_undisturbed_play_leaves(self) -> None:
         """Killed between two calls, and before and after the first effect, one in the middle and the last."""
-        with _folder() as folder:
+        with temporary_folder() as folder:
             whole = _ended(self._child(folder))
             effects = len(self.bench(folder).times_done())
         ends = sorted({1, effects // 2, effects} - {0}) if effects else []
         kills = [Disturbance(at, what) for at in ends for what in _KILLS]
         for disturbance in (Disturbance(2, "kill call"), *kills):
-            with _folder() as folder:
+            with temporary_folder() as folder:
                 self._kill_and_resume(folder, disturbance, whole)
 
     def test_it_keeps_nothing_from_one_run_to_the_next(self) -> None:
         """One component, shared between runs as a driver shares it, says in each what it says alone."""
-        with _folder() as folder:
+        with temporary_folder() as folder:
             alone = _ended(self._child(folder / "alone"))
             after = _ended(self._child(folder / "after", rehearsals=2))
             assert after == alone, f"an earlier run shows in a later one: {_difference(alone, after)}"
 
     def test_it_keeps_nothing_from_one_call_to_the_next(self) -> None:
         """A fresh component for each call, as after a crash, says what one component says."""
-        with _folder() as folder:
+        with temporary_folder() as folder:
             one = _ended(self._child(folder / "one"))
             many = _ended(self._child(folder / "many", fresh=True))
             assert many == one, f"an earlier call shows in a later one: {_difference(one, many)}"
 
     def test_what_ends_a_run_passes_through_it(self) -> None:
         """A pause, a spent budget or an outage at an effect is not swallowed."""
-        with _folder() as folder:
+        with temporary_folder() as folder:
             _ended(self._child(folder))
             effects = len(self.bench(folder).times_done())
         for error in _endings():
             for at in sorted({1, effects}) if effects else ():
-                with _folder() as folder:
+                with temporary_folder() as folder:
                     end = self._child(folder, disturbance=Disturbance(at, "raise", error))
                     name = type(error).__name__
                     swallowed = f"{name} at effect {at} was swallowed or turned into something else: {end.error}"
@@ -135,7 +135,7 @@ class ReplayContract(Contract):
 
     def said(self) -> JSON:
         """Return what the component says in an undisturbed play; fails where the play does."""
-        with _folder() as folder:
+        with temporary_folder() as folder:
             return _ended(self._child(folder))
 
     def _kill_and_resume(self, folder: Path, disturbance: Disturbance, whole: JSON) -> None:
@@ -172,6 +172,10 @@ class ReplayContract(Contract):
 
         return run_in_child(task, closed=self.closed, timeout_s=self.timeout_s)
 
+    def _in_a_child(self, task: Callable[[], Coroutine[Any, Any, JSON]]) -> JSON:
+        """Run something with the world open, in a process of its own; what fails there fails here."""
+        return _ended(run_in_child(task, timeout_s=self.timeout_s))
+
 
 def _taker(subject: Callable[[], Any], stack: AsyncExitStack, fresh: bool) -> Take:
     """Return what hands components out, entered: always the same one, or a fresh one each time."""
@@ -202,7 +206,8 @@ def _ended(end: ChildEnd) -> JSON:
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def temporary_folder() -> Iterator[Path]:
+    """Hand out a folder, and remove it."""
     folder = Path(tempfile.mkdtemp(prefix="peercycle-bench-"))
     try:
         yield folder

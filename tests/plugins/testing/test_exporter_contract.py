@@ -1,0 +1,146 @@
+"""The contract of exporters: those that come with peercycle keep it, and those broken on purpose do not."""
+
+from __future__ import annotations
+
+import random
+import time
+import urllib.request
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import pytest
+
+from peercycle.core.base import JSON
+from peercycle.core.contracts import Edition, NoSettings, StageContext
+from peercycle.core.journal import RunReader
+from peercycle.export.html import HtmlExporter
+from peercycle.export.latex import LatexExporter
+from peercycle.plugins.testing import ExporterContract, failures
+
+
+class TestLatexExporter(ExporterContract):
+    def exporter(self) -> Any:
+        return LatexExporter(NoSettings())
+
+
+class TestHtmlExporter(ExporterContract):
+    def exporter(self) -> Any:
+        return HtmlExporter(NoSettings())
+
+
+class PlainText:
+    """A good exporter: the paper as text, with a note that a service adds."""
+
+    scope: Literal["paper", "report"] = "paper"
+
+    async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:
+        assert edition is not None
+
+        async def note() -> JSON:
+            return f"{len(edition.manuscript.sections)} sections"
+
+        said = await ctx.effect("note", {"title": edition.manuscript.title}, note)
+        text = f"{edition.disclosure}\n\n{edition.manuscript.latex}\n{said}\n"
+        return {"paper/paper.txt": text.encode()}
+
+
+class TestGoodExporter(ExporterContract):
+    def exporter(self) -> Any:
+        return PlainText()
+
+
+class DropsTheDisclosure(PlainText):
+    async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:
+        assert edition is not None
+        await super().export(edition, run, ctx)
+        return {"paper/paper.txt": edition.manuscript.latex.encode()}
+
+
+class DropsItInOneFile(PlainText):
+    async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:
+        return {**await super().export(edition, run, ctx), "paper/extra.html": b"<p>More</p>"}
+
+
+class WritesUpwards(PlainText):
+    async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:
+        (body,) = (await super().export(edition, run, ctx)).values()
+        return {"paper/../run.txt": body}
+
+
+class SaysNothing(PlainText):
+    async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:
+        await super().export(edition, run, ctx)
+        return {}
+
+
+class ReadsTheRun(PlainText):
+    async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:
+        await run.record()
+        return await super().export(edition, run, ctx)
+
+
+class StampsTheTime(PlainText):
+    async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:
+        (body,) = (await super().export(edition, run, ctx)).values()
+        return {"paper/paper.txt": body + str(time.time_ns()).encode()}
+
+
+class NamesAPlace(PlainText):
+    async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:
+        (body,) = (await super().export(edition, run, ctx)).values()
+        return {"paper/paper.txt": body + f"\nmade from {ctx.artifacts.path('figure')}".encode()}
+
+
+class Shuffles(PlainText):
+    async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:
+        (body,) = (await super().export(edition, run, ctx)).values()
+        return {"paper/paper.txt": body + str(random.random()).encode()}
+
+
+class FetchesAFont(PlainText):
+    async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:
+        urllib.request.urlopen("http://127.0.0.1:9/font.woff", timeout=1)
+        return await super().export(edition, run, ctx)
+
+
+class ReturnsText(PlainText):
+    async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Any:
+        return {"paper/paper.txt": (await super().export(edition, run, ctx))["paper/paper.txt"].decode()}
+
+
+class Swallows(PlainText):
+    async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:
+        try:
+            return await super().export(edition, run, ctx)
+        except BaseException as error:
+            await ctx.log(f"could not: {error}")
+            return {}
+
+
+class UnknownScope(PlainText):
+    scope: Any = "papers"
+
+
+@pytest.mark.parametrize(
+    ("broken", "check"),
+    [
+        (DropsTheDisclosure, "test_every_text_file_holds_the_disclosure"),
+        (DropsItInOneFile, "test_every_text_file_holds_the_disclosure"),
+        (WritesUpwards, "test_files_lie_where_they_belong"),
+        (SaysNothing, "test_writing_nothing_comes_with_a_reason"),
+        (ReadsTheRun, "test_it_plays_to_the_end"),
+        (StampsTheTime, "test_a_replay_with_the_world_refused_says_the_same"),
+        (NamesAPlace, "test_files_hold_content_only"),
+        (Shuffles, "test_a_kill_and_a_resume_leave_what_an_undisturbed_play_leaves"),
+        (FetchesAFont, "test_it_plays_to_the_end"),
+        (ReturnsText, "test_it_plays_to_the_end"),
+        (Swallows, "test_what_ends_a_run_passes_through_it"),
+        (UnknownScope, "test_its_scope_is_paper_or_report"),
+    ],
+)
+def test_the_exporter_contract_catches(broken: type[Any], check: str) -> None:
+    class Held(ExporterContract):
+        def exporter(self) -> Any:
+            return broken()
+
+    assert check in failures(Held, only=check)
