@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from peercycle.core.base import Word
+from peercycle.core.base import Word, canonical_json
 from peercycle.core.errors import SandboxUnavailableError
 from peercycle.core.sandboxing import ExecRequest, ExecResult, OutputFile, StreamCapture
 from peercycle.core.writing import Manuscript, Section
 from peercycle.export import pdf as pdf_module
 from peercycle.export.document import TexDocument, write_document
 from peercycle.export.pdf import PdfExporter
+from peercycle.sandbox.bubblewrap import BubblewrapSandbox, BubblewrapSettings
+from peercycle.sandbox.place import remove_tree
 
 
 class Compiling:
@@ -31,6 +36,10 @@ class Compiling:
 
     async def log(self, message: str, **data: Any) -> None:
         self.logged.append(message)
+
+    async def effect(self, kind: str, request: Any, fn: Any) -> Any:
+        canonical_json(request)  # a journal takes JSON
+        return json.loads(canonical_json(await fn()))
 
     async def run_sandbox(self, request: ExecRequest) -> ExecResult:
         self.requests.append(request)
@@ -181,3 +190,40 @@ def test_tex_reads_no_file_beyond_its_folder(case: Any, tmp_path: Path, monkeypa
     pdf, context = exported(case, tmp_path / "work")
     assert pdf is None
     assert "File" in context.logged[-1]
+
+
+class Sandboxed(Compiling):
+    """A context with the real sandbox."""
+
+    def __init__(self, artifacts: Any, folder: Path, sandbox: BubblewrapSandbox) -> None:
+        super().__init__(artifacts, folder)
+        self.sandbox = sandbox
+
+    async def run_sandbox(self, request: ExecRequest) -> ExecResult:
+        self.requests.append(request)
+        environment = await self.sandbox.prepare(request.environment)
+        return await self.sandbox.run(request, environment, self.artifacts)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[BubblewrapSandbox]:
+    if shutil.which("bwrap") is None:
+        pytest.skip("needs bubblewrap: apt-get install bubblewrap libseccomp2")
+    state = Path(tempfile.mkdtemp(prefix="peercycle-tex-", dir="/var/tmp"))
+    state.chmod(0o711)
+    made = BubblewrapSandbox(BubblewrapSettings(state_dir=state))
+    probed = asyncio.run(made.probe())
+    if not probed.available:
+        pytest.skip(f"needs a working bubblewrap: {probed.problem}")
+    yield made
+    remove_tree(state)
+
+
+def test_the_real_sandbox_sets_the_paper_to_the_same_bytes(
+    case: Any, tmp_path: Path, sandbox: BubblewrapSandbox
+) -> None:
+    plain, _ = exported(case, tmp_path)
+    context = Sandboxed(case.artifacts, tmp_path, sandbox)
+    found = asyncio.run(PdfExporter(Word()).export(case.edition, case.run(), context))  # type: ignore[arg-type]
+    assert context.logged == []
+    assert found["paper/paper.pdf"] == plain

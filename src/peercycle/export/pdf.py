@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from peercycle.core.base import JSON
 from peercycle.core.contracts import Edition, StageContext
 from peercycle.core.errors import BudgetExceededError, SandboxError
 from peercycle.core.journal import RunReader
@@ -21,6 +22,10 @@ _ATTEMPTS = 4
 _LIMITS = Limits(wall_s=120, cpu_s=110, memory_mb=1024, processes=16, disk_mb=128, files=200)
 _ERROR = re.compile(r"^(?:\./)?paper\.tex:([0-9]+): (.*)$|^! (.*)$", re.MULTILINE)
 _UNDEFINED = re.compile(r"^(?:LaTeX|Package natbib) Warning: ((?:Reference|Citation) `[^']*')[^.]*undefined", re.MULTILINE)
+
+
+class _RefusedError(Exception):
+    """TeX cannot be run here; the message says why."""
 
 
 class PdfExporter:
@@ -37,7 +42,7 @@ class PdfExporter:
             return {}
         try:
             pdf = await _set(edition, ctx)
-        except (SandboxError, BudgetExceededError) as error:
+        except _RefusedError as error:
             await ctx.log(f"pdf: none was made: {error}; TeX itself: {INSTALL}")
             return {}
         return {} if pdf is None else {"paper/paper.pdf": pdf}
@@ -73,6 +78,10 @@ async def _set(edition: Edition, ctx: StageContext) -> bytes | None:
 
 
 async def _compile(document: TexDocument, inputs: Mapping[str, str], ctx: StageContext) -> ExecResult:
+    """Run TeX. Raises `_RefusedError` where it cannot be run here.
+
+    That it cannot is an outcome too, and journalled: a replay has no sandbox, and must not look for one.
+    """
     bodies = {"paper.tex": document.tex, "references.bib": document.bib}
     texts = {name: await ctx.artifacts.put(body.encode("utf-8"), name=name) for name, body in bodies.items()}
     request = ExecRequest(
@@ -83,7 +92,19 @@ async def _compile(document: TexDocument, inputs: Mapping[str, str], ctx: StageC
         outputs=("paper.pdf", "paper.log"),
         limits=_LIMITS,
     )
-    return await ctx.run_sandbox(request)
+
+    async def attempt() -> JSON:
+        try:
+            result = await ctx.run_sandbox(request)
+        except (SandboxError, BudgetExceededError) as error:
+            return {"refused": str(error)}
+        answer = result.model_dump(mode="json")
+        return {"result": {**answer, "guarantees": sorted(answer["guarantees"])}}
+
+    answer = await ctx.effect("tex", {"files": dict(request.files)}, attempt)
+    if not isinstance(answer, dict) or "result" not in answer:
+        raise _RefusedError(str(answer["refused"]) if isinstance(answer, dict) else "no answer")
+    return ExecResult.model_validate(answer["result"])
 
 
 async def _output(result: ExecResult, path: str, ctx: StageContext) -> bytes | None:
