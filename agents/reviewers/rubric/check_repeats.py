@@ -7,7 +7,7 @@ from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.paper import Paper
 from peercycle.agents.reviewers.rubric.prose import tokens
 
-LONG = 8
+LONG = 5
 """Sentences of fewer words repeat innocently."""
 
 

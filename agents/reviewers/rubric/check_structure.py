@@ -8,7 +8,7 @@ from peercycle.agents.reviewers.rubric.findings import Fault, Finding, not_given
 from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.paper import Paper, Part
 from peercycle.agents.reviewers.rubric.prose import stems
-from peercycle.agents.reviewers.rubric.quantities import all_values, estimates
+from peercycle.agents.reviewers.rubric.quantities import all_values
 from peercycle.agents.reviewers.rubric.roles import LIMIT_CUE, PROCEDURE_CUE
 
 _NEEDED = ("abstract", "introduction", "related", "method", "results", "limitations", "conclusion")
@@ -40,9 +40,7 @@ def _has(paper: Paper, role: str) -> bool:
         return any("⟨c⟩" in part.prose for part in paper.of("introduction"))
     if role == "results":
         return bool(paper.tables) and bool(paper.of("results"))
-    return any(
-        part.words >= 12 for also in _SETTLES_ALSO.get(role, ()) for part in paper.of(also)
-    )
+    return any(part.words >= 12 for also in _SETTLES_ALSO.get(role, ()) for part in paper.of(also))
 
 
 def _holds_subsections(i: Inspection, part: Part, following: list[Part]) -> bool:
@@ -105,9 +103,7 @@ def limitations_are_specific(i: Inspection) -> Finding:
         lines = [
             line for p in i.paper.of("discussion", "conclusion") for line in p.sentences if _OWN_LIMIT.search(line)
         ]
-    telling = {
-        line for line in lines if LIMIT_CUE.search(line) and len(line.split()) >= 6 and stems(line) & rest
-    }
+    telling = {line for line in lines if LIMIT_CUE.search(line) and len(line.split()) >= 6 and stems(line) & rest}
     fault = Fault("say what was not done, not measured or not covered, in terms of this study")
     n = len(telling)
     evidence = f"{n} of {len(lines)} sentences on limitations name something of this study"
@@ -122,22 +118,6 @@ _OWN_LIMIT = re.compile(
     r"(?:not|limited|restricted|only))",
     re.IGNORECASE,
 )
-
-
-def results_are_stated(i: Inspection) -> Finding:
-    """There are results to read: numbers in the sections or tables that give them."""
-    name = "results-are-stated"
-    prose = "\n\n".join(p.prose for p in i.paper.of("results", "discussion", "other", "abstract"))
-    stated = {n.number.value for n in estimates(prose)}
-    cells = {(n.number.value) for t in i.paper.tables for row in t.rows for c in row[1:] for n in c.numbers}
-    n = len(stated | cells)
-    fault = Fault("no result is given in numbers", None, "evidence")
-    return Finding(
-        name,
-        f"{len(stated)} distinct estimates in the text, {len(cells)} in tables",
-        () if n else (fault,),
-        n / (n + 10),
-    )
 
 
 def paragraphs_belong(i: Inspection) -> Finding:

@@ -9,9 +9,10 @@ from decimal import Decimal
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding, nothing_there
 from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.prose import CITE
-from peercycle.agents.reviewers.rubric.quantities import Pool, estimates
+from peercycle.agents.reviewers.rubric.quantities import Pool
 from peercycle.agents.reviewers.rubric.tables import Table, entity
 from peercycle.core.numerals import Numeral, printed_numbers
+from peercycle.core.result_numbers import result_numbers
 
 LOWER_IS_BETTER = re.compile(
     r"\b(?:error|loss|latency|runtime|time|seconds|rmse|mse|mae|perplexity|cost|wer|cer|mortality|deviation|distance|"
@@ -89,15 +90,20 @@ def text_matches_tables(i: Inspection) -> Finding:
         return nothing_there(name, "the results state no number beside the tables")
     evidence = (
         f"{checked - len(faults)} of {checked} numbers said of an arm are that arm's in the tables; {echoed} of {stated} "
-        "estimates of the results occur in a table"
+        "numbers of the results occur in a table"
     )
     return Finding(name, evidence, tuple(faults), 0.7 + 0.3 * (echoed / stated if stated else 0.0))
 
 
 def _echoes(i: Inspection) -> tuple[int, int]:
-    """Return how many distinct estimates of the results occur in a table, and how many there are."""
+    """Return how many distinct numbers of the results occur in a table, and how many there are."""
     pool = Pool(n.number.value for table in i.paper.tables for row in table.rows for c in row for n in c.numbers)
-    stated = {n.number.value: n.number for part in i.paper.of("results") for n in estimates(part.prose)}
+    stated = {
+        n.number.value: n.number
+        for part in i.paper.of("results")
+        for n in result_numbers(part.prose, [])
+        if not n.number.integral or abs(n.number.value) >= 10
+    }
     return sum(pool.holds(n) for n in stated.values()), len(stated)
 
 

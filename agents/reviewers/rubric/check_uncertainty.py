@@ -122,18 +122,20 @@ def repetitions_are_stated(i: Inspection) -> Finding:
     for part in i.paper.parts:
         if part.role in {"related", "references", "introduction"}:
             continue
-        for n, unit in counts(part.prose):
-            places.setdefault(f"{n} {unit}", set()).add(part.heading)
+        for _, unit in counts(part.prose):
+            places.setdefault(unit, set()).add(part.heading)
     for f in i.paper.floats:
-        for n, unit in counts(f.caption):
-            places.setdefault(f"{n} {unit}", set()).add(f.where)
+        for _, unit in counts(f.caption):
+            places.setdefault(unit, set()).add(f.where)
     mentions = sum(len(found) for found in places.values())
-    repeated = sum(1 for what in places if REPEATS.search(what) or what.endswith(" n"))
+    repeated = sum(1 for what in places if REPEATS.search(what) or what == "n")
     if not estimates("\n\n".join(p.prose for p in i.paper.of(*_PROSE))) and not i.paper.tables:
         return nothing_there(name, "no result is stated")
     fault = Fault("say how many seeds, runs or samples stand behind the results")
     credit = 0.6 * _rising(mentions) + 0.4 * _rising(len(places)) if places else 0.0
-    evidence = f"{len(places)} counts of samples or runs ({repeated} of repetitions) in {mentions} mentions"
+    evidence = (
+        f"{len(places)} kinds of samples or runs are counted ({repeated} of repetitions) in {mentions} mentions"
+    )
     return Finding(name, evidence, () if places else (fault,), 0.6 + 0.4 * credit if places else 0.2)
 
 

@@ -122,6 +122,13 @@ def count_value(shown: str) -> int:
     return int(number.value) if number else 0
 
 
+def number_of_words(text: str) -> list[Numeral]:
+    """Return the numbers that a text writes as words, and those that count samples or runs."""
+    words = re.findall(rf"\b(?:{_COUNT_WORDS})\b", text, re.IGNORECASE)
+    values = [count_value(word) for word in words] + [n for n, _ in counts(text)]
+    return [Numeral(Decimal(value), 0) for value in values]
+
+
 class Pool:
     """Numbers that a paper shows somewhere, for looking up whether another number rounds one of them."""
 
