@@ -70,7 +70,8 @@ class Rewording:
         words = max(LEAST_QUOTE_WORDS, round(self.notes.quote_words * 0.6))
         return (
             self.notes.model_copy(update={"quote_words": words}),
-            f"Quotations are cut to at most {counted(words, 'word')}; each stands in quotation marks with its source.",
+            f"Quotations are cut to at most {counted(words, 'word')}; each stands in quotation marks with its "
+            "source.",
         )
 
     def _limits(self) -> tuple[Notes, str] | str:
@@ -88,7 +89,8 @@ class Rewording:
             return "Every work that can be cited is cited, and every citation is of a work in the bibliography."
         return (
             self.notes.model_copy(update={"list_uncited": (*self.notes.list_uncited, *missing)}),
-            f"{counted(len(missing), 'work')} of the list that no section named {'is' if len(missing) == 1 else 'are'} "
+            f"{counted(len(missing), 'work')} of the list that no section named "
+            f"{'is' if len(missing) == 1 else 'are'} "
             "cited in the background section.",
         )
 

@@ -31,7 +31,8 @@ def _what(m: Material) -> str:
     if m.notes.topic.verdict == "none":
         return (
             f"This paper maps {m.works}{m.span} that {'was' if m.notes.facts.works == 1 else 'were'} given for the "
-            f"topic ``{m.topic_given}''. None of the topic's words occurs in any title or abstract, so this is a map of the "
+            f"topic ``{m.topic_given}''. None of the topic's words occurs in any title or abstract, so this is a "
+            "map of the "
             "list and not of the topic."
         )
     if m.notes.facts.works == 1:
@@ -53,7 +54,8 @@ def _supplied(m: Material) -> str:
     among = ", among others," if len(groups) > 4 else ""
     return (
         f"A study that came with the task, ``{m.study}'', was run over "
-        f"{f.number_of_seeds(STUDY, metric, groups[0])} seeds{_plural_fix(f.seeds(STUDY))}; its ``{escape(metric)}'' has a "
+        f"{f.number_of_seeds(STUDY, metric, groups[0])} seeds{_plural_fix(f.seeds(STUDY))}; its "
+        f"``{escape(metric)}'' has a "
         f"mean{among} of {listed(shown)}."
     )
 

@@ -79,7 +79,8 @@ def _studies(m: Material) -> list[tuple[str, str]]:
             "same weights and the same number of clusters, and the result is compared with the map: over all works "
             "by the adjusted Rand index, for each cluster by its largest Jaccard similarity with a new cluster. The "
             "same is done after shuffling every word over the works, which shows what the procedure finds where "
-            "words carry no structure. An adjusted Rand index of 1 is identity and 0 is what chance gives. By Hennig's "
+            "words carry no structure. An adjusted Rand index of 1 is identity and 0 is what chance gives. By "
+            "Hennig's "
             "marks, a cluster whose mean Jaccard similarity is 0.75 or more is stable, and one of 0.5 or less is "
             "dissolved.",
         ),
@@ -154,8 +155,8 @@ def _guide(m: Material) -> str:
         "lie in both.",
         "retrieval": "A reciprocal rank is 1 where the right abstract comes first, 1/2 where it comes second, and so "
         "on; its mean rewards right answers near the top.",
-        "trends": "A shift of two years means that the works with the word are on average two years younger than those "
-        "without it.",
+        "trends": "A shift of two years means that the works with the word are on average two years younger than "
+        "those without it.",
         "gaps": "The expected number of joint works is what two words as frequent as these would share if each were "
         "spread over the works on its own.",
     }
