@@ -44,7 +44,7 @@ def _supplied(m: Material) -> str:
     if not m.ran(STUDY):
         return ""
     f = m.findings
-    metric = f.metrics(STUDY)[0]
+    metric = headline(m)
     groups = f.groups(STUDY, metric)
     shown = [
         f"{f.interval(STUDY, metric, group, digits_for(f.value(STUDY, metric, group) or 0.0))}"
@@ -58,6 +58,15 @@ def _supplied(m: Material) -> str:
         f"``{escape(metric)}'' has a "
         f"mean{among} of {listed(shown)}."
     )
+
+
+def headline(m: Material) -> str:
+    """Return the metric of the supplied study for the abstract: one that compares groups, else one that varies."""
+    f = m.findings
+    metrics = f.metrics(STUDY)
+    compared = [metric for metric in metrics if len(f.groups(STUDY, metric)) > 1]
+    varied = [x for x in metrics if any(not f.constant(STUDY, x, group) for group in f.groups(STUDY, x))]
+    return (*compared, *varied, *metrics)[0]
 
 
 def _plural_fix(seeds: int) -> str:

@@ -7,6 +7,7 @@ from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.planning import STUDY
 from peercycle.agents.policies.extractive.prose import capital, counted, listed, plural
 from peercycle.agents.policies.extractive.sections import result_gaps, result_trends
+from peercycle.agents.policies.extractive.sections.method import permutations
 from peercycle.core.writing import Section
 
 FEW_WORKS = 60
@@ -145,8 +146,9 @@ def _details(m: Material) -> str:
                 "on."
             )
     if m.ran("trends") and result_trends.tested(m):
-        least = f"1/{m.settings.permutations + 1}"
-        parts.append(f"With {m.settings.permutations} permutations no $p$-value below ${least}$ can be seen.")
+        number = permutations(m, "trends")
+        least = f"1/{number + 1}"
+        parts.append(f"With {number} permutations no $p$-value below ${least}$ can be seen.")
     ends = [m.findings.value("retrieval", f"mrr_difference_{end}") for end in ("low", "high")]
     if m.ran("retrieval") and ends[0] != ends[1]:
         low = m.findings.mean("retrieval", "mrr_difference_low", None, 3)

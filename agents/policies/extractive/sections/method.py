@@ -95,14 +95,14 @@ def _studies(m: Material) -> list[tuple[str, str]]:
             "Trends",
             "For each of the most frequent words of the dated works with an abstract, the statistic is the "
             "correlation between a work's year and its use of the word. Years are permuted among the works "
-            f"({m.settings.permutations} permutations per seed), and the single-step max-T procedure of Westfall and "
-            "Young corrects the $p$-values for testing many words.",
+            f"({permutations(m, 'trends')} permutations per seed), and the single-step max-T procedure of Westfall "
+            "and Young corrects the $p$-values for testing many words.",
         ),
         "gaps": (
             "Gaps",
             "For each pair of the most frequent words whose expected number of joint works is at least one, the "
             "number of works that use both is compared with what chance gives when each word is spread over the "
-            f"works on its own ({m.settings.permutations} permutations per seed), again corrected for the number of "
+            f"works on its own ({permutations(m, 'gaps')} permutations per seed), again corrected for the number of "
             "pairs by the single-step procedure.",
         ),
     }
@@ -122,6 +122,13 @@ def _studies(m: Material) -> list[tuple[str, str]]:
             )
         )
     return found
+
+
+def permutations(m: Material, experiment: str) -> int:
+    """Return the permutations of a test as it was run, or as it is planned."""
+    ran = m.findings.experiment(experiment)
+    number = ran.parameters.get("permutations") if ran is not None else None
+    return number if isinstance(number, int) else m.settings.permutations
 
 
 def _at_most(m: Material) -> str:

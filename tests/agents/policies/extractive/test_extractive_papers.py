@@ -67,9 +67,8 @@ def test_two_revisions_are_without_fault_and_rest_on_more_seeds(benches: SimpleN
 
 
 def test_two_runs_give_the_same_bytes(benches: SimpleNamespace) -> None:
-    one, other = (
-        drafted(benches, "volcano", settings=benches.quick.model_copy(update={"figures": True})) for _ in "ab"
-    )
+    settings = benches.quick.model_copy(update={"figures": True})
+    one, other = (drafted(benches, "volcano", settings=settings, subprocesses=True) for _ in "ab")
     assert one.manuscripts[-1] == other.manuscripts[-1]
     assert set(one.store.bodies) == set(other.store.bodies)
     assert len(one.manuscripts[-1].figures) == 4

@@ -114,11 +114,11 @@ def test_one_failed_seed_of_several_is_counted_and_said(benches: SimpleNamespace
 def planted(word_share: float, later: bool) -> Bibliography:
     """Forty works of noise words, where `planted` is used by the later works only, and `left` never with `right`."""
     rng = random.Random(3)
-    noise = [f"noise{a}{b}" for a in "abcdef" for b in "ghijkl"]
+    noise = [f"noise{a}{b}" for a in "abcdefghij" for b in "klmnopqrst"]
     entries = []
     for index in range(40):
         year = 1980 + index
-        words = [rng.choice(noise) for _ in range(30)]
+        words = rng.sample(noise, 20)
         words += ["left" if index % 2 else "right"]
         words += ["planted"] if (index >= 20 if later else rng.random() < word_share) else []
         rng.shuffle(words)
@@ -146,8 +146,13 @@ def test_noise_has_no_trend(benches: SimpleNamespace) -> None:
 
 
 def test_two_literatures_in_one_list_give_stable_clusters(benches: SimpleNamespace) -> None:
-    one, other = benches.corpus("volcano")[1], benches.corpus("graph_learning")[1]
-    both = Bibliography(entries=(*one.entries, *other.entries))
+    rng = random.Random(5)
+    words = [[f"{kind}{a}{b}" for a in "abcdefg" for b in "hijk"] for kind in ("reef", "coin")]
+    entries = []
+    for index in range(24):
+        text = rng.sample(words[index % 2], 18)
+        entries.append(Reference(key=f"k{index}", title=" ".join(text[:3]), year=2000, abstract=" ".join(text) + "."))
+    both = Bibliography(entries=tuple(entries))
     settings = benches.quick.model_copy(update={"clusters": 2})
     bench = drafted(benches, bibliography=both, settings=settings)
     assert value(bench, "stability.adjusted_rand.observed.mean") > 0.8
