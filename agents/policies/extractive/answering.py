@@ -26,7 +26,8 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
     ("overlap", r"overlap|verbatim|plagiar|copied|quot(?:e|ation)"),
     ("limitations", r"limitation|caveat|threats? to validity"),
     ("uncited", r"uncited|unused|never cited|not cited|un-?cited|missing (?:citation|reference)|listed but"),
-    ("ablation", r"ablat|sensitiv|robust|baseline|control condition|without (?:the )?(?:stop|title)|hyper-?parameter"),
+    ("ablation", r"ablat|sensitiv|robust|baseline|control condition|without (?:the )?(?:stop|title)"
+     r"|hyper-?parameter"),
     ("seeds", r"seed|repeat|replicat|repetition|single run|one run|interval|uncertaint|confidence|error bar|variance"
      r"|standard deviation|spread|significan|statistical|power|sample size|more runs"),
     ("citations", r"citation|cite|reference|bibliograph|related work|prior work"),

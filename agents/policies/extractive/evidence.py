@@ -101,7 +101,8 @@ class Round:
         }
         reason = self._unable() or reasons.get(
             kind,
-            "None of the studies that can be run on the list would be evidence for this, so none is passed off as such.",
+            "None of the studies that can be run on the list would be evidence for this, so none is passed off as "
+            "such.",
         )
         return PointResponse(point=point.id, action="decline", answer=reason)
 

@@ -107,10 +107,7 @@ class Findings:
 
 
 def shown(value: float, digits: int) -> str:
-    """Return a number rounded to `digits`; one more where it lies on the border, more where nothing would be left."""
-    scaled = abs(value) * 10**digits
-    if abs(scaled - int(scaled) - 0.5) < 1e-6:
-        return shown(value, digits + 1) if digits < 9 else f"{value:.{digits}f}"
+    """Return a number rounded to `digits` decimals; what rounds to nothing has no sign."""
     text = f"{value:.{digits}f}"
     return text[1:] if text.startswith("-") and float(text) == 0 else text
 

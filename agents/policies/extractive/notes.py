@@ -131,6 +131,9 @@ class Notes(Record):
     pending: ExperimentPlan | None = None
     """What the revision in hand will run, until it is asked for."""
     quote_words: int = 24
+    """Longest quotation that is printed."""
+    quotes: int = 2
+    """Quotations that each cluster prints."""
     detailed_limits: bool = False
     reading_guide: bool = False
     """The method explains in plain words what each figure says."""

@@ -37,24 +37,28 @@ NUMERICAL_STUDIES: tuple[NumericalStudy, ...] = (
         needs=(r"\bmonte[ -]carlo\b", r"\bintegration|\bquadrature|\bvariance reduction|\bantithetic"),
         question="How fast does a Monte Carlo estimate of an integral converge, plain and with antithetic points?",
         method="The integral of $e^x$ over the unit interval, whose value is known, is estimated at three sample "
-        "sizes with independent and with antithetic points; the error is the root mean square over repetitions.",
+        "sizes (small 64, medium 256, large 1024) with independent and with antithetic points; the error is the "
+        "root mean square over repetitions.",
         metric="rms_error",
         quantity="root mean square error",
-        parameters={"repeats": 200, "sizes": [64, 256, 1024]},
+        parameters={"repeats": 200, "sizes": {"small": 64, "medium": 256, "large": 1024}},
     ),
     NumericalStudy(
         name="sorting",
         program="sorting.py",
-        subject=r"\b(?:quick|merge|insertion|heap|tim|radix)[ -]?sort|\bcomparison sort|\bsorting (?:algorithm|network)",
+        subject=r"\b(?:quick|merge|insertion|heap|tim|radix)[ -]?sort|\bcomparison sort"
+        r"|\bsorting (?:algorithm|network)",
         needs=(
-            r"\b(?:comparison[ -]|adaptive |in-place |external )?sorting (?:algorithm|network)|\bquicksort|\bmerge ?sort"
+            r"\b(?:comparison[ -]|adaptive |in-place |external )?sorting (?:algorithm|network)"
+            r"|\bquicksort|\bmerge ?sort"
             r"|\bcomparison[ -]based sorting|\bcomparison sort",
         ),
         question="How many comparisons do insertion sort, merge sort and quicksort need on random permutations?",
-        method="Comparisons are counted, not timed, on random permutations of three sizes.",
+        method="Comparisons are counted, not timed, on random permutations of three lengths "
+        "(short 64, medium 128, long 256).",
         metric="comparisons",
         quantity="comparisons",
-        parameters={"repeats": 5, "sizes": [64, 128, 256]},
+        parameters={"repeats": 5, "sizes": {"short": 64, "medium": 128, "long": 256}},
     ),
     NumericalStudy(
         name="k-means-seeding",
@@ -75,10 +79,16 @@ NUMERICAL_STUDIES: tuple[NumericalStudy, ...] = (
         needs=(r"\bridge\b|\btikhonov", r"\bregression|\bregulari[sz]"),
         question="How does the error of ridge regression on fresh data depend on its penalty?",
         method="Data are drawn from a linear model with correlated Gaussian predictors and Gaussian noise, and ridge "
-        "regression is fitted at four penalties; the error is the mean square on fresh data.",
+        "regression is fitted at four penalties (tiny 0.01, small 1, medium 10, large 100); the error is the mean "
+        "square on fresh data.",
         metric="test_error",
         quantity="mean squared error on fresh data",
-        parameters={"observations": 40, "predictors": 30, "repeats": 10, "penalties": [0.01, 1.0, 10.0, 100.0]},
+        parameters={
+            "observations": 40,
+            "predictors": 30,
+            "repeats": 10,
+            "penalties": {"tiny": 0.01, "small": 1.0, "medium": 10.0, "large": 100.0},
+        },
     ),
 )
 

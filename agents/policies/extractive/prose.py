@@ -12,14 +12,18 @@ _TENS = "- - twenty thirty forty fifty sixty seventy eighty ninety".split()
 
 
 def number_word(number: int) -> str:
-    """Return a number from 0 to 999 in words (`no` for 0), a larger one in digits with thin spaces."""
-    if number < 0 or number > 999:
+    """Return a number from 0 to 9,999 in words (`no` for 0), a larger one in digits with thin spaces."""
+    if number < 0 or number > 9999:
         return f"{number:,}".replace(",", "\\,")
     if number < 20:
         return _UNITS[number]
     if number < 100:
         tens, units = divmod(number, 10)
         return _TENS[tens] + (f"-{_UNITS[units]}" if units else "")
+    if number >= 1000:
+        thousands, rest = divmod(number, 1000)
+        between = " " if rest >= 100 else " and "
+        return f"{_UNITS[thousands]} thousand" + (f"{between}{number_word(rest)}" if rest else "")
     hundreds, rest = divmod(number, 100)
     return f"{_UNITS[hundreds]} hundred" + (f" and {number_word(rest)}" if rest else "")
 

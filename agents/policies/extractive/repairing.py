@@ -17,7 +17,7 @@ _TOO_MUCH = re.compile(r"timeout|oom|memory|killed|SIGKILL|SIGXCPU", re.IGNORECA
 def mended(experiment: Experiment, failure: str) -> Experiment | None:
     """Return the study without its figure, or with half the resampling, by what it failed of; else None.
 
-    A study whose parameters cannot make it cheaper is given up, and so is the user's own, which is not ours to change.
+    A study whose parameters cannot make it cheaper is given up; so is the user's own, which is not ours to change.
     """
     if experiment.id == STUDY:
         return None

@@ -11,6 +11,7 @@ from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.notes import Notes
 from peercycle.agents.policies.extractive.paper import compose
 from peercycle.agents.policies.extractive.prose import counted
+from peercycle.agents.policies.extractive.sections.mapping import printed_quotes
 from peercycle.agents.policies.extractive.settings import ExtractiveSettings
 from peercycle.core.contracts import Work
 from peercycle.core.reviews import ReviewPoint
@@ -67,10 +68,17 @@ class Rewording:
         return compose(Material.of(self._work, notes, self._settings, concluded=True))
 
     def _shorter_quotes(self) -> tuple[Notes, str] | str:
-        words = max(LEAST_QUOTE_WORDS, round(self.notes.quote_words * 0.6))
+        printed = [quote for cluster in self.notes.clusters for quote in printed_quotes(cluster, self.notes)]
+        longest = max((len(quote.text.split()) for quote in printed), default=0)
+        if longest > LEAST_QUOTE_WORDS:
+            words = max(LEAST_QUOTE_WORDS, round(longest * 0.6))
+            return (
+                self.notes.model_copy(update={"quote_words": words}),
+                f"Quotations are cut to at most {counted(words, 'word')}, each in quotation marks with its source.",
+            )
         return (
-            self.notes.model_copy(update={"quote_words": words}),
-            f"Quotations are cut to at most {counted(words, 'word')}; each stands in quotation marks with its source.",
+            self.notes.model_copy(update={"quotes": 1}),
+            "Each cluster quotes one work only, in quotation marks and with its source.",
         )
 
     def _limits(self) -> tuple[Notes, str] | str:
@@ -88,7 +96,8 @@ class Rewording:
             return "Every work that can be cited is cited, and every citation is of a work in the bibliography."
         return (
             self.notes.model_copy(update={"list_uncited": (*self.notes.list_uncited, *missing)}),
-            f"{counted(len(missing), 'work')} of the list that no section named {'is' if len(missing) == 1 else 'are'} "
+            f"{counted(len(missing), 'work')} of the list that no section named "
+            f"{'is' if len(missing) == 1 else 'are'} "
             "cited in the background section.",
         )
 

@@ -4,42 +4,44 @@ from __future__ import annotations
 
 _FUNCTION_WORDS = """
 a about above across after again against all almost along already also although always am among an and another any
-are aren't around as at be became because become becomes been before being below between both but by can cannot could
-couldn't did didn't do does doesn't doing don't done down due during each either else enough especially etc even ever
-every few first for from further furthermore get gets given gives had has hasn't have haven't having he hence her here
-hers him his how however i if in indeed instead into is isn't it it's its itself just last later least less like may
-me might more moreover most mostly much must my near nearly need needs neither never nevertheless no nor not nothing
-now of off often on once one ones only onto or other others otherwise our ours out over own per perhaps quite rather
-really same second several shall she should shouldn't since so some somewhat still such than that that's the their
-theirs them then there thereby therefore these they third this those though three through throughout thus to together
-too toward towards two under unless unlike until up upon us very via was wasn't we well were weren't what when where
-whereas whether which while who whole whom whose why will with within without would yet you your
+are aren't around as at be became because become becomes been before being below between both but by can cannot
+could couldn't did didn't do does doesn't doing don't done down due during each either else enough especially etc
+even ever every few first for from further furthermore get gets given gives had has hasn't have haven't having he
+hence her here hers him his how however i if in indeed instead into is isn't it it's its itself just last later
+least less like may me might more moreover most mostly much must my near nearly need needs neither never
+nevertheless no nor not nothing now of off often on once one ones only onto or other others otherwise our ours out
+over own per perhaps quite rather really same second several shall she should shouldn't since so some somewhat still
+such than that that's the their theirs them then there thereby therefore these they third this those though three
+through throughout thus to together too toward towards two under unless unlike until up upon us very via was wasn't
+we well were weren't what when where whereas whether which while who whole whom whose why will with within without
+would yet you your
 """.split()
 
 _ACADEMIC_WORDS = """
 abstract according achieve achieved achieves address addresses aim aimed aims allow allows analyse analysed analyses
-analysis analyze analyzed apply applied approach approaches argue argued argues article articles aspect aspects assess
-assessed author authors available based best better case cases challenge challenges common commonly compare compared
-comparing comparison complete conclude concluded conclusion consider considered consist consists contrast contribute
-contribution contributions current currently demonstrate demonstrated demonstrates describe described describes detail
-detailed details determine determined develop developed development differ difference differences different discuss
-discussed discusses effective effectively efficient employ employed evaluate evaluated evaluation evidence examine
-examined examines example examples exist existing explain explained explore explored explores finally find finding
-findings finds follow followed following follows form found four five general generally great greater high higher
-highlight highlights highly idea identified identify illustrate implication implications important improve improved
-improves include included includes including increasing increasingly indicate indicated indicates insight insights
-introduce introduced introduces investigate investigated investigates investigation involve issue issues key kind known
-large larger largely lead leads led level levels literature low lower main mainly make makes making many mean means
-measure measured measures method methods new note notably novel number numbers observe observed obtain obtained offer
-offers open order overall overview paper papers particular particularly perform performed performs play plays point
-points possible potential present presented presents previous previously problem problems produce produced produces
-promising propose proposed proposes provide provided provides providing publication published question questions
-range ranging rate recent recently relate related relation relative remain remains report reported reports require
-required requires research result resulting results review reviewed reviews role seek set sets show showed showing
-shown shows significant significantly similar simple small special specific state strong strongly studied studies
-study suggest suggested suggests summary support supports survey take taken takes tend term terms test tested tests
-today type types typical typically understand understanding use used useful user uses using usually value values
-various vary way ways wide widely work works year years
+analysis analyze analyzed apply applied approach approaches argue argued argues article articles aspect aspects
+assess assessed author authors available based best better case cases challenge challenges common commonly compare
+compared comparing comparison complete conclude concluded conclusion consider considered consist consists contrast
+contribute contribution contributions current currently demonstrate demonstrated demonstrates describe described
+describes detail detailed details determine determined develop developed development differ difference differences
+different discuss discussed discusses effective effectively efficient employ employed evaluate evaluated evaluation
+evidence examine examined examines example examples exist existing explain explained explore explored explores
+finally find finding findings finds follow followed following follows form found four five general generally great
+greater high higher highlight highlights highly idea identified identify illustrate implication implications
+important improve improved improves include included includes including increasing increasingly indicate indicated
+indicates insight insights introduce introduced introduces investigate investigated investigates investigation
+involve issue issues key kind known large larger largely lead leads led level levels literature low lower main
+mainly make makes making many mean means measure measured measures method methods new note notably novel number
+numbers observe observed obtain obtained offer offers open order overall overview paper papers particular
+particularly perform performed performs play plays point points possible potential present presented presents
+previous previously problem problems produce produced produces promising propose proposed proposes provide provided
+provides providing publication published question questions range ranging rate recent recently relate related
+relation relative remain remains report reported reports require required requires research result resulting results
+review reviewed reviews role seek set sets show showed showing shown shows significant significantly similar simple
+small special specific state strong strongly studied studies study suggest suggested suggests summary support
+supports survey take taken takes tend term terms test tested tests today type types typical typically understand
+understanding use used useful user uses using usually value values various vary way ways wide widely work works year
+years
 """.split()
 
 STOPWORDS: frozenset[str] = frozenset(_FUNCTION_WORDS) | frozenset(_ACADEMIC_WORDS)

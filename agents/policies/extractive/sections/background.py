@@ -66,5 +66,6 @@ def _genre(m: Material) -> str:
         "list."
         if m.study is None
         else "A systematic map differs from a systematic review in that it asks what has been studied, and not what "
-        "the answer is. Apart from the supplied study, every measured figure in this paper is a figure about the list."
+        "the answer is. Apart from the supplied study, every measured figure in this paper is a figure about the "
+        "list."
     )

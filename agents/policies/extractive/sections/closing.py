@@ -31,7 +31,8 @@ def _what(m: Material) -> str:
     if m.notes.topic.verdict == "none":
         return (
             f"This paper maps {m.works}{m.span} that {'was' if m.notes.facts.works == 1 else 'were'} given for the "
-            f"topic ``{m.topic_given}''. None of the topic's words occurs in any title or abstract, so this is a map of the "
+            f"topic ``{m.topic_given}''. None of the topic's words occurs in any title or abstract, so this is a "
+            "map of the "
             "list and not of the topic."
         )
     if m.notes.facts.works == 1:
@@ -43,7 +44,7 @@ def _supplied(m: Material) -> str:
     if not m.ran(STUDY):
         return ""
     f = m.findings
-    metric = f.metrics(STUDY)[0]
+    metric = headline(m)
     groups = f.groups(STUDY, metric)
     shown = [
         f"{f.interval(STUDY, metric, group, digits_for(f.value(STUDY, metric, group) or 0.0))}"
@@ -53,9 +54,19 @@ def _supplied(m: Material) -> str:
     among = ", among others," if len(groups) > 4 else ""
     return (
         f"A study that came with the task, ``{m.study}'', was run over "
-        f"{f.number_of_seeds(STUDY, metric, groups[0])} seeds{_plural_fix(f.seeds(STUDY))}; its ``{escape(metric)}'' has a "
+        f"{f.number_of_seeds(STUDY, metric, groups[0])} seeds{_plural_fix(f.seeds(STUDY))}; its "
+        f"``{escape(metric)}'' has a "
         f"mean{among} of {listed(shown)}."
     )
+
+
+def headline(m: Material) -> str:
+    """Return the metric of the supplied study for the abstract: one that compares groups, else one that varies."""
+    f = m.findings
+    metrics = f.metrics(STUDY)
+    compared = [metric for metric in metrics if len(f.groups(STUDY, metric)) > 1]
+    varied = [x for x in metrics if any(not f.constant(STUDY, x, group) for group in f.groups(STUDY, x))]
+    return (*compared, *varied, *metrics)[0]
 
 
 def _plural_fix(seeds: int) -> str:

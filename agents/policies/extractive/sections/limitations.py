@@ -7,6 +7,7 @@ from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.planning import STUDY
 from peercycle.agents.policies.extractive.prose import capital, counted, listed, plural
 from peercycle.agents.policies.extractive.sections import result_gaps, result_trends
+from peercycle.agents.policies.extractive.sections.method import permutations
 from peercycle.core.writing import Section
 
 FEW_WORKS = 60
@@ -24,19 +25,22 @@ def limitations(m: Material) -> Section | None:
 def _list(m: Material) -> str:
     facts = m.notes.facts
     parts = [
-        f"The list of {m.works} was given, not drawn: how it was chosen is not known, and nothing here carries over to "
+        f"The list of {m.works} was given, not drawn: how it was chosen is not known, and nothing here carries over "
+        "to "
         "the literature outside it."
     ]
     missing = facts.works - facts.abstracts
     if missing and facts.abstracts:
         parts.append(
-            f"{capital(counted(missing, 'work'))} without a usable abstract {plural(missing, 'was', 'were')} placed by "
+            f"{capital(counted(missing, 'work'))} without a usable abstract {plural(missing, 'was', 'were')} placed "
+            "by "
             f"title alone and {plural(missing, 'takes', 'take')} no part in the measurements."
         )
     if facts.dated < facts.works and facts.dated:
         undated = facts.works - facts.dated
         parts.append(
-            f"{capital(counted(undated, 'undated work'))} {plural(undated, 'is', 'are')} left out of all that concerns years."
+            f"{capital(counted(undated, 'undated work'))} {plural(undated, 'is', 'are')} left out of all that "
+            "concerns years."
         )
     if m.notes.topic.verdict == "none":
         parts.append(f"The list does not treat the topic ``{m.topic_given}'' as far as words show.")
@@ -46,7 +50,10 @@ def _list(m: Material) -> str:
 def _words(m: Material) -> str:
     if m.notes.facts.works < 2:
         return "Only the title and the abstract were read."
-    spelling = "Only titles and abstracts were read, and only as words: synonyms are kept apart, and different senses of one word are not."
+    spelling = (
+        "Only titles and abstracts were read, and only as words: synonyms are kept apart, and different "
+        "senses of one word are not."
+    )
     if not m.notes.clusters:
         return spelling
     k = m.notes.strategy.clusters
@@ -69,7 +76,8 @@ def _measured(m: Material) -> str:
     if "retrieval" in m.reported:
         easy = all((f.value("retrieval", "recall_at_5", s) or 0) >= 0.95 for s in ("BM25", "TF-IDF"))
         parts.append(
-            "Finding an abstract by its own title is easy in a list of this size, since nearly all are among the first "
+            "Finding an abstract by its own title is easy in a list of this size, since nearly all are among the "
+            "first "
             "five, so the study can hardly tell good systems apart."
             if easy
             else "A title is a query that its author wrote, so retrieval by title says little of retrieval by a "
@@ -134,17 +142,20 @@ def _details(m: Material) -> str:
         if value is not None and value <= 0.5:
             shown = m.findings.interval("stability", "cluster_jaccard", f"c{cluster.label + 1}")
             parts.append(
-                f"The cluster ``{escape(cluster.name)}'' has a similarity of {shown} only and should not be relied on."
+                f"The cluster ``{escape(cluster.name)}'' has a similarity of {shown} only and should not be relied "
+                "on."
             )
     if m.ran("trends") and result_trends.tested(m):
-        least = f"1/{m.settings.permutations + 1}"
-        parts.append(f"With {m.settings.permutations} permutations no $p$-value below ${least}$ can be seen.")
+        number = permutations(m, "trends")
+        least = f"1/{number + 1}"
+        parts.append(f"With {number} permutations no $p$-value below ${least}$ can be seen.")
     ends = [m.findings.value("retrieval", f"mrr_difference_{end}") for end in ("low", "high")]
     if m.ran("retrieval") and ends[0] != ends[1]:
         low = m.findings.mean("retrieval", "mrr_difference_low", None, 3)
         high = m.findings.mean("retrieval", "mrr_difference_high", None, 3)
         parts.append(
-            "The bootstrap interval of the difference between BM25 and TF-IDF, its ends averaged over seeds, runs from "
+            "The bootstrap interval of the difference between BM25 and TF-IDF, its ends averaged over seeds, runs "
+            "from "
             f"{low} to {high}; a difference inside it cannot be told from none here."
         )
     return join(*parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from peercycle.agents.policies.extractive.latex import cite, escape, join, paragraphs, quotation
 from peercycle.agents.policies.extractive.material import Material, span_of
-from peercycle.agents.policies.extractive.notes import Cluster, Quote
+from peercycle.agents.policies.extractive.notes import Cluster, Notes, Quote
 from peercycle.agents.policies.extractive.prose import capital, counted, listed, number_word, plural
 from peercycle.core.writing import Section
 
@@ -69,7 +69,7 @@ def _words(cluster: Cluster) -> str:
 
 
 def _passages(m: Material, cluster: Cluster) -> str:
-    quotes = _fitting(cluster.quotes, m.notes.quote_words)
+    quotes = printed_quotes(cluster, m.notes)
     if not quotes:
         return "No sentence of its abstracts is short and plain enough to be quoted."
     first = f"A passage near to its centre reads: {_quoted(quotes[0])}."
@@ -78,14 +78,15 @@ def _passages(m: Material, cluster: Cluster) -> str:
     return join(first, f"Another of its works says: {_quoted(quotes[1])}.")
 
 
-def _fitting(quotes: tuple[Quote, ...], most_words: int) -> list[Quote]:
-    """Return two passages: those that are short enough first, then the nearest ones, cut."""
-    short = [quote for quote in quotes if len(quote.text.split()) <= most_words]
-    rest = [quote for quote in quotes if quote not in short]
+def printed_quotes(cluster: Cluster, notes: Notes) -> list[Quote]:
+    """Return a cluster's passages as printed: those that are short enough first, then the nearest ones, cut."""
+    most_words = notes.quote_words
+    short = [quote for quote in cluster.quotes if len(quote.text.split()) <= most_words]
+    rest = [quote for quote in cluster.quotes if quote not in short]
     cut = [
         q.model_copy(update={"text": " ".join(q.text.split()[:most_words]).rstrip(",;:"), "cut": True}) for q in rest
     ]
-    return [*short, *cut][:2]
+    return [*short, *cut][: notes.quotes]
 
 
 def _quoted(quote: Quote) -> str:

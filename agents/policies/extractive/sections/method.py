@@ -79,7 +79,8 @@ def _studies(m: Material) -> list[tuple[str, str]]:
             "same weights and the same number of clusters, and the result is compared with the map: over all works "
             "by the adjusted Rand index, for each cluster by its largest Jaccard similarity with a new cluster. The "
             "same is done after shuffling every word over the works, which shows what the procedure finds where "
-            "words carry no structure. An adjusted Rand index of 1 is identity and 0 is what chance gives. By Hennig's "
+            "words carry no structure. An adjusted Rand index of 1 is identity and 0 is what chance gives. By "
+            "Hennig's "
             "marks, a cluster whose mean Jaccard similarity is 0.75 or more is stable, and one of 0.5 or less is "
             "dissolved.",
         ),
@@ -94,14 +95,14 @@ def _studies(m: Material) -> list[tuple[str, str]]:
             "Trends",
             "For each of the most frequent words of the dated works with an abstract, the statistic is the "
             "correlation between a work's year and its use of the word. Years are permuted among the works "
-            f"({m.settings.permutations} permutations per seed), and the single-step max-T procedure of Westfall and "
-            "Young corrects the $p$-values for testing many words.",
+            f"({permutations(m, 'trends')} permutations per seed), and the single-step max-T procedure of Westfall "
+            "and Young corrects the $p$-values for testing many words.",
         ),
         "gaps": (
             "Gaps",
             "For each pair of the most frequent words whose expected number of joint works is at least one, the "
             "number of works that use both is compared with what chance gives when each word is spread over the "
-            f"works on its own ({m.settings.permutations} permutations per seed), again corrected for the number of "
+            f"works on its own ({permutations(m, 'gaps')} permutations per seed), again corrected for the number of "
             "pairs by the single-step procedure.",
         ),
     }
@@ -121,6 +122,13 @@ def _studies(m: Material) -> list[tuple[str, str]]:
             )
         )
     return found
+
+
+def permutations(m: Material, experiment: str) -> int:
+    """Return the permutations of a test as it was run, or as it is planned."""
+    ran = m.findings.experiment(experiment)
+    number = ran.parameters.get("permutations") if ran is not None else None
+    return number if isinstance(number, int) else m.settings.permutations
 
 
 def _at_most(m: Material) -> str:
@@ -154,8 +162,8 @@ def _guide(m: Material) -> str:
         "lie in both.",
         "retrieval": "A reciprocal rank is 1 where the right abstract comes first, 1/2 where it comes second, and so "
         "on; its mean rewards right answers near the top.",
-        "trends": "A shift of two years means that the works with the word are on average two years younger than those "
-        "without it.",
+        "trends": "A shift of two years means that the works with the word are on average two years younger than "
+        "those without it.",
         "gaps": "The expected number of joint works is what two words as frequent as these would share if each were "
         "spread over the works on its own.",
     }

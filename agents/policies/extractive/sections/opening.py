@@ -17,7 +17,10 @@ def title(m: Material) -> str:
             f"{capital(m.topic_given)}: {'one work, described' if m.notes.facts.works else 'an empty list of works'}"
         )
     given = m.topic_given.rstrip(".:; ")
-    return f"{capital(given)}{'' if given.endswith(('?', '!')) else ':'} {'A' if given[-1:] in '?!' else 'a'} systematic map of {m.works}"
+    return (
+        f"{capital(given)}{'' if given.endswith(('?', '!')) else ':'} {'A' if given[-1:] in '?!' else 'a'} "
+        f"systematic map of {m.works}"
+    )
 
 
 def introduction(m: Material) -> Section:
@@ -82,7 +85,8 @@ def _list(m: Material) -> str:
         parts.append(f"{capital(counted(undated, 'work'))} {plural(undated, 'has', 'have')} no year.")
     if facts.recovered:
         parts.append(
-            f"{capital(counted(facts.recovered, 'entry', 'entries'))} {plural(facts.recovered, 'was', 'were')} damaged "
+            f"{capital(counted(facts.recovered, 'entry', 'entries'))} {plural(facts.recovered, 'was', 'were')} "
+            "damaged "
             "in the file and could be read in part."
         )
     if facts.uncitable:
@@ -113,7 +117,8 @@ def topic_sentences(m: Material) -> str:
     head = f"Match of topic and list: {found} of {total} content {plural(total, 'word')} of the topic"
     if topic.verdict == "none":
         return (
-            f"{head} occur in the list. No title and no abstract uses any of them. As far as words show, the list has "
+            f"{head} occur in the list. No title and no abstract uses any of them. As far as words show, the list "
+            "has "
             "nothing to do with the topic; what follows is a map of the list, and says nothing about the topic."
         )
     verb = plural(found, "occurs", "occur")
@@ -143,6 +148,7 @@ def _contents(m: Material) -> str:
     if not m.notes.clusters:
         text = f"The paper gives {text}"
     return (
-        f"{text}. Questions that follow are put forward as questions; whether they have been answered outside the list "
+        f"{text}. Questions that follow are put forward as questions; whether they have been answered outside the "
+        "list "
         "is not known here."
     )

@@ -19,7 +19,8 @@ def ablations(m: Material) -> str:
             *(_sentence(m, name) for name in m.ablations),
         ),
         table(
-            "Studies as described and with one part changed: means with 95\\% intervals over seeds, and the number of "
+            "Studies as described and with one part changed: means with 95\\% intervals over seeds, and the number "
+            "of "
             "seeds of the changed one.",
             "tab:ablations",
             "llrrr",

@@ -56,7 +56,8 @@ def verdict(m: Material) -> str:
     below = below_chance(m)
     if not below:
         return (
-            "No pair of frequent words meets so rarely that its corrected $p$-value is below 0.05 in every seed, so what looks like a gap "
+            "No pair of frequent words meets so rarely that its corrected $p$-value is below 0.05 in every seed, "
+            "so what looks like a gap "
             "may be chance in a list of this size."
         )
     names = listed([f"``{a}'' with ``{b}''" for a, b in (pair(m, group) for group in below)])
@@ -100,7 +101,10 @@ def conclusion(m: Material) -> str:
     if not below_chance(m):
         return "No gap between frequent words can be told from chance."
     number = len(below_chance(m))
-    return f"{capital(counted(number, 'pair'))} of frequent words {plural(number, 'is', 'are')} joined less often than chance."
+    return (
+        f"{capital(counted(number, 'pair'))} of frequent words {plural(number, 'is', 'are')} joined less often "
+        "than chance."
+    )
 
 
 def summary(m: Material) -> str:

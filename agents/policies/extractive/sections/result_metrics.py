@@ -7,7 +7,7 @@ from peercycle.agents.policies.extractive.latex import escape, figure, join, par
 from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.numeric import study_named
 from peercycle.agents.policies.extractive.planning import STUDY
-from peercycle.agents.policies.extractive.prose import counted, listed, plural
+from peercycle.agents.policies.extractive.prose import counted, listed
 from peercycle.core.experiments import Measurement
 
 MOST_ROWS = 24

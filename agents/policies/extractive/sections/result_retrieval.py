@@ -82,7 +82,8 @@ def _table(m: Material) -> str:
         )
     return table(
         "Finding a work's abstract by its title: mean reciprocal rank (MRR) and the shares of titles whose abstract "
-        "comes first and among the first five, with 95\\% intervals over seeds; the bootstrap column is the interval of "
+        "comes first and among the first five, with 95\\% intervals over seeds; the bootstrap column is the "
+        "interval of "
         "the MRR over queries, its ends averaged over seeds.",
         "tab:retrieval",
         "lrrrr",

@@ -36,11 +36,17 @@ def verdict(m: Material) -> str:
     above = sum(gain.value > 0 for gain in gains)
     if not gains:
         return ""
-    where = f"the index is higher for the works as they are than with words shuffled in {shares(above, len(gains), 'seed')}"
+    where = (
+        "the index is higher for the works as they are than with words shuffled in "
+        f"{shares(above, len(gains), 'seed')}"
+    )
     if above == len(gains):
         return f"{capital(where)}."
     if above == 0:
-        return f"{capital(where)}: the clusters are a way of arranging the works, and no structure that the words impose."
+        return (
+            f"{capital(where)}: the clusters are a way of arranging the works, and no structure that the words "
+            "impose."
+        )
     return f"{capital(where)} only, so the clusters should be read as one arrangement among others."
 
 
@@ -102,7 +108,8 @@ def _figure(m: Material) -> str:
         return ""
     return figure(
         "stability.png",
-        f"Adjusted Rand index of every bootstrap sample of seed {files[0][0].seed}, for the works as they are and with "
+        f"Adjusted Rand index of every bootstrap sample of seed {files[0][0].seed}, for the works as they are and "
+        "with "
         "words shuffled; lines are means.",
         "fig:stability",
     )

@@ -19,7 +19,7 @@ def main() -> None:
     rng = np.random.default_rng(int(request["seed"]))
     repeats = int(request["parameters"]["repeats"])
     measurements: list[dict[str, Any]] = []
-    for size in request["parameters"]["sizes"]:
+    for label, size in request["parameters"]["sizes"].items():
         points = rng.random((repeats, int(size)))
         half = points[:, : int(size) // 2]
         estimates = {
@@ -28,7 +28,7 @@ def main() -> None:
         }
         for name, values in estimates.items():
             error = float(np.sqrt(((values - (math.e - 1)) ** 2).mean()))
-            measurements.append({"metric": "rms_error", "value": error, "group": f"{name} n={size}"})
+            measurements.append({"metric": "rms_error", "value": error, "group": f"{name}, {label}"})
     Path("results.json").write_text(json.dumps({"measurements": measurements}), encoding="utf-8")
 
 

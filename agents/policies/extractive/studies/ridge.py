@@ -18,7 +18,7 @@ def main() -> None:
     rng = np.random.default_rng(int(request["seed"]))
     wanted = request["parameters"]
     size, predictors = int(wanted["observations"]), int(wanted["predictors"])
-    penalties = [float(value) for value in wanted["penalties"]]
+    penalties = {label: float(value) for label, value in wanted["penalties"].items()}
     errors = np.zeros(len(penalties))
     for _ in range(int(wanted["repeats"])):
         shared = rng.normal(size=(size + 500, 1))
@@ -26,13 +26,13 @@ def main() -> None:
         weights = rng.normal(size=predictors) / np.sqrt(predictors)
         y = x @ weights + rng.normal(size=size + 500)
         train, test = x[:size], x[size:]
-        for index, penalty in enumerate(penalties):
+        for index, penalty in enumerate(penalties.values()):
             fitted = np.linalg.solve(train.T @ train + penalty * np.eye(predictors), train.T @ y[:size])
             errors[index] += float(((test @ fitted - y[size:]) ** 2).mean())
     errors /= int(wanted["repeats"])
     measurements: list[dict[str, Any]] = [
-        {"metric": "test_error", "value": float(error), "group": f"penalty={penalty:g}"}
-        for penalty, error in zip(penalties, errors, strict=True)
+        {"metric": "test_error", "value": float(error), "group": f"{label} penalty"}
+        for label, error in zip(penalties, errors, strict=True)
     ]
     Path("results.json").write_text(json.dumps({"measurements": measurements}), encoding="utf-8")
 

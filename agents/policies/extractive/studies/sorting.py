@@ -59,7 +59,7 @@ def main() -> None:
     rng = random.Random(int(request["seed"]))
     repeats = int(request["parameters"]["repeats"])
     measurements: list[dict[str, Any]] = []
-    for size in request["parameters"]["sizes"]:
+    for label, size in request["parameters"]["sizes"].items():
         totals = {"insertion": 0, "merge": 0, "quick": 0}
         for _ in range(repeats):
             values = rng.sample(range(int(size)), int(size))
@@ -67,7 +67,7 @@ def main() -> None:
             totals["merge"] += merge(values)[1]
             totals["quick"] += quick(values, rng)
         measurements += [
-            {"metric": "comparisons", "value": total / repeats, "group": f"{name} n={size}"}
+            {"metric": "comparisons", "value": total / repeats, "group": f"{name}, {label}"}
             for name, total in totals.items()
         ]
     Path("results.json").write_text(json.dumps({"measurements": measurements}), encoding="utf-8")

@@ -52,14 +52,14 @@ def k_means(rows: Matrix, number: int, rng: np.random.Generator, starts: int = 3
             far = np.maximum(1 - (rows @ centres.T).max(axis=1), 0) ** 2
             chosen = rng.choice(len(rows), p=far / far.sum()) if far.sum() > 0 else rng.integers(len(rows))
             centres = np.vstack([centres, rows[int(chosen)]])
-        found = np.full(len(rows), -1)
+        scores = rows @ centres.T
+        found = scores.argmax(axis=1)
         for _ in range(25):
-            scores = rows @ centres.T
+            scores = rows @ unit(np.eye(number)[found].T @ rows).T
             again = scores.argmax(axis=1)
             if (again == found).all():
                 break
             found = again
-            centres = unit(np.eye(number)[found].T @ rows)
         total = scores.max(axis=1).sum()
         if total > best:
             best, labels = total, found

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import random
+import re
+import runpy
 import subprocess
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+import traceback
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +24,7 @@ from pydantic import BaseModel
 
 from peercycle.agents.policies.extractive import ExtractivePolicy, ExtractiveSettings
 from peercycle.core.base import JSON, artifact_ref, canonical_json
+from peercycle.core.bindings import check_manuscript
 from peercycle.core.contracts import Work
 from peercycle.core.experiments import CollectedFile, Execution, Experiment, ExperimentPlan
 from peercycle.core.literature import Bibliography, Reference
@@ -102,6 +107,8 @@ class Bench:
     """What the second search finds beyond the list."""
     break_programs: Callable[[Experiment, int], str | None] = lambda experiment, seed: None
     """Returns a failure for an execution, or None to run it."""
+    subprocesses: bool = False
+    """Start each program in a process of its own, as a sandbox does; else run it here, which is quicker."""
     store: Store = field(default_factory=Store)
     visits: dict[str, int] = field(default_factory=dict)
     plans: list[ExperimentPlan] = field(default_factory=list)
@@ -162,7 +169,7 @@ class Bench:
         for planned in plan.experiments:
             experiment = planned
             for attempt in (1, 2, 3):
-                runs = [await self._execute(experiment, seed, attempt) for seed in experiment.seeds]
+                runs = await asyncio.gather(*[self._execute(experiment, seed, attempt) for seed in experiment.seeds])
                 failed = next((run for run, _ in runs if run.status != "ok"), None)
                 if failed is None or attempt == 3:
                     break
@@ -188,9 +195,10 @@ class Bench:
             (place / "request.json").write_bytes(canonical_json({"seed": seed, "parameters": experiment.parameters}))
             for name, ref in experiment.inputs.items():
                 (place / name).write_bytes(await self.store.get(ref))
-            done = subprocess.run(
-                [sys.executable, "main.py"], cwd=place, capture_output=True, text=True, env=_ENVIRONMENT, check=False
-            )
+            (place / "data").mkdir()
+            for item in experiment.data:
+                (place / "data" / item.name).write_bytes(Path(item.source).read_bytes())
+            done = await asyncio.to_thread(_start, place) if self.subprocesses else _run_here(place)
             if done.returncode != 0:
                 return Execution(**common, status="nonzero", exit_code=done.returncode, error=done.stderr[-4000:]), []
             body = (place / "results.json").read_bytes()
@@ -206,6 +214,21 @@ class Bench:
         return execution, parse_results(body, experiment, seed, identity, ref)
 
 
+def _start(place: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "main.py"], cwd=place, capture_output=True, text=True, env=_ENVIRONMENT, check=False
+    )
+
+
+def _run_here(place: Path) -> subprocess.CompletedProcess[str]:
+    with contextlib.chdir(place):
+        try:
+            runpy.run_path("main.py", run_name="__main__")
+        except (Exception, SystemExit):
+            return subprocess.CompletedProcess(["main.py"], 1, "", traceback.format_exc())
+    return subprocess.CompletedProcess(["main.py"], 0, "", "")
+
+
 _ENVIRONMENT = {
     "PATH": os.environ.get("PATH", ""),
     "HOME": os.environ.get("HOME", "/tmp"),
@@ -214,16 +237,55 @@ _ENVIRONMENT = {
 }
 
 
+QUICK = ExtractiveSettings(draft_seeds=2, revision_seeds=1, permutations=199, figures=False)
+"""Few seeds and no figures, so that a test takes a second."""
+
+
+def faults_of(bench: Bench, manuscript: Manuscript) -> list[str]:
+    """Return what a strict copy editor would mark: bindings, citations, references, quotations, grammar slips."""
+    text = manuscript.latex
+    report = check_manuscript(manuscript, bench.work.results, bench.work.bibliography)
+    found = [
+        *report.faults,
+        *(f"{n.status} number {n.shown} in {n.where}" for n in report.numbers if n.status != "bound"),
+    ]
+    labels = re.findall(r"\\label\{([^}]*)\}", text)
+    found += [f"no label {r}" for r in re.findall(r"\\ref\{([^}]*)\}", text) if r not in labels]
+    found += [
+        f"{label} is not referred to" for label in labels if f"\\ref{{{label}}}" not in text and "study" not in label
+    ]
+    included = set(re.findall(r"\\includegraphics[^{]*\{figures/([^}]*)\}", text))
+    if included != {figure.file for figure in manuscript.figures}:
+        found.append(f"figures {included} are included, {[f.file for f in manuscript.figures]} are given")
+    if text.count("{") - text.count("\\{") != text.count("}") - text.count("\\}"):
+        found.append("braces do not balance")
+    found += [
+        f"slip {slip.group()!r}" for slip in SLIPS.finditer(re.sub(r"\\measured\{[^}]*\}\{([^}]*)\}", r"\1", text))
+    ]
+    return found + _misquotations(bench, text)
+
+
+SLIPS = re.compile(
+    r"\bNone\b(?! of)|\bnan\b|\(\)|``''|~\\citep\{\}|[ \n][.,;]| \.| {2}|\.\.(?!\.)|\bone [a-z]+s (?:are|have)\b|"
+    r"\b(\w+) \1\b(?=[ .,])|\ba [aeio][a-z]+\b|\.\.|,\.|\. [a-z]|\bno works? \w+ no\b",
+)
+
+
+def _misquotations(bench: Bench, text: str) -> list[str]:
+    found = []
+    for quoted, key in re.findall(r"``([^`']*(?:'(?!')[^`']*)*)''~\\citep\{([^},]*)\}", text):
+        plain = quoted.removesuffix(" [\\dots]").replace("\\%", "%").replace("\\&", "&")
+        source = bench.work.bibliography.get(key)
+        if source is None or " ".join(plain.split()) not in " ".join(f"{source.title} {source.abstract}".split()):
+            found.append(f"misquoted {key}: {quoted}")
+        if len(plain.split()) > bench.settings.quote_words:
+            found.append(f"quotation of {len(plain.split())} words from {key}")
+    return found
+
+
 @pytest.fixture(scope="session")
 def benches() -> SimpleNamespace:
     """What the tests of this folder build with."""
-    return SimpleNamespace(Bench=Bench, corpus=corpus, topics=TOPICS, run=run)
-
-
-def run(main: Awaitable[Any]) -> Any:
-    """Run a coroutine to its end."""
-
-    async def go() -> Any:
-        return await main
-
-    return asyncio.run(go())
+    return SimpleNamespace(
+        Bench=Bench, corpus=corpus, topics=TOPICS, quick=QUICK, faults_of=faults_of, run=asyncio.run
+    )
