@@ -1,1 +1,1 @@
-"""The command line."""
+"""The command line. Its modules import rooms inside functions only, so that `peercycle --help` stays fast."""

@@ -1,0 +1,81 @@
+"""The commands by name. A command's own module is imported when the app is built; rooms only when it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import typer
+
+from peercycle.cli import (
+    answering,
+    doctor,
+    listing,
+    logs,
+    plugins,
+    removing,
+    reporting,
+    resuming,
+    reviewing,
+    running,
+    sandboxes,
+    searching,
+    stopping,
+)
+
+HELP = "Research done, reviewed and revised by machines, that learns from its own reviews."
+
+COMMANDS = {
+    "run": running.run,
+    "resume": resuming.resume,
+    "status": listing.status,
+    "stop": stopping.stop,
+    "answer": answering.answer,
+    "logs": logs.logs,
+    "report": reporting.report,
+    "replay": reporting.replay,
+    "rm": removing.remove,
+    "review": reviewing.review,
+    "search": searching.search,
+    "plugins": plugins.plugins,
+    "new-plugin": plugins.new_plugin,
+    "doctor": doctor.doctor,
+}
+
+
+def build_app(arguments: Sequence[str]) -> typer.Typer:
+    """Return the app; with the commands of plugins where the arguments may mean one of theirs."""
+    app = typer.Typer(
+        help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+    )
+    app.callback()(_root)
+    for name, function in COMMANDS.items():
+        app.command(name)(function)
+    app.add_typer(sandboxes.app, name="sandbox")
+    asked = next((argument for argument in arguments if not argument.startswith("-")), None)
+    if asked is None:
+        wanted = "--version" not in arguments and _others_are_installed()
+    else:
+        wanted = asked not in COMMANDS and asked != "sandbox"
+    if wanted:
+        plugins.add_commands(app)
+    return app
+
+
+def _others_are_installed() -> bool:
+    from importlib.metadata import entry_points
+
+    return any(not point.value.startswith("peercycle.plugins.builtin") for point in entry_points(group="peercycle"))
+
+
+def _root(
+    version: bool = typer.Option(False, "--version", is_eager=True, callback=lambda value: _print_version(value)),  # noqa: FBT003
+) -> None:
+    pass
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        from peercycle import __version__
+
+        typer.echo(f"peercycle {__version__}")
+        raise typer.Exit

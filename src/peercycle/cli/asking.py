@@ -1,0 +1,84 @@
+"""What `peercycle run` was asked to do: checked first, then driven here or by a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from peercycle.core.runs import RunOptions
+    from peercycle.core.writing import ResearchTask
+    from peercycle.plugins.manager import Plugins
+
+OWN_LITERATURE = frozenset({"local"})
+"""Sources that find nothing but what they are given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The arguments of `run`, options resolved."""
+
+    source: Path | None
+    topic: str | None
+    experiment: Path | None
+    data: tuple[Path, ...]
+    options: RunOptions
+    plugins: Plugins
+    parallel: int
+    as_json: bool
+
+    @property
+    def is_queue(self) -> bool:
+        """Whether the source is a queue of tasks."""
+        return self.source is not None and self.source.suffix == ".jsonl"
+
+    def run(self) -> int:
+        """Drive it here, and return the exit code."""
+        if self.is_queue:
+            from peercycle.cli.queue import run_queue
+
+            return run_queue(self)
+        from peercycle.cli.driving import drive_one
+        from peercycle.cli.screens import choose_screen
+
+        task = self.task()
+
+        async def drive(on_launch: Any) -> Any:
+            from peercycle.graphs.driver import start
+
+            return await start(task, self.options, self.plugins, on_launch=on_launch)
+
+        return drive_one(drive, choose_screen(self.as_json), self.plugins)
+
+    def detach(self, arguments: Sequence[str]) -> int:
+        """Check it here, then let a process of its own drive it."""
+        from peercycle.cli import detaching
+
+        if self.is_queue:
+            from peercycle.cli.tasks import read_tasks
+
+            assert self.source is not None
+            read_tasks(self.source, self.options)
+            return detaching.detach_queue(arguments, Path(self.options.runs_dir), as_json=self.as_json)
+        self.task()
+        return detaching.detach_run(
+            arguments, Path(self.options.runs_dir), self.options.run_id, as_json=self.as_json
+        )
+
+    def task(self) -> ResearchTask:
+        """Return the one task. Raises `UsageError` or `BadInputError`."""
+        from peercycle.api import make_task
+        from peercycle.core.errors import UsageError
+
+        if self.topic is None:
+            raise UsageError('--topic is missing; say what the paper shall be about: --topic "…"')
+        if self.data and self.experiment is None:
+            raise UsageError(f"--data {self.data[0]}: only a study reads data; give it with --experiment STUDY.py")
+        if self.source is None and frozenset(self.options.literature) <= OWN_LITERATURE:
+            raise UsageError(
+                "there is nothing to start from: give a BibTeX file (`peercycle run REFS.bib --topic …`), "
+                "or a literature source that can search"
+            )
+        return make_task(self.topic, self.source, experiment=self.experiment, data=self.data)

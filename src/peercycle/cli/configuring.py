@@ -1,0 +1,135 @@
+"""From settings file, environment and flags to plugins and `RunOptions`; a flag wins over what is set elsewhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from peercycle.cli.faults import Complaint, said_by
+
+if TYPE_CHECKING:
+    from peercycle.core.runs import RunOptions
+    from peercycle.core.settings import Settings
+    from peercycle.plugins.manager import Kind, Plugins
+
+SETTINGS_FILE = "peercycle.toml"
+DEFAULTS: Mapping[str, Any] = {"candidates": 3, "rounds": 2}
+"""What the command line does where nobody says otherwise."""
+
+BUDGET_FLAGS: Mapping[str, str] = {
+    "tokens": "--max-tokens",
+    "cost": "--max-cost",
+    "hours": "--max-hours",
+    "model_calls": "--max-model-calls",
+    "sandbox_seconds": "--max-sandbox-seconds",
+    "until": "--until",
+}
+
+
+def read_settings(overrides: Sequence[str] | None = None) -> Settings:
+    """Return what `peercycle.toml` of the working directory, the environment and `--set` say."""
+    from peercycle.core.settings import load_settings
+
+    path = Path(SETTINGS_FILE)
+    return load_settings(path if path.exists() else None, os.environ, overrides or ())
+
+
+def runs_dir(given: Path | None, settings: Settings | None = None) -> Path:
+    """Return where runs are kept: the flag, else the setting, else `runs`."""
+    if given is not None:
+        return given
+    settings = read_settings() if settings is None else settings
+    return Path(str(settings.run.get("runs_dir", "runs")))
+
+
+def load_plugins(
+    settings: Settings | None = None, files: Sequence[str] | None = None, disabled: Sequence[str] | None = None
+) -> Plugins:
+    """Load plugins as settings and flags say, and warn of broken ones."""
+    from peercycle.cli.output import warn
+    from peercycle.plugins.manager import Plugins
+
+    plugins = Plugins.load(
+        files=_joined(settings, "plugins", files), disabled=_joined(settings, "disabled_plugins", disabled)
+    )
+    for problem in plugins.problems:
+        warn(f"warning: {problem.message}")
+    return plugins
+
+
+def _joined(settings: Settings | None, name: str, given: Sequence[str] | None) -> tuple[str, ...]:
+    """Return what the settings list and what the flags add, each once."""
+    listed = cast("list[str]", settings.run.get(name) or []) if settings is not None else []
+    return tuple(dict.fromkeys([*listed, *(given or ())]))
+
+
+def choose_options(flags: Mapping[str, Any], settings: Settings, plugins: Plugins) -> RunOptions:
+    """Return the options of a run. `flags` holds the fields of `RunOptions` and `Budget`; None was not given.
+
+    Raises `SettingsError` naming the flag or setting at fault.
+    """
+    from pydantic import ValidationError
+
+    from peercycle.core.errors import UsageError
+    from peercycle.core.runs import RunOptions
+
+    budget = cast(dict[str, Any], dict(cast(Any, settings.run.get("budget")) or {}))
+    budget |= {name: flags[name] for name in BUDGET_FLAGS if flags.get(name) is not None}
+    fields = [name for name in RunOptions.model_fields if name in flags and name not in {"budget", "models", "plugins", "disabled_plugins"}]
+    values: dict[str, Any] = {
+        **DEFAULTS,
+        **settings.run,
+        **{name: flags[name] for name in fields if flags[name] not in (None, ())},
+        "plugins": tuple(str(Path(name).resolve()) for name in _joined(settings, "plugins", flags.get("plugins"))),
+        "disabled_plugins": _joined(settings, "disabled_plugins", flags.get("disabled_plugins")),
+        "budget": budget,
+        "models": choose_models(flags.get("model"), flags.get("model_role") or (), settings),
+        "settings": component_tables(settings, plugins),
+    }
+    try:
+        return RunOptions.model_validate(values)
+    except ValidationError as error:
+        raise UsageError("; ".join(said_by(Complaint.of(fault)) for fault in error.errors())) from None
+
+
+def choose_models(model: str | None, by_role: Sequence[str], settings: Settings) -> dict[str, Any]:
+    """Return model choices by role: `--model-role`, `--model`, `PEERCYCLE_MODEL`, then `[models]`."""
+    from peercycle.core.errors import UsageError
+
+    named = {"default": model or os.environ.get("PEERCYCLE_MODEL") or ""}
+    for pair in by_role:
+        role, equals, name = pair.partition("=")
+        if not (equals and role.strip() and name.strip()):
+            raise UsageError(f"--model-role {pair!r}: write ROLE=NAME, such as reviewer=openai/gpt-x")
+        named[role.strip()] = name.strip()
+    choices: dict[str, Any] = {role: dict(choice) for role, choice in settings.models.items()}
+    for role, name in named.items():
+        if name and choices.get(role, {}).get("name") != name:
+            # Prices and settings of another model would be wrong for this one.
+            choices[role] = {"name": name}
+    return choices
+
+
+def component_tables(settings: Settings, plugins: Plugins) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return component settings by kind and registered name.
+
+    Raises `SettingsError` where `--set` names a component that no plugin offers; warns where the settings file or
+    the environment does, as they may serve other projects too.
+    """
+    from peercycle.cli.output import warn
+    from peercycle.core.errors import SettingsError
+
+    kinds = cast("list[Kind]", list(settings.components))
+    names = {kind: plugins.names(kind) for kind in kinds}
+    for line in settings.unknown(cast(Any, names)):
+        if "(--set " in line:
+            raise SettingsError(line)
+        warn(f"warning: {line}")
+    tables: dict[str, dict[str, dict[str, Any]]] = {}
+    for kind in kinds:
+        bare = {name.rpartition(":")[2] for name in names[kind]}
+        found = {name: settings.component(kind, name) for name in sorted(bare)}
+        tables[kind] = {name: values for name, values in found.items() if values}
+    return tables

@@ -1,0 +1,66 @@
+"""Driving one run with a screen: launch, follow, ending; and the exit code."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from peercycle.cli.following import Followers
+from peercycle.cli.screens import Launch, Screen
+
+if TYPE_CHECKING:
+    from peercycle.graphs.result import RunResult
+    from peercycle.plugins.manager import Plugins
+
+Drive = Callable[[Callable[[Any], None]], Awaitable["RunResult"]]
+"""Begins or resumes a run and drives it; calls its argument with the open run once there is one."""
+
+
+def launch_of(run: Any, label: str = "") -> Launch:
+    """Return the launch record of an open run."""
+    return Launch(run.run_id, Path(run.path), tuple(run.record.choices), label)
+
+
+def drive_one(drive: Drive, screen: Screen, plugins: Plugins) -> int:
+    """Drive one run and return the exit code."""
+    from peercycle.core.runs import EXIT_CODES
+
+    with screen:
+        result = asyncio.run(_drive(drive, screen, plugins))
+        screen.done(result)
+    return EXIT_CODES[result.status]
+
+
+async def _drive(drive: Drive, screen: Screen, plugins: Plugins) -> RunResult:
+    followers = Followers(screen)
+    launched: list[Launch] = []
+
+    def on_launch(run: Any) -> None:
+        launched.append(launch_of(run))
+        screen.launched(launched[0])
+        followers.begin(run.run_id, launched[0].path)
+
+    try:
+        return await drive(on_launch)
+    except Exception:
+        # A bug: its run has a terminal record all the same, and whoever reads the lines is told before the traceback.
+        await followers.end_all()
+        await _tell_of_the_end(launched, screen)
+        raise
+    finally:
+        await followers.end_all()
+        await plugins.close()
+
+
+async def _tell_of_the_end(launched: list[Launch], screen: Screen) -> None:
+    from peercycle.core.errors import PeercycleError
+    from peercycle.graphs.result import result_of
+    from peercycle.store.directory import read_run
+
+    for launch in launched:
+        try:
+            screen.done(await result_of(read_run(launch.path)))
+        except PeercycleError:
+            return

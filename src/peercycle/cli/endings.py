@@ -1,0 +1,54 @@
+"""What is said when a run has ended: how, the score and what it means, where everything is, what to do next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from peercycle.core.reviews import Assessment
+    from peercycle.graphs.result import RunResult
+
+PAPERS = ("paper/paper.pdf", "paper/paper.html", "paper/paper.tex")
+REPORTS = ("report.html", "report.md")
+
+
+def ending_lines(result: RunResult) -> list[str]:
+    """Return the lines, for people."""
+    how = f"{result.status}" + (f": {result.reason}" if result.reason else "")
+    lines = [f"{how}{f' ({result.message})' if result.message else ''}"]
+    if result.paper is not None:
+        lines.append(f"paper: {result.paper.title}")
+    if score := score_line(result.assessment, result.rating):
+        lines.append(score)
+    lines += [f"{_named(name)}: {result.path / name}" for name in (*PAPERS, *REPORTS) if (result.path / name).exists()]
+    if result.status in {"stopped", "waiting", "crashed"}:
+        lines.append(f"go on with: peercycle resume {_shown(result.path)}")
+    elif result.status == "failed":
+        lines.append(f"what happened: peercycle logs {_shown(result.path)}")
+    return lines
+
+
+def score_line(assessment: Assessment | None, rating: float | None) -> str:
+    """Return the score and what it is: checks passed for a reviewer by checks, a rating with its scale else."""
+    if assessment is None:
+        return "" if rating is None else f"rating: {rating:.2f}"
+    applicable = [check for review in assessment.reviews for check in review.checks if check.passed is not None]
+    scale = assessment.reviews[0].scale if assessment.reviews else None
+    note = "" if scale is None or scale.calibrated else ", uncalibrated: no measure of the paper's quality"
+    if applicable:
+        return f"checks passed: {sum(check.passed is True for check in applicable)} of {len(applicable)}{note}"
+    if rating is None:
+        return ""
+    return f"rating: {rating:.2f}" + (f" on {scale.low:g} to {scale.high:g}" if scale else "") + note
+
+
+def _named(name: str) -> str:
+    place = Path(name)
+    return f"{place.stem} ({place.suffix[1:].upper()})"
+
+
+def _shown(path: Path) -> str:
+    import shlex
+
+    return shlex.quote(str(path))

@@ -1,0 +1,171 @@
+"""`peercycle status`: what runs there are, or what one is doing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from peercycle.cli.output import duration, print_json, print_table, say
+from peercycle.cli.parameters import AsJson, RunsDir
+from peercycle.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from peercycle.core.journal import Question
+    from peercycle.core.runs import RunRecord, RunStatus, SpendingLine
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one run stands."""
+
+    path: Path
+    status: RunStatus
+    record: RunRecord
+    topic: str
+    progress: Progress
+    rating: float | None
+    spending: tuple[SpendingLine, ...]
+    questions: tuple[Question, ...]
+
+    @property
+    def idle(self) -> float | None:
+        """Seconds since anything happened in a run that is driven; None for any other."""
+        return self.progress.idle() if self.status == "running" else None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for scripts."""
+        ended = self.record.terminal
+        return {
+            "run_id": self.record.run_id,
+            "path": str(self.path),
+            "status": self.status,
+            "reason": ended.reason if ended else None,
+            "message": ended.message if ended else "",
+            "topic": self.topic,
+            "stage": self.progress.stages or None,
+            "idle_seconds": None if self.idle is None else round(self.idle, 1),
+            "outage": self.progress.outage or None,
+            "rating": self.rating,
+            "created_at": self.record.created_at,
+            "spending": [line.model_dump(mode="json") for line in self.spending],
+            "questions": [
+                {"id": q.id, "question": q.question, "schema": dict(q.schema), "stage": q.stage} for q in self.questions
+            ],
+        }
+
+
+def status(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="A run's path, id, or the unique beginning of an id.")
+    ] = None,
+    *,
+    runs_dir: RunsDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """List all runs, or tell what one is doing and for how long it has been idle."""
+    from peercycle.cli.configuring import runs_dir as kept_in
+    from peercycle.store.directory import find_run, list_runs
+
+    folder = kept_in(runs_dir)
+    if name is not None:
+        _print_one(asyncio.run(standing(find_run(name, folder))), as_json)
+        return
+    found = asyncio.run(_all(list_runs(folder)))
+    if as_json:
+        print_json({"runs_dir": str(folder), "runs": [each for each, _ in found]})
+    elif not found:
+        say(f"no runs in {str(folder)!r}; `peercycle run REFS.bib --topic …` begins one")
+    else:
+        print_table(("run", "status", "in hand", "idle", "rating", "topic"), [row for _, row in found])
+
+
+async def standing(path: Path) -> Standing:
+    """Read how a run stands. Raises `DamagedRunError`, `RunVersionError`."""
+    from peercycle.cli.following import best_rating
+    from peercycle.core.writing import ResearchTask
+    from peercycle.store.directory import read_run, run_status
+
+    reader = read_run(path)
+    record = await reader.record()
+    progress = Progress(record.run_id)
+    for _, event in await reader.events():
+        progress.hear(event)
+    task = ResearchTask.model_validate_json(await reader.artifacts.get(record.task))
+    return Standing(
+        path=path,
+        status=run_status(path),
+        record=record,
+        topic=task.topic,
+        progress=progress,
+        rating=best_rating(await reader.candidates()),
+        spending=await reader.spending(),
+        questions=await reader.questions(open_only=True),
+    )
+
+
+async def _all(paths: list[Path]) -> list[tuple[dict[str, Any], tuple[str, ...]]]:
+    from peercycle.core.errors import PeercycleError
+
+    found: list[tuple[dict[str, Any], tuple[str, ...]]] = []
+    for path in paths:
+        try:
+            each = await standing(path)
+        except PeercycleError as error:
+            # One damaged run must not hide the others.
+            found.append(({"path": str(path), "status": None, "error": str(error)}, (path.name, "unreadable", str(error), "", "", "")))
+            continue
+        found.append((each.as_json(), _row(each)))
+    return found
+
+
+def _row(each: Standing) -> tuple[str, ...]:
+    ended = each.record.terminal
+    how = each.status + (f": {ended.reason}" if ended and ended.reason else "")
+    waiting = f"{len(each.questions)} open question(s)" if each.questions else ""
+    return (
+        each.record.run_id,
+        how,
+        waiting or (each.progress.stages if each.status in {"running", "crashed"} else ""),
+        "" if each.idle is None else duration(each.idle),
+        "" if each.rating is None else f"{each.rating:.2f}",
+        each.topic,
+    )
+
+
+def _print_one(each: Standing, as_json: bool) -> None:
+    if as_json:
+        print_json(each.as_json())
+        return
+    ended = each.record.terminal
+    how = each.status + (f": {ended.reason}" if ended and ended.reason else "")
+    say(f"run {each.record.run_id}: {how}" + (f" ({ended.message})" if ended and ended.message else ""))
+    say(f"topic: {each.topic}")
+    say(f"begun: {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(each.record.created_at))}; in {each.path}")
+    if each.status in {"running", "crashed"}:
+        say(f"in hand: {each.progress.stages or 'nothing'}")
+    if each.idle is not None:
+        say(f"idle: {duration(each.idle)}; last: {each.progress.last_message or '-'}")
+    if each.progress.outage:
+        say(f"outage: {each.progress.outage}")
+    if each.rating is not None:
+        say(f"rating of the best version: {each.rating:.2f}")
+    for line in each.spending:
+        if line.spent or line.limit is not None:
+            say(f"{line.name}: {spending_text(line)}")
+    for question in each.questions:
+        say(f"question {question.id}: {question.question}")
+        say(f"  answer with: peercycle answer {each.record.run_id} --question {question.id} VALUE")
+    if each.status in {"stopped", "waiting", "crashed"}:
+        say(f"go on with: peercycle resume {each.path}")
+
+
+def spending_text(line: SpendingLine) -> str:
+    """Return what was used of a limit."""
+    spent = "unknown" if line.spent is None else f"{line.spent:,.4g}" if line.spent < 100 else f"{line.spent:,.0f}"
+    reserved = f" (and {line.reserved:,.4g} reserved)" if line.reserved else ""
+    return f"{spent}{reserved} of {line.limit:,g}" if line.limit is not None else f"{spent}{reserved}, no limit"

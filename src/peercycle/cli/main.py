@@ -1,0 +1,59 @@
+"""The entry point: one line says what went wrong, exit codes say how it ended, a traceback is for bugs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from peercycle.cli.app import build_app
+from peercycle.cli.output import print_json, say, warn
+from peercycle.core.errors import PeercycleError
+
+INTERRUPTED = 130
+"""What a shell reports for a program that Ctrl-C ended."""
+
+CLICK_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+"""Base of typer's own complaints; some versions of typer carry click inside, others import it."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 finished, 3 stopped or waiting, 1 failed, 2 usage."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    as_json = "--json" in arguments
+    try:
+        command = typer.main.get_command(build_app(arguments))
+        code = command.main(args=arguments, prog_name="peercycle", standalone_mode=False, obj=tuple(arguments))
+    except CLICK_ERROR as error:
+        return _complain(_usage(error), error.exit_code, as_json)
+    except PeercycleError as error:
+        return _complain(_one_line(error), error.exit_code, as_json)
+    except (KeyboardInterrupt, typer.Abort):
+        warn("interrupted; `peercycle status` lists the runs, `peercycle resume` goes on with one")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has closed it; Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def _complain(message: str, code: int, as_json: bool) -> int:
+    if as_json:
+        print_json({"event": "error", "message": message})
+    say(f"error: {message}", error=True)
+    return code
+
+
+def _one_line(error: PeercycleError) -> str:
+    notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+    return " ".join(f"{error}{notes}".split()) or type(error).__name__
+
+
+def _usage(error: Any) -> str:
+    message = " ".join(str(error.format_message()).split())
+    where = error.ctx.command_path if getattr(error, "ctx", None) else "peercycle"
+    return f"{message.rstrip('.')}; see `{where} --help`" if message else f"see `{where} --help`"

@@ -1,0 +1,61 @@
+"""Where text goes: results to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import typer
+
+
+def say(text: str = "", *, error: bool = False) -> None:
+    """Print one line, whole, at once."""
+    typer.echo(text, err=error)
+
+
+def warn(text: str) -> None:
+    """Print a line that is no result."""
+    say(text, error=True)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value on one line."""
+    say(json.dumps(value, ensure_ascii=False, allow_nan=False, default=str))
+
+
+def on_terminal() -> bool:
+    """Whether a person watches standard output."""
+    return sys.stdout.isatty()
+
+
+def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table: aligned by rich on a terminal, tab-separated in a pipe."""
+    if not on_terminal():
+        for row in rows:
+            say("\t".join(" ".join(cell.split()) for cell in row))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for head in heads:
+        table.add_column(head, overflow="fold")
+    for row in rows:
+        # Text, not markup: names and topics may hold brackets.
+        table.add_row(*[Text(cell) for cell in row])
+    Console().print(table)
+
+
+def duration(seconds: float) -> str:
+    """Return a time span as a person reads it."""
+    seconds = max(0.0, seconds)
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 172_800:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86_400:.0f} d"

@@ -1,0 +1,79 @@
+"""`peercycle report` and `peercycle replay`: the account of a run, written again; the run, made again."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from peercycle.cli.output import print_json, say
+from peercycle.cli.parameters import AsJson, DisabledPlugins, PluginFiles, RunName, RunsDir
+
+
+def report(name: RunName, *, runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
+    """Write the report of a run again, from what the run keeps, and print where it is; also while it runs."""
+    from peercycle.cli.configuring import runs_dir as kept_in
+    from peercycle.store.directory import find_run
+
+    path = find_run(name, kept_in(runs_dir))
+    files = asyncio.run(rebuild(path))
+    if as_json:
+        print_json({"run_id": path.name, "path": str(path), "files": [str(path / file) for file in files]})
+        return
+    for file in files:
+        say(str(path / file))
+
+
+async def rebuild(path: Path) -> tuple[str, ...]:
+    """Write `report.*` of a run and return their names, the one for people first."""
+    from peercycle.export.report import write_report
+    from peercycle.graphs.publish import write_file
+    from peercycle.store.directory import read_run
+    from peercycle.store.disk import disk_errors
+
+    files = await write_report(read_run(path))
+    for name, body in files.items():
+        with disk_errors("write", path / name):
+            write_file(path, name, body)
+    return tuple(sorted(files, key=lambda name: (not name.endswith(".html"), not name.endswith(".md"), name)))
+
+
+def replay(
+    name: RunName,
+    *,
+    keep: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the new run in this folder.")] = None,
+    plugin: PluginFiles = None,
+    no_plugin: DisabledPlugins = None,
+    runs_dir: RunsDir = None,
+    as_json: AsJson = False,
+) -> int:
+    """Run a finished run again from its journal, models and sandbox refused, and compare what comes out."""
+    from peercycle.cli import configuring
+    from peercycle.graphs.replay import replay as again
+    from peercycle.store.directory import find_run
+    from peercycle.store.record import read_record
+
+    path = find_run(name, configuring.runs_dir(runs_dir))
+    options = read_record(path).options
+    plugins = configuring.load_plugins(
+        None, [*options.plugins, *(plugin or ())], [*options.disabled_plugins, *(no_plugin or ())]
+    )
+    found = asyncio.run(again(path, plugins, keep=keep))
+    if as_json:
+        print_json(
+            {
+                "run_id": found.run_id,
+                "path": str(path),
+                "versions": found.versions,
+                "effects": found.effects,
+                "differences": list(found.differences),
+            }
+        )
+    else:
+        for line in found.differences:
+            say(line)
+        same = "every artefact is the same" if not found.differences else f"{len(found.differences)} artefacts differ"
+        say(f"replayed {found.versions} versions from {found.effects} journalled effects: {same}")
+    return 1 if found.differences else 0

@@ -1,0 +1,90 @@
+"""`peercycle resume`: go on with a run, or extend it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from peercycle.cli.parameters import AsJson, DisabledPlugins, PluginFiles, RunName, RunsDir
+
+
+def resume(
+    name: RunName,
+    *,
+    rounds: Annotated[int | None, typer.Option(help="Revisions at most, in all.")] = None,
+    patience: Annotated[int | None, typer.Option(help="Revisions without gain before it ends.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(metavar="N", help="Tokens at most, in all.")] = None,
+    max_cost: Annotated[float | None, typer.Option(metavar="MONEY", help="Money at most, in all.")] = None,
+    max_hours: Annotated[float | None, typer.Option(metavar="H", help="Hours of work at most, in all.")] = None,
+    max_model_calls: Annotated[int | None, typer.Option(metavar="N", help="Model calls at most, in all.")] = None,
+    max_sandbox_seconds: Annotated[
+        float | None, typer.Option(metavar="S", help="Seconds of experiments at most, in all.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="07:00", help="Stop at this time, with a report.")] = None,
+    on_outage: Annotated[
+        str | None, typer.Option(metavar="stop|wait:2h", help="What to do while a service is down.")
+    ] = None,
+    accept_changes: Annotated[
+        bool, typer.Option("--accept-changes", help="Go on although plugins or settings have changed; recorded.")
+    ] = False,
+    plugin: PluginFiles = None,
+    no_plugin: DisabledPlugins = None,
+    runs_dir: RunsDir = None,
+    as_json: AsJson = False,
+) -> int:
+    """Go on with a run that stopped, waits or crashed; with a limit, extend it."""
+    from peercycle.cli import configuring
+    from peercycle.cli.clock import moment
+    from peercycle.cli.driving import drive_one
+    from peercycle.cli.screens import choose_screen
+    from peercycle.store.directory import find_run
+    from peercycle.store.record import read_record
+
+    path = find_run(name, configuring.runs_dir(runs_dir))
+    options = read_record(path).options
+    limits = {
+        "tokens": max_tokens,
+        "cost": max_cost,
+        "hours": max_hours,
+        "model_calls": max_model_calls,
+        "sandbox_seconds": max_sandbox_seconds,
+        "until": None if until is None else moment(until),
+    }
+    changes = changed_options(
+        options, limits, {"rounds": rounds, "patience": patience, "on_outage": on_outage}
+    )
+    plugins = configuring.load_plugins(
+        None, [*options.plugins, *(plugin or ())], [*options.disabled_plugins, *(no_plugin or ())]
+    )
+
+    async def drive(on_launch: Any) -> Any:
+        from peercycle.graphs.driver import resume as go_on
+
+        return await go_on(path, plugins, changes, accept_changes=accept_changes, on_launch=on_launch)
+
+    return drive_one(drive, choose_screen(as_json), plugins)
+
+
+def changed_options(options: Any, limits: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
+    """Return what a resume changes, checked. A time to stop at that is past is dropped: it has done its work."""
+    import time
+
+    from pydantic import ValidationError
+
+    from peercycle.cli.faults import Complaint, said_by
+    from peercycle.core.errors import UsageError
+    from peercycle.core.runs import RunOptions
+
+    budget = options.budget.model_dump()
+    given = {name: value for name, value in limits.items() if value is not None}
+    if budget["until"] is not None and budget["until"] <= time.time() and "until" not in given:
+        given["until"] = None
+    changes = {name: value for name, value in others.items() if value is not None}
+    if given:
+        changes["budget"] = {**budget, **given}
+    try:
+        RunOptions.model_validate({**options.model_dump(), **changes})
+    except ValidationError as error:
+        raise UsageError("; ".join(said_by(Complaint.of(fault)) for fault in error.errors())) from None
+    return changes

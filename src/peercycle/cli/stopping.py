@@ -1,0 +1,42 @@
+"""`peercycle stop`: ask a run's driver to end its stage in hand and write the report."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from peercycle.cli.output import print_json, say
+from peercycle.cli.parameters import AsJson, RunName, RunsDir
+
+EVERY_S = 0.1
+
+
+def stop(
+    name: RunName,
+    *,
+    wait: Annotated[bool, typer.Option("--wait", help="Return once the run has stopped.")] = False,
+    runs_dir: RunsDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask a run to stop: the stages in hand end, the report is written, `resume` goes on later."""
+    from peercycle.cli.configuring import runs_dir as kept_in
+    from peercycle.store.directory import find_run, request_stop, run_status
+
+    path = find_run(name, kept_in(runs_dir))
+    status = run_status(path)
+    asked = status == "running"
+    if asked:
+        # Only where somebody drives it: a request left behind would be of no meaning to the next driver.
+        request_stop(path)
+        while wait and (status := run_status(path)) == "running":
+            time.sleep(EVERY_S)
+    if as_json:
+        print_json({"run_id": path.name, "path": str(path), "status": status, "asked": asked})
+    elif not asked:
+        say(f"run {path.name} is not running: {status}")
+    elif wait:
+        say(f"run {path.name}: {status}")
+    else:
+        say(f"run {path.name} was asked to stop; the stages in hand end first (`peercycle status {path.name}`)")

@@ -1,0 +1,138 @@
+"""A queue of tasks from JSON lines: every bad line is named before anything starts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from peercycle.core.runs import RunOptions
+    from peercycle.core.writing import ResearchTask
+
+KEYS = ("topic", "bibliography", "experiment", "data", "notes", "options")
+"""What a line may hold; paths are relative to the file."""
+
+SHOWN = 10
+"""Bad lines that a message names; it counts the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedTask:
+    """One line of the file."""
+
+    line: int
+    task: ResearchTask
+    options: RunOptions
+
+
+def read_tasks(path: Path, options: RunOptions) -> tuple[QueuedTask, ...]:
+    """Return the tasks of a file, each with the options given and its own over them.
+
+    Raises `BadInputError` naming every bad line.
+    """
+    from peercycle.core.errors import BadInputError, PeercycleError
+
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise BadInputError(f"cannot read {str(path)!r}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise BadInputError(f"{str(path)!r} is not UTF-8 text; give one JSON object a line") from None
+    tasks: list[QueuedTask] = []
+    faults: list[str] = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            tasks.append(_task(number, line, path.parent, options))
+        except PeercycleError as error:
+            faults.append(f"line {number}: {error}")
+    faults += _doubled(tasks)
+    if faults:
+        more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+        raise BadInputError(f"{path.name}: {'; '.join(faults[:SHOWN])}{more}")
+    if not tasks:
+        raise BadInputError(f"{str(path)!r} holds no task; give one JSON object a line, with at least a topic")
+    return tuple(tasks)
+
+
+def _task(number: int, line: str, folder: Path, options: RunOptions) -> QueuedTask:
+    from peercycle.api import make_task
+
+    given = _object(line)
+    paths = {name: _path(given, name, folder) for name in ("bibliography", "experiment")}
+    data = given.get("data") or []
+    _require(isinstance(data, list) and all(isinstance(item, str) for item in data), "data must be a list of paths")
+    task = make_task(
+        given["topic"],
+        paths["bibliography"],
+        experiment=paths["experiment"],
+        data=[folder / item for item in data],
+        notes=given.get("notes") or "",
+    )
+    return QueuedTask(number, task, _options(given.get("options") or {}, options))
+
+
+def _object(line: str) -> dict[str, Any]:
+    try:
+        given = json.loads(line)
+    except ValueError as error:
+        given = _refuse(f"is not JSON ({error})")
+    _require(isinstance(given, dict), "is no JSON object")
+    for name in given:
+        if name not in KEYS:
+            near = get_close_matches(name, KEYS, n=1, cutoff=0.5)
+            _refuse(f"has no key {name!r}" + (f"; did you mean {near[0]!r}?" if near else f"; keys: {', '.join(KEYS)}"))
+    topic, notes = given.get("topic"), given.get("notes")
+    _require(isinstance(topic, str) and bool(topic.strip()), "has no topic")
+    _require(notes is None or isinstance(notes, str), "notes must be text")
+    return dict(given)
+
+
+def _path(given: dict[str, Any], name: str, folder: Path) -> Path | None:
+    value = given.get(name)
+    _require(value is None or isinstance(value, str), f"{name} must be a path")
+    return folder / value if value else None
+
+
+def _options(changes: Any, options: RunOptions) -> RunOptions:
+    from pydantic import ValidationError
+
+    from peercycle.cli.faults import Complaint, said_by
+    from peercycle.core.runs import RunOptions as Options
+
+    _require(isinstance(changes, dict), "options must be an object")
+    try:
+        return Options.model_validate({**options.model_dump(), **changes})
+    except ValidationError as error:
+        raise _bad("; ".join(said_by(Complaint.of(fault)) for fault in error.errors())) from None
+
+
+def _doubled(tasks: list[QueuedTask]) -> list[str]:
+    seen: dict[str, int] = {}
+    faults = []
+    for each in tasks:
+        if each.options.run_id is None:
+            continue
+        first = seen.setdefault(each.options.run_id, each.line)
+        if first != each.line:
+            faults.append(f"line {each.line}: run id {each.options.run_id!r} is that of line {first}")
+    return faults
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        _refuse(otherwise)
+
+
+def _refuse(message: str) -> Any:
+    raise _bad(message)
+
+
+def _bad(message: str) -> Exception:
+    from peercycle.core.errors import BadInputError
+
+    return BadInputError(message)
