@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from peercycle.core.base import JSON
+from peercycle.core.bindings import measured_uses
 from peercycle.core.contracts import Edition, Exporter
 from peercycle.core.errors import DisclosureError, LeaseLostError, PeercycleError, PluginError, ReplayDivergedError
 from peercycle.core.events import RunEnd
@@ -17,6 +18,7 @@ from peercycle.core.experiments import ExperimentResults
 from peercycle.core.journal import CandidateRow
 from peercycle.core.reviews import Assessment
 from peercycle.core.runs import STATUS_OF_REASON, EndReason, RunStatus, Terminal
+from peercycle.core.writing import Manuscript
 from peercycle.graphs.context import DriverContext
 from peercycle.graphs.openrun import OpenRun
 from peercycle.graphs.selecting import best_of
@@ -61,23 +63,23 @@ async def _edition(best: Mapping[str, Any], judged: Assessment | None, ctx: Driv
         bibliography=work.bibliography,
         results=await optional(best, "results", ExperimentResults, ctx),
         assessment=judged or work.assessment,
-        disclosure=disclosure(ctx.run, work.results),
+        disclosure=disclosure(ctx.run, work.manuscript, work.results),
         made_by=made_by(ctx.run),
     )
 
 
-def disclosure(run: OpenRun, results: ExperimentResults | None) -> str:
+def disclosure(run: OpenRun, manuscript: Manuscript, results: ExperimentResults | None) -> str:
     """Return the sentence that every output shows."""
-    numbers = results.measurements if results else ()
-    simulated = sum(m.provenance == "simulated" for m in numbers)
-    measured = sum(m.provenance == "measured" for m in numbers)
+    known = {m.id: m.provenance for m in results.measurements} if results else {}
+    shown = [known.get(use.id) for use in measured_uses(manuscript.latex)]
+    measured, simulated = shown.count("measured"), shown.count("simulated")
     models = sorted({choice.name for choice in run.options.models.values()})
     by = f"the policy '{run.options.policy}'" + (
         f" on {', '.join(models)}" if models else ", without a language model"
     )
-    basis = f"It rests on {measured} measured numbers" if measured else "It rests on no measured number"
+    basis = f"It shows {measured} numbers that were measured" if measured else "It shows no measured number"
     if simulated:
-        basis += f" and {simulated} simulated ones, marked where they stand"
+        basis += f" and {simulated} that were simulated, marked where they stand"
     return (
         f"This paper was made by a machine: peercycle, with {by}. {basis}. It has not been peer reviewed by people."
     )
