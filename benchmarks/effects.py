@@ -19,7 +19,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from peercycle.core.base import artifact_ref, canonical_json, sha256_hex
+from peercycle.core.base import JSON, artifact_ref, canonical_json, sha256_hex
 from peercycle.core.journal import EffectKey, EffectOutcome, EffectTicket
 from peercycle.core.modelling import Usage
 from peercycle.core.runs import Budget, RunOptions, RunRecord
@@ -46,9 +46,9 @@ def fsync_ms(folder: Path) -> float:
 
 async def effect(run: RunDirectory, number: int, size: int) -> float:
     """Begin and settle one effect whose request and result are of `size` bytes; return its milliseconds."""
-    request = {"number": number, "prompt": "p" * size}
+    request: JSON = {"number": number, "prompt": "p" * size}
     key = EffectKey("c0", "write", 1, "model", sha256_hex(canonical_json(request)), 0)
-    result = {"text": f"{number} " + "r" * size}
+    result: JSON = {"text": f"{number} " + "r" * size}
     began = time.perf_counter()
     ticket = await run.begin_effect(key, request, RESERVE)
     assert isinstance(ticket, EffectTicket)

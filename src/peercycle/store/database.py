@@ -34,7 +34,7 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        # Reservations are found by a partial index; a damaged schema must not make SQLite call functions of ours.
+        # What a tampered schema says must not make SQLite call anything with effects.
         connection.execute("PRAGMA trusted_schema = OFF")
     except BaseException:
         connection.close()

@@ -20,7 +20,7 @@ from peercycle.store.database import check_version, connect
 from peercycle.store.disk import disk_errors, replace_file, sync_directory
 from peercycle.store.lease import holder, take_lease
 from peercycle.store.questions import give_answer
-from peercycle.store.reader import DATABASE_FILE, RunReaderImpl
+from peercycle.store.reader import DATABASE_FILE
 from peercycle.store.record import RECORD_FILE, read_record
 
 STOP_FILE = "stop"
@@ -174,19 +174,3 @@ def _some(names: Iterable[str]) -> str:
     known = list(names)
     shown = ", ".join(repr(name) for name in known[:5])
     return shown if len(known) <= 5 else f"{shown} and {len(known) - 5} more"
-
-
-__all__ = [
-    "RunReaderImpl",
-    "answer_question",
-    "clear_stop",
-    "find_run",
-    "is_run",
-    "list_runs",
-    "new_run_id",
-    "read_stop",
-    "remove_run",
-    "request_stop",
-    "run_status",
-    "sweep_unfinished",
-]
