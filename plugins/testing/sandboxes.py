@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import signal
 import time
 import uuid
 from collections.abc import Awaitable, Callable
@@ -165,12 +166,17 @@ class SandboxContract(ReplayContract):
         async def check(bench: Bench) -> None:
             request = self.request(_PARENT.format(mark), limits=Limits(wall_s=60))
             run = asyncio.create_task(self._run(self.sandbox(), request, bench))
-            await asyncio.sleep(1.5)
+            deadline = time.monotonic() + 15
+            while not await asyncio.to_thread(_processes_with, mark) and time.monotonic() < deadline:
+                await asyncio.sleep(0.1)
+            await asyncio.sleep(0.5)
             run.cancel()
             await asyncio.gather(run, return_exceptions=True)
             await asyncio.sleep(0.5)
             left = await asyncio.to_thread(_processes_with, mark)
-            assert not left, f"processes are left: {left}"
+            for pid in left:
+                os.kill(pid, signal.SIGKILL)
+            assert not left, f"{len(left)} processes are left"
 
         self._with_bench(check)
 
@@ -227,8 +233,9 @@ async def _content(result: ExecResult, bench: Bench) -> JSON:
     }
 
 
-def _processes_with(mark: str) -> list[str]:
+def _processes_with(mark: str) -> list[int]:
+    """Return the processes that have `mark` as an argument of its own."""
     import subprocess
 
-    listed = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=True).stdout
-    return [line.strip()[:80] for line in listed.splitlines() if mark in line]
+    listed = subprocess.run(["ps", "-e", "-ww", "-o", "pid=,args="], capture_output=True, text=True, check=True).stdout
+    return [int(line.split()[0]) for line in listed.splitlines() if line.rstrip().endswith(f" {mark}")]

@@ -127,7 +127,7 @@ class TrainerContract(ReplayContract):
             "checkpoint": made.model_dump(mode="json"),
             "hash": digest,
             "metrics": [list[JSON](metric) for metric in metrics],
-            "beside": sorted(path.name for path in after - before),
+            "beside": list[JSON](sorted(path.name for path in after - before)),
         }
 
     def _said(self) -> list[dict[str, Any]]:
