@@ -26,7 +26,7 @@ SMALL = Limits(wall_s=20, memory_mb=256, processes=16, disk_mb=8, files=100, out
 class NoArtifacts:
     """Stands where a store is asked for: a canary brings its program on the command line and leaves no file."""
 
-    async def put(self, data: bytes, *, media_type: str = "", name: str = "") -> str:
+    async def put(self, data: bytes, *, media_type: str = "", name: str = "") -> str:  # the contract's
         raise SandboxError("a canary stores nothing")
 
     async def get(self, ref: str) -> bytes:
@@ -122,7 +122,7 @@ print(f"reached {found}" if found else "cut off")
 
 
 async def network_none(ground: Ground) -> CanaryResult:
-    """Listen on the host's loopback and on an abstract socket, and try to get there; look for interfaces and vsock."""
+    """Listen on the host's loopback and an abstract socket, and try both; look for interfaces and vsock."""
     hidden = f"peercycle-{secrets.token_hex(8)}"
     with socket.socket() as loopback, socket.socket(socket.AF_UNIX) as abstract:
         loopback.bind(("127.0.0.1", 0))

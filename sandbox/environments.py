@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import functools
-import json
 import os
 import shutil
 import subprocess
@@ -15,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from peercycle.core.base import canonical_json, sha256_hex
+from peercycle.core.base import Word, canonical_json, sha256_hex
 from peercycle.core.errors import SandboxError
 from peercycle.core.sandboxing import EnvironmentRef, EnvironmentSpec
 from peercycle.sandbox import installer, interpreter, locking
@@ -27,6 +26,21 @@ from peercycle.sandbox.texlive import tex_binds, tex_version
 from peercycle.sandbox.tree_digest import tree_digest
 
 FORMAT = 1
+
+
+class Record(Word):
+    """What an environment says of itself, beside its files."""
+
+    name: str
+    digest: str
+    lock: str
+    interpreter: str
+    packages: dict[str, str]
+    tree: str
+    """Digest of all its other files."""
+    build_s: float
+
+
 RECORD = "environment.json"
 BACKEND = "bubblewrap"
 
@@ -60,7 +74,7 @@ def prepare(settings: BubblewrapSettings, spec: EnvironmentSpec) -> EnvironmentR
             raise SandboxError(f"cannot build an environment in {str(folder)!r}: {error}") from error
     record = _verified(target)
     return EnvironmentRef(
-        name=spec.name, digest=record["digest"], backend=BACKEND, location=str(target), packages=record["packages"]
+        name=spec.name, digest=record.digest, backend=BACKEND, location=str(target), packages=dict(record.packages)
     )
 
 
@@ -70,7 +84,7 @@ def opened(settings: BubblewrapSettings, ref: EnvironmentRef) -> Built:
     if ref.backend != BACKEND or target.parent != state_directory(settings) / "environments":
         raise SandboxError(f"environment {ref.name!r} was not prepared by this sandbox: prepare it again")
     record = _verified(target)
-    if record["digest"] != ref.digest:
+    if record.digest != ref.digest:
         raise SandboxError(f"environment {ref.name!r} is another than was prepared: prepare it again")
     binds = [(target, ENVIRONMENT), *interpreter.find(settings).binds]
     for cache in sorted((target / "matplotlib").glob("*.json")):
@@ -80,7 +94,7 @@ def opened(settings: BubblewrapSettings, ref: EnvironmentRef) -> Built:
     return Built(tuple(binds))
 
 
-def _verified(target: Path) -> dict[str, object]:
+def _verified(target: Path) -> Record:
     try:
         status = (target / RECORD).stat()
     except OSError as error:
@@ -91,13 +105,13 @@ def _verified(target: Path) -> dict[str, object]:
 
 
 @functools.lru_cache(maxsize=64)
-def _checked(target: Path, _inode: int, _modified: int) -> dict[str, object]:
+def _checked(target: Path, _inode: int, _modified: int) -> Record:
     """Read an environment's record and compare its files with it, once per process."""
     try:
-        record = json.loads((target / RECORD).read_text())
-        if record["tree"] == tree_digest(target, skip=RECORD):
-            return dict(record)
-    except (OSError, ValueError, KeyError, TypeError):
+        record = Record.model_validate_json((target / RECORD).read_text())
+        if record.tree == tree_digest(target, skip=RECORD):
+            return record
+    except (OSError, ValueError):
         pass
     raise SandboxError(
         f"environment {str(target)!r} has been changed since it was built: remove it, and prepare again"
@@ -113,16 +127,16 @@ def _build(folder: Path, target: Path, wanted: locking.Wanted, python: Interpret
         packages = _packages(fresh / python.site)
         if "matplotlib" in packages:
             _font_cache(fresh)
-        record = {
-            "name": wanted.name,
-            "digest": sha256_hex(canonical_json([FORMAT, lock, python.tag, tex])),
-            "lock": lock,
-            "interpreter": python.tag,
-            "packages": packages,
-            "tree": tree_digest(fresh),
-            "build_s": round(time.monotonic() - begun, 3),
-        }
-        (fresh / RECORD).write_text(json.dumps(record, indent=1, sort_keys=True))
+        record = Record(
+            name=wanted.name,
+            digest=sha256_hex(canonical_json([FORMAT, lock, python.tag, tex])),
+            lock=lock,
+            interpreter=python.tag,
+            packages=packages,
+            tree=tree_digest(fresh),
+            build_s=round(time.monotonic() - begun, 3),
+        )
+        (fresh / RECORD).write_text(record.model_dump_json(indent=1))
         (fresh / RECORD).chmod(0o644)
         fresh.rename(target)
     except SandboxError as error:

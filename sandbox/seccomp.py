@@ -13,18 +13,74 @@ ARCHITECTURES = ("x86_64", "aarch64")
 
 DENIED = (
     # Other processes.
-    "ptrace process_vm_readv process_vm_writev process_madvise pidfd_getfd kcmp "
+    "ptrace",
+    "process_vm_readv",
+    "process_vm_writev",
+    "process_madvise",
+    "pidfd_getfd",
+    "kcmp",
     # Keys, and the kernel's larger interfaces.
-    "keyctl add_key request_key io_uring_setup io_uring_enter io_uring_register bpf perf_event_open userfaultfd "
-    "fanotify_init open_by_handle_at name_to_handle_at lookup_dcookie "
+    "keyctl",
+    "add_key",
+    "request_key",
+    "io_uring_setup",
+    "io_uring_enter",
+    "io_uring_register",
+    "bpf",
+    "perf_event_open",
+    "userfaultfd",
+    "fanotify_init",
+    "open_by_handle_at",
+    "name_to_handle_at",
+    "lookup_dcookie",
     # Mounts and namespaces.
-    "mount umount umount2 pivot_root chroot unshare setns open_tree move_mount fsopen fsconfig fsmount fspick "
-    "mount_setattr quotactl quotactl_fd "
+    "mount",
+    "umount",
+    "umount2",
+    "pivot_root",
+    "chroot",
+    "unshare",
+    "setns",
+    "open_tree",
+    "move_mount",
+    "fsopen",
+    "fsconfig",
+    "fsmount",
+    "fspick",
+    "mount_setattr",
+    "quotactl",
+    "quotactl_fd",
     # The machine.
-    "kexec_load kexec_file_load init_module finit_module delete_module reboot swapon swapoff acct syslog "
-    "settimeofday clock_settime clock_adjtime adjtimex sethostname setdomainname iopl ioperm vhangup "
-    "move_pages migrate_pages nfsservctl uselib create_module get_kernel_syms query_module vm86 vm86old modify_ldt"
-).split()
+    "kexec_load",
+    "kexec_file_load",
+    "init_module",
+    "finit_module",
+    "delete_module",
+    "reboot",
+    "swapon",
+    "swapoff",
+    "acct",
+    "syslog",
+    "settimeofday",
+    "clock_settime",
+    "clock_adjtime",
+    "adjtimex",
+    "sethostname",
+    "setdomainname",
+    "iopl",
+    "ioperm",
+    "vhangup",
+    "move_pages",
+    "migrate_pages",
+    "nfsservctl",
+    "uselib",
+    "create_module",
+    "get_kernel_syms",
+    "query_module",
+    "vm86",
+    "vm86old",
+    "modify_ldt",
+)
 
 NEWER = {"mount_setattr": 442, "quotactl_fd": 443, "open_tree_attr": 467}
 """Calls that an older libseccomp cannot name; numbers from 424 on are the same on every architecture."""

@@ -45,7 +45,8 @@ async def acquire(settings: BubblewrapSettings) -> Slot:
     base = _uid_base(settings) if root else None
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        while (held := _try_all(folder, settings.slots)) is None:
+        # Other processes hold the locks: there is no event to wait for.
+        while (held := _try_all(folder, settings.slots)) is None:  # noqa: ASYNC110
             await asyncio.sleep(POLL_S)
     except OSError as error:
         raise SandboxError(

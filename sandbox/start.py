@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import marshal
 import os
 import shutil
 import subprocess
@@ -73,7 +73,7 @@ class Start:
             "environment": self._environment(),
             "die_with_parent": "die_with_parent" not in self.without,
         }
-        return [sys.executable, "-I", "-S", launch.__file__, parent, json.dumps(plan)]
+        return [sys.executable, "-I", "-S", launch.__file__, parent, marshal.dumps(plan).hex()]
 
     def _environment(self) -> dict[str, str]:
         """Return bubblewrap's own environment: the program reads it in /proc/1/environ, whatever it was told."""

@@ -74,6 +74,8 @@ class Supervisor:
     _next_memory: float = 0.0
     _streams: dict[Stream, HeadAndTail] = field(default_factory=dict)
     _wake: tuple[int, int] = (-1, -1)
+    _end: int = -1
+    """Becomes readable when bubblewrap ends."""
     _status: Status = field(default_factory=Status)
 
     def __post_init__(self) -> None:
@@ -110,8 +112,9 @@ class Supervisor:
             for stream in (process.stdout, process.stderr):
                 if stream is not None:
                     stream.close()
-            for opened in (reader, *self._wake):
-                os.close(opened)
+            for opened in (reader, *self._wake, self._end):
+                if opened >= 0:
+                    os.close(opened)
             self._status.close()
         return self._ending(process, time.monotonic() - begun)
 
@@ -126,6 +129,8 @@ class Supervisor:
         os.set_blocking(reader, False)
         selector.register(reader, selectors.EVENT_READ, "status")
         selector.register(self._wake[0], selectors.EVENT_READ, "wake")
+        self._end = os.pidfd_open(process.pid)
+        selector.register(self._end, selectors.EVENT_READ, "end")
 
     def _watch(self, selector: selectors.BaseSelector, process: subprocess.Popen[bytes], begun: float) -> None:
         deadline = begun + self.limits.wall_s
@@ -140,6 +145,9 @@ class Supervisor:
         """Take what there is to read; return whether there was anything."""
         ready = selector.select(timeout)
         for key, _ in ready:
+            if key.data == "end":
+                selector.unregister(key.fd)
+                continue
             try:
                 data = os.read(key.fd, _READ)
             except BlockingIOError:

@@ -251,7 +251,7 @@ def test_bytes_that_are_not_text_come_back_as_text(harness: Harness) -> None:
 def survivors(mark: str) -> list[str]:
     """Processes of this machine whose command line holds a mark."""
     found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
+    for pid in (path.name for path in Path("/proc").iterdir() if path.name.isdigit()):
         try:
             command = Path(f"/proc/{pid}/cmdline").read_bytes()
         except OSError:

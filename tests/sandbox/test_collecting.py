@@ -155,7 +155,7 @@ def test_no_name_leads_out_of_a_directory(tmp_path: Path) -> None:
     try:
         os.close(open_beneath(directory, "file"))
         for path in ("../in/file", "/etc/passwd", "self/0", "file/../../x"):
-            with pytest.raises(OSError, match="."):
+            with pytest.raises(OSError):
                 open_beneath(directory, path)
     finally:
         os.close(directory)

@@ -31,7 +31,7 @@ BASE = EnvironmentSpec(name="base")
 def running(mark: str) -> list[int]:
     """Processes of this machine whose command line holds a mark."""
     found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
+    for pid in (path.name for path in Path("/proc").iterdir() if path.name.isdigit()):
         try:
             if mark.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
                 found.append(int(pid))

@@ -1,0 +1,203 @@
+"""Prepared environments: locked, built once, verified, and reachable by a user without privileges."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+import threading
+import zipfile
+from base64 import urlsafe_b64encode
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from peercycle.core.errors import SandboxError
+from peercycle.core.sandboxing import EnvironmentSpec, Limits
+from peercycle.sandbox import environments
+from peercycle.sandbox.bubblewrap import BubblewrapSandbox, BubblewrapSettings
+from peercycle.sandbox.interpreter import unreachable
+from peercycle.sandbox.locking import versions
+from peercycle.sandbox.place import remove_tree
+
+if TYPE_CHECKING:
+    from tests.sandbox.conftest import Harness
+
+
+def make_wheel(folder: Path, name: str, version: str, body: str) -> Path:
+    """Write a wheel by hand: one module, and the metadata that pip asks for."""
+    info = f"{name}-{version}.dist-info"
+    files = {
+        f"{name}.py": body,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(
+        f"{path},sha256={urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b'=').decode()},{len(text)}\n"
+        for path, text in files.items()
+    )
+    wheel = folder / f"{name}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as out:
+        for path, text in {**files, f"{info}/RECORD": f"{record}{info}/RECORD,,\n"}.items():
+            out.writestr(path, text)
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one wheel in it."""
+    folder = tmp_path_factory.mktemp("wheels")
+    make_wheel(folder, "smallpackage", "1.0", "answer = 42\n")
+    return folder
+
+
+@pytest.fixture
+def _only_wheels(wheels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pip look nowhere else."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
+
+
+SMALL = EnvironmentSpec(name="base", requirements=("smallpackage==1.0",))
+
+
+@pytest.mark.usefixtures("_only_wheels")
+def test_a_further_requirement_is_locked_and_builders_at_once_build_one(harness: Harness, wheels: Path) -> None:
+    made = []
+    threads = [
+        threading.Thread(target=lambda: made.append(environments.prepare(harness.settings, SMALL))) for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made == [made[0]] * 3
+    assert [p for p in (Path(made[0].location).parent).iterdir() if p.name.startswith(".new-")] == []
+    assert made[0].packages == {"smallpackage": "1.0"}
+    record = environments.Record.model_validate_json((Path(made[0].location) / environments.RECORD).read_text())
+    wheel = next(wheels.glob("*.whl"))
+    assert record.lock == f"smallpackage==1.0 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
+
+
+@pytest.mark.usefixtures("_only_wheels")
+def test_an_environment_is_read_only_and_refused_once_changed(harness: Harness) -> None:
+    program = "import smallpackage; print(smallpackage.answer)\nopen(smallpackage.__file__, 'a')"
+    result = harness.run("", argv=("python", "-c", program), environment=SMALL)
+    assert result.stdout.text == "42\n"
+    assert "denied" in result.stderr.text or "Read-only file system" in result.stderr.text
+    ref = asyncio.run(harness.sandbox.prepare(SMALL))
+    module = next(Path(ref.location).glob("lib/*/site-packages/smallpackage.py"))
+    module.write_text("answer = 2\n")
+    environments._checked.cache_clear()
+    with pytest.raises(SandboxError, match="has been changed since it was built"):
+        harness.run("", argv=("python", "-c", "1"), environment=SMALL)
+    remove_tree(Path(ref.location))
+
+
+@pytest.mark.usefixtures("_only_wheels")
+def test_what_cannot_be_fetched_is_one_clear_line_and_leaves_nothing(harness: Harness) -> None:
+    spec = EnvironmentSpec(name="base", requirements=("absentpackage==1.0",))
+    with pytest.raises(SandboxError, match="could not be .*absentpackage") as caught:
+        asyncio.run(harness.sandbox.prepare(spec))
+    assert "\n" not in str(caught.value)
+    assert "PIP_FIND_LINKS" in str(caught.value)
+    folder = harness.sandbox.settings.state_dir
+    assert folder is not None
+    assert not list((folder / "environments").glob(".new-*"))
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (EnvironmentSpec(name="scientifc"), "no environment 'scientifc': there are base, scientific, tex"),
+        (EnvironmentSpec(name="base", requirements=("numpy",)), "'numpy' is not pinned"),
+        (EnvironmentSpec(name="base", requirements=("-r/etc/passwd",)), "is not pinned"),
+        (EnvironmentSpec(name="base", requirements=("a @ file:///x",)), "is not pinned"),
+    ],
+)
+def test_a_bad_specification_is_refused(harness: Harness, spec: EnvironmentSpec, message: str) -> None:
+    with pytest.raises(SandboxError, match=message):
+        asyncio.run(harness.sandbox.prepare(spec))
+
+
+def test_the_host_packages_are_not_in_an_environment(harness: Harness) -> None:
+    assert "dist-packages" not in harness.said("", argv=("python", "-c", "import sys; print(sys.path)"))
+
+
+def test_a_folder_that_others_cannot_pass_is_found(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / "bin").mkdir(parents=True)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == os.getuid() and folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o001)
+    assert unreachable(home / "bin") is None
+    home.chmod(0o700)
+    assert unreachable(home / "bin") == home
+
+
+def test_the_scientific_lock_pins_every_package_by_hash_and_names_no_server() -> None:
+    lock = resources.files("peercycle.sandbox.locks").joinpath("scientific.txt").read_text()
+    assert {"numpy", "matplotlib"} <= {name for name, _ in versions(lock)}
+    for block in re.split(r"\n(?=[a-z])", lock.strip()):
+        assert "--hash=sha256:" in block
+    assert "://" not in lock
+    assert "index" not in lock
+
+
+@pytest.fixture(scope="module")
+def shared(harness: Harness) -> Harness:
+    """The machine's own state directory, where the larger environment is built once and for all."""
+    made = type(harness)(BubblewrapSettings())
+    try:
+        asyncio.run(BubblewrapSandbox(made.settings).prepare(EnvironmentSpec(name="scientific")))
+    except SandboxError as error:
+        pytest.skip(f"needs the scientific environment: {error}")
+    return made
+
+
+def test_the_scientific_environment_computes_and_plots_alike_twice(shared: Harness) -> None:
+    program = """
+import numpy, matplotlib.pyplot as plt
+plt.plot(numpy.random.default_rng(0).normal(size=50).cumsum()); plt.savefig("figure.pdf")
+"""
+    results = [
+        shared.run(
+            "",
+            argv=("python", "-c", program),
+            environment=EnvironmentSpec(name="scientific"),
+            outputs=("figure.pdf",),
+            limits=Limits(wall_s=60, memory_mb=512),
+        )
+        for _ in range(2)
+    ]
+    assert [r.status for r in results] == ["ok", "ok"], results[0].stderr.text
+    assert results[0].stderr.text == ""
+    assert results[0].outputs == results[1].outputs
+    assert shared.bodies.held[results[0].outputs[0].artifact].startswith(b"%PDF")
+
+
+def test_tex_compiles_and_reads_no_file_of_the_host(shared: Harness) -> None:
+    spec = EnvironmentSpec(name="tex")
+    try:
+        asyncio.run(shared.sandbox.prepare(spec))
+    except SandboxError as error:
+        pytest.skip(f"needs TeX: {error}")
+    paper = shared.bodies.add(
+        rb"""\documentclass{article}\begin{document}$e^{i\pi}=-1$
+\newread\f\openin\f=/etc/passwd \ifeof\f closed\else\typeout{READ}\fi
+\immediate\write18{touch shell} \end{document}"""
+    )
+    result = shared.run(
+        "",
+        argv=("pdflatex", "-no-shell-escape", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"),
+        files={"paper.tex": paper},
+        environment=spec,
+        outputs=("*.pdf", "shell"),
+        limits=Limits(wall_s=60, memory_mb=512),
+    )
+    assert result.status == "ok", result.stdout.text[-1000:]
+    assert [o.path for o in result.outputs] == ["paper.pdf"]
+    assert "READ" not in result.stdout.text
