@@ -1,11 +1,10 @@
-"""A store in memory, a context that only logs and reads, and an edition to export."""
+"""An edition to export, and what an exporter may use: artefacts in memory, and the log."""
 
 from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,8 @@ from pydantic import BaseModel
 from peercycle.core.base import JSON, artifact_ref, canonical_json
 from peercycle.core.contracts import Edition
 from peercycle.core.errors import DamagedRunError
-from peercycle.core.events import RunEvent
 from peercycle.core.experiments import Derivation, Execution, Experiment, ExperimentResults, Measurement
-from peercycle.core.journal import CandidateRow, Question, Row
 from peercycle.core.literature import Bibliography, Reference
-from peercycle.core.runs import RunRecord, SpendingLine
 from peercycle.core.writing import Figure, Manuscript, Section
 
 
@@ -47,38 +43,6 @@ class MemoryArtifacts:
 
     def save(self, value: BaseModel | JSON) -> str:
         return self.add(canonical_json(value))
-
-
-@dataclass
-class MemoryRun:
-    """What `RunReader` reads, given."""
-
-    path: Path
-    the_record: RunRecord
-    artifacts: MemoryArtifacts = field(default_factory=MemoryArtifacts)
-    lines: tuple[SpendingLine, ...] = ()
-    log: list[RunEvent] = field(default_factory=list)
-    rows_of_candidates: list[CandidateRow] = field(default_factory=list)
-    asked: tuple[Question, ...] = ()
-    tables: dict[str, tuple[Row, ...]] = field(default_factory=dict)
-
-    async def record(self) -> RunRecord:
-        return self.the_record
-
-    async def spending(self) -> tuple[SpendingLine, ...]:
-        return self.lines
-
-    async def events(self, *, after: int = 0, kinds: Sequence[str] = ()) -> tuple[tuple[int, RunEvent], ...]:
-        return tuple((i, e) for i, e in enumerate(self.log, 1) if i > after and (not kinds or e.kind in kinds))
-
-    async def candidates(self) -> tuple[CandidateRow, ...]:
-        return tuple(self.rows_of_candidates)
-
-    async def questions(self, *, open_only: bool = False) -> tuple[Question, ...]:
-        return tuple(q for q in self.asked if not (open_only and q.answered))
-
-    async def rows(self, table: str) -> tuple[Row, ...]:
-        return self.tables.get(table, ())
 
 
 class ReadingContext:

@@ -13,6 +13,7 @@ from peercycle.core.journal import RunReader
 from peercycle.export.account.gathering import gather
 from peercycle.export.account.plot import round_plot, sparkline
 from peercycle.export.account.report_data import report_data
+from peercycle.export.account.shortening import fitting
 from peercycle.export.rendering import render
 
 
@@ -34,11 +35,10 @@ async def write_report(run: RunReader) -> Mapping[str, bytes]:
     from peercycle.store.lease import holder
 
     data = report_data(await gather(run), driven=holder(run.path) is not None)
-    values: dict[str, Any] = {"report": data, "plot": round_plot(data), "spark": sparkline(data)}
+    plots: dict[str, Any] = {"plot": round_plot(data), "spark": sparkline(data)}
+    whole = json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     return {
-        "report.json": (json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode(
-            "utf-8", "replace"
-        ),
-        "report.md": render("report.md.j2", **values).encode("utf-8", "replace"),
-        "report.html": render("report.html.j2", **values).encode("utf-8", "replace"),
+        "report.json": whole.encode("utf-8", "replace"),
+        "report.md": fitting(data, lambda given: render("report.md.j2", report=given, **plots)),
+        "report.html": fitting(data, lambda given: render("report.html.j2", report=given, **plots)),
     }

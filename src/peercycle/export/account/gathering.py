@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -45,7 +43,12 @@ class Gathered:
     events: list[RunEvent]
     questions: tuple[Question, ...]
     executions: tuple[Row, ...] = ()
-    reviews: tuple[Row, ...] = ()
+    assessments: tuple[Row, ...] = ()
+    attempts: tuple[Row, ...] = ()
+    """One row per attempt at an effect."""
+    effect_errors: tuple[Row, ...] = ()
+    stages: tuple[Row, ...] = ()
+    """What each stage spent."""
     problems: list[str] = field(default_factory=list)
     """What could not be read."""
 
@@ -55,6 +58,24 @@ class Gathered:
         complete = [v for v in self.versions if v.row.status == "complete"]
         chosen = [v for v in complete if v.row.selected] or complete
         return max(chosen, key=_standing, default=None)
+
+    @property
+    def outcomes(self) -> list[PointOutcome]:
+        """How every point of every round ended, each once, in the order of rounds."""
+        found: dict[tuple[int, str, str], PointOutcome] = {}
+        for version in self.versions:
+            for outcome in version.outcomes:
+                found[(outcome.round, outcome.point, outcome.text)] = outcome
+        return [found[key] for key in sorted(found, key=lambda key: key[0])]
+
+    def judged(self, version: Version) -> float | None:
+        """Return the judge's rating of a version, where a judge of its own rated it."""
+        for row in self.assessments:
+            place = (row.get("candidate"), row.get("round"), row.get("role"))
+            if place == (version.row.candidate, version.row.round, "judge"):
+                rating = row.get("rating")
+                return float(rating) if isinstance(rating, int | float) else None
+        return None
 
 
 def _standing(version: Version) -> tuple[bool, float, float, int]:
@@ -68,68 +89,73 @@ def _standing(version: Version) -> tuple[bool, float, float, int]:
     )
 
 
+class _Bodies:
+    """Reads words from the store, each once; what cannot be read is noted."""
+
+    def __init__(self, run: RunReader) -> None:
+        self._run = run
+        self._read: dict[tuple[str, type[BaseModel]], BaseModel | None] = {}
+        self.problems: list[str] = []
+
+    async def load(self, ref: str | None, kind: type[WordT]) -> WordT | None:
+        if ref is None:
+            return None
+        if (ref, kind) not in self._read:
+            try:
+                self._read[ref, kind] = kind.model_validate_json(await self._run.artifacts.get(ref))
+            except (PeercycleError, ValidationError) as error:
+                self._read[ref, kind] = None
+                self.problems.append(f"{kind.__name__} {ref[:19]}… cannot be read: {str(error).splitlines()[0]}")
+        found = self._read[ref, kind]
+        return found if isinstance(found, kind) else None
+
+    async def outcomes(self, row: CandidateRow) -> tuple[PointOutcome, ...]:
+        ref = row.state.get("outcomes")
+        if not isinstance(ref, str):
+            return ()
+        try:
+            return _OUTCOMES.validate_json(await self._run.artifacts.get(ref))
+        except (PeercycleError, ValidationError) as error:
+            why = str(error).splitlines()[0]
+            self.problems.append(f"outcomes of {row.candidate} in round {row.round} cannot be read: {why}")
+            return ()
+
+    async def rows(self, table: str) -> tuple[Row, ...]:
+        try:
+            return tuple(await self._run.rows(table))
+        except PeercycleError as error:
+            self.problems.append(f"table {table!r} cannot be read: {error}")
+            return ()
+
+
 async def gather(run: RunReader) -> Gathered:
     """Return a run as it stands on disk."""
-    problems: list[str] = []
+    bodies = _Bodies(run)
     record = await run.record()
-    task = await _load(run, record.task, ResearchTask, problems)
     rows = sorted(await run.candidates(), key=lambda row: (row.round, row.candidate))
     return Gathered(
         path=str(run.path),
         record=record,
-        task=task,
-        versions=[await _version(run, row, problems) for row in rows],
+        task=await bodies.load(record.task, ResearchTask),
+        versions=[await _version(row, bodies) for row in rows],
         spending=await run.spending(),
         events=[event for _, event in await run.events()],
         questions=await run.questions(),
-        executions=await _rows(run, "executions", problems),
-        reviews=await _rows(run, "reviews", problems),
-        problems=problems,
+        executions=await bodies.rows("executions"),
+        assessments=await bodies.rows("assessments"),
+        attempts=await bodies.rows("spending"),
+        effect_errors=await bodies.rows("errors"),
+        stages=await bodies.rows("spending_by_stage"),
+        problems=bodies.problems,
     )
 
 
-async def _version(run: RunReader, row: CandidateRow, problems: list[str]) -> Version:
+async def _version(row: CandidateRow, bodies: _Bodies) -> Version:
     return Version(
         row=row,
-        manuscript=await _load(run, row.manuscript, Manuscript, problems),
-        assessment=await _load(run, row.assessment, Assessment, problems),
-        results=await _load(run, row.results, ExperimentResults, problems),
-        check=await _load(run, row.check, CheckReport, problems),
-        outcomes=await _outcomes(run, row, problems),
+        manuscript=await bodies.load(row.manuscript, Manuscript),
+        assessment=await bodies.load(row.assessment, Assessment),
+        results=await bodies.load(row.results, ExperimentResults),
+        check=await bodies.load(row.check, CheckReport),
+        outcomes=await bodies.outcomes(row),
     )
-
-
-async def _load(run: RunReader, ref: str | None, kind: type[WordT], problems: list[str]) -> WordT | None:
-    if ref is None:
-        return None
-    try:
-        return kind.model_validate_json(await run.artifacts.get(ref))
-    except (PeercycleError, ValidationError) as error:
-        problems.append(f"{kind.__name__} {ref[:19]}… cannot be read: {str(error).splitlines()[0]}")
-        return None
-
-
-async def _outcomes(run: RunReader, row: CandidateRow, problems: list[str]) -> tuple[PointOutcome, ...]:
-    ref = row.state.get("outcomes")
-    if not isinstance(ref, str):
-        return ()
-    try:
-        return _OUTCOMES.validate_python(json.loads(await run.artifacts.get(ref)))
-    except (PeercycleError, ValidationError, ValueError) as error:
-        problems.append(
-            f"outcomes of {row.candidate} in round {row.round} cannot be read: {str(error).splitlines()[0]}"
-        )
-        return ()
-
-
-async def _rows(run: RunReader, table: str, problems: list[str]) -> tuple[Row, ...]:
-    try:
-        return tuple(await run.rows(table))
-    except PeercycleError as error:
-        problems.append(f"table {table!r} cannot be read: {error}")
-        return ()
-
-
-def latest_by_candidate(versions: Sequence[Version]) -> dict[str, Version]:
-    """Return each candidate's version of the highest round."""
-    return {version.row.candidate: version for version in versions}

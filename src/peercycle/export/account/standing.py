@@ -60,6 +60,21 @@ def spending(run: Gathered) -> list[JSON]:
     ]
 
 
+def spending_by_stage(run: Gathered) -> list[JSON]:
+    """Return what each stage used, most costly first: tokens, seconds in the sandbox, effects."""
+    rows = [
+        {
+            "stage": str(row["stage"]),
+            "kind": str(row["kind"]),
+            "effects": int(row["effects"]),
+            "tokens": int(row["prompt_tokens"]) + int(row["completion_tokens"]),
+            "sandbox_seconds": float(row["sandbox_seconds"]),
+        }
+        for row in run.stages
+    ]
+    return [*sorted(rows, key=lambda r: (-r["tokens"], -r["sandbox_seconds"], r["stage"], r["kind"]))]
+
+
 def spent(run: Gathered, name: str) -> float | None:
     """Return what was spent under a limit's name; None where it is unknown."""
     return next((line.spent for line in run.spending if line.name == name), None)
@@ -125,6 +140,11 @@ def open_questions(run: Gathered) -> list[JSON]:
     return found
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun: `1 work`, `2 works`."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
 def next_steps(run: Gathered, state: RunStatus) -> list[str]:
     """Return what to do next, most urgent first; never empty."""
     steps = [*_by_state(run, state), *_by_paper(run)]
@@ -170,10 +190,10 @@ def _by_paper(run: Gathered) -> list[str]:
             steps.append(
                 f"{len(best.check.uncited)} works of the bibliography are not used: {', '.join(best.check.uncited[:5])}."
             )
-    open_points = [o for o in best.outcomes if o.end == "failed"]
-    steps += [f"Point {o.point} was not met ({o.reason or 'no reason recorded'}): {o.text}" for o in open_points[:10]]
+    unmet = [o for o in run.outcomes if o.end == "failed"]
+    steps += [f"Point {o.point} was not met ({o.reason or 'no reason recorded'}): {o.text}" for o in unmet[:10]]
     if best.assessment is not None:
-        answered = {o.text for o in best.outcomes}
+        answered = {o.text for o in run.outcomes}
         fresh = [p for p in best.assessment.points if p.text not in answered]
         steps += [f"The latest review asks: {p.text}" for p in fresh[:8]]
     if best.results is None or best.results.mode == "off":

@@ -12,7 +12,7 @@ from peercycle.export.account.gathering import Gathered
 IDLE_SECONDS = 600.0
 """A gap between two events that is at least this long is an idle stretch."""
 _VARYING = re.compile(r"sha256:[0-9a-f]+|0x[0-9a-f]+|\b[0-9a-f]{12,}\b|\b[0-9]+(?:\.[0-9]+)?\b")
-_FAULTS = ("stage_failed", "error", "effect_failed", "plugin_error")
+_FAULTS = frozenset({"stage_failed", "export_failed", "component_failed", "plugin_problem"})
 
 
 def errors(run: Gathered) -> list[JSON]:
@@ -35,12 +35,16 @@ def errors(run: Gathered) -> list[JSON]:
 def _errors(run: Gathered) -> Iterable[tuple[str, str, str, float | None]]:
     told: set[str] = set()
     for event in run.events:
-        if event.kind in _FAULTS or event.data.get("error"):
+        if event.kind in _FAULTS:
             message = event.message or str(event.data.get("error") or "no message was recorded")
             told.add(message)
             yield event.kind, _where(event), message, event.at
+    for row in run.effect_errors:
+        message = f"{row['error_type'] or ''}: {row['error_message']}".strip(": ")
+        for _ in range(min(int(row["times"]), 10_000)):
+            yield f"{row['kind']} effect", str(row["stage"]), message, None
     for version in run.versions:
-        if version.row.error and version.row.error not in told:
+        if version.row.error and not any(message in version.row.error or version.row.error in message for message in told):
             yield "candidate failed", f"{version.row.candidate} round {version.row.round}", version.row.error, None
     seen: set[str] = set()
     for version in run.versions:
@@ -54,6 +58,14 @@ def _errors(run: Gathered) -> Iterable[tuple[str, str, str, float | None]]:
 
 def _where(event: RunEvent) -> str:
     return " ".join(part for part in (event.candidate, event.stage) if part)
+
+
+def retries(run: Gathered) -> dict[str, JSON]:
+    """Return how many effects were tried more than once, and what was in flight when a driver died."""
+    return {
+        "repeated": sum(1 for row in run.attempts if int(row["attempt"]) > 1),
+        "lost": sum(1 for row in run.attempts if row["state"] == "lost"),
+    }
 
 
 def outages(run: Gathered) -> list[JSON]:
