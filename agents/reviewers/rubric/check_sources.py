@@ -11,7 +11,7 @@ from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.paper import OWN_RESULTS
 from peercycle.agents.reviewers.rubric.prose import CITE, plain, stems, tokens
 from peercycle.core.citations import CiteUse, cite_uses
-from peercycle.core.latex_scan import scan_latex, sentence_at, sentence_spans
+from peercycle.core.latex_scan import sentence_at, sentence_spans
 from peercycle.core.numerals import printed_numbers
 from peercycle.core.result_numbers import result_numbers
 
@@ -64,7 +64,7 @@ _CITING = re.compile(r"\\[A-Za-z]*cite[A-Za-z]*\*?(?:\[[^\]]*\])*\{[^{}]*\}")
 
 
 def _lumps(text: str, uses: tuple[CiteUse, ...], ends: dict[int, int]) -> list[tuple[CiteUse, ...]]:
-    """Group citations with nothing but blanks and punctuation between them, and keep the groups that are too large."""
+    """Group citations with nothing but blanks and punctuation between them; return the groups that are too large."""
     groups: list[list[CiteUse]] = []
     for use in uses:
         last = groups[-1][-1] if groups else None
@@ -113,17 +113,22 @@ def citations_say_something(i: Inspection) -> Finding:
     share = len(cited.supported) / known
     faults += [Fault(f"{known - len(used)} of {known} entries are never cited")] if len(used) * 2 < known else []
     evidence = (
-        f"{len(cited.supported)} of {known} entries are cited where their subject is spoken of; {len(cited.lumps)} lumps, "
+        f"{len(cited.supported)} of {known} entries are cited where their subject is spoken of; "
+        f"{len(cited.lumps)} lumps, "
         f"{len(padded)} entries cited in lumps only, {len(cited.stray)} off their subject"
     )
     return Finding(name, evidence, tuple(faults), 0.5 + 0.5 * share)
 
 
 _ATTRIBUTION = re.compile(
-    r"\b(?:previous(?:ly)?|prior|earlier|recent|existing|other|several|many|numerous|most)\s(?:\w+\s)?(?:stud(?:y|ies)|work|works|"
-    r"research|authors|researchers|papers|approaches|experiments|surveys|trials|investigations)\b(?=[^.]{0,60}\b(?:show|found|"
-    r"find|report|suggest|argue|demonstrat|propos|observ|establish|have|has|use))|\bet al\b|\bit (?:is|has been) (?:well[- ])?"
-    r"(?:known|established|shown|reported|argued)\b|\b(?:studies|researchers|scholars) (?:have|show|report|argue|found)",
+    r"\b(?:previous(?:ly)?|prior|earlier|recent|existing|other|several|many|numerous|most)\s(?:\w+\s)?(?:stud(?:y|"
+    r"ies)|work|works|"
+    r"research|authors|researchers|papers|approaches|experiments|surveys|trials|"
+    r"investigations)\b(?=[^.]{0,60}\b(?:show|found|"
+    r"find|report|suggest|argue|demonstrat|propos|observ|establish|have|has|use))|\bet al\b|\bit (?:is|has been) "
+    r"(?:well[- ])?"
+    r"(?:known|established|shown|reported|argued)\b|\b(?:studies|researchers|scholars) (?:have|show|report|argue|"
+    r"found)",
     re.IGNORECASE,
 )
 
@@ -185,9 +190,7 @@ def _runs(words: list[str], known: dict[tuple[str, ...], str]) -> list[tuple[int
     runs: list[tuple[int, int]] = []
     for at in range(len(words) - RUN + 1):
         if tuple(words[at : at + RUN]) in known:
-            if runs and at <= runs[-1][1] - RUN + 1:
-                runs[-1] = (runs[-1][0], at + RUN)
-            elif runs and at < runs[-1][1]:
+            if (runs and at <= runs[-1][1] - RUN + 1) or (runs and at < runs[-1][1]):
                 runs[-1] = (runs[-1][0], at + RUN)
             else:
                 runs.append((at, at + RUN))

@@ -114,7 +114,8 @@ def limitations_are_specific(i: Inspection) -> Finding:
 
 
 _OWN_LIMIT = re.compile(
-    r"\b(?:limitation|caveat|we (?:did|do|could|can) ?not|our (?:study|sample|data|results) (?:do|does|did|is|are|was|were) "
+    r"\b(?:limitation|caveat|we (?:did|do|could|can) ?not|our (?:study|sample|data|results) (?:do|does|did|is|are|"
+    r"was|were) "
     r"(?:not|limited|restricted|only))",
     re.IGNORECASE,
 )
@@ -147,6 +148,7 @@ def paragraphs_belong(i: Inspection) -> Finding:
 
 
 _FILLER = re.compile(
-    r"\blorem ipsum\b|\bTODO\b|\bTBD\b|\bFIXME\b|\bXXX+\b|\?\?|\[(?:citation needed|insert [^\]]{1,40})\]|\bas an AI\b",
+    r"\blorem ipsum\b|\bTODO\b|\bTBD\b|\bFIXME\b|\bXXX+\b|\?\?|\[(?:citation needed|insert [^\]]{1,40})\]|\bas an "
+    r"AI\b",
     re.I,
 )

@@ -58,12 +58,15 @@ def mentions(text: str, arms: Arms) -> list[tuple[int, int, str]]:
 
 
 _LINK = re.compile(
-    r"^\s?(?:\(|:|,|=)?\s?(?:(?:reach|achiev|attain|obtain|scor|yield|gave|gives?|give|averag|was|is|were|had|has|show|"
-    r"record|produc|at|of|with|got|took|takes|need|stood|rose|fell|lost|use|cost)\w*\s?(?:a|an|the|by|to|of|at|in|mean|"
+    r"^\s?(?:\(|:|,|=)?\s?(?:(?:reach|achiev|attain|obtain|scor|yield|gave|gives?|give|averag|was|is|were|had|has|"
+    r"show|"
+    r"record|produc|at|of|with|got|took|takes|need|stood|rose|fell|lost|use|cost)\w*\s?(?:a|an|the|by|to|of|at|in|"
+    r"mean|"
     r"average|median|accuracy|score|value|about|only|just|,)?\s?(?:\w+\s){0,3}?)?\(?$"
 )
 _FOR = re.compile(
-    r"^\s?(?:\\%)?(?:\s?\([^)]*\)|\s?\[[^\]]*\]|\s?±\s?[\d.]+)?\s?(?:[a-z/]+\s){0,2}?(?:for|with|by|under|in|from)\s(?:the\s|a\s)?$"
+    r"^\s?(?:\\%)?(?:\s?\([^)]*\)|\s?\[[^\]]*\]|\s?±\s?[\d.]+)?\s?(?:[a-z/]+\s){0,2}?(?:for|with|by|under|in|"
+    r"from)\s(?:the\s|a\s)?$"
 )
 
 
@@ -89,10 +92,11 @@ def text_matches_tables(i: Inspection) -> Finding:
     if not checked and not stated:
         return nothing_there(name, "the results state no number beside the tables")
     evidence = (
-        f"{checked - len(faults)} of {checked} numbers said of an arm are that arm's in the tables; {echoed} of {stated} "
+        f"{checked - len(faults)} of {checked} numbers said of an arm are that arm's in the tables; {echoed} of "
+        f"{stated} "
         "numbers of the results occur in a table"
     )
-    return Finding(name, evidence, tuple(faults), 0.7 + 0.3 * (echoed / stated if stated else 0.0))
+    return Finding(name, evidence, tuple(faults), 0.7 + 0.3 * echoed / (echoed + 3))
 
 
 def _echoes(i: Inspection) -> tuple[int, int]:
