@@ -63,7 +63,7 @@ def claims_have_numbers(i: Inspection) -> Finding:
             if COMPARING.search(line) and (_OWN.search(line) or part.role in {"results", "abstract"}):
                 claims.append((part.heading, line, any(map(_has_evidence, (line, after, before)))))
     if not claims:
-        return nothing_there(name, "the paper draws no comparison")
+        return nothing_there(name, "the paper draws no comparison", absent=1.0)
     bare = [(where, line) for where, line, supported in claims if not supported]
     faults = tuple(Fault(f"without a number or reference: {line[:160]!r}", where, weight=0.5) for where, line in bare)
     return Finding(name, f"{len(claims) - len(bare)} of {len(claims)} comparisons come with evidence", faults)
@@ -116,7 +116,7 @@ def significance_holds(i: Inspection) -> Finding:
             )
     faults += [Fault(text, where) for text, where in _unnamed_contradictions(i)]
     if not used and not faults:
-        return nothing_there(name, "nothing is called significant")
+        return nothing_there(name, "nothing is called significant", absent=1.0)
     return Finding(
         name, f"{used - len(faults)} of {used} statements of significance agree with a test", tuple(faults)
     )
@@ -209,7 +209,7 @@ def directions_hold(i: Inspection) -> Finding:
                 if truth and truth != direction:
                     faults.append(Fault(f"the numbers say the opposite: {line[:160]!r}", part.heading))
     if not checked:
-        return nothing_there(name, "no sentence compares two named arms")
+        return nothing_there(name, "no sentence compares two named arms", absent=1.0)
     return Finding(name, f"{checked} comparisons of named arms, {len(faults)} point the wrong way", tuple(faults))
 
 

@@ -66,7 +66,7 @@ def statements_match(i: Inspection) -> Finding:
         for line in part.sentences:
             stated += [(part.heading, n) for n in estimates(line) if CITE not in line or pool.holds(n.number)]
     if not stated:
-        return nothing_there(name, "introduction, discussion and conclusion restate no number")
+        return nothing_there(name, "introduction, discussion and conclusion restate no number", absent=1.0)
     faults = tuple(
         Fault(f"{n.shown!r} occurs in no result", where) for where, n in stated if not pool.holds(n.number)
     )
@@ -116,7 +116,9 @@ def arithmetic_holds(i: Inspection) -> Finding:
     checked += n
     faults += [Fault(text) for text in found]
     if not checked:
-        return nothing_there(name, "there is no share, change, comparison, interval or p-value to recompute")
+        return nothing_there(
+            name, "there is no share, change, comparison, interval or p-value to recompute", absent=0.7
+        )
     return Finding(name, f"{checked - len(faults)} of {checked} statements add up", tuple(faults), _ramp(checked, 2))
 
 

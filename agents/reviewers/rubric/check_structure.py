@@ -132,7 +132,7 @@ def paragraphs_belong(i: Inspection) -> Finding:
         if len(t.split()) >= 25
     ]
     if not paragraphs:
-        return nothing_there(name, "there is no paragraph of 25 words")
+        return nothing_there(name, "there is no paragraph of 25 words", absent=1.0)
     counts: dict[str, int] = {}
     sets = [stems(text) for _, text in paragraphs]
     for found in [*sets, stems(i.paper.abstract + " " + i.paper.title)]:

@@ -75,7 +75,7 @@ def text_matches_tables(i: Inspection) -> Finding:
     name = "text-matches-tables"
     arms = arms_of(i)
     if len(arms.names) < 2:
-        return nothing_there(name, "no table names two or more arms")
+        return nothing_there(name, "no table names two or more arms", absent=0.7)
     checked = 0
     faults: list[Fault] = []
     for part in i.paper.parts:
@@ -90,7 +90,7 @@ def text_matches_tables(i: Inspection) -> Finding:
                     faults.append(Fault(f"{shown!r} is said of {arm!r}, the tables give it to another", part.heading))
     echoed, stated = _echoes(i)
     if not checked and not stated:
-        return nothing_there(name, "the results state no number beside the tables")
+        return nothing_there(name, "the results state no number beside the tables", absent=0.7)
     evidence = (
         f"{checked - len(faults)} of {checked} numbers said of an arm are that arm's in the tables; {echoed} of "
         f"{stated} "
@@ -143,7 +143,7 @@ def tables_are_even(i: Inspection) -> Finding:
     name = "tables-are-even"
     tables = [t for t in i.paper.tables if sum(len(r) for r in t.rows) >= 4]
     if not tables:
-        return nothing_there(name, "there is no table")
+        return nothing_there(name, "there is no table", absent=1.0)
     faults: list[Fault] = []
     for number, table in enumerate(tables, 1):
         for text in (*_uneven_rows(table), *_uneven_columns(table)):

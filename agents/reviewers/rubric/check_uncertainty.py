@@ -63,7 +63,7 @@ def means_have_intervals(i: Inspection) -> Finding:
         or "sd" in kinds
     }
     if not means:
-        return nothing_there(name, "no mean over seeds is printed")
+        return nothing_there(name, "no mean over seeds is printed", absent=0.5)
     bare = sorted(m for m, parts in means.items() if parts not in full)
     faults = tuple(
         Fault(
@@ -152,7 +152,7 @@ def tests_are_named(i: Inspection) -> Finding:
     prose = "\n\n".join(p.prose for p in i.paper.parts if p.role not in {"related", "references"})
     values = list(P_VALUE.finditer(prose))
     if not values:
-        return nothing_there(name, "no p-value is stated")
+        return nothing_there(name, "no p-value is stated", absent=1.0)
     named = sorted({m.group().lower() for m in _TEST.finditer(prose)})
     fault = Fault(f"{len(values)} p-values are stated, but no test is named")
     return Finding(

@@ -45,7 +45,7 @@ _DOING = (
     "digiti[sz]|"
     "interview|survey|cod|model|sow|sown|set|divid|regress|initiali[sz]|optimi[sz]|normali[sz]|permut|rank|build|"
     "built|"
-    "us|assess|place|water|heat|cool|mix|prepar|transcrib|scan|track|filter|interpolat|calibrat|bootstrap|resampl"
+    "us|assess|place|water|heat|cool|mix|prepar|transcrib|scan|track|filter|interpolat|calibrat|bootstrap|resampl|laid|made|took|taken|chose|kept|gave|given|cut|held|sent|put"
 )
 PROCEDURE_CUE = re.compile(
     rf"\b(?:we|they|i|one of us|the authors)\s(?:\w+\s){{0,2}}?(?:{_DOING})\w*|\b(?:was|were|is|are|been)\s"

@@ -38,9 +38,9 @@ SOURCES = Bibliography(
     )
 )
 BODIES: dict[str, str] = {
-    "introduction": "Drought is costly \\cite{w0}, and sorghum suffers less than others \\cite{w1}. We compare two ways.",
-    "method": "We laid out plots for drip and flood irrigation, repeated the trial over 4 seeds and measured a score.",
-    "results": "Drip reaches \\measured{drip.0}{0.713} and flood reaches \\measured{flood.0}{0.642} in Table~\\ref{t}.\n"
+    "introduction": "Drought is costly \\cite{w0}, and sorghum suffers less \\cite{w1}. We compare two ways.",
+    "method": "We laid out plots for drip and flood irrigation, repeated it over 4 seeds and measured a score.",
+    "results": "Drip reaches \\measured{drip.0}{0.713} and flood \\measured{flood.0}{0.642} in Table~\\ref{t}.\n"
     "\\begin{table}\\caption{Scores of both ways of watering.}\\label{t}\\begin{tabular}{lr}Way & Score \\\\"
     "Drip & \\measured{drip.1}{0.714} \\\\ Flood & \\measured{flood.1}{0.643} \\\\\\end{tabular}\\end{table}",
     "limitations": "The trial did not measure the cost of water. Only two ways of irrigation were compared.",
@@ -213,10 +213,38 @@ def test_checks_can_be_left_out_and_a_misspelt_one_is_an_error() -> None:
 
 
 _SCRAPS = st.sampled_from(
-    ["\\section{Results}", "\\begin{tabular}{l}", "\\end{tabular}", "&", "\\\\", "\\begin{table}", "\\end{table}", "0.5",
-     "\\begin{thebibliography}{9}", "\\bibitem{", "}", "{", "[", "95% CI [1, 2]", "p < .05", "\\cite{a}", "## Results\n",
-     "| a | 1 |\n", "\n\n", "Table 1: x\n", "[1]", "significant ", "\\caption{", "\\", "$", "%", "\x00", "é", "from 3 to 2 "]
-)  # fmt: skip
+    [
+        "\\section{Results}",
+        "\\begin{tabular}{l}",
+        "\\end{tabular}",
+        "&",
+        "\\\\",
+        "\\begin{table}",
+        "\\end{table}",
+        "0.5",
+        "\\begin{thebibliography}{9}",
+        "\\bibitem{",
+        "}",
+        "{",
+        "[",
+        "95% CI [1, 2]",
+        "p < .05",
+        "\\cite{a}",
+        "## Results\n",
+        "| a | 1 |\n",
+        "\n\n",
+        "Table 1: x\n",
+        "[1]",
+        "significant ",
+        "\\caption{",
+        "\\",
+        "$",
+        "%",
+        "\x00",
+        "é",
+        "from 3 to 2 ",
+    ]
+)
 
 
 @settings(max_examples=150, deadline=None)

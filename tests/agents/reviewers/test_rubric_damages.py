@@ -85,8 +85,8 @@ def _references() -> Bibliography:
             "savoy2006",
             "Light stemmers for languages rich in suffixes",
             "We evaluate light stemmers for French, German, Portuguese and Hungarian collections, where removing "
-            "plural and gender suffixes raised mean average precision by 17.3% over no stemming at all, and aggressive "
-            "stemmers brought little more and hurt some queries badly.",
+            "plural and gender suffixes raised mean average precision by 17.3% over no stemming at all, and "
+            "aggressive stemmers brought little more and hurt some queries badly.",
         ),
         (
             "harman1991",
