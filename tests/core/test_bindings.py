@@ -191,8 +191,8 @@ def test_numbers_that_are_no_results_are_not_listed() -> None:
 
 
 def test_results_in_prose_and_tables_are_listed() -> None:
-    text = "It rose by 3.2\\% to $-0.45$, in 7 of 12 topics, 1{,}050 times; $r=0.31$; 2.1x."
-    assert [s for s, _ in _statuses(text)] == ["3.2\\%", "-0.45", "7", "12", "1{,}050", "0.31", "2.1"]
+    text = "It rose by 3.2\\% in May to 352 mm and $-0.45$, in 7 of 12 topics, 1{,}050 times; $r=0.31$; 2.1x."
+    assert [s for s, _ in _statuses(text)] == ["3.2\\%", "352", "-0.45", "7", "12", "1{,}050", "0.31", "2.1"]
     table = "\\begin{tabular}{lr}a & 0.51 \\\\ b & 12 \\\\ \\end{tabular} and 0.52"
     assert [s for s, _ in _statuses(table, "method")] == ["0.51", "12"]
 

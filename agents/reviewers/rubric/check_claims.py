@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from peercycle.agents.reviewers.rubric.check_tables import Arms, arms_of, better, mentions
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding, nothing_there
@@ -13,26 +14,34 @@ from peercycle.core.numerals import printed_numbers
 
 ABSOLUTE = re.compile(
     r"\b(?:prov(?:es?|ed|en) (?:that|conclusively|beyond|to)|proof that|conclusively|definitive(?:ly)?|undeniabl\w+|"
-    r"unquestionabl\w+|undoubtedly|without (?:any )?(?:doubt|exception|question)|beyond (?:any )?(?:reasonable )?doubt|"
-    r"guarantee\w*|solv(?:es?|ed) the problem|in (?:all|every|any) (?:\w+ )?(?:case|setting|domain|condition|situation|"
+    r"unquestionabl\w+|undoubtedly|without (?:any )?(?:doubt|exception|question)|beyond (?:any )?(?:reasonable "
+    r")?doubt|"
+    r"guarantee\w*|solv(?:es?|ed) the problem|in (?:all|every|any) (?:\w+ )?(?:case|setting|domain|condition|"
+    r"situation|"
     r"context|field|task|language|circumstance|population|environment)s?|always|never fails?|universal(?:ly)?|"
     r"unprecedented|groundbreaking|ground-breaking|revolution\w*|breakthrough|dramatic(?:ally)?|"
     r"perfect(?:ly)?|flawless(?:ly)?|first (?:ever|time in history)|for the first time|paradigm[- ]shift\w*|"
     r"state[- ]of[- ]the[- ]art|far superior|vastly|massive(?:ly)?|huge(?:ly)?|remarkabl[ey]|"
-    r"extraordinar\w+|clearly (?:shows?|proves?|demonstrates?|superior)|establish(?:es)? (?:beyond|once and for all|that)|"
-    r"any (?:other )?(?:known )?(?:existing )?(?:method|approach|system|model)s?|all (?:other |known |existing )?(?:methods|"
-    r"approaches|baselines|systems|competitors)|the only (?:method|way|approach)|completely (?:eliminat|solv|remov|explain)\w+|"
+    r"extraordinar\w+|clearly (?:shows?|proves?|demonstrates?|superior)|establish(?:es)? (?:beyond|once and for "
+    r"all|that)|"
+    r"any (?:other )?(?:known )?(?:existing )?(?:method|approach|system|model)s?|all (?:other |known |existing "
+    r")?(?:methods|"
+    r"approaches|baselines|systems|competitors)|the only (?:method|way|approach)|completely (?:eliminat|solv|"
+    r"remov|explain)\w+|"
     r"fully (?:solv|explain|eliminat)\w+|certain(?:ly)? (?:cause|prove|show)\w*|everywhere|whatsoever|cures?|cured|"
     r"causes? (?:the|a|an)\b|is caused by|causal(?:ly)? (?:effect|link|relation\w*|responsible|cause\w*))",
     re.IGNORECASE,
 )
 _HEDGE = re.compile(
-    r"\b(?:not|no|n['’]t|cannot|nor|neither|without|whether|if|may|might|could|would|should|rarely|hardly|does|did not)\b",
+    r"\b(?:not|no|n['’]t|cannot|nor|neither|without|whether|if|may|might|could|would|should|rarely|hardly|does|"
+    r"did not)\b",
     re.IGNORECASE,
 )
 COMPARING = re.compile(
-    r"\b(?:outperform\w*|surpass\w*|exceed\w*|beats?|superior|better|worse|best|worst|higher|lower|faster|slower|greater|"
-    r"improv\w+|reduc(?:es|ed|tion)|increas\w+|decreas\w+|gains?|gained|significant(?:ly)?|larger|smaller|more accurate|"
+    r"\b(?:outperform\w*|surpass\w*|exceed\w*|beats?|superior|better|worse|best|worst|higher|lower|faster|slower|"
+    r"greater|"
+    r"improv\w+|reduc(?:es|ed|tion)|increas\w+|decreas\w+|gains?|gained|significant(?:ly)?|larger|smaller|more "
+    r"accurate|"
     r"fewer|longer|shorter|doubled|halved|rose|fell|stronger|weaker|differ(?:s|ed|ence)?)\b",
     re.IGNORECASE,
 )
@@ -54,7 +63,7 @@ def claims_have_numbers(i: Inspection) -> Finding:
             if COMPARING.search(line) and (_OWN.search(line) or part.role in {"results", "abstract"}):
                 claims.append((part.heading, line, any(map(_has_evidence, (line, after, before)))))
     if not claims:
-        return nothing_there(name, "the paper draws no comparison")
+        return nothing_there(name, "the paper draws no comparison", absent=1.0)
     bare = [(where, line) for where, line, supported in claims if not supported]
     faults = tuple(Fault(f"without a number or reference: {line[:160]!r}", where, weight=0.5) for where, line in bare)
     return Finding(name, f"{len(claims) - len(bare)} of {len(claims)} comparisons come with evidence", faults)
@@ -107,7 +116,7 @@ def significance_holds(i: Inspection) -> Finding:
             )
     faults += [Fault(text, where) for text, where in _unnamed_contradictions(i)]
     if not used and not faults:
-        return nothing_there(name, "nothing is called significant")
+        return nothing_there(name, "nothing is called significant", absent=1.0)
     return Finding(
         name, f"{used - len(faults)} of {used} statements of significance agree with a test", tuple(faults)
     )
@@ -155,15 +164,25 @@ def _unnamed_contradictions(i: Inspection) -> list[tuple[str, str]]:
 
 
 _OVER = (
-    r"outperform\w*|beats?|beat|surpass\w*|exceed\w*|overt[ao]\w+|dominat\w+|(?:is|was|were|are|performs?|performed|did|does|"
-    r"fared|fares?|scores?|scored|works?|worked|came out|remains?|proved)\s(?:\w+\s){0,2}?(?:better|superior|stronger|more accurate)\s?(?:than|to)"
+    r"outperform\w*|beats?|beat|surpass\w*|exceed\w*|overt[ao]\w+|dominat\w+|(?:is|was|were|are|performs?|"
+    r"performed|did|does|"
+    r"fared|fares?|scores?|scored|works?|worked|came out|remains?|proved)\s(?:\w+\s){0,2}?(?:better|superior|"
+    r"stronger|more accurate)\s?(?:than|to)"
 )
 _UNDER = (
-    r"underperform\w*|trail\w*|lags? behind|lagged behind|falls? behind|fell behind|loses? to|lost to|(?:is|was|were|are|"
-    r"performs?|performed|did|does|fared|scores?|scored|works?|worked|remains?)\s(?:\w+\s){0,2}?(?:worse|inferior|weaker|less accurate)\s?(?:than|to)"
+    r"underperform\w*|trail\w*|lags? behind|lagged behind|falls? behind|fell behind|loses? to|lost to|(?:is|was|"
+    r"were|are|"
+    r"performs?|performed|did|does|fared|scores?|scored|works?|worked|remains?)\s(?:\w+\s){0,2}?(?:worse|inferior|"
+    r"weaker|less accurate)\s?(?:than|to)"
 )
-_HIGHER = r"(?:\w+\s){0,4}?(?:higher|greater|larger|longer|taller|heavier|hotter|warmer|older|more)\s(?:\w+\s){0,4}?than|(?:lies|lay|is|was) above"
-_LOWER = r"(?:\w+\s){0,4}?(?:lower|smaller|shorter|fewer|less|cooler|colder|lighter|younger)\s(?:\w+\s){0,4}?than|(?:lies|lay|is|was) below"
+_HIGHER = (
+    r"(?:\w+\s){0,4}?(?:higher|greater|larger|longer|taller|heavier|hotter|warmer|older|more)\s(?:\w+\s){0,4}?than|"
+    r"(?:lies|lay|is|was) above"
+)
+_LOWER = (
+    r"(?:\w+\s){0,4}?(?:lower|smaller|shorter|fewer|less|cooler|colder|lighter|younger)\s(?:\w+\s){0,4}?than|"
+    r"(?:lies|lay|is|was) below"
+)
 _RELATIONS = tuple(
     (sign, by_quality, re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE))
     for sign, by_quality, pattern in ((1, True, _OVER), (-1, True, _UNDER), (1, False, _HIGHER), (-1, False, _LOWER))
@@ -190,7 +209,7 @@ def directions_hold(i: Inspection) -> Finding:
                 if truth and truth != direction:
                     faults.append(Fault(f"the numbers say the opposite: {line[:160]!r}", part.heading))
     if not checked:
-        return nothing_there(name, "no sentence compares two named arms")
+        return nothing_there(name, "no sentence compares two named arms", absent=1.0)
     return Finding(name, f"{checked} comparisons of named arms, {len(faults)} point the wrong way", tuple(faults))
 
 
@@ -198,7 +217,7 @@ def compared(line: str, arms: Arms) -> list[tuple[str, str, int, bool]]:
     """Return `(A, B, direction, by quality)` for each comparison between two neighbouring names in a sentence."""
     found = mentions(line, arms)
     out: list[tuple[str, str, int, bool]] = []
-    for (_, end, a), (start, _, b) in zip(found, found[1:], strict=False):
+    for (_, end, a), (start, _, b) in pairwise(found):
         between = line[end:start]
         if a == b or len(between) > 90 or re.search(r"\b(?:not|n['’]t|neither|nor)\b|;", between):
             continue

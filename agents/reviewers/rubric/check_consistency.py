@@ -66,7 +66,7 @@ def statements_match(i: Inspection) -> Finding:
         for line in part.sentences:
             stated += [(part.heading, n) for n in estimates(line) if CITE not in line or pool.holds(n.number)]
     if not stated:
-        return nothing_there(name, "introduction, discussion and conclusion restate no number")
+        return nothing_there(name, "introduction, discussion and conclusion restate no number", absent=1.0)
     faults = tuple(
         Fault(f"{n.shown!r} occurs in no result", where) for where, n in stated if not pool.holds(n.number)
     )
@@ -76,11 +76,13 @@ def statements_match(i: Inspection) -> Finding:
 
 
 _SHARE = re.compile(
-    r"(?P<k>\b\d{1,7}(?:,\d{3})*|\b[a-z]{3,9}) (?:out )?of (?:the |all |its |our )?(?P<n>\d{1,7}(?:,\d{3})*|[a-z]{3,9})"
+    r"(?P<k>\b\d{1,7}(?:,\d{3})*|\b[a-z]{3,9}) (?:out )?of (?:the |all |its |our )?(?P<n>\d{1,7}(?:,\d{3})*|"
+    r"[a-z]{3,9})"
     r"\b[^.()%]{0,60}[(,]\s?(?P<share>\d{1,3}(?:\.\d+)?)\s?\\%"
 )
 _FROM_TO = re.compile(
-    r"\b(?P<verb>\w+)(?: \w+){0,3}? from (?P<a>[-−]?\d*\.?\d+)\s?(?:\\%|\w{1,3}\b)?(?: \([^)]*\))? to (?P<b>[-−]?\d*\.?\d+)",
+    r"\b(?P<verb>\w+)(?: \w+){0,3}? from (?P<a>[-−]?\d*\.?\d+)\s?(?:\\%|\w{1,3}\b)?(?: \([^)]*\))? to "
+    r"(?P<b>[-−]?\d*\.?\d+)",
 )
 _UP = re.compile(r"^(?:r[io]se|risen|increas|grow|grew|climb|gain|went up|rais)", re.IGNORECASE)
 _DOWN = re.compile(r"^(?:f[ae]ll|drop|decreas|declin|reduc|shr[aiu]nk|sank|lower|cut|diminish)", re.IGNORECASE)
@@ -93,7 +95,8 @@ _VERSUS = re.compile(
 _LESS = frozenset({"lower", "smaller", "fewer", "less", "shorter", "below", "cooler", "colder", "lighter", "younger"})
 _ESTIMATE_BEFORE = re.compile(r"(?P<x>[-−]?\d*\.\d+|[-−]?\d+)\s?(?:\\%)?[^.;\d]{0,45}$")
 _INTERVAL_NAME = re.compile(
-    r"[(\[,]?\s*(?:with a |a )?(?:(?:95|99|90)\s?\\%)?[\s-]*(?:[a-z]+\s){0,2}?(?:CIs?|intervals?)?\s*(?:of|from|was|[:,=])?\s*$",
+    r"[(\[,]?\s*(?:with a |a )?(?:(?:95|99|90)\s?\\%)?[\s-]*(?:[a-z]+\s){0,2}?(?:CIs?|intervals?)?\s*(?:of|from|"
+    r"was|[:,=])?\s*$",
     re.IGNORECASE,
 )
 
@@ -113,7 +116,9 @@ def arithmetic_holds(i: Inspection) -> Finding:
     checked += n
     faults += [Fault(text) for text in found]
     if not checked:
-        return nothing_there(name, "there is no share, change, comparison, interval or p-value to recompute")
+        return nothing_there(
+            name, "there is no share, change, comparison, interval or p-value to recompute", absent=0.7
+        )
     return Finding(name, f"{checked - len(faults)} of {checked} statements add up", tuple(faults), _ramp(checked, 2))
 
 

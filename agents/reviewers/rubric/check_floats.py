@@ -26,7 +26,7 @@ def references_resolve(i: Inspection) -> Finding:
             faults.append(Fault(f"{kind} {number} is referred to; there are {there}"))
     checked = len(paper.refs) + len(by_hand)
     if not checked and not faults:
-        return nothing_there(name, "nothing is referred to")
+        return nothing_there(name, "nothing is referred to", absent=1.0)
     return Finding(name, f"{checked - len(faults)} of {checked} references lead somewhere", tuple(faults))
 
 
@@ -47,7 +47,7 @@ def floats_are_used(i: Inspection) -> Finding:
         extra = _unused_files(i)
         if extra:
             return Finding(name, "no figure is shown", tuple(extra), 0.3)
-        return nothing_there(name, "there is no figure or table with a caption")
+        return nothing_there(name, "there is no figure or table with a caption", absent=0.6)
     by_hand = Counter(kind for kind, _ in set(_numbered_by_hand(i)))
     faults: list[Fault] = []
     for f in paper.floats:
@@ -62,7 +62,8 @@ def floats_are_used(i: Inspection) -> Finding:
     evidence = (
         f"{len(paper.floats)} figures and tables, {len(faults)} complaints about captions, references and files"
     )
-    return Finding(name, evidence, tuple(faults))
+    shown = len({f.caption for f in paper.floats})
+    return Finding(name, evidence, tuple(faults), 0.6 + 0.4 * shown / (shown + 1))
 
 
 def _draws(i: Inspection, labels: tuple[str, ...]) -> bool:

@@ -46,7 +46,8 @@ def numbers_are_bound(i: Inspection) -> Finding:
     credit = (len(bound) + 0.5 * len(by_value)) / all_ if all_ else 0.0
     listed = ", ".join(f"{n.shown} ({n.where})" for n in loose[:5])
     evidence = (
-        f"{len(bound)} measurements are bound; {len(by_value)} numbers are found by value alone; {len(loose)} rest on "
+        f"{len(bound)} measurements are bound; {len(by_value)} numbers are found by value alone; {len(loose)} "
+        f"rest on "
         f"nothing submitted{': ' + listed if listed else ''}"
     )
     return Finding(name, evidence, credit=credit)

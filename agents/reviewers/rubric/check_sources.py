@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass
 
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding, not_given, nothing_there
@@ -64,7 +63,7 @@ _CITING = re.compile(r"\\[A-Za-z]*cite[A-Za-z]*\*?(?:\[[^\]]*\])*\{[^{}]*\}")
 
 
 def _lumps(text: str, uses: tuple[CiteUse, ...], ends: dict[int, int]) -> list[tuple[CiteUse, ...]]:
-    """Group citations with nothing but blanks and punctuation between them, and keep the groups that are too large."""
+    """Group citations with nothing but blanks and punctuation between them; return the groups that are too large."""
     groups: list[list[CiteUse]] = []
     for use in uses:
         last = groups[-1][-1] if groups else None
@@ -104,26 +103,34 @@ def citations_say_something(i: Inspection) -> Finding:
         return not_given(name, "no bibliography was submitted or printed")
     padded = sorted({u.key for lump in cited.lumps for u in lump} - cited.supported)
     known = len(cited.works)
-    used = {u.key for u in cited.uses} & set(cited.works)
     faults = [Fault(f"{len(lump)} works are cited in one lump", None) for lump in cited.lumps]
     faults += [
         Fault(f"{key!r} is cited where nothing of its title or abstract is spoken of", weight=0.5)
         for key in cited.stray
     ]
     share = len(cited.supported) / known
-    faults += [Fault(f"{known - len(used)} of {known} entries are never cited")] if len(used) * 2 < known else []
+    faults += (
+        [Fault(f"{known - len(cited.supported)} of {known} entries are never cited for anything")]
+        if share < 0.5
+        else []
+    )
     evidence = (
-        f"{len(cited.supported)} of {known} entries are cited where their subject is spoken of; {len(cited.lumps)} lumps, "
+        f"{len(cited.supported)} of {known} entries are cited where their subject is spoken of; "
+        f"{len(cited.lumps)} lumps, "
         f"{len(padded)} entries cited in lumps only, {len(cited.stray)} off their subject"
     )
     return Finding(name, evidence, tuple(faults), 0.5 + 0.5 * share)
 
 
 _ATTRIBUTION = re.compile(
-    r"\b(?:previous(?:ly)?|prior|earlier|recent|existing|other|several|many|numerous|most)\s(?:\w+\s)?(?:stud(?:y|ies)|work|works|"
-    r"research|authors|researchers|papers|approaches|experiments|surveys|trials|investigations)\b(?=[^.]{0,60}\b(?:show|found|"
-    r"find|report|suggest|argue|demonstrat|propos|observ|establish|have|has|use))|\bet al\b|\bit (?:is|has been) (?:well[- ])?"
-    r"(?:known|established|shown|reported|argued)\b|\b(?:studies|researchers|scholars) (?:have|show|report|argue|found)",
+    r"\b(?:previous(?:ly)?|prior|earlier|recent|existing|other|several|many|numerous|most)\s(?:\w+\s)?(?:stud(?:y|"
+    r"ies)|work|works|"
+    r"research|authors|researchers|papers|approaches|experiments|surveys|trials|"
+    r"investigations)\b(?=[^.]{0,60}\b(?:show|found|"
+    r"find|report|suggest|argue|demonstrat|propos|observ|establish|have|has|use))|\bet al\b|\bit (?:is|has been) "
+    r"(?:well[- ])?"
+    r"(?:known|established|shown|reported|argued)\b|\b(?:studies|researchers|scholars) (?:have|show|report|argue|"
+    r"found)",
     re.IGNORECASE,
 )
 
@@ -133,18 +140,18 @@ def attributions_are_cited(i: Inspection) -> Finding:
     name = "attributions-are-cited"
     faults: list[Fault] = []
     spoken = 0
-    cites = Counter(part.heading for part in i.paper.body for _ in range(part.prose.count(CITE)))
     for part in i.paper.body:
         for line in part.sentences:
             if part.role != "aside" and _ATTRIBUTION.search(line):
                 spoken += 1
                 if CITE not in line:
                     faults.append(Fault(f"speaks of others' work and cites none: {line[:160]!r}", part.heading))
-    total = sum(cites.values())
-    if not total:
+    cited = read_citations(i)
+    if not cited.uses:
         faults.append(Fault("the paper cites nothing"))
-    credit = 0.4 + 0.6 * total / (total + 3)
-    evidence = f"{total} citations in {len(cites)} sections; {spoken} sentences speak of others' work by name"
+    telling = len(cited.supported) if cited.works else len({u.key for u in cited.uses})
+    credit = 0.4 + 0.6 * telling / (telling + 3)
+    evidence = f"{telling} works are cited for something; {spoken} sentences speak of others' work by name"
     return Finding(name, evidence, tuple(faults), credit)
 
 
@@ -215,7 +222,7 @@ def numbers_are_own(i: Inspection) -> Finding:
                         Fault(f"{n.shown!r} is a number of {key!r}, given here without citing it", part.heading)
                     )
     if not read:
-        return nothing_there(name, "no own number is stated")
+        return nothing_there(name, "no own number is stated", absent=1.0)
     return Finding(name, f"{len(faults)} of {read} own numbers are those of a source and cite none", tuple(faults))
 
 

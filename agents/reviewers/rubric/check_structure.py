@@ -114,7 +114,8 @@ def limitations_are_specific(i: Inspection) -> Finding:
 
 
 _OWN_LIMIT = re.compile(
-    r"\b(?:limitation|caveat|we (?:did|do|could|can) ?not|our (?:study|sample|data|results) (?:do|does|did|is|are|was|were) "
+    r"\b(?:limitation|caveat|we (?:did|do|could|can) ?not|our (?:study|sample|data|results) (?:do|does|did|is|are|"
+    r"was|were) "
     r"(?:not|limited|restricted|only))",
     re.IGNORECASE,
 )
@@ -131,7 +132,7 @@ def paragraphs_belong(i: Inspection) -> Finding:
         if len(t.split()) >= 25
     ]
     if not paragraphs:
-        return nothing_there(name, "there is no paragraph of 25 words")
+        return nothing_there(name, "there is no paragraph of 25 words", absent=1.0)
     counts: dict[str, int] = {}
     sets = [stems(text) for _, text in paragraphs]
     for found in [*sets, stems(i.paper.abstract + " " + i.paper.title)]:
@@ -147,6 +148,7 @@ def paragraphs_belong(i: Inspection) -> Finding:
 
 
 _FILLER = re.compile(
-    r"\blorem ipsum\b|\bTODO\b|\bTBD\b|\bFIXME\b|\bXXX+\b|\?\?|\[(?:citation needed|insert [^\]]{1,40})\]|\bas an AI\b",
+    r"\blorem ipsum\b|\bTODO\b|\bTBD\b|\bFIXME\b|\bXXX+\b|\?\?|\[(?:citation needed|insert [^\]]{1,40})\]|\bas an "
+    r"AI\b",
     re.I,
 )

@@ -58,12 +58,15 @@ def mentions(text: str, arms: Arms) -> list[tuple[int, int, str]]:
 
 
 _LINK = re.compile(
-    r"^\s?(?:\(|:|,|=)?\s?(?:(?:reach|achiev|attain|obtain|scor|yield|gave|gives?|give|averag|was|is|were|had|has|show|"
-    r"record|produc|at|of|with|got|took|takes|need|stood|rose|fell|lost|use|cost)\w*\s?(?:a|an|the|by|to|of|at|in|mean|"
+    r"^\s?(?:\(|:|,|=)?\s?(?:(?:reach|achiev|attain|obtain|scor|yield|gave|gives?|give|averag|was|is|were|had|has|"
+    r"show|"
+    r"record|produc|at|of|with|got|took|takes|need|stood|rose|fell|lost|use|cost)\w*\s?(?:a|an|the|by|to|of|at|in|"
+    r"mean|"
     r"average|median|accuracy|score|value|about|only|just|,)?\s?(?:\w+\s){0,3}?)?\(?$"
 )
 _FOR = re.compile(
-    r"^\s?(?:\\%)?(?:\s?\([^)]*\)|\s?\[[^\]]*\]|\s?±\s?[\d.]+)?\s?(?:[a-z/]+\s){0,2}?(?:for|with|by|under|in|from)\s(?:the\s|a\s)?$"
+    r"^\s?(?:\\%)?(?:\s?\([^)]*\)|\s?\[[^\]]*\]|\s?±\s?[\d.]+)?\s?(?:[a-z/]+\s){0,2}?(?:for|with|by|under|in|"
+    r"from)\s(?:the\s|a\s)?$"
 )
 
 
@@ -72,7 +75,7 @@ def text_matches_tables(i: Inspection) -> Finding:
     name = "text-matches-tables"
     arms = arms_of(i)
     if len(arms.names) < 2:
-        return nothing_there(name, "no table names two or more arms")
+        return nothing_there(name, "no table names two or more arms", absent=0.7)
     checked = 0
     faults: list[Fault] = []
     for part in i.paper.parts:
@@ -87,12 +90,13 @@ def text_matches_tables(i: Inspection) -> Finding:
                     faults.append(Fault(f"{shown!r} is said of {arm!r}, the tables give it to another", part.heading))
     echoed, stated = _echoes(i)
     if not checked and not stated:
-        return nothing_there(name, "the results state no number beside the tables")
+        return nothing_there(name, "the results state no number beside the tables", absent=0.7)
     evidence = (
-        f"{checked - len(faults)} of {checked} numbers said of an arm are that arm's in the tables; {echoed} of {stated} "
+        f"{checked - len(faults)} of {checked} numbers said of an arm are that arm's in the tables; {echoed} of "
+        f"{stated} "
         "numbers of the results occur in a table"
     )
-    return Finding(name, evidence, tuple(faults), 0.7 + 0.3 * (echoed / stated if stated else 0.0))
+    return Finding(name, evidence, tuple(faults), 0.7 + 0.3 * echoed / (echoed + 3))
 
 
 def _echoes(i: Inspection) -> tuple[int, int]:
@@ -139,7 +143,7 @@ def tables_are_even(i: Inspection) -> Finding:
     name = "tables-are-even"
     tables = [t for t in i.paper.tables if sum(len(r) for r in t.rows) >= 4]
     if not tables:
-        return nothing_there(name, "there is no table")
+        return nothing_there(name, "there is no table", absent=1.0)
     faults: list[Fault] = []
     for number, table in enumerate(tables, 1):
         for text in (*_uneven_rows(table), *_uneven_columns(table)):

@@ -7,7 +7,7 @@ from statistics import mean
 
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding, not_given, nothing_there
 from peercycle.agents.reviewers.rubric.inspection import Inspection
-from peercycle.agents.reviewers.rubric.quantities import P_VALUE, REPEATS, Pool, counts, estimates, intervals
+from peercycle.agents.reviewers.rubric.quantities import P_VALUE, REPEATS, Pool, counts, estimates, intervals, masked
 from peercycle.core.experiments import ExperimentResults
 
 ENOUGH_SEEDS = 3
@@ -63,7 +63,7 @@ def means_have_intervals(i: Inspection) -> Finding:
         or "sd" in kinds
     }
     if not means:
-        return nothing_there(name, "no mean over seeds is printed")
+        return nothing_there(name, "no mean over seeds is printed", absent=0.5)
     bare = sorted(m for m, parts in means.items() if parts not in full)
     faults = tuple(
         Fault(
@@ -84,29 +84,31 @@ def _has_spread(results: ExperimentResults, parts: frozenset[str]) -> bool:
 
 
 def estimates_have_spread(i: Inspection) -> Finding:
-    """Estimates in the text come with intervals, standard deviations or p-values."""
+    """Estimates in the text come with intervals, deviations or p-values; a sentence said twice counts once."""
     name = "estimates-have-uncertainty"
-    parts = [p for p in i.paper.of(*_PROSE)]
-    prose = "\n\n".join(p.prose for p in parts)
     covered = pool_of_spread(i)
-    values = {n.number.value for n in estimates(prose) if not covered.holds(n.number)}
-    spans = {s.identity for s in intervals(prose)}
-    tests = {m.group("value") for m in P_VALUE.finditer(prose)}
+    lines = {masked(line): line for part in i.paper.of(*_PROSE) for line in part.sentences}.values()
+    values = sum(not covered.holds(n.number) for line in lines for n in estimates(line))
+    spans = sum(len(intervals(line)) for line in lines)
+    tests = sum(len(list(P_VALUE.finditer(line))) for line in lines)
     cells = [c for t in i.paper.tables for row in t.rows for c in row[1:] if c.numbers]
     spread = sum(c.spread for c in cells)
-    if not values and not cells and not spans:
+    if not (values or cells or spans):
         return nothing_there(name, "no estimate is stated")
-    in_text = len(spans) / (len(spans) + len(values)) if values or spans else 0.0
-    in_tests = len(tests) / (len(tests) + max(1, len(values)))
-    in_tables = spread / len(cells) if cells else 0.0
-    credit = min(1.0, (1.2 * in_text + 0.6 * in_tests + 0.6 * in_tables) / 1.8)
-    none = not spans and not tests and not spread
-    fault = Fault("no number comes with an interval, a standard deviation or a test", None, "evidence")
     evidence = (
-        f"{len(values)} estimates that no table gives with a spread stand beside {len(spans)} intervals or deviations and {len(tests)} p-values; "
-        f"{spread} of {len(cells)} table cells show a spread"
+        f"{values} estimates that no table gives with a spread stand beside {spans} intervals or deviations and "
+        f"{tests} "
+        f"p-values; {spread} of {len(cells)} table cells show a spread"
     )
-    return Finding(name, evidence, (fault,) if none else (), 0.65 + 0.35 * credit if not none else 0.3)
+    if not (spans or tests or spread):
+        fault = Fault("no number comes with an interval, a standard deviation or a test", None, "evidence")
+        return Finding(name, evidence, (fault,), 0.3)
+    in_text = spans / max(1, spans + values)
+    in_tests = tests / max(1, tests + values)
+    in_tables = spread / max(1, len(cells))
+    return Finding(
+        name, evidence, credit=0.75 + 0.25 * min(1.0, (1.2 * in_text + 0.6 * in_tests + 0.6 * in_tables) / 1.8)
+    )
 
 
 def pool_of_spread(i: Inspection) -> Pool:
@@ -150,7 +152,7 @@ def tests_are_named(i: Inspection) -> Finding:
     prose = "\n\n".join(p.prose for p in i.paper.parts if p.role not in {"related", "references"})
     values = list(P_VALUE.finditer(prose))
     if not values:
-        return nothing_there(name, "no p-value is stated")
+        return nothing_there(name, "no p-value is stated", absent=1.0)
     named = sorted({m.group().lower() for m in _TEST.finditer(prose)})
     fault = Fault(f"{len(values)} p-values are stated, but no test is named")
     return Finding(
@@ -159,7 +161,8 @@ def tests_are_named(i: Inspection) -> Finding:
 
 
 _TEST = re.compile(
-    r"\b(?:t[- ]tests?|wilcoxon|mann[–-]whitney|permutation|anova|chi-?squared?|fisher|kruskal|log-?rank|mcnemar|sign test|"
+    r"\b(?:t[- ]tests?|wilcoxon|mann[–-]whitney|permutation|anova|chi-?squared?|fisher|kruskal|log-?rank|mcnemar|"
+    r"sign test|"
     r"regression|mixed[- ](?:effects?|model)|bootstrap\w*|likelihood[- ]ratio|z[- ]tests?|friedman|spearman|pearson|"
     r"kolmogorov|binomial test|wald|cox)\b",
     re.IGNORECASE,

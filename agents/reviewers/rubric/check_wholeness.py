@@ -9,14 +9,22 @@ from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.core.latex_scan import LatexScan, Span, blank_out
 from peercycle.core.result_numbers import TABLES
 
-_ALIGNING = TABLES | {"align", "align*", "aligned", "matrix", "pmatrix", "bmatrix", "cases", "eqnarray", "split", "alignat",
-                      "array", "gathered", "smallmatrix", "alignat*", "eqnarray*", "vmatrix", "tblr"}  # fmt: skip
+_ALIGNING = TABLES | {"align", "align*", "aligned", "matrix", "pmatrix", "bmatrix", "cases", "eqnarray", "split",
+                      "alignat", "array", "gathered", "smallmatrix", "alignat*", "eqnarray*", "vmatrix",
+                      "tblr"}  # fmt: skip
 _MATH = frozenset({"equation", "equation*", "align", "align*", "gather", "gather*", "displaymath", "math", "eqnarray",
                    "multline", "multline*", "eqnarray*", "alignat", "alignat*"})  # fmt: skip
+<<<<<<< HEAD
 _NEEDS_GROUP = frozenset(
     "section subsection subsubsection textbf emph textit cite citep citet ref label caption "
     "includegraphics begin end title".split()
 )
+=======
+_GROUPED = (
+    "section subsection subsubsection textbf emph textit cite citep citet ref label caption includegraphics title"
+)
+_NEEDS_GROUP = frozenset(_GROUPED.split())
+>>>>>>> rubric
 
 
 def latex_is_whole(i: Inspection) -> Finding:
@@ -98,8 +106,10 @@ _INLINE = re.compile(r"(?<!\\)\$\$?[^$]{1,600}?(?<!\\)\$\$?|\\\(.{1,600}?\\\)|\\
 
 def _takes_names(command: str) -> bool:
     names = {"ref", "eqref", "autoref", "cref", "Cref", "label", "includegraphics", "input", "include", "url", "href",
-             "measured", "bibliography", "bibitem", "usepackage", "newcommand", "renewcommand", "def", "nocite", "documentclass",
-             "bibliographystyle", "addbibresource", "path", "pageref", "ensuremath", "nolinkurl", "graphicspath"}  # fmt: skip
+             "measured", "bibliography", "bibitem", "usepackage", "newcommand", "renewcommand", "def", "nocite",
+             "documentclass",
+             "bibliographystyle", "addbibresource", "path", "pageref", "ensuremath", "nolinkurl",
+             "graphicspath"}  # fmt: skip
     return command in names or "cite" in command.lower()
 
 

@@ -28,7 +28,9 @@ class Finding:
     credit: float = 1.0
     """How much of what the check looks for is there, 0 to 1; faults divide it."""
     applies: bool = True
-    """False where the paper has nothing of the kind: such a check is neither passed nor failed, and earns nothing."""
+    """False where the paper has nothing of the kind: such a check is neither passed nor failed."""
+    absent: float = 0.0
+    """The score where it does not apply: never above that of one right thing, nor below that of one wrong thing."""
     given: bool = True
     """False where the reviewer was not handed what the check needs; such a check is left out of the rating."""
 
@@ -41,12 +43,13 @@ class Finding:
 
     @property
     def score(self) -> float:
-        """0 to 1, strictly lower with every fault; 0 where there is nothing to check.
+        """0 to 1, strictly lower with every fault.
 
-        What is absent earns no more than what is wrong, so that no paper gains by leaving things out.
+        Where there is nothing to check it is `absent`: adding one wrong thing to nothing must not raise it, and
+        leaving out one right thing must not either.
         """
         if not (self.applies and self.given):
-            return 0.0
+            return self.absent
         return self.credit / (1 + sum(fault.weight for fault in self.faults))
 
 
@@ -55,6 +58,6 @@ def not_given(check: str, evidence: str) -> Finding:
     return Finding(check, evidence, given=False)
 
 
-def nothing_there(check: str, evidence: str) -> Finding:
+def nothing_there(check: str, evidence: str, absent: float = 0.0) -> Finding:
     """Return the finding of a check that found nothing in the paper to look at."""
-    return Finding(check, evidence, applies=False)
+    return Finding(check, evidence, applies=False, absent=absent)

@@ -11,7 +11,8 @@ _MARKDOWN = re.compile(r"^(#{1,5})\s+(.{1,120}?)\s*#*$")
 _NUMBERED = re.compile(r"^\d{1,2}(?:\.\d{1,2}){0,2}\.?\s+([A-Z][^.!?]{1,70})$")
 _NUMBERED_CITE = re.compile(r"\[(\d{1,3}(?:\s?[,;–-]\s?\d{1,3}){0,30})\]")
 _AUTHOR_YEAR = re.compile(
-    r"\((?:(?:see|e\.g\.,?|cf\.)\s)?((?:[A-Z][\w'’-]+(?:\s(?:et al\.?|and|&)\s?(?:[A-Z][\w'’-]+)?)?,?\s(?:19|20)\d\d[a-z]?(?:;\s)?){1,20})\)"
+    r"\((?:(?:see|e\.g\.,?|cf\.)\s)?((?:[A-Z][\w'’-]+(?:\s(?:et al\.?|and|&)\s?(?:[A-Z][\w'’-]+)?)?,?\s(?:19|"
+    r"20)\d\d[a-z]?(?:;\s)?){1,20})\)"
 )
 _CAPTION = re.compile(r"^(?:\*\*)?(Figure|Fig\.|Table)\s(\d{1,2})\s?[:.]\s?(?:\*\*)?\s?(.+)$")
 _MENTION = re.compile(r"\b(Figures?|Figs?\.|Tables?)\s(\d{1,2})\b")

@@ -16,7 +16,8 @@ REF = "⟨r⟩"
 _REFERRING = frozenset({"ref", "eqref", "autoref", "cref", "Cref", "vref", "pageref", "nameref", "subref"})
 _DROPPED = frozenset({"label", "vspace", "hspace", "includegraphics", "input", "include", "bibliography", "maketitle",
                       "bibliographystyle", "nocite", "usepackage", "documentclass", "setlength", "newcommand", "item",
-                      "renewcommand", "date", "addbibresource", "index", "pagestyle", "thispagestyle", "providecommand"})  # fmt: skip
+                      "renewcommand", "date", "addbibresource", "index", "pagestyle", "thispagestyle",
+                      "providecommand"})  # fmt: skip
 _NOT_PROSE = frozenset({"table", "table*", "figure", "figure*", "tabular", "tabular*", "tabularx", "longtable",
                         "equation", "equation*", "align", "align*", "thebibliography", "algorithm", "tikzpicture",
                         "gather", "gather*", "sidewaystable", "wrapfigure", "displaymath", "eqnarray"})  # fmt: skip
@@ -28,7 +29,8 @@ _COMBINING = {"'": "\u0301", '"': "\u0308", "`": "\u0300", "^": "\u0302", "~": "
 _LETTERS = {"ss": "ß", "o": "ø", "O": "Ø", "ae": "æ", "AE": "Æ", "aa": "å", "AA": "Å", "oe": "œ", "OE": "Œ", "l": "ł",
             "L": "Ł", "i": "i", "j": "j", "pm": "±", "times": "×", "cdot": "×", "leq": "≤", "le": "≤", "geq": "≥",
             "ge": "≥", "approx": "≈", "sim": "≈", "lt": "<", "gt": ">", "to": "→", "ldots": "…", "dots": "…",
-            "par": "\n\n", "textless": "<", "textgreater": ">", "textminus": "-", "textpm": "±", "textpercent": "\\%"}  # fmt: skip
+            "par": "\n\n", "textless": "<", "textgreater": ">", "textminus": "-", "textpm": "±",
+            "textpercent": "\\%"}  # fmt: skip
 _SYMBOL = re.compile(rf"\\({'|'.join(sorted(_LETTERS, key=len, reverse=True))})(?![A-Za-z])(?:\{{\}})?")
 _HEADING = re.compile(r"\\(?:sub)*(?:section|paragraph)\*?\s?\{")
 _COMMAND = re.compile(r"\\(?!%)[A-Za-z@]+\*?(?:\[[^\]\n]{0,80}\])?")
@@ -104,11 +106,16 @@ def tokens(prose: str) -> list[str]:
 
 
 _GENERIC_WORDS = (
-    "the and for with that this are was were from have has been its not can our their they which also than into these "
-    "those such other more most between over under using used use show shows shown based both each may here will would "
-    "could should some any all only very much many one two three first second there where when while but however thus "
-    "therefore work paper study research result results limitation limitations future approach method methods further "
-    "section discuss important several various aspects issue issues address addressed remain remains areas area about "
+    "the and for with that this are was were from have has been its not can our their they which also than into "
+    "these "
+    "those such other more most between over under using used use show shows shown based both each may here will "
+    "would "
+    "could should some any all only very much many one two three first second there where when while but however "
+    "thus "
+    "therefore work paper study research result results limitation limitations future approach method methods "
+    "further "
+    "section discuss important several various aspects issue issues address addressed remain remains areas area "
+    "about "
     "certain possible potential like other what how why who because against within without per via etc did does done "
     "had being them then she his her you your out off own same too just it is we an of to in on by as at be or if no"
 )

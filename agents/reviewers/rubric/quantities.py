@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from peercycle.agents.reviewers.rubric.paper import Paper
+from peercycle.agents.reviewers.rubric.prose import tokens
 from peercycle.core.numerals import Numeral, Printed, printed_numbers, read_numeral
 from peercycle.core.result_numbers import result_numbers
 
@@ -21,7 +22,8 @@ _CI_WORD = re.compile(r"\bCIs?\b|\bintervals?\b|\bIQR\b|\bHDI\b|\bcredible\b|\bi
 _BRACKETED = re.compile(rf"\[\s?{_PLAIN}\s?(?:\\%)?\s?(?:,|;|–|—| to )\s?{_PLAIN}\s?(?:\\%)?\s?\]")
 PLUS_MINUS = re.compile(rf"±\s?{_PLAIN}")
 _SD = re.compile(
-    rf"\b(?:SDs?|SE|SEM|s\.d\.|s\.e\.|standard (?:deviations?|errors?))\s?(?:of\s|was\s|were\s|is\s|[=:,]?\s?){_PLAIN}",
+    rf"\b(?:SDs?|SE|SEM|s\.d\.|s\.e\.|standard (?:deviations?|errors?))\s?(?:of\s|was\s|were\s|is\s|"
+    rf"[=:,]?\s?){_PLAIN}",
     re.IGNORECASE,
 )
 P_VALUE = re.compile(
@@ -34,11 +36,15 @@ _COUNT_WORDS = (
     "nineteen|twenty|thirty|forty|fifty|sixty|hundred"
 )
 _UNITS = (
-    "seeds?|runs?|repetitions?|repeats?|replicates?|replications?|trials?|folds?|resamples?|permutations?|initiali[sz]ations?|"
-    "participants?|patients?|subjects?|volunteers?|students?|children|adults|respondents?|households?|individuals?|animals?|"
+    "seeds?|runs?|repetitions?|repeats?|replicates?|replications?|trials?|folds?|resamples?|permutations?|"
+    "initiali[sz]ations?|"
+    "participants?|patients?|subjects?|volunteers?|students?|children|adults|respondents?|households?|"
+    "individuals?|animals?|"
     "mice|rats|plots?|fields?|sites?|samples?|specimens?|plants?|observations?|images?|documents?|papers?|abstracts?|"
-    "sentences?|questions?|items?|stars|galaxies|cells|genes|villages?|schools?|hospitals?|countries|cities|stations?|"
-    "interviews?|recordings?|bootstraps?|splits?|draws?|iterations?|simulations?|queries|games?|farms?|firms?|cases?|people"
+    "sentences?|questions?|items?|stars|galaxies|cells|genes|villages?|schools?|hospitals?|countries|cities|"
+    "stations?|"
+    "interviews?|recordings?|bootstraps?|splits?|draws?|iterations?|simulations?|queries|games?|farms?|firms?|"
+    "cases?|people"
 )
 COUNT = re.compile(
     rf"\b(?P<n>\d{{1,3}}(?:,\d{{3}})+|\d{{1,7}}|{_COUNT_WORDS})[\s-](?:[a-z-]+\s){{0,2}}?(?P<unit>{_UNITS})\b|"
@@ -157,3 +163,8 @@ def pool_of(paper: Paper, *, without: frozenset[str]) -> Pool:
     values += [n.number.value for table in paper.tables for row in table.rows for c in row for n in c.numbers]
     values += [v for f in paper.floats for v in all_values(f.caption)]
     return Pool(values)
+
+
+def masked(line: str) -> str:
+    """Return a sentence without its digits: what two versions of one statement share."""
+    return " ".join(re.sub(r"\d", "0", word) for word in tokens(line))

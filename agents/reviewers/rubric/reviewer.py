@@ -54,7 +54,7 @@ CHECKS: tuple[tuple[float, CheckFunction], ...] = (
     (1.5, check_claims.directions_hold),
     (1.5, check_uncertainty.seeds_suffice),
     (1.5, check_uncertainty.means_have_intervals),
-    (1.5, check_uncertainty.estimates_have_spread),
+    (1.25, check_uncertainty.estimates_have_spread),
     (1.0, check_uncertainty.repetitions_are_stated),
     (0.5, check_uncertainty.tests_are_named),
     (2.0, check_sources.citations_exist),

@@ -14,13 +14,14 @@ _BY_HEADING: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("abstract", r"^(?:abstract|zusammenfassung)$"),
         ("references", r"^(?:references|bibliography|literature cited|works cited)$"),
         ("aside", r"acknowledg|funding|conflicts? of interest|competing|author contributions|disclosure|data avail"),
-        ("limitations", r"limitation|threats?\b|caveat|weakness|validity|shortcoming|does not (?:show|cover)|boundar"),
+        ("limitations", r"limitation|threats?\b|caveat|weakness|validity|shortcoming|"
+                        r"does not (?:show|cover)|boundar"),
         ("appendix", r"^append|supplement"),
         ("introduction", r"introduc|motivation"),
         ("related", r"related|background|prior (?:work|art)|previous|literature|state of the art"),
         ("conclusion", r"conclu|^summary|closing|outlook|final remarks|future (?:work|direction)"),
-        ("method", r"method|materials|approach|procedure|set-?up|design|protocol|implementation|participants|algorithm"
-                   r"|technique|model|data\b|dataset|corpus|measures$|apparatus|sampl"),
+        ("method", r"method|materials|approach|procedure|set-?up|design|protocol|implementation|participants|"
+                   r"algorithm|technique|model|data\b|dataset|corpus|measures$|apparatus|sampl"),
         ("results", r"result|finding|experiment|evaluation|outcome|observation|analys"),
         ("discussion", r"discuss|implication|interpret"),
     )
@@ -28,17 +29,23 @@ _BY_HEADING: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 
 LIMIT_CUE = re.compile(
     r"\b(?:did|do|does|was|were|is|are|has|have|had|could|can)(?: not|n['’]t)\b|\bcannot\b|\bneither\b|\bnor\b|\bno\s"
-    r"|\bonly\b|\bwithout\b|\black(?:s|ed|ing)?\b|\blimit|\bcaveat|\bunable\b|\bexclu|\bbeyond\b|\bunknown\b|\buntested\b"
-    r"|\bunclear\b|\bnot\b|\bmay (?:not|differ|bias|over|under|affect)|\bmight\b|\bbias|\bconfound|\bsmall\b|\bsingle\b"
-    r"|\brestrict|\bgenerali[sz]|\bfail|\bremains? (?:open|to be)|\bthreat|\bassum|\bnarrow\b|\bshort(?:er)?\b|\bfew\b",
+    r"|\bonly\b|\bwithout\b|\black(?:s|ed|ing)?\b|\blimit|\bcaveat|\bunable\b|\bexclu|\bbeyond\b|\bunknown\b|"
+    r"\buntested\b"
+    r"|\bunclear\b|\bnot\b|\bmay (?:not|differ|bias|over|under|affect)|\bmight\b|\bbias|\bconfound|\bsmall\b|"
+    r"\bsingle\b"
+    r"|\brestrict|\bgenerali[sz]|\bfail|\bremains? (?:open|to be)|\bthreat|\bassum|\bnarrow\b|\bshort(?:er)?\b|"
+    r"\bfew\b",
     re.IGNORECASE,
 )
 _DOING = (
-    "train|collect|measur|recruit|sampl|assign|simulat|comput|appl|evaluat|compar|run|ran|repeat|estimat|annotat|select|"
+    "train|collect|measur|recruit|sampl|assign|simulat|comput|appl|evaluat|compar|run|ran|repeat|estimat|annotat|"
+    "select|"
     "exclud|includ|fit|fitted|tun|split|record|calculat|randomi[sz]|weigh|count|extract|cluster|score|test|perform|"
-    "obtain|analy[sz]|implement|record|observ|draw|drawn|drew|grow|grew|grown|plant|administ|incubat|stain|digiti[sz]|"
-    "interview|survey|cod|model|sow|sown|set|divid|regress|initiali[sz]|optimi[sz]|normali[sz]|permut|rank|build|built|"
-    "us|assess|place|water|heat|cool|mix|prepar|transcrib|scan|track|filter|interpolat|calibrat|bootstrap|resampl"
+    "obtain|analy[sz]|implement|record|observ|draw|drawn|drew|grow|grew|grown|plant|administ|incubat|stain|"
+    "digiti[sz]|"
+    "interview|survey|cod|model|sow|sown|set|divid|regress|initiali[sz]|optimi[sz]|normali[sz]|permut|rank|build|"
+    "built|"
+    "us|assess|place|water|heat|cool|mix|prepar|transcrib|scan|track|filter|interpolat|calibrat|bootstrap|resampl|laid|made|took|taken|chose|kept|gave|given|cut|held|sent|put"
 )
 PROCEDURE_CUE = re.compile(
     rf"\b(?:we|they|i|one of us|the authors)\s(?:\w+\s){{0,2}}?(?:{_DOING})\w*|\b(?:was|were|is|are|been)\s"
@@ -46,8 +53,10 @@ PROCEDURE_CUE = re.compile(
     re.IGNORECASE,
 )
 CLOSING_CUE = re.compile(
-    r"\b(?:in (?:summary|conclusion|short|sum)|overall|taken together|we (?:have )?(?:conclude|show|present|found|find|"
-    r"report|studied|compared|examined|argued|described)|this (?:paper|study|work|article|note) (?:has )?\w+|our (?:results|"
+    r"\b(?:in (?:summary|conclusion|short|sum)|overall|taken together|we (?:have )?(?:conclude|show|present|found|"
+    r"find|"
+    r"report|studied|compared|examined|argued|described)|this (?:paper|study|work|article|note) (?:has )?\w+|our "
+    r"(?:results|"
     r"findings|study|data)|future|the (?:results|findings|evidence|study|data)|these (?:results|findings))\b",
     re.IGNORECASE,
 )

@@ -45,9 +45,10 @@ _MONTH_AFTER = re.compile(
     r"[\s~]{1,2}(?:January|February|March|April|May|June|July|August|September|October|November|December)\b"
 )
 _LENGTH = re.compile(
-    r"[\s~]?(?:\\(?:textwidth|linewidth|columnwidth|textheight|paperwidth|hsize|baselineskip|em|ex)\b"
-    r"|(?:pt|em|ex|cm|mm|in|bp|pc|sp|mu)\b(?=[\s,}\]]|\Z))"
+    r"[\s~]?\\(?:textwidth|linewidth|columnwidth|textheight|paperwidth|hsize|baselineskip|em|ex)\b"
+    r"|(?:pt|em|ex|bp|pc|sp|mu)\b(?=[\s,}\]]|\Z)"
 )
+"""Lengths of TeX alone: millimetres in prose are results; those of layout stand in arguments that are no prose."""
 _ORDINAL = re.compile(r"(?:st|nd|rd|th|D|d)(?![A-Za-z])")
 _SETTING = re.compile(
     r"[\s~-]{1,2}(?:[a-z]+[\s~-]){0,2}?(?:seeds?|runs?|repetitions?|repeats?|replicates?|folds?|fold|resamples?|"
