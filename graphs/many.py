@@ -3,26 +3,94 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from peercycle.core.errors import PeercycleError
-from peercycle.core.runs import RunOptions
-from peercycle.core.writing import ResearchTask
+from peercycle.core.journal import CandidateRow
+from peercycle.core.reviews import Assessment
+from peercycle.core.runs import EndReason, RunOptions, RunStatus
+from peercycle.core.writing import Manuscript, ResearchTask
 from peercycle.graphs.driver import start
 from peercycle.graphs.result import RunResult
+from peercycle.graphs.signals import draining_on_signals
 from peercycle.plugins.manager import Plugins
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one task of a queue ended: with a result, or with why it never began or broke off."""
+    """How one task of a queue ended: with a result, or with why it never began or broke off.
+
+    It answers as a `RunResult` does, so that whoever asks after every task need not tell the two apart.
+    """
 
     index: int
     task: ResearchTask
     result: RunResult | None
     error: str | None = None
+    begun: bool = True
+    """False where the queue ended before this task's turn."""
+
+    @property
+    def path(self) -> Path | None:
+        """The run directory; None where there is none."""
+        return self.result.path if self.result else None
+
+    @property
+    def status(self) -> RunStatus:
+        """How the run ended: `failed` where it broke off, `stopped` where it was never begun."""
+        return self.result.status if self.result else "failed" if self.begun else "stopped"
+
+    @property
+    def reason(self) -> EndReason | None:
+        """Why it ended; `error` where it broke off."""
+        return self.result.reason if self.result else "error" if self.begun else "drained"
+
+    @property
+    def message(self) -> str:
+        """What there is to say of it."""
+        return self.result.message if self.result else self.error or ""
+
+    @property
+    def paper(self) -> Manuscript | None:
+        """The best version."""
+        return self.result.paper if self.result else None
+
+    @property
+    def assessment(self) -> Assessment | None:
+        """The steering reviewer's, of the best version."""
+        return self.result.assessment if self.result else None
+
+    @property
+    def rating(self) -> float | None:
+        """The rating of the best version."""
+        return self.result.rating if self.result else None
+
+    @property
+    def candidates(self) -> tuple[CandidateRow, ...]:
+        """Every version of every candidate."""
+        return self.result.candidates if self.result else ()
+
+
+@dataclass(slots=True)
+class Gate:
+    """Whether a queue may begin further tasks: a signal shuts it, and so does the time given with `until`."""
+
+    shut: str | None = None
+
+    def drain(self, reason: EndReason, message: str) -> None:
+        """Begin no further task."""
+        self.shut = self.shut or message
+
+    def objection(self, options: RunOptions) -> str | None:
+        """Return why a task may not begin any more, or None."""
+        until = options.budget.until
+        if self.shut is None and until is not None and time.time() >= until:
+            return "the time given with --until has come"
+        return self.shut
 
 
 async def start_many(
@@ -34,10 +102,15 @@ async def start_many(
     on_done: Callable[[Outcome], None] | None = None,
 ) -> tuple[Outcome, ...]:
     """Run every task, at most `parallel` at once. One failure never ends the queue."""
-    slots = asyncio.Semaphore(parallel)
+    slots, gate = asyncio.Semaphore(parallel), Gate()
 
     async def one(index: int, task: ResearchTask, options: RunOptions) -> Outcome:
         async with slots:
+            if why := gate.objection(options):
+                outcome = Outcome(index, task, None, f"not begun: {why}", begun=False)
+                if on_done:
+                    on_done(outcome)
+                return outcome
             try:
                 launched = (lambda run: on_launch(index, run)) if on_launch else None
                 outcome = Outcome(index, task, await start(task, options, plugins, on_launch=launched))
@@ -49,4 +122,5 @@ async def start_many(
             on_done(outcome)
         return outcome
 
-    return tuple(await asyncio.gather(*[one(i, task, options) for i, (task, options) in enumerate(jobs)]))
+    with draining_on_signals(gate):
+        return tuple(await asyncio.gather(*[one(i, task, options) for i, (task, options) in enumerate(jobs)]))

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT drain every run that this process drives."""
+"""SIGTERM and SIGINT drain every run that this process drives; a second one ends it at once."""
 
 from __future__ import annotations
 
@@ -7,16 +7,26 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Protocol
 
-from peercycle.graphs.openrun import OpenRun
+from peercycle.core.runs import EndReason
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
-_DRIVEN: list[OpenRun] = []
+
+class Drainable(Protocol):
+    """A run, or a queue of them."""
+
+    def drain(self, reason: EndReason, message: str) -> None:
+        """Let what is in hand end, and begin nothing else."""
+        ...
+
+
+_DRIVEN: list[Drainable] = []
 
 
 @contextmanager
-def draining_on_signals(run: OpenRun) -> Iterator[None]:
+def draining_on_signals(run: Drainable) -> Iterator[None]:
     """Drain this run on a signal; the handlers stand while any run is driven, and only in the main thread."""
     if not _DRIVEN:
         _install()
@@ -47,5 +57,7 @@ def _restore() -> None:
 
 
 def _drain_all(number: signal.Signals) -> None:
+    # The next signal has its usual effect: whoever sends a second one does not want to wait for the stage in hand.
+    _restore()
     for run in _DRIVEN:
         run.drain("drained", f"{number.name} was received")

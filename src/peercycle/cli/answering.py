@@ -22,8 +22,12 @@ def answer(
         str | None, typer.Argument(metavar="VALUE", help="The answer; for several fields, a JSON object.")
     ] = None,
     *,
-    json_value: Annotated[str | None, typer.Option("--json-value", metavar="JSON", help="The answer as JSON.")] = None,
-    question: Annotated[str | None, typer.Option(metavar="ID", help="Which question, where several are open.")] = None,
+    json_value: Annotated[
+        str | None, typer.Option("--json-value", metavar="JSON", help="The answer as JSON.")
+    ] = None,
+    question: Annotated[
+        str | None, typer.Option(metavar="ID", help="Which question, where several are open.")
+    ] = None,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -92,7 +96,11 @@ def _complete(question: Question, value: Any) -> Any:
     from peercycle.core.errors import UsageError
 
     required = question.schema.get("required") or []
-    missing = [name for name in required if isinstance(value, dict) and name not in value] if isinstance(required, list) else []
+    missing = (
+        [name for name in required if isinstance(value, dict) and name not in value]
+        if isinstance(required, list)
+        else []
+    )
     if missing:
         raise UsageError(f"question {question.id}: the answer lacks {', '.join(map(str, missing))}")
     return value

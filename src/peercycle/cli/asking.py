@@ -27,6 +27,8 @@ class Asked:
     options: RunOptions
     plugins: Plugins
     parallel: int
+    queue_id: str | None
+    """Name of the queue's folder, where whoever started this process has chosen it."""
     as_json: bool
 
     @property
@@ -39,7 +41,7 @@ class Asked:
         if self.is_queue:
             from peercycle.cli.queue import run_queue
 
-            return run_queue(self)
+            return run_queue(self, self.queue_id)
         from peercycle.cli.driving import drive_one
         from peercycle.cli.screens import choose_screen
 
@@ -63,9 +65,7 @@ class Asked:
             read_tasks(self.source, self.options)
             return detaching.detach_queue(arguments, Path(self.options.runs_dir), as_json=self.as_json)
         self.task()
-        return detaching.detach_run(
-            arguments, Path(self.options.runs_dir), self.options.run_id, as_json=self.as_json
-        )
+        return detaching.detach_run(arguments, Path(self.options.runs_dir), self.options.run_id, as_json=self.as_json)
 
     def task(self) -> ResearchTask:
         """Return the one task. Raises `UsageError` or `BadInputError`."""

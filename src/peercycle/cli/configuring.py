@@ -77,7 +77,11 @@ def choose_options(flags: Mapping[str, Any], settings: Settings, plugins: Plugin
 
     budget = cast(dict[str, Any], dict(cast(Any, settings.run.get("budget")) or {}))
     budget |= {name: flags[name] for name in BUDGET_FLAGS if flags.get(name) is not None}
-    fields = [name for name in RunOptions.model_fields if name in flags and name not in {"budget", "models", "plugins", "disabled_plugins"}]
+    fields = [
+        name
+        for name in RunOptions.model_fields
+        if name in flags and name not in {"budget", "models", "plugins", "disabled_plugins"}
+    ]
     values: dict[str, Any] = {
         **DEFAULTS,
         **settings.run,

@@ -18,29 +18,29 @@ Drive = Callable[[Callable[[Any], None]], Awaitable["RunResult"]]
 """Begins or resumes a run and drives it; calls its argument with the open run once there is one."""
 
 
-def launch_of(run: Any, label: str = "") -> Launch:
+def launch_of(run: Any, label: str = "", *, resumed: bool = False) -> Launch:
     """Return the launch record of an open run."""
-    return Launch(run.run_id, Path(run.path), tuple(run.record.choices), label)
+    return Launch(run.run_id, Path(run.path), tuple(run.record.choices), label, resumed=resumed)
 
 
-def drive_one(drive: Drive, screen: Screen, plugins: Plugins) -> int:
-    """Drive one run and return the exit code."""
+def drive_one(drive: Drive, screen: Screen, plugins: Plugins, *, after: int | None = None) -> int:
+    """Drive one run and return the exit code. `after` is the last line that the log of a resumed run had."""
     from peercycle.core.runs import EXIT_CODES
 
     with screen:
-        result = asyncio.run(_drive(drive, screen, plugins))
+        result = asyncio.run(_drive(drive, screen, plugins, after))
         screen.done(result)
     return EXIT_CODES[result.status]
 
 
-async def _drive(drive: Drive, screen: Screen, plugins: Plugins) -> RunResult:
+async def _drive(drive: Drive, screen: Screen, plugins: Plugins, after: int | None) -> RunResult:
     followers = Followers(screen)
     launched: list[Launch] = []
 
     def on_launch(run: Any) -> None:
-        launched.append(launch_of(run))
+        launched.append(launch_of(run, resumed=after is not None))
         screen.launched(launched[0])
-        followers.begin(run.run_id, launched[0].path)
+        followers.begin(run.run_id, launched[0].path, after=after or 0)
 
     try:
         return await drive(on_launch)

@@ -21,7 +21,9 @@ def ending_lines(result: RunResult) -> list[str]:
         lines.append(f"paper: {result.paper.title}")
     if score := score_line(result.assessment, result.rating):
         lines.append(score)
-    lines += [f"{_named(name)}: {result.path / name}" for name in (*PAPERS, *REPORTS) if (result.path / name).exists()]
+    lines += [
+        f"{_named(name)}: {result.path / name}" for name in (*PAPERS, *REPORTS) if (result.path / name).exists()
+    ]
     if result.status in {"stopped", "waiting", "crashed"}:
         lines.append(f"go on with: peercycle resume {_shown(result.path)}")
     elif result.status == "failed":

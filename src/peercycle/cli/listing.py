@@ -42,7 +42,7 @@ class Standing:
         ended = self.record.terminal
         return {
             "run_id": self.record.run_id,
-            "path": str(self.path),
+            "path": str(self.path.absolute()),
             "status": self.status,
             "reason": ended.reason if ended else None,
             "message": ended.message if ended else "",
@@ -54,7 +54,8 @@ class Standing:
             "created_at": self.record.created_at,
             "spending": [line.model_dump(mode="json") for line in self.spending],
             "questions": [
-                {"id": q.id, "question": q.question, "schema": dict(q.schema), "stage": q.stage} for q in self.questions
+                {"id": q.id, "question": q.question, "schema": dict(q.schema), "stage": q.stage}
+                for q in self.questions
             ],
         }
 
@@ -117,7 +118,12 @@ async def _all(paths: list[Path]) -> list[tuple[dict[str, Any], tuple[str, ...]]
             each = await standing(path)
         except PeercycleError as error:
             # One damaged run must not hide the others.
-            found.append(({"path": str(path), "status": None, "error": str(error)}, (path.name, "unreadable", str(error), "", "", "")))
+            found.append(
+                (
+                    {"path": str(path), "status": None, "error": str(error)},
+                    (path.name, "unreadable", str(error), "", "", ""),
+                )
+            )
             continue
         found.append((each.as_json(), _row(each)))
     return found

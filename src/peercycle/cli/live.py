@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from peercycle.core.runs import SpendingLine
     from peercycle.graphs.result import RunResult
 
-WORTH_A_LINE = frozenset({"stage_failed", "export_failed", "component_failed", "outage", "budget", "selected", "log", "warning"})
+WORTH_A_LINE = frozenset(
+    {"stage_failed", "export_failed", "component_failed", "outage", "budget", "selected", "log", "warning"}
+)
 """Events that stay on the screen above the table."""
 
 
@@ -68,6 +70,10 @@ class LiveScreen:
         self._runs.pop(result.run_id, None)
         for line in ending_lines(result):
             self._keep(result.run_id, line)
+
+    def not_begun(self, line: int, topic: str, why: str) -> None:
+        """Print why a task got no run."""
+        self.note(f"line {line} ({topic}): {why}")
 
     def note(self, text: str, **_: Any) -> None:
         """Print the line above the table."""

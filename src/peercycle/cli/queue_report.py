@@ -99,7 +99,14 @@ class QueueReport:
         """Return the report for people."""
         counts = Counter(row["status"] for row in self.rows)
         summary = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
-        lines = [f"# {self.path.name}", "", MACHINE_MADE, "", f"{len(self.rows)} tasks of `{self.source}`: {summary}.", ""]
+        lines = [
+            f"# {self.path.name}",
+            "",
+            MACHINE_MADE,
+            "",
+            f"{len(self.rows)} tasks of `{self.source}`: {summary}.",
+            "",
+        ]
         lines += ["| line | topic | status | score | run |", "|---|---|---|---|---|"]
         lines += [_row(row) for row in self.rows]
         lines += _next_steps(self.rows)

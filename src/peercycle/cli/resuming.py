@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -51,9 +53,7 @@ def resume(
         "sandbox_seconds": max_sandbox_seconds,
         "until": None if until is None else moment(until),
     }
-    changes = changed_options(
-        options, limits, {"rounds": rounds, "patience": patience, "on_outage": on_outage}
-    )
+    changes = changed_options(options, limits, {"rounds": rounds, "patience": patience, "on_outage": on_outage})
     plugins = configuring.load_plugins(
         None, [*options.plugins, *(plugin or ())], [*options.disabled_plugins, *(no_plugin or ())]
     )
@@ -63,7 +63,14 @@ def resume(
 
         return await go_on(path, plugins, changes, accept_changes=accept_changes, on_launch=on_launch)
 
-    return drive_one(drive, choose_screen(as_json), plugins)
+    return drive_one(drive, choose_screen(as_json), plugins, after=asyncio.run(last_line(path)))
+
+
+async def last_line(path: Path) -> int:
+    """Return the row id of the last line in a run's log."""
+    from peercycle.store.directory import read_run
+
+    return max((row_id for row_id, _ in await read_run(path).events()), default=0)
 
 
 def changed_options(options: Any, limits: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:

@@ -52,7 +52,8 @@ def run(
         Path | None, typer.Option(metavar="STUDY.py", help="A study of your own, repeated over seeds.")
     ] = None,
     data: Annotated[
-        list[Path] | None, typer.Option("--data", metavar="FILE", help="A file that the study reads; may be repeated.")
+        list[Path] | None,
+        typer.Option("--data", metavar="FILE", help="A file that the study reads; may be repeated."),
     ] = None,
     model: Annotated[str | None, typer.Option(metavar="NAME", help="The language model, BACKEND/MODEL.")] = None,
     model_role: Annotated[
@@ -63,7 +64,10 @@ def run(
     plugin: PluginFiles = None,
     no_plugin: DisabledPlugins = None,
     parallel: Annotated[int, typer.Option(min=1, max=256, help="Runs of a queue at the same time.")] = 8,
-    detach: Annotated[bool, typer.Option("--detach", help="Return once the run has begun; it goes on alone.")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Return once the run has begun; it goes on alone.")
+    ] = False,
+    queue_id: Annotated[str | None, typer.Option("--queue-id", hidden=True)] = None,
     as_json: AsJson = False,
 ) -> int:
     """Write a paper on a topic: search, draft, experiment, review, revise.
@@ -109,6 +113,7 @@ def run(
         options=configuring.choose_options(flags, settings, plugins),
         plugins=plugins,
         parallel=parallel,
+        queue_id=queue_id,
         as_json=as_json,
     )
     return asked.detach(ctx.obj) if detach else asked.run()

@@ -28,11 +28,17 @@ class Launch:
     choices: tuple[str, ...]
     label: str = ""
     pid: int = 0
+    resumed: bool = False
 
     @property
     def line(self) -> dict[str, Any]:
         """The launch record of `--json`."""
-        return {"event": "launch", "run_id": self.run_id, "path": str(self.path), "pid": self.pid or os.getpid()}
+        return {
+            "event": "launch",
+            "run_id": self.run_id,
+            "path": str(self.path.absolute()),
+            "pid": self.pid or os.getpid(),
+        }
 
 
 class Screen(Listener, Protocol):
@@ -48,6 +54,10 @@ class Screen(Listener, Protocol):
 
     def done(self, result: RunResult) -> None:
         """It ended."""
+        ...
+
+    def not_begun(self, line: int, topic: str, why: str) -> None:
+        """A task of a queue got no run."""
         ...
 
     def note(self, text: str, **data: Any) -> None:
@@ -71,7 +81,7 @@ def done_line(result: RunResult) -> dict[str, Any]:
     return {
         "event": "done",
         "run_id": result.run_id,
-        "path": str(result.path),
+        "path": str(result.path.absolute()),
         "status": result.status,
         "reason": result.reason,
         "rating": result.rating,
@@ -84,7 +94,11 @@ def event_line(event: RunEvent) -> dict[str, Any]:
     """Return a log line for `--json`."""
     line: dict[str, Any] = {"event": event.kind, "run_id": event.run_id, "at": event.at}
     named = {"candidate": event.candidate, "stage": event.stage, "visit": event.visit, "message": event.message}
-    return {**line, **{key: value for key, value in named.items() if value}, **({"data": dict(event.data)} if event.data else {})}
+    return {
+        **line,
+        **{key: value for key, value in named.items() if value},
+        **({"data": dict(event.data)} if event.data else {}),
+    }
 
 
 def event_text(event: RunEvent) -> str:
@@ -128,6 +142,10 @@ class JsonScreen:
         """Print the done record."""
         print_json(done_line(result))
 
+    def not_begun(self, line: int, topic: str, why: str) -> None:
+        """Print a record of a task without a run."""
+        print_json({"event": "error", "line": line, "topic": topic, "message": why})
+
     def note(self, text: str, **data: Any) -> None:
         """Print a record that belongs to no run."""
         print_json({"event": "note", "message": text, **data})
@@ -149,7 +167,9 @@ class PlainScreen:
         """Print the choices that were made, the first of them what policy was taken, then where the run is."""
         for choice in launch.choices:
             say(self._of(launch.run_id) + choice)
-        say(self._of(launch.run_id) + f"run {launch.run_id} in {launch.path}" + (f": {launch.label}" if launch.label else ""))
+        begins = "going on with run" if launch.resumed else "run"
+        where = f"{begins} {launch.run_id} in {launch.path}"
+        say(self._of(launch.run_id) + where + (f": {launch.label}" if launch.label else ""))
 
     def event(self, event: RunEvent) -> None:
         """Print the event."""
@@ -169,10 +189,13 @@ class PlainScreen:
         for line in ending_lines(result):
             say(self._of(result.run_id) + line)
 
+    def not_begun(self, line: int, topic: str, why: str) -> None:
+        """Print why a task got no run."""
+        say(f"line {line} ({topic}): {why}")
+
     def note(self, text: str, **_: Any) -> None:
         """Print the line."""
         say(text)
 
     def _of(self, run_id: str) -> str:
         return f"[{run_id}] " if self._many else ""
-

@@ -85,7 +85,9 @@ def _object(line: str) -> dict[str, Any]:
     for name in given:
         if name not in KEYS:
             near = get_close_matches(name, KEYS, n=1, cutoff=0.5)
-            _refuse(f"has no key {name!r}" + (f"; did you mean {near[0]!r}?" if near else f"; keys: {', '.join(KEYS)}"))
+            _refuse(
+                f"has no key {name!r}" + (f"; did you mean {near[0]!r}?" if near else f"; keys: {', '.join(KEYS)}")
+            )
     topic, notes = given.get("topic"), given.get("notes")
     _require(isinstance(topic, str) and bool(topic.strip()), "has no topic")
     _require(notes is None or isinstance(notes, str), "notes must be text")

@@ -1,0 +1,77 @@
+"""One program handed to a sandbox from the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from peercycle.core.sandboxing import ExecResult, Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What to run, with what."""
+
+    argv: tuple[str, ...]
+    limits: Limits
+    files: tuple[Path, ...] = ()
+    outputs: tuple[str, ...] = ()
+    environment: str = "base"
+    save: Path | None = None
+
+    async def run(self, sandbox: Any, scratch: Path) -> ExecResult:
+        """Run it. Raises `SandboxError` where the sandbox fails, `BadInputError` for a file that cannot be read."""
+        from peercycle.core.sandboxing import EnvironmentSpec, ExecRequest
+        from peercycle.store.artifacts import FileArtifactStore
+
+        artifacts = FileArtifactStore(scratch / "artifacts", _unregistered)
+        request = ExecRequest(
+            argv=self.argv,
+            files={path.name: await artifacts.put(_read(path)) for path in self._named_once()},
+            environment=EnvironmentSpec(name=self.environment),
+            outputs=self.outputs,
+            limits=self.limits,
+        )
+        prepared = await sandbox.prepare(request.environment)
+        result: ExecResult = await sandbox.run(request, prepared, artifacts)
+        if self.save is not None:
+            for output in result.outputs:
+                self._keep(output.path, await artifacts.get(output.artifact))
+        return result
+
+    def _named_once(self) -> tuple[Path, ...]:
+        from peercycle.core.errors import UsageError
+
+        names = [path.name for path in self.files]
+        if doubled := sorted({name for name in names if names.count(name) > 1}):
+            raise UsageError(f"--file: two files are called {doubled[0]!r}; the program sees them by name only")
+        return self.files
+
+    def _keep(self, relative: str, body: bytes) -> None:
+        from peercycle.core.errors import SandboxError
+        from peercycle.store.disk import disk_errors
+
+        assert self.save is not None
+        parts = PurePosixPath(relative).parts
+        # The collector refuses such names; what a program chose is not believed twice.
+        if relative.startswith("/") or ".." in parts or not parts:
+            raise SandboxError(f"an output is called {relative!r}, which leads out of its folder")
+        target = self.save.joinpath(*parts)
+        with disk_errors("write", target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(body)
+
+
+async def _unregistered(ref: str, size: int, media_type: str, name: str) -> None:
+    """Keep no row: there is no run."""
+
+
+def _read(path: Path) -> bytes:
+    from peercycle.core.errors import BadInputError
+
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadInputError(f"--file {path}: {error.strerror}") from None

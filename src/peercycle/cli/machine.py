@@ -1,0 +1,161 @@
+"""What this machine has: each finding with the command that mends it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+KEYS = (
+    "OPENAI_API_KEY",
+    "ANTHROPIC_API_KEY",
+    "SEMANTIC_SCHOLAR_API_KEY",
+    "HF_TOKEN",
+    "WANDB_API_KEY",
+)
+"""Variables that hold secrets; whether one is set is said, never its value."""
+
+ENGINES: Mapping[str, str] = {
+    "transformers": "pip install transformers torch",
+    "vllm": "pip install vllm, in an environment of its own: it pins its own torch",
+}
+TEX = "pdflatex"
+INSTALL_TEX = "apt-get install texlive-latex-base texlive-latex-recommended texlive-fonts-recommended"
+ENOUGH_DISK = 1 << 30
+OLDEST_PYTHON = (3, 11)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked for."""
+
+    what: str
+    ok: bool
+    detail: str
+    fix: str | None = None
+    """The command that mends it, where it is not well."""
+    needed: bool = False
+    """A run cannot start without it."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for scripts."""
+        return {
+            "what": self.what,
+            "ok": self.ok,
+            "needed": self.needed,
+            "detail": self.detail,
+            "fix": None if self.ok else self.fix,
+            **({"facts": dict(self.facts)} if self.facts else {}),
+        }
+
+    def lines(self) -> list[str]:
+        """Return it for people."""
+        mark = "ok     " if self.ok else "BROKEN " if self.needed else "absent "
+        lines = [f"{mark}{self.what}: {self.detail}"]
+        return [*lines, f"         mend it with: {self.fix}"] if self.fix and not self.ok else lines
+
+
+async def examine(runs_dir: Path, *, sandboxes: bool = True) -> list[Finding]:
+    """Look at everything; nothing is installed, started for good, or sent anywhere."""
+    found = [_python(), _disk(runs_dir), _plugins()]
+    found += await _sandboxes() if sandboxes else []
+    found += [_tex(), *[_engine(name, fix) for name, fix in ENGINES.items()], await _gpus(), _keys(os.environ)]
+    return found
+
+
+def _python() -> Finding:
+    from peercycle import __version__
+
+    detail = (
+        f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, peercycle {__version__}"
+    )
+    fix = "install Python 3.11 or newer, and peercycle into it"
+    return Finding("python", sys.version_info[:2] >= OLDEST_PYTHON, detail, fix, needed=True)
+
+
+def _disk(runs_dir: Path) -> Finding:
+    place = runs_dir.absolute()
+    while not place.exists():
+        place = place.parent
+    writable = os.access(place, os.W_OK | os.X_OK) and place.is_dir()
+    free = shutil.disk_usage(place).free
+    detail = f"{free / 1e9:.1f} GB free for {runs_dir}" + ("" if writable else f", but {place} cannot be written to")
+    ok = writable and free >= ENOUGH_DISK
+    fix = "free some space" if writable else "choose a folder that you can write to, with --runs-dir"
+    return Finding("runs", ok, detail, fix, needed=True, facts={"free_bytes": free, "writable": writable})
+
+
+def _plugins() -> Finding:
+    from peercycle.plugins.manager import KINDS, Plugins
+
+    plugins = Plugins.load()
+    for kind in KINDS:
+        plugins.names(kind)
+    broken = [problem.message for problem in plugins.problems]
+    loaded = ", ".join(plugins.versions()) or "none"
+    return Finding("plugins", not broken, "; ".join(broken) or f"loaded: {loaded}", "see `peercycle plugins`")
+
+
+async def _sandboxes() -> list[Finding]:
+    from peercycle.cli.sandboxes import backends, passes, probe_data
+    from peercycle.plugins.manager import Plugins
+
+    plugins = Plugins.load()
+    found: list[Finding] = []
+    for name in backends(plugins, None):
+        result = await plugins.create("sandboxes", name).probe()
+        failed = [canary for canary in result.canaries if not canary.passed]
+        missing = ", ".join(f"{canary.guarantee} fails" for canary in failed)
+        detail = (
+            f"{result.version}: every guarantee holds" if passes(result) else missing or result.problem or "absent"
+        )
+        fix = next((canary.fix for canary in failed if canary.fix), None) or result.fix
+        found.append(Finding(f"sandbox {name}", passes(result), detail, fix, facts=probe_data(result)))
+    if not any(finding.ok for finding in found):
+        found.append(Finding("experiments", False, "no sandbox passes, so runs have none", "any fix above"))
+    return found
+
+
+def _tex() -> Finding:
+    path = shutil.which(TEX)
+    return Finding("TeX", path is not None, f"{path}" if path else f"no {TEX}: papers come without PDF", INSTALL_TEX)
+
+
+def _engine(name: str, fix: str) -> Finding:
+    # Only looked for: importing one takes seconds.
+    here = find_spec(name) is not None
+    return Finding(f"engine {name}", here, "installed" if here else "not installed", fix)
+
+
+async def _gpus() -> Finding:
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return Finding("GPU", False, "no nvidia-smi: none is needed without a model of your own")
+    query = ("--query-gpu=name,memory.total", "--format=csv,noheader")
+    process = await asyncio.create_subprocess_exec(
+        program, *query, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        output, _ = await asyncio.wait_for(process.communicate(), 10)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return Finding("GPU", False, "nvidia-smi does not answer", "nvidia-smi")
+    cards = [line.strip() for line in output.decode("utf-8", "replace").splitlines() if line.strip()]
+    return Finding(
+        "GPU", bool(cards), "; ".join(cards) or "nvidia-smi lists none", "nvidia-smi", facts={"cards": cards}
+    )
+
+
+def _keys(environ: Mapping[str, str]) -> Finding:
+    present = [name for name in KEYS if environ.get(name)]
+    detail = f"set: {', '.join(present)}" if present else "none is set, and none is needed without a model or service"
+    return Finding("keys", True, detail, facts={"set": present})

@@ -1,0 +1,115 @@
+"""`peercycle plugins` and `peercycle new-plugin`; and the commands that plugins add."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from peercycle.cli.output import print_json, print_table, say, warn
+from peercycle.cli.parameters import AsJson, DisabledPlugins, PluginFiles
+
+
+def plugins(
+    action: Annotated[
+        str | None, typer.Argument(metavar="[show]", help="`show` and a name, for one of them.")
+    ] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None,
+    *,
+    plugin: PluginFiles = None,
+    no_plugin: DisabledPlugins = None,
+    as_json: AsJson = False,
+) -> None:
+    """List plugins with what they offer, or show one with the settings that it takes."""
+    from peercycle.cli.configuring import read_settings
+    from peercycle.core.errors import UsageError
+    from peercycle.plugins.manager import Plugins
+
+    settings = read_settings()
+    manager = Plugins.load(
+        files=[*_listed(settings, "plugins"), *(plugin or ())],
+        disabled=[*_listed(settings, "disabled_plugins"), *(no_plugin or ())],
+    )
+    if action is None:
+        _list(manager.describe(), as_json)
+    elif action == "show" and name:
+        _show(manager.show(name), as_json)
+    else:
+        raise UsageError(f"plugins {action}: write `peercycle plugins`, or `peercycle plugins show NAME`")
+
+
+def _listed(settings: Any, name: str) -> list[str]:
+    return list(settings.run.get(name) or [])
+
+
+def _list(found: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        print_json({"plugins": found})
+        return
+    rows = []
+    for each in found:
+        offers = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in each["registrations"].items())
+        rows.append((each["name"], each["state"], _from(each), each["problem"] or offers or ", ".join(each["hooks"])))
+    print_table(("plugin", "state", "from", "offers"), rows)
+
+
+def _show(found: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    say(f"{found['name']}: {found['state']}, from {_from(found)}")
+    say(f"hooks: {', '.join(found['hooks']) or 'none'}")
+    for problem in found["problems"]:
+        say(f"problem: {problem}")
+    for kind, by_name in found["settings"].items():
+        for name, schema in by_name.items():
+            say(f"{kind}.{name}")
+            for key, field in (schema.get("properties") or {}).items():
+                default = f" = {field['default']!r}" if "default" in field else ""
+                about = f": {field['description']}" if field.get("description") else ""
+                say(f"  {key}{default}{about}")
+
+
+def _from(found: dict[str, Any]) -> str:
+    who = " ".join(str(part) for part in (found["distribution"], found["version"]) if part)
+    return f"{who} ({found['origin']})" if who else str(found["origin"])
+
+
+def new_plugin(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the project.")],
+    *,
+    kind: Annotated[str, typer.Option(help="What it offers: policy, reviewer, reward, stage, …")],
+    target: Annotated[
+        Path | None, typer.Option("--in", metavar="DIR", help="Where to put it.", show_default=".")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a plugin project of your own, whose tests pass as written."""
+    from peercycle.plugins.new_plugin import create_project
+
+    made = create_project(name, kind, (target or Path()) / name)
+    if as_json:
+        print_json({"name": name, "kind": kind, "path": str(made)})
+    else:
+        say(f"wrote {made}")
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Let installed plugins, and those that the settings name, add commands."""
+    from peercycle.cli.configuring import read_settings
+    from peercycle.core.errors import PeercycleError
+    from peercycle.plugins.manager import Plugins
+
+    try:
+        settings = read_settings()
+        manager = Plugins.load(
+            files=_listed(settings, "plugins"), disabled=_listed(settings, "disabled_plugins"), builtin=False
+        )
+    except PeercycleError as error:
+        # A bad settings file must not take `--help` away.
+        warn(f"warning: the commands of plugins are left out: {error}")
+        return
+    manager.register_commands(app)
+    for problem in manager.problems:
+        warn(f"warning: {problem.message}")

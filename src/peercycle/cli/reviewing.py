@@ -1,0 +1,132 @@
+"""`peercycle review`: a review of any paper, outside a run."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from peercycle.cli.output import print_json, say
+from peercycle.cli.parameters import AsJson, DisabledPlugins, PluginFiles, SettingOverrides
+
+if TYPE_CHECKING:
+    from peercycle.core.literature import Bibliography
+    from peercycle.core.reviews import Assessment, Review
+    from peercycle.core.runs import RunOptions
+    from peercycle.plugins.manager import Plugins
+
+READABLE = (".tex", ".md", ".txt")
+STAMP = "Made by a machine. It is no peer review, and must not be passed off as one."
+
+
+def review(
+    paper: Annotated[Path, typer.Argument(metavar="PAPER.tex|PAPER.md", help="The paper, as LaTeX or Markdown.")],
+    *,
+    reviewer: Annotated[str | None, typer.Option(help="Who reviews.", show_default="rubric")] = None,
+    bib: Annotated[Path | None, typer.Option("--bib", metavar="FILE", help="The paper's bibliography.")] = None,
+    model: Annotated[str | None, typer.Option(metavar="NAME", help="The language model, BACKEND/MODEL.")] = None,
+    set_: SettingOverrides = None,
+    plugin: PluginFiles = None,
+    no_plugin: DisabledPlugins = None,
+    as_json: AsJson = False,
+) -> None:
+    """Review a paper that need not be one of ours; the review says that a machine made it."""
+    from peercycle.api import read_bibliography
+    from peercycle.cli import configuring
+    from peercycle.core.literature import Bibliography
+
+    settings = configuring.read_settings(set_)
+    plugins = configuring.load_plugins(settings, plugin, no_plugin)
+    text = read_paper(paper)
+    works = read_bibliography(bib) if bib is not None else Bibliography()
+    with tempfile.TemporaryDirectory(prefix="peercycle-review-") as scratch:
+        flags = {
+            "reviewer": reviewer,
+            "model": model,
+            # What a review does not need: nothing is written, searched for or run.
+            "policy": "scripted",
+            "experiments": "off",
+            "sandbox": "none",
+            "runs_dir": scratch,
+            "plugins": plugin or (),
+            "disabled_plugins": no_plugin or (),
+        }
+        options = configuring.choose_options(flags, settings, plugins).model_copy(
+            update={"exporters": (), "literature": ("local",)}
+        )
+        assessment = asyncio.run(judge(text, works, options, plugins, paper.stem))
+    if as_json:
+        print_json({"paper": str(paper), "stamp": STAMP, **assessment.model_dump(mode="json")})
+    else:
+        for line in review_lines(assessment):
+            say(line)
+
+
+def read_paper(path: Path) -> str:
+    """Return a paper's text. Raises `BadInputError`."""
+    from peercycle.core.errors import BadInputError
+
+    if path.suffix not in READABLE:
+        raise BadInputError(f"{str(path)!r}: give the paper as {', '.join(READABLE)}")
+    try:
+        body = path.read_bytes()
+    except OSError as error:
+        raise BadInputError(f"cannot read {str(path)!r}: {error.strerror}") from None
+    if not body.strip():
+        raise BadInputError(f"{str(path)!r} is empty")
+    if b"\0" in body:
+        raise BadInputError(f"{str(path)!r} is binary; give the paper as {', '.join(READABLE)}")
+    return body.decode("utf-8-sig", errors="replace")
+
+
+async def judge(text: str, works: Bibliography, options: RunOptions, plugins: Plugins, topic: str) -> Assessment:
+    """Return what the reviewer says of a text."""
+    from peercycle.core.reviews import Submission
+    from peercycle.core.writing import ResearchTask
+    from peercycle.graphs.context import DriverContext
+    from peercycle.graphs.launch import create_and_open
+
+    task = ResearchTask(topic=topic, bibliography=works)
+    run: Any = await create_and_open(task, options, plugins, None)
+    try:
+        ctx = DriverContext(run, stage="review", candidate="", visit=1)
+        return await run.reviewer.review(Submission(text=text, bibliography=works), ctx)  # type: ignore[no-any-return]
+    finally:
+        await run.close()
+        await plugins.close()
+
+
+def review_lines(assessment: Assessment) -> list[str]:
+    """Return an assessment for people."""
+    from peercycle.cli.endings import score_line
+
+    lines = [STAMP, assessment.machine_made, "", score_line(assessment, assessment.rating) or "no score"]
+    for each in assessment.reviews:
+        lines += ["", *_one_review(each)]
+    if assessment.meta_review:
+        lines += ["", "Meta-review:", assessment.meta_review]
+    if assessment.decision:
+        lines += ["", f"Decision: {assessment.decision}"]
+    lines += [f"Not used: {problem}" for problem in assessment.problems]
+    return [line for line in lines if line is not None]
+
+
+def _one_review(review: Review) -> list[str]:
+    lines = [f"Review by {review.reviewer or 'the reviewer'}"]
+    scores = {name: getattr(review, name) for name in ("soundness", "presentation", "contribution", "confidence")}
+    if shown := ", ".join(f"{name} {value:g}" for name, value in scores.items() if value is not None):
+        lines.append(shown)
+    if review.summary:
+        lines.append(review.summary)
+    for check in review.checks:
+        mark = {True: "passed", False: "FAILED", None: "does not apply"}[check.passed]
+        lines.append(f"  {mark}: {check.name}" + (f" ({check.evidence})" if check.evidence else ""))
+    for head in ("strengths", "weaknesses", "suggestions", "questions"):
+        lines += [f"  {head[:-1] if head != 'weaknesses' else 'weakness'}: {text}" for text in getattr(review, head)]
+    lines += [f"  to do: {point.text}" for point in review.points]
+    if review.ethics_flag:
+        lines.append(f"  ethics: {review.ethics_flag}")
+    return lines

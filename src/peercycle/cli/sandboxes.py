@@ -1,0 +1,211 @@
+"""`peercycle sandbox`: what holds on this machine, one program in it, and what dead runs left."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from peercycle.cli.output import print_json, say
+from peercycle.cli.parameters import AsJson, SettingOverrides
+
+if TYPE_CHECKING:
+    from peercycle.core.sandboxing import ExecResult, Limits, ProbeResult
+    from peercycle.plugins.manager import Plugins
+
+app = typer.Typer(help="Look at the sandboxes of this machine, and run programs in them.", no_args_is_help=True)
+
+Backend = Annotated[str | None, typer.Option("--backend", metavar="NAME", help="Which sandbox.", show_default="all")]
+
+
+@app.command()
+def probe(*, backend: Backend = None, set_: SettingOverrides = None, as_json: AsJson = False) -> int:
+    """Run each sandbox's canaries, and say which guarantees hold here. Exit code 1 where none holds them all."""
+    plugins, tables = _components(set_)
+    results = asyncio.run(_probe_all(plugins, tables, backend))
+    if as_json:
+        print_json({"sandboxes": [probe_data(result) for result in results]})
+    else:
+        for result in results:
+            for line in probe_lines(result):
+                say(line)
+        if not results:
+            say("no sandbox is installed")
+    return 0 if any(passes(result) for result in results) else 1
+
+
+@app.command("exec")
+def execute(
+    argv: Annotated[list[str], typer.Argument(metavar="-- ARGV…", help="The program and its arguments.")],
+    *,
+    backend: Annotated[
+        str | None,
+        typer.Option("--backend", metavar="NAME", help="Which sandbox.", show_default="the first that passes"),
+    ] = None,
+    limit: Annotated[
+        list[str] | None, typer.Option("--limit", metavar="wall_s=5", help="Set a limit; may be repeated.")
+    ] = None,
+    file: Annotated[
+        list[Path] | None, typer.Option("--file", metavar="FILE", help="Lend it a file, read-only; may be repeated.")
+    ] = None,
+    out: Annotated[
+        list[str] | None, typer.Option("--out", metavar="GLOB", help="Collect what it writes; may be repeated.")
+    ] = None,
+    save: Annotated[Path | None, typer.Option("--save", metavar="DIR", help="Keep what was collected here.")] = None,
+    environment: Annotated[str, typer.Option(help="What it finds installed: base, scientific or tex.")] = "base",
+    set_: SettingOverrides = None,
+    as_json: AsJson = False,
+) -> int:
+    """Run one program as an experiment would run, and say how it ended. Exit code 0 where it ended well."""
+    from peercycle.cli.executing import Errand
+
+    plugins, tables = _components(set_)
+    errand = Errand(
+        argv=tuple(argv),
+        limits=read_limits(limit or ()),
+        files=tuple(file or ()),
+        outputs=tuple(out or ()),
+        environment=environment,
+        save=save,
+    )
+    with tempfile.TemporaryDirectory(prefix="peercycle-exec-") as scratch:
+        result = asyncio.run(_execute(plugins, tables, backend, errand, Path(scratch)))
+    if as_json:
+        print_json(result.model_dump(mode="json"))
+    else:
+        _say_result(result)
+    return 0 if result.status == "ok" else 1
+
+
+@app.command()
+def reap(*, backend: Backend = None, set_: SettingOverrides = None, as_json: AsJson = False) -> None:
+    """Remove what drivers that died left of their programs."""
+    plugins, tables = _components(set_)
+    removed = asyncio.run(_reap_all(plugins, tables, backend))
+    if as_json:
+        print_json({"removed": list(removed)})
+    else:
+        for line in removed or ["nothing was left"]:
+            say(line)
+
+
+def _components(overrides: list[str] | None) -> tuple[Plugins, dict[str, Any]]:
+    from peercycle.cli import configuring
+
+    settings = configuring.read_settings(overrides)
+    plugins = configuring.load_plugins(settings)
+    return plugins, configuring.component_tables(settings, plugins).get("sandboxes", {})
+
+
+def backends(plugins: Plugins, wanted: str | None) -> tuple[str, ...]:
+    """Return the sandboxes to look at, the preferred ones first. Raises `UnknownNameError`."""
+    from peercycle.graphs.launch import SANDBOX_PREFERENCE
+
+    if wanted is not None:
+        return (plugins.find("sandboxes", wanted).name,)
+    known = plugins.names("sandboxes")
+    return (*[n for n in SANDBOX_PREFERENCE if n in known], *[n for n in known if n not in SANDBOX_PREFERENCE])
+
+
+async def _entered(stack: AsyncExitStack, plugins: Plugins, tables: dict[str, Any], name: str) -> Any:
+    made = plugins.create("sandboxes", name, tables.get(name, {}))
+    return await stack.enter_async_context(made) if hasattr(made, "__aenter__") else made
+
+
+async def _probe_all(plugins: Plugins, tables: dict[str, Any], wanted: str | None) -> list[ProbeResult]:
+    async with AsyncExitStack() as stack:
+        made = [await _entered(stack, plugins, tables, name) for name in backends(plugins, wanted)]
+        return [await sandbox.probe() for sandbox in made]
+
+
+async def _reap_all(plugins: Plugins, tables: dict[str, Any], wanted: str | None) -> tuple[str, ...]:
+    async with AsyncExitStack() as stack:
+        made = [await _entered(stack, plugins, tables, name) for name in backends(plugins, wanted)]
+        return tuple([line for sandbox in made for line in await sandbox.reap()])
+
+
+async def _execute(
+    plugins: Plugins, tables: dict[str, Any], wanted: str | None, errand: Any, scratch: Path
+) -> ExecResult:
+    from peercycle.core.errors import SandboxUnavailableError
+    from peercycle.graphs.launch import complaint_of
+
+    async with AsyncExitStack() as stack:
+        complaints: list[str] = []
+        for name in backends(plugins, wanted):
+            sandbox = await _entered(stack, plugins, tables, name)
+            probed = await sandbox.probe()
+            if passes(probed):
+                result: ExecResult = await errand.run(sandbox, scratch)
+                return result
+            complaints.append(complaint_of(probed))
+        raise SandboxUnavailableError(f"no sandbox passes its probe: {'; '.join(complaints) or 'none is installed'}")
+
+
+def passes(result: ProbeResult) -> bool:
+    """Whether a sandbox holds every guarantee here."""
+    from peercycle.core.sandboxing import ALL_GUARANTEES
+
+    return result.available and result.guarantees >= ALL_GUARANTEES
+
+
+def probe_data(result: ProbeResult) -> dict[str, Any]:
+    """Return a probe for scripts."""
+    return {**result.model_dump(mode="json"), "guarantees": sorted(result.guarantees), "passes": passes(result)}
+
+
+def probe_lines(result: ProbeResult) -> list[str]:
+    """Return a probe for people."""
+    name = f"{result.backend} {result.version}".strip()
+    if not result.available:
+        fix = f"\n  mend it with: {result.fix}" if result.fix else ""
+        return [f"{name}: does not work here: {result.problem or 'no reason given'}{fix}"]
+    lines = [f"{name}: {'passes' if passes(result) else 'does not pass'}"]
+    for canary in result.canaries:
+        detail = f" ({canary.detail})" if canary.detail else ""
+        lines.append(f"  {'holds' if canary.passed else 'FAILS'}: {canary.guarantee}{detail}")
+        if canary.fix and not canary.passed:
+            lines.append(f"    mend it with: {canary.fix}")
+    return lines
+
+
+def read_limits(pairs: list[str] | tuple[str, ...]) -> Limits:
+    """Return limits from `name=value` pairs. Raises `UsageError` naming the nearest limits."""
+    from difflib import get_close_matches
+
+    from pydantic import ValidationError
+
+    from peercycle.core.errors import UsageError
+    from peercycle.core.sandboxing import Limits
+
+    values: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if name not in Limits.model_fields or not equals:
+            near = get_close_matches(name, Limits.model_fields, n=1) or list(Limits.model_fields)
+            raise UsageError(f"--limit {pair}: write NAME=VALUE with NAME one of {', '.join(near)}")
+        values[name] = value
+    try:
+        return Limits.model_validate(values)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise UsageError(f"--limit {fault['loc'][0]}={fault['input']}: {fault['msg'].lower()}") from None
+
+
+def _say_result(result: ExecResult) -> None:
+    sys.stdout.write(result.stdout.text)
+    sys.stdout.flush()
+    sys.stderr.write(result.stderr.text)
+    sys.stderr.flush()
+    ended = f"exit code {result.exit_code}" if result.exit_code is not None else f"signal {result.signal}"
+    memory = f", {result.peak_memory_mb:.0f} MB at most" if result.peak_memory_mb is not None else ""
+    say(f"{result.status}: {ended} after {result.duration_s:.2f} s{memory}, in {result.backend}", error=True)
+    for kept in result.outputs:
+        say(f"collected {kept.path}: {kept.size} bytes, {kept.artifact}", error=True)
+    for reason in result.refused:
+        say(f"not collected: {reason}", error=True)
