@@ -14,17 +14,10 @@ _ALIGNING = TABLES | {"align", "align*", "aligned", "matrix", "pmatrix", "bmatri
                       "tblr"}  # fmt: skip
 _MATH = frozenset({"equation", "equation*", "align", "align*", "gather", "gather*", "displaymath", "math", "eqnarray",
                    "multline", "multline*", "eqnarray*", "alignat", "alignat*"})  # fmt: skip
-<<<<<<< HEAD
-_NEEDS_GROUP = frozenset(
-    "section subsection subsubsection textbf emph textit cite citep citet ref label caption "
-    "includegraphics begin end title".split()
-)
-=======
 _GROUPED = (
     "section subsection subsubsection textbf emph textit cite citep citet ref label caption includegraphics title"
 )
 _NEEDS_GROUP = frozenset(_GROUPED.split())
->>>>>>> rubric
 
 
 def latex_is_whole(i: Inspection) -> Finding:
