@@ -1,9 +1,9 @@
 """The last step before bubblewrap: a process of its own that gives up what the program must not have.
 
-Run as a script, `python -I -S launch.py PARENT PLAN`, with the standard library only. It joins its cgroups, sets
-its limits, becomes an unprivileged user, ties its life to its parent's, and becomes bubblewrap. It is a process
-and no `preexec_fn`, because code between fork and exec is unsafe in a program that has threads. Every import here
-is paid for at every start: hence the plan by `marshal`, which is built in, and from the same Python.
+Run as a script, `python -I -S launch.py DRIVER PLAN`, with the standard library only. It joins its cgroups, sets
+its limits, becomes an unprivileged user, and becomes bubblewrap, while its own parent stays to guard the driver's
+life. It is a process and no `preexec_fn`, because code between fork and exec is unsafe in a program that has threads.
+Every import is paid for at every start: hence the plan by `marshal`, which is built in, and from the same Python.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import ctypes
 import marshal
 import os
 import resource
+import select
 import signal
 import sys
 
@@ -26,17 +27,63 @@ FAILED = 120
 
 
 def main(argv: list[str]) -> None:
-    """Do the plan in `argv[2]` (marshal, as hexadecimal digits) and become its program; `argv[1]` is the process to die with."""
-    parent, plan = int(argv[1]), marshal.loads(bytes.fromhex(argv[2]))  # noqa: S302  # our own parent wrote it
+    """Do the plan in `argv[2]` (marshal, as hexadecimal digits), and die with the process `argv[1]`."""
+    driver = int(argv[1])
+    plan = marshal.loads(bytes.fromhex(argv[2]))  # noqa: S302  # our own driver wrote it
+    if not plan["die_with_parent"]:
+        become(0, plan)
+    watched = os.pidfd_open(driver)
+    if os.getppid() != driver:
+        sys.exit(FAILED)
+    guard = os.getpid()
+    child = os.fork()
+    if child == 0:
+        become(guard, plan)
+    stand_guard(child, watched)
+
+
+def become(guard: int, plan: dict[str, Any]) -> None:
+    """Give up what the plan says and become its program."""
     try:
-        prepare(parent, plan)
+        prepare(guard, plan)
         os.execve(plan["argv"][0], plan["argv"], plan["environment"])  # noqa: S606  # no shell is the point
     except OSError as error:
-        sys.stderr.write(f"launch: {error}\n")
-        sys.exit(FAILED)
+        os.write(2, f"launch: {error}\n".encode())
+    os._exit(FAILED)
 
 
-def prepare(parent: int, plan: dict[str, Any]) -> None:
+def stand_guard(child: int, watched: int) -> None:
+    """Wait for bubblewrap's end, or for the driver's, and then kill bubblewrap; end as it ended.
+
+    bubblewrap's own --die-with-parent is not enough: its first process inside arms it only after its set-up, and if
+    the driver dies before that, it would go on and run the program with nobody watching.
+    """
+    ended = os.pidfd_open(child)
+    poll = select.poll()
+    poll.register(ended, select.POLLIN)
+    poll.register(watched, select.POLLIN)
+    if ended not in {ready for ready, _ in poll.poll()}:
+        kill_tree(child)
+    status = os.waitpid(child, 0)[1]
+    if os.WIFSIGNALED(status):
+        os.kill(os.getpid(), os.WTERMSIG(status))
+    os._exit(os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else FAILED)
+
+
+def kill_tree(pid: int) -> None:
+    """Kill a process and its descendants; each is stopped before it is looked at, so that it starts no other."""
+    try:
+        os.kill(pid, signal.SIGSTOP)
+        with open(f"/proc/{pid}/task/{pid}/children") as listed:  # noqa: PTH123  # pathlib is dear here
+            children = listed.read().split()
+        for child in children:
+            kill_tree(int(child))
+        os.kill(pid, signal.SIGKILL)
+    except (ProcessLookupError, FileNotFoundError):
+        return
+
+
+def prepare(guard: int, plan: dict[str, Any]) -> None:
     """Give up privileges, in the order in which each step is still allowed."""
     os.umask(0o022)
     for group in plan["cgroups"]:
@@ -53,12 +100,12 @@ def prepare(parent: int, plan: dict[str, Any]) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "cannot set no_new_privs")
-    # After the change of user, which would clear it. The kernel ties it to the thread that forked us.
-    if plan["die_with_parent"]:
+    # After the change of user, which would clear it.
+    if guard:
         if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), "cannot set the parent death signal")
-        if os.getppid() != parent:
-            sys.exit(FAILED)
+        if os.getppid() != guard:
+            os._exit(FAILED)
 
 
 def _limit(kind: int, value: int) -> None:

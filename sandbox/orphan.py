@@ -97,7 +97,7 @@ def _namespace(reader: int, status: Status) -> str:
         if not data:
             raise SandboxError("bubblewrap did not start under a driver of its own")
         status.feed(data)
-    time.sleep(0.05)
+    # At once, while bubblewrap still sets up: that is when its own --die-with-parent is not armed yet.
     return status.namespace
 
 

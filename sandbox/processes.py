@@ -48,14 +48,6 @@ def labelled(execution: str) -> list[int]:
     return found
 
 
-def children(pid: int) -> list[int]:
-    """Return the children of a process's first thread."""
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-
-
 def proportional_bytes(pids: Iterable[int]) -> int:
     """Return the memory that processes hold, each shared page divided by those who share it (PSS)."""
     return sum(_proportional(pid) for pid in pids)

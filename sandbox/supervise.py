@@ -16,7 +16,7 @@ from peercycle.core.errors import SandboxError
 from peercycle.core.sandboxing import ExecStatus, Limits, StreamCapture
 from peercycle.sandbox import processes, watch
 from peercycle.sandbox.cgroups import Group
-from peercycle.sandbox.launch import FAILED
+from peercycle.sandbox.launch import FAILED, kill_tree
 from peercycle.sandbox.profile import tmpfs_sizes
 from peercycle.sandbox.protections import Weakening
 from peercycle.sandbox.status import Status
@@ -52,10 +52,7 @@ class Ending:
 
 @dataclass(slots=True)
 class Supervisor:
-    """One program under watch. `run` blocks, and starts it from the thread that then watches it.
-
-    That is on purpose: the kernel's parent death signal is tied to the thread that forked.
-    """
+    """One program under watch. `run` blocks, and belongs into a thread of its own."""
 
     start: Callable[[int], subprocess.Popen[bytes]]
     """Starts the launcher; is given the descriptor on which bubblewrap reports."""
@@ -219,17 +216,13 @@ class Supervisor:
     def _kill(self, process: subprocess.Popen[bytes]) -> None:
         """Kill the sandbox and wait until the last process of its pid namespace is gone."""
         if process.poll() is None and not self._status.kill():
-            # It has not said which process it started, so look; stopped, it can start no other.
-            process.send_signal(signal.SIGSTOP)
-            for child in processes.children(process.pid):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(child, signal.SIGKILL)
-            process.kill()
+            # It has not said which process it started.
+            kill_tree(process.pid)
         try:
             # Its first process killed, bubblewrap reaps that and ends by itself, and leaves no zombie to init.
             process.wait(1.0)
         except subprocess.TimeoutExpired:
-            process.kill()
+            kill_tree(process.pid)
             process.wait()
         self._status.kill()
         if self.group is not None and "die_with_parent" not in self.without:

@@ -100,7 +100,7 @@ def test_an_environment_is_read_only_and_refused_once_changed(harness: Harness) 
 @pytest.mark.usefixtures("_only_wheels")
 def test_what_cannot_be_fetched_is_one_clear_line_and_leaves_nothing(harness: Harness) -> None:
     spec = EnvironmentSpec(name="base", requirements=("absentpackage==1.0",))
-    with pytest.raises(SandboxError, match="could not be .*absentpackage") as caught:
+    with pytest.raises(SandboxError, match=r"could not be .*absentpackage") as caught:
         asyncio.run(harness.sandbox.prepare(spec))
     assert "\n" not in str(caught.value)
     assert "PIP_FIND_LINKS" in str(caught.value)
