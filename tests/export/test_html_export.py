@@ -138,14 +138,14 @@ def test_a_simulated_run_stamps_every_number_also_in_formulas(case: Any) -> None
 ATTACKS = (
     "<script>alert(1)</script><img src=x onerror=alert(1)>",
     "\\href{javascript:alert(1)}{click} \\url{javascript:alert(1)} \\href{data:text/html,x}{y}",
-    "\\href{https://a.b/\" onmouseover=\"alert(1)}{quote} \\href{https://a.b/'><script>}{x}",
+    '\\href{https://a.b/" onmouseover="alert(1)}{quote} \\href{https://a.b/\'><script>}{x}',
     "\\begin{rawhtml}<script>alert(1)</script>\\end{rawhtml} \\special{html:<script>}",
     "$\\text{</mtext><script>alert(1)</script>}$ $\\href{javascript:alert(1)}{x}$ $\\style{x}{y}$",
-    "\\label{\"><script>alert(1)</script>} \\ref{\"><script>} \\cite{\"><script>}",
+    '\\label{"><script>alert(1)</script>} \\ref{"><script>} \\cite{"><script>}',
     "\\includegraphics{https://evil.example/x.png} \\includegraphics{/etc/passwd} \\input{/etc/passwd}",
-    "\\measured{\"><script>}{<b>1</b>} \ue0000\ue001 \ue0020\ue003",
+    '\\measured{"><script>}{<b>1</b>} \ue0000\ue001 \ue0020\ue003',
     "\\begin{verbatim}</pre><script>alert(1)</script>\n\\end{verbatim} \\verb|</code><script>|",
-    "\\textcolor{red\"onload=x}{y} \\begin{figure}\\includegraphics{acc.png}\\caption{\"><script>x</script>}\\end{figure}",
+    '\\textcolor{red"onload=x}{y} \\begin{figure}\\includegraphics{acc.png}\\caption{"><script>x</script>}\\end{figure}',
 )
 
 
@@ -155,7 +155,7 @@ def test_no_attack_survives(case: Any) -> None:
         title="</title><script>alert(1)</script>",
         abstract="<script>alert(1)</script>",
         sections=sections,
-        figures=(case.edition.manuscript.figures[0].model_copy(update={"alt": "\"><script>alert(1)</script>"}),),
+        figures=(case.edition.manuscript.figures[0].model_copy(update={"alt": '"><script>alert(1)</script>'}),),
     )
     page, _ = exported(case.with_manuscript(manuscript))
     walker = assert_harmless(page)

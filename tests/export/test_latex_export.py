@@ -27,7 +27,7 @@ HOSTILE = {
     "an end without beginning": "Before \\end{document} after \\end{itemize}.",
     "prices": "It costs $5, or 10\\% of $50. And $x$.",
     "percentages": "In 95% of cases, and 3 % more; a comment % that } goes",
-    "specials": "a_b & c # d ^ e ~ f < g > h | \" i",
+    "specials": 'a_b & c # d ^ e ~ f < g > h | " i',
     "half a formula": "$\\frac{1}$ and $x^2^3$ and $\\left( x$ and $\\begin{pmatrix} 1 & 2$ and $$y",
     "unknown commands": "\\frobnicate{x} and $\\frobnicate{x}$ and \\begin{frob}inside\\end{frob}",
     "a table too wide": "\\begin{tabular}{l}a & b & c \\\\ \\hline d\\end{tabular}",
@@ -59,7 +59,9 @@ def exported(case: Any) -> tuple[Mapping[str, bytes], list[str]]:
 def compiled(found: Mapping[str, bytes], folder: Path) -> tuple[int, str]:
     """Compile an exported paper as the sandbox does, and return the exit code and the log."""
     if shutil.which("pdflatex") is None or shutil.which("bibtex") is None:
-        pytest.skip("needs pdflatex: apt-get install texlive-latex-base texlive-latex-recommended texlive-fonts-recommended")
+        pytest.skip(
+            "needs pdflatex: apt-get install texlive-latex-base texlive-latex-recommended texlive-fonts-recommended"
+        )
     for path, body in found.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -89,7 +91,9 @@ def test_every_page_of_the_pdf_and_its_metadata_say_what_made_it(case: Any, tmp_
     assert code == 0, errors(log)
     pdf = tmp_path / "paper" / "paper.pdf"
     metadata = re.sub(rb"\\([()\\])", rb"\1", pdf.read_bytes())
-    assert metadata.count(case.edition.disclosure.encode()) >= 2  # subject and keywords, readable without a PDF library
+    assert (
+        metadata.count(case.edition.disclosure.encode()) >= 2
+    )  # subject and keywords, readable without a PDF library
     if shutil.which("pdftotext") is None:
         pytest.skip("needs pdftotext: apt-get install poppler-utils")
     text = subprocess.run(["pdftotext", str(pdf), "-"], capture_output=True, check=True).stdout.decode()
@@ -101,12 +105,22 @@ def test_every_page_of_the_pdf_and_its_metadata_say_what_made_it(case: Any, tmp_
 
 def test_hostile_bodies_compile_together_and_are_reported(case: Any, tmp_path: Path) -> None:
     sections = [Section(heading=f"{name} & more_{i}", body=body) for i, (name, body) in enumerate(HOSTILE.items())]
-    manuscript = case.edition.manuscript.model_copy(update={"sections": (*sections, Section(heading="Last", body=FORBIDDEN))})
+    manuscript = case.edition.manuscript.model_copy(
+        update={"sections": (*sections, Section(heading="Last", body=FORBIDDEN))}
+    )
     found, logged = exported(case.with_manuscript(manuscript))
     code, log = compiled(found, tmp_path)
     assert code == 0, errors(log)
     told = "\n".join(logged)
-    for expected in ("set verbatim", "'nobody_2020'", "'nowhere'", "U+4E2D", "no such_file.png", "\\frobnicate", "2000"):
+    for expected in (
+        "set verbatim",
+        "'nobody_2020'",
+        "'nowhere'",
+        "U+4E2D",
+        "no such_file.png",
+        "\\frobnicate",
+        "2000",
+    ):
         assert expected in told
 
 
@@ -129,7 +143,18 @@ def test_commands_that_reach_for_files_or_the_frame_are_left_out_and_named(case:
     body = tex.partition("\\section{Results}")[2].partition("\\end{document}")[0]
     used = set(re.findall(r"\\([A-Za-z]+)", body))
     assert used <= {"texttt", "textbackslash", "textsf"}, used
-    for name in ("input", "include", "openin", "write", "directlua", "catcode", "usepackage", "def", "newcommand", "pagestyle"):
+    for name in (
+        "input",
+        "include",
+        "openin",
+        "write",
+        "directlua",
+        "catcode",
+        "usepackage",
+        "def",
+        "newcommand",
+        "pagestyle",
+    ):
         assert any(f"\\{name} is not allowed" in line for line in logged), name
 
 

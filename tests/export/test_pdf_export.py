@@ -80,7 +80,9 @@ class Refusing(Compiling):
 
 def exported(case: Any, folder: Path) -> tuple[bytes | None, Compiling]:
     if shutil.which("pdflatex", path="/usr/bin:/bin") is None:
-        pytest.skip("needs pdflatex: apt-get install texlive-latex-base texlive-latex-recommended texlive-fonts-recommended")
+        pytest.skip(
+            "needs pdflatex: apt-get install texlive-latex-base texlive-latex-recommended texlive-fonts-recommended"
+        )
     context = Compiling(case.artifacts, folder)
     found = asyncio.run(PdfExporter(Word()).export(case.edition, case.run(), context))  # type: ignore[arg-type]
     assert set(found) <= {"paper/paper.pdf"}

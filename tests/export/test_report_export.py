@@ -140,10 +140,12 @@ async def fill(run: RunDirectory, results: ExperimentResults) -> None:
 async def spend(run: RunDirectory) -> None:
     for number, error in enumerate((None, None, "UnparsableAnswerError")):
         key = EffectKey("c0", "write", 1, "model", f"{number:064d}", 0)
-        ticket = await run.begin_effect(key, {}, Usage(prompt_tokens=500, completion_tokens=500, model_calls=1))
+        ticket = await run.begin_effect(key, {}, Usage(prompt_tokens=400, completion_tokens=400, model_calls=1))
         assert isinstance(ticket, EffectTicket)
         used = Usage(prompt_tokens=700, completion_tokens=80, model_calls=1)
-        outcome = EffectOutcome(result={}, error_type=error, error_message="no JSON in it" if error else "", usage=used)
+        outcome = EffectOutcome(
+            result={}, error_type=error, error_message="no JSON in it" if error else "", usage=used
+        )
         await run.settle_effect(ticket, outcome)
 
 
@@ -230,7 +232,7 @@ def test_every_ending_has_a_whole_report(
     assert f"peercycle resume {path} --rounds 4" in commands
     resumable = data["status"] in {"stopped", "failed", "crashed"}
     assert (f"peercycle resume {path}" in commands) == resumable
-    assert (f"peercycle answer {path} q1" in commands) == (ending == "waiting")
+    assert (f"peercycle answer {path} ANSWER --question q1" in commands) == (ending == "waiting")
     for text in (report.md, report.html):
         assert data["status"] in text
         assert why.partition(" ")[2] in text
@@ -310,12 +312,16 @@ def test_errors_are_grouped_and_silence_is_named(tmp_path: Path, results: Experi
 
 def test_who_judged_is_told(tmp_path: Path, results: ExperimentResults) -> None:
     one = {"default": ModelChoice(name="openai/m")}
-    shared = told(tmp_path / "a", results, "finished", "accepted", reviewer="prompted", judge="deepreviewer", models=one)
+    shared = told(
+        tmp_path / "a", results, "finished", "accepted", reviewer="prompted", judge="deepreviewer", models=one
+    )
     assert shared.data["judged_by"]["same"] is False
     assert shared.data["judged_by"]["same_model"] is True
     assert "one model (openai/m) is behind both" in shared.data["judged_by"]["note"]
     two = {**one, "judge": ModelChoice(name="openai/other")}
-    apart = told(tmp_path / "b", results, "finished", "accepted", reviewer="prompted", judge="deepreviewer", models=two)
+    apart = told(
+        tmp_path / "b", results, "finished", "accepted", reviewer="prompted", judge="deepreviewer", models=two
+    )
     assert apart.data["judged_by"]["same_model"] is False
 
 
@@ -354,11 +360,17 @@ def test_a_large_run_stays_below_a_megabyte(tmp_path: Path, results: ExperimentR
         run = await create_run(tmp_path, new_record(task), task)
         words = "many words " * 1500
         numbers = tuple(NumberCheck(shown=str(n), where=words, status="unbound", detail=words) for n in range(2000))
-        cites = tuple(CitationCheck(key=f"k{n}", status="missing", sentence=words, support=words) for n in range(2000))
+        cites = tuple(
+            CitationCheck(key=f"k{n}", status="missing", sentence=words, support=words) for n in range(2000)
+        )
         ref = await run.artifacts.put(canonical_json(CheckReport(numbers=numbers, citations=cites)))
-        long = await run.artifacts.put(canonical_json(Assessment(questions=tuple(f"{n} {words}" for n in range(500)))))
+        long = await run.artifacts.put(
+            canonical_json(Assessment(questions=tuple(f"{n} {words}" for n in range(500))))
+        )
         for n in range(40):
-            await run.save_candidate(CandidateRow("c", n, "complete", check=ref, assessment=long, rating=1.0 + n / 9, reward=1.0))
+            await run.save_candidate(
+                CandidateRow("c", n, "complete", check=ref, assessment=long, rating=1.0 + n / 9, reward=1.0)
+            )
         for n in range(150):
             letters = "".join(chr(97 + (n // 26**i) % 26) for i in range(3))
             await run.add_event(RunEvent("r1", "stage_failed", BEGAN + n, f"{letters} {words}", "c", "write"))

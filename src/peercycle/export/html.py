@@ -59,7 +59,7 @@ async def write_page(edition: Edition, figures: Mapping[str, bytes]) -> tuple[st
         alt = {figure.file: figure.alt for figure in edition.manuscript.figures}
         whole = clean(fragment, picture=lambda path, width: _picture(path, width, figures, alt), text=reader.text)
         pieces = whole.split(f"<p>{_CUT}</p>")
-    title, abstract, body, works = (piece.strip() for piece in (*pieces, "", "", "", "")[:4])
+    title, abstract, body, cited = (piece.strip() for piece in (*pieces, "", "", "", "")[:4])
     page = render(
         "paper.html.j2",
         disclosure=edition.disclosure,
@@ -68,7 +68,7 @@ async def write_page(edition: Edition, figures: Mapping[str, bytes]) -> tuple[st
         title=title.removeprefix("<p>").removesuffix("</p>"),
         abstract=abstract,
         body=body,
-        works=works,
+        works=cited,
     )
     return page, [*ledger.lines(), *warnings]
 

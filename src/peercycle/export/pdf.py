@@ -21,7 +21,9 @@ INSTALL = "apt-get install texlive-latex-base texlive-latex-recommended texlive-
 _ATTEMPTS = 4
 _LIMITS = Limits(wall_s=120, cpu_s=110, memory_mb=1024, processes=16, disk_mb=128, files=200)
 _ERROR = re.compile(r"^(?:\./)?paper\.tex:([0-9]+): (.*)$|^! (.*)$", re.MULTILINE)
-_UNDEFINED = re.compile(r"^(?:LaTeX|Package natbib) Warning: ((?:Reference|Citation) `[^']*')[^.]*undefined", re.MULTILINE)
+_UNDEFINED = re.compile(
+    r"^(?:LaTeX|Package natbib) Warning: ((?:Reference|Citation) `[^']*')[^.]*undefined", re.MULTILINE
+)
 
 
 class _RefusedError(Exception):
@@ -36,7 +38,7 @@ class PdfExporter:
     def __init__(self, settings: BaseModel) -> None:
         self.settings = settings
 
-    async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:  # noqa: ARG002 - a paper does not read the run
+    async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:
         """Return the PDF, or nothing where there is none to be had: the log says why, and what mends it."""
         if edition is None:
             return {}
@@ -66,7 +68,9 @@ async def _set(edition: Edition, ctx: StageContext) -> bytes | None:
             await ctx.log(f"pdf: none was made: the sandbox has no TeX; {INSTALL}")
             return None
         line, problem = _first_error((log or b"").decode("latin-1"), result)
-        found = {index for index, (first, last) in document.lines.items() if line is not None and first <= line <= last}
+        found = {
+            index for index, (first, last) in document.lines.items() if line is not None and first <= line <= last
+        }
         more = shown | found if attempt < _ATTEMPTS - 2 and found - shown else frozenset(document.lines)
         if more == shown:
             await ctx.log(f"pdf: none was made: {problem}")

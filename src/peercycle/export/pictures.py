@@ -55,7 +55,8 @@ def _png_problem(body: bytes) -> str | None:
     """Return what is wrong with a PNG: every chunk is walked and its checksum verified."""
     if not body.startswith(_PNG):
         return "it is not a PNG"
-    place, kinds = len(_PNG), []
+    place = len(_PNG)
+    kinds: list[bytes] = []
     while place + 12 <= len(body):
         size, kind = struct.unpack(">I4s", body[place : place + 8])
         data = body[place + 8 : place + 8 + size]

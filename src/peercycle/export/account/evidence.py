@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from peercycle.core.base import JSON
-from peercycle.core.experiments import ExperimentResults, Measurement
+from peercycle.core.experiments import Execution, ExperimentResults, Measurement
 from peercycle.core.writing import CheckReport
 from peercycle.export.account.gathering import Gathered, Version
 
@@ -38,17 +38,20 @@ def _experiment(name: str, results: ExperimentResults, seconds: dict[str, object
     return {
         "id": name,
         "question": plan.question if plan is not None else "",
-        "seeds": sorted({e.seed for e in runs if e.status == "ok"}),
+        "seeds": [*sorted({e.seed for e in runs if e.status == "ok"})],
         "planned_seeds": list(plan.seeds) if plan is not None else [],
         "answers": list(plan.answers) if plan is not None else [],
         "executions": dict(Counter(e.status for e in runs)),
         "seconds": sum(took) if took else None,
         "script": runs[-1].script if runs else None,
-        "failures": [{"seed": e.seed, "status": e.status, "error": _tail(e.error)} for e in runs if e.status != "ok"][
-            :20
-        ],
+        "failures": _failures(runs),
         "measures": _measures([m for m in results.measurements if m.experiment == name]),
     }
+
+
+def _failures(runs: list[Execution]) -> list[JSON]:
+    failed = [e for e in runs if e.status != "ok"][:20]
+    return [{"seed": e.seed, "status": e.status, "error": _tail(e.error)} for e in failed]
 
 
 def _tail(text: str | None) -> str | None:
@@ -74,7 +77,7 @@ def _measures(measurements: list[Measurement]) -> list[JSON]:
             "ci95": [low.value, high.value] if low is not None and high is not None else None,
             "values": len(raw),
             "seeds": len({m.seed for m in raw if m.seed is not None}),
-            "provenance": sorted({m.provenance for m in found}),
+            "provenance": [*sorted({m.provenance for m in found})],
         })  # fmt: skip
     return rows[:_MOST_LISTED]
 
@@ -83,14 +86,14 @@ def numbers(check: CheckReport | None) -> dict[str, JSON]:
     """Return how many numbers of the text are bound to a measurement, and those that are not."""
     if check is None:
         return {"checked": False, "counts": {}, "listed": []}
-    counts = Counter(n.status for n in check.numbers)
+    counts: dict[str, JSON] = {**Counter(n.status for n in check.numbers)}
     order = {"wrong_rounding": 0, "unknown_id": 1, "simulated": 2, "unbound": 3, "by_value": 4, "bound": 5}
     rows = sorted(check.numbers, key=lambda n: order[n.status])
     listed: list[JSON] = [
         {"shown": n.shown, "where": n.where, "status": n.status, "measurement": n.measurement, "detail": n.detail}
         for n in rows[:_MOST_LISTED]
     ]
-    return {"checked": True, "counts": dict(counts), "listed": listed, "left_out": max(0, len(rows) - _MOST_LISTED)}
+    return {"checked": True, "counts": counts, "listed": listed, "left_out": max(0, len(rows) - _MOST_LISTED)}
 
 
 def citations(check: CheckReport | None) -> dict[str, JSON]:

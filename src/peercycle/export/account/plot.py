@@ -31,7 +31,7 @@ def round_plot(data: Any) -> str:
     if not points:
         return ""
     low, high = _range(data, [point[1] for point in points])
-    last = max(max(point[0] for point in points), 1)
+    last = max(1, *(point[0] for point in points))
 
     def x(round_: float) -> float:
         return _LEFT + 18 + (_WIDTH - _LEFT - _RIGHT - 36) * round_ / last

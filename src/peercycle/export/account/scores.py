@@ -19,7 +19,8 @@ def judged_by(run: Gathered) -> dict[str, JSON]:
     if same:
         note = f"{options.reviewer} both steered the revisions and gave this score: it is no independent judgement."
     elif shared:
-        note = f"{options.reviewer} steered and {judge} judged, but one model ({steering.name if steering else ''}) is behind both."
+        named = steering.name if steering is not None else "unnamed"
+        note = f"{options.reviewer} steered and {judge} judged, but one model ({named}) is behind both."
     else:
         note = f"{options.reviewer} steered the revisions; {judge} judged."
     return {"reviewer": options.reviewer, "judge": judge, "same": same, "same_model": same or shared, "note": note}

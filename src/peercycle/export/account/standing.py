@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 from peercycle.core.base import JSON
-from peercycle.core.runs import RunStatus
+from peercycle.core.runs import RunStatus, SpendingLine
 from peercycle.export.account.gathering import Gathered
 
 _WHY = {
@@ -62,17 +62,18 @@ def spending(run: Gathered) -> list[JSON]:
 
 def spending_by_stage(run: Gathered) -> list[JSON]:
     """Return what each stage used, most costly first: tokens, seconds in the sandbox, effects."""
-    rows = [
-        {
+    found: list[tuple[int, float, JSON]] = []
+    for row in run.stages:
+        tokens, seconds = int(row["prompt_tokens"]) + int(row["completion_tokens"]), float(row["sandbox_seconds"])
+        shown: JSON = {
             "stage": str(row["stage"]),
             "kind": str(row["kind"]),
             "effects": int(row["effects"]),
-            "tokens": int(row["prompt_tokens"]) + int(row["completion_tokens"]),
-            "sandbox_seconds": float(row["sandbox_seconds"]),
+            "tokens": tokens,
+            "sandbox_seconds": seconds,
         }
-        for row in run.stages
-    ]
-    return [*sorted(rows, key=lambda r: (-r["tokens"], -r["sandbox_seconds"], r["stage"], r["kind"]))]
+        found.append((tokens, seconds, shown))
+    return [shown for _, _, shown in sorted(found, key=lambda entry: entry[:2], reverse=True)]
 
 
 def spent(run: Gathered, name: str) -> float | None:
@@ -93,20 +94,17 @@ def commands(run: Gathered) -> list[JSON]:
     for question in run.questions:
         if not question.answered:
             found.append(
-                ("answer", f"peercycle answer {where} {shlex.quote(question.id)}", "answers the open question")
+                (
+                    "answer",
+                    f"peercycle answer {where} ANSWER --question {shlex.quote(question.id)}",
+                    "answers the open question",
+                )
             )
     found.append(("extend", f"peercycle resume {where} --rounds {options.rounds + 2}", "adds two rounds of revision"))
-    for line in run.spending:
-        if line.limit and line.spent is not None and line.spent + line.reserved >= 0.9 * line.limit:
-            flag = {"tokens": "--max-tokens", "cost": "--max-cost", "hours": "--max-hours"}.get(line.name)
-            if flag:
-                found.append(
-                    (
-                        "extend budget",
-                        f"peercycle resume {where} {flag} {line.limit * 2:g}",
-                        f"doubles the limit on {line.name}",
-                    )
-                )
+    for line in _used_up(run):
+        flag, limit = f"--max-{line.name.replace('_', '-')}", (line.limit or 0) * 2
+        does = f"doubles the limit on {line.name.replace('_', ' ')}"
+        found.append(("extend budget", f"peercycle resume {where} {flag} {limit:.10g}", does))
     found.append(
         (
             "replay",
@@ -116,6 +114,17 @@ def commands(run: Gathered) -> list[JSON]:
     )
     found.append(("report", f"peercycle report {where}", "writes this report anew"))
     return [{"what": what, "command": command, "does": does} for what, command, does in found]
+
+
+def _used_up(run: Gathered) -> list[SpendingLine]:
+    """Return the limits that are nearly used up, or that the run's end names."""
+    terminal = run.record.terminal
+    said = terminal.message if terminal is not None and terminal.reason == "budget" else ""
+    return [
+        line
+        for line in run.spending
+        if line.limit and ((line.spent or 0) + line.reserved >= 0.9 * line.limit or f"budget of {line.name}" in said)
+    ]
 
 
 def open_questions(run: Gathered) -> list[JSON]:
@@ -164,10 +173,7 @@ def _by_state(run: Gathered, state: RunStatus) -> list[str]:
     if state == "failed":
         return [f"Read the errors below, mend their cause, then `peercycle resume {where}`."]
     if terminal is not None and terminal.reason == "budget":
-        full = [
-            line.name for line in run.spending if line.limit and (line.spent or 0) + line.reserved >= 0.9 * line.limit
-        ]
-        named = ", ".join(full) or "the budget"
+        named = ", ".join(line.name.replace("_", " ") for line in _used_up(run)) or "budget"
         return [f"Decide whether the gain so far is worth more {named}; if so, resume with a higher limit."]
     if terminal is not None and terminal.reason == "outage":
         return [f"When the service answers again: `peercycle resume {where}`."]

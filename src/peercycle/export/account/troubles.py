@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 
 from peercycle.core.base import JSON
 from peercycle.core.events import RunEvent
@@ -15,21 +16,26 @@ _VARYING = re.compile(r"sha256:[0-9a-f]+|0x[0-9a-f]+|\b[0-9a-f]{12,}\b|\b[0-9]+(
 _FAULTS = frozenset({"stage_failed", "export_failed", "component_failed", "plugin_problem"})
 
 
+@dataclass(slots=True)
+class _Group:
+    kind: str
+    message: str
+    first: float | None
+    last: float | None = None
+    count: int = 0
+    where: list[JSON] = field(default_factory=list)
+
+
 def errors(run: Gathered) -> list[JSON]:
     """Return errors in groups: those that differ only in numbers and hashes are one."""
-    groups: dict[tuple[str, str], dict[str, JSON]] = {}
+    groups: dict[tuple[str, str], _Group] = {}
     for what, where, message, at in _errors(run):
-        key = (what, _VARYING.sub("#", message))
-        if key not in groups:
-            groups[key] = {"kind": what, "message": message[:500], "count": 0, "where": [], "first": at, "last": at}
-        group = groups[key]
-        count, places = group["count"], group["where"]
-        group["count"] = (count if isinstance(count, int) else 0) + 1
-        if at is not None:
-            group["last"] = at
-        if isinstance(places, list) and where and where not in places and len(places) < 8:
-            places.append(where)
-    return sorted(groups.values(), key=lambda g: (-int(str(g["count"])), str(g["kind"]), str(g["message"])))  # type: ignore[arg-type, return-value]
+        group = groups.setdefault((what, _VARYING.sub("#", message)), _Group(what, message[:500], at))
+        group.count += 1
+        group.last = at if at is not None else group.last
+        if where and where not in group.where and len(group.where) < 8:
+            group.where.append(where)
+    return [asdict(group) for group in sorted(groups.values(), key=lambda g: (-g.count, g.kind, g.message))]
 
 
 def _errors(run: Gathered) -> Iterable[tuple[str, str, str, float | None]]:
@@ -44,7 +50,9 @@ def _errors(run: Gathered) -> Iterable[tuple[str, str, str, float | None]]:
         for _ in range(min(int(row["times"]), 10_000)):
             yield f"{row['kind']} effect", str(row["stage"]), message, None
     for version in run.versions:
-        if version.row.error and not any(message in version.row.error or version.row.error in message for message in told):
+        if version.row.error and not any(
+            message in version.row.error or version.row.error in message for message in told
+        ):
             yield "candidate failed", f"{version.row.candidate} round {version.row.round}", version.row.error, None
     seen: set[str] = set()
     for version in run.versions:

@@ -54,7 +54,7 @@ DROPPED_COMMANDS: dict[str, str] = {
     **dict.fromkeys(("setlength", "addtolength", "setcounter", "addtocounter"), "xx"),
     **dict.fromkeys(("def", "edef", "gdef", "xdef"), "ux"),
     "vspace": "sx", "hspace": "sx", "addcontentsline": "xxx", "definecolor": "xxx", "rule": "oxx",
-    "printbibliography": "o", "DeclareMathOperator": "sxx", "newtheorem": "sxoxo", "let": "uu",
+    "printbibliography": "o", "footnotemark": "o", "DeclareMathOperator": "sxx", "newtheorem": "sxoxo", "let": "uu",
 }  # fmt: skip
 """Commands that have no place in a body; they go with their arguments."""
 

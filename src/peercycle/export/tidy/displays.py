@@ -35,7 +35,11 @@ def _framed(writer: TextWriter, base: str, body: str, maths: MathWriter, *, numb
         inner = "gathered" if base in {"gather", "multline"} else "aligned"
         body = f"\\begin{{{inner}}}\n{unbracketed(body)}\n\\end{{{inner}}}"
     elif base in _ALIGNED:
-        body = body.replace("&", "") if "\\begin" not in body else f"\\begin{{aligned}}{unbracketed(body)}\\end{{aligned}}"
+        body = (
+            body.replace("&", "")
+            if "\\begin" not in body
+            else f"\\begin{{aligned}}{unbracketed(body)}\\end{{aligned}}"
+        )
     body = body.replace("\\nonumber ", "").replace("\\notag ", "")
     numbered = numbered and not (maths.lines == 1 and maths.unnumbered)
     number = writer.ledger.numbered("equation") if numbered else ""

@@ -187,7 +187,9 @@ class MathWriter:
         """Return what keeps a bracket that comes next from being read as an optional argument."""
         self._skip_blanks()
         token = self._peek()
-        return "{}" if token is not None and token.kind == "text" and token.text.lstrip().startswith(("[", "*")) else ""
+        return (
+            "{}" if token is not None and token.kind == "text" and token.text.lstrip().startswith(("[", "*")) else ""
+        )
 
     def _raw(self) -> str:
         """Return the source of the next argument."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from peercycle.export.tidy import commands as known
 from peercycle.export.tidy.characters import escape
@@ -222,7 +223,7 @@ def _boxed(writer: TextWriter, place: Place) -> str:
     return writer.group(place)
 
 
-_SPECIAL = {
+_SPECIAL: dict[str, Callable[[TextWriter, Place], str]] = {
     "label": _label,
     "measured": _measured,
     "url": _url,
@@ -238,5 +239,4 @@ _SPECIAL = {
     "scalebox": _textcolor,
     "multirow": _boxed,
     "ensuremath": lambda writer, place: writer.ensure_math(place),
-    "footnotemark": lambda writer, place: "",
 }
