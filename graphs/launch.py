@@ -19,7 +19,7 @@ from peercycle.graphs.fingerprint import fingerprint
 from peercycle.graphs.openrun import OpenRun, component_settings, open_components
 from peercycle.graphs.pool import current_pool
 from peercycle.plugins.manager import Plugins
-from peercycle.store.directory import create_run, new_run_id, open_run
+from peercycle.store.directory import create_run, new_run_id, open_run, remove_run
 
 if TYPE_CHECKING:
     from langgraph.runtime import RunControl
@@ -48,7 +48,9 @@ async def create_and_open(
     try:
         run = await open_components(store.path, store, record, task, plugins, _control(control))
     except BaseException:
+        # Nothing was begun: a setting to mend must not leave a run that looks as if it had crashed.
         await store.close()
+        await remove_run(store.path)
         raise
     await run.emit("launched", "; ".join(choices))
     return run

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -24,7 +25,7 @@ from peercycle.cli import (
 
 HELP = "Research done, reviewed and revised by machines, that learns from its own reviews."
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., Any]] = {
     "run": running.run,
     "resume": resuming.resume,
     "status": listing.status,
@@ -45,9 +46,9 @@ COMMANDS = {
 def build_app(arguments: Sequence[str]) -> typer.Typer:
     """Return the app; with the commands of plugins where the arguments may mean one of theirs."""
     app = typer.Typer(
-        help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+        no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
     )
-    app.callback()(_root)
+    app.callback(help=HELP)(_root)
     for name, function in COMMANDS.items():
         app.command(name)(function)
     app.add_typer(sandboxes.app, name="sandbox")
@@ -67,15 +68,17 @@ def _others_are_installed() -> bool:
     return any(not point.value.startswith("peercycle.plugins.builtin") for point in entry_points(group="peercycle"))
 
 
-def _root(
-    version: bool = typer.Option(False, "--version", is_eager=True, callback=lambda value: _print_version(value)),  # noqa: FBT003
-) -> None:
-    pass
-
-
 def _print_version(value: bool) -> None:
     if value:
         from peercycle import __version__
 
         typer.echo(f"peercycle {__version__}")
         raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Hold the options that come before a command."""

@@ -17,7 +17,7 @@ def moment(text: str, now: datetime | None = None) -> float:
         if "-" in text:
             at = datetime.fromisoformat(text).astimezone()
         else:
-            clock = datetime.strptime(text, "%H:%M")  # noqa: DTZ007 - a local time of day
+            clock = datetime.strptime(text, "%H:%M")
             wall = now.replace(tzinfo=None)
             at = wall.replace(hour=clock.hour, minute=clock.minute, second=0, microsecond=0)
             # Local wall time, so that a night in which the clocks change still ends at 07:00.

@@ -1,0 +1,214 @@
+"""Bad input gets one clear line and exit code 2, and what was there before is still there."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Command = Callable[..., Any]
+
+
+def tree(root: Path) -> dict[str, bytes]:
+    """Every file below a folder with its bytes; the databases' shared memory is rebuilt by any reader."""
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and not path.name.endswith(("-shm", "-wal"))
+    }
+
+
+def refused(done: Any, *words: str, code: int = 2) -> str:
+    """Check that a command was refused in one line that holds the words, and return the line."""
+    assert done.code == code, done
+    assert done.out == ""
+    assert done.err.startswith("error: ")
+    assert done.err.count("\n") == 1
+    for word in words:
+        assert word in done.err
+    return str(done.err)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", ["'refs.bib' is empty", "give a BibTeX file"]),
+        (b" \n\n", ["'refs.bib' is empty"]),
+        (b"%PDF-1.7\0\x01\x02", ["'refs.bib' is binary"]),
+        (b"Just prose, and no entry in it.\n", ["'refs.bib' holds no usable BibTeX entry", "@article{key"]),
+    ],
+)
+def test_a_bibliography_that_cannot_be_used_begins_nothing(
+    ran: Command, folder: Path, body: bytes, words: list[str]
+) -> None:
+    (folder / "refs.bib").write_bytes(body)
+    before = tree(folder)
+    refused(ran(), *words)
+    assert tree(folder) == before
+
+
+def test_a_missing_file_is_named(peercycle: Command, folder: Path) -> None:
+    refused(peercycle("run", "refz.bib", "--topic", "sorting"), "'refz.bib'", "No such file")
+    assert not (folder / "runs").exists()
+
+
+def test_a_run_without_topic_or_bibliography_says_what_to_give(peercycle: Command) -> None:
+    refused(peercycle("run", "refs.bib"), "--topic")
+    refused(peercycle("run", "refs.bib", "--topic", "  "), "the topic is empty")
+    refused(peercycle("run", "--topic", "sorting"), "peercycle run REFS.bib")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--candidates", "0"], "--candidates 0: must be at least 1"),
+        (["--candidates", "500"], "--candidates 500: must be at most 256"),
+        (["--rounds", "-1"], "--rounds -1: must be at least 0"),
+        (["--max-tokens", "0"], "--max-tokens 0: must be at least 1; leave it out for no limit"),
+        (["--max-cost", "0"], "--max-cost 0.0: must be more than 0; leave it out for no limit"),
+        (["--max-hours", "0"], "--max-hours 0.0: must be more than 0; leave it out for no limit"),
+        (["--on-outage", "wait"], "--on-outage wait: must be 'stop', or 'wait:' and how long, such as wait:2h"),
+        (["--experiments", "maybe"], "--experiments maybe: must be one of 'auto', 'run', 'simulate' or 'off'"),
+        (["--run-id", "a/b"], "--run-id a/b: must be letters, digits"),
+        (["--until", "25:00"], "--until 25:00: write a time such as 07:00"),
+        (["--until", "2001-01-01T07:00"], "--until 2001-01-01T07:00: that is past"),
+        (["--model-role", "reviewer"], "--model-role 'reviewer': write ROLE=NAME"),
+        (["--set", "policies.scripted.seeds"], "has no '='"),
+        (["--data", "refs.bib"], "--data refs.bib: only a study reads data"),
+    ],
+)
+def test_a_value_out_of_range_is_named_with_its_flag(
+    peercycle: Command, folder: Path, arguments: list[str], line: str
+) -> None:
+    refused(peercycle("run", "refs.bib", "--topic", "sorting", *arguments), line)
+    assert not (folder / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--policy", "scriptd"], ["no policy is called 'scriptd'", "did you mean 'scripted'"]),
+        (["--reviewer", "rubrik"], ["no reviewer is called 'rubrik'", "did you mean 'rubric'"]),
+        (["--reward", "mean"], ["no reward is called 'mean'", "mean-rating"]),
+        (["--judge", "nobody"], ["no reviewer is called 'nobody'"]),
+        (["--model", "opnai/x"], ["no model is called 'opnai'"]),
+        (["--candidats", "2"], ["No such option: --candidats", "--candidates"]),
+        (["--set", "policies.scriptd.seeds=1"], ["policies.scriptd", "did you mean 'scripted'"]),
+        (["--set", "policies.scripted.sees=1"], ["'sees'", "'seeds'"]),
+        (["--set", "polices.scripted.seeds=1"], ["'polices'", "'policies'"]),
+        (["--plugin", "absent.py"], ["plugin file 'absent.py' cannot be read"]),
+    ],
+)
+def test_an_unknown_name_comes_with_the_nearest_ones(
+    peercycle: Command, folder: Path, arguments: list[str], words: list[str]
+) -> None:
+    refused(
+        peercycle("run", "refs.bib", "--topic", "sorting", *arguments),
+        *words,
+        code=1 if arguments[0] == "--plugin" else 2,
+    )
+    assert not list((folder / "runs").glob("*")) if (folder / "runs").exists() else True
+
+
+def test_an_unknown_command_comes_with_the_nearest_one(peercycle: Command) -> None:
+    refused(peercycle("statu"), "No such command 'statu'", "status")
+
+
+def test_an_unknown_plugin_and_run_come_with_what_there_is(peercycle: Command, ran: Command) -> None:
+    ran("--run-id", "night-1")
+    refused(peercycle("plugins", "show", "nobody"), "no plugin is called 'nobody'", "builtin")
+    refused(peercycle("status", "nigth-1"), "no run 'nigth-1'", "'night-1'")
+
+
+def test_money_without_a_price_is_refused_before_anything_is_spent(ran: Command, folder: Path) -> None:
+    refused(ran("--max-cost", "5", "--model", "scripted"), "needs prices", "prompt_price")
+    assert not (folder / "runs").exists()
+
+
+def test_with_json_an_error_is_a_line_on_standard_output_too(ran: Command) -> None:
+    done = ran("--candidates", "0", "--json")
+    assert done.code == 2
+    assert done.lines == [{"event": "error", "message": "--candidates 0: must be at least 1"}]
+    assert done.err == "error: --candidates 0: must be at least 1\n"
+
+
+def test_a_folder_that_cannot_be_written_is_named(peercycle: Command, folder: Path) -> None:
+    (folder / "taken").write_text("a file\n")
+    done = peercycle("run", "refs.bib", "--topic", "sorting", "--runs-dir", "taken/runs")
+    refused(done, "taken", code=1)
+    assert (folder / "taken").read_text() == "a file\n"
+
+
+def test_a_settings_file_with_a_mistake_is_named_with_the_key(ran: Command, folder: Path) -> None:
+    (folder / "peercycle.toml").write_text("[run]\ncandidate = 3\n")
+    refused(ran(), "peercycle.toml", "run.candidate", "did you mean 'candidates'")
+    (folder / "peercycle.toml").write_text("[run\n")
+    refused(ran(), "peercycle.toml", "not TOML")
+
+
+def test_an_id_that_is_taken_leaves_the_earlier_run_as_it_was(ran: Command, folder: Path) -> None:
+    ran()
+    before = tree(folder / "runs" / "r1")
+    refused(ran(), "exists already", "resume")
+    assert tree(folder / "runs" / "r1") == before
+
+
+def test_a_run_in_use_is_neither_resumed_nor_removed(ran: Command, peercycle: Command, folder: Path) -> None:
+    from peercycle.store.lease import take_lease
+
+    ran()
+    path = folder / "runs" / "r1"
+    lease = take_lease(path)
+    before = tree(path)
+    try:
+        refused(peercycle("resume", "r1", "--rounds", "2"), "is driven by process", str(os.getpid()), code=1)
+        # Its record says that it ended, and somebody holds it all the same.
+        refused(peercycle("rm", "r1", "--yes"), "is driven by process", code=1)
+    finally:
+        lease.release()
+    assert tree(path) == before
+
+
+def test_a_run_of_another_version_is_left_alone(ran: Command, peercycle: Command, folder: Path) -> None:
+    ran()
+    record = folder / "runs" / "r1" / "run.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "schema_version": 99}))
+    before = tree(folder / "runs" / "r1")
+    for command in (["resume", "r1"], ["status", "r1"], ["report", "r1"], ["replay", "r1"]):
+        refused(peercycle(*command), "version", code=1)
+    assert tree(folder / "runs" / "r1") == before
+    assert "unreadable" in peercycle("status").out
+
+
+def test_a_damaged_database_is_named_and_not_touched(ran: Command, peercycle: Command, folder: Path) -> None:
+    ran()
+    database = folder / "runs" / "r1" / "run.sqlite"
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    body = bytearray(database.read_bytes())
+    body[: 4096 * 2] = b"\xff" * (4096 * 2)
+    database.write_bytes(body)
+    refused(peercycle("resume", "r1", "--rounds", "2"), "run.sqlite", code=1)
+    assert database.read_bytes() == bytes(body)
+
+
+def test_other_content_settings_are_refused_and_named(ran: Command, peercycle: Command, folder: Path) -> None:
+    ran()
+    (folder / "listener.py").write_text(
+        "from peercycle import hookimpl\n\n\n@hookimpl\ndef on_run_end(event):\n    pass\n"
+    )
+    done = peercycle("resume", "r1", "--rounds", "2", "--plugin", "listener.py")
+    refused(done, "plugins", "--accept-changes")
+    assert peercycle("resume", "r1", "--rounds", "2", "--plugin", "listener.py", "--accept-changes").code == 0
+
+
+def test_a_broken_plugin_that_was_named_is_an_error_with_the_way_on(ran: Command, folder: Path) -> None:
+    (folder / "broken.py").write_text("raise RuntimeError('as it stands')\n")
+    refused(ran("--plugin", "broken.py"), "plugin 'broken' (broken.py)", "as it stands", code=1)
+    assert ran("--plugin", "broken.py", "-p", "no:broken").code == 0
