@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import time
 import traceback
 import warnings
@@ -90,20 +91,28 @@ _PROGRAMS = frozenset(("subprocess.Popen", "os.system", "os.exec", "os.posix_spa
 _DOOR: ContextVar[bool] = ContextVar("door", default=False)
 """True inside an effect, whose function is the one that may touch the world."""
 
+_OPEN_DOORS: list[None] = []
+"""One entry for each effect in hand: threads that an effect starts have no context of their own."""
+
 
 @contextmanager
 def open_door() -> Iterator[None]:
     """Let the world be reached, inside an effect."""
     token = _DOOR.set(True)
+    _OPEN_DOORS.append(None)
     try:
         yield
     finally:
+        _OPEN_DOORS.pop()
         _DOOR.reset(token)
 
 
 def _refuse(refused: frozenset[str], event: str, _: tuple[Any, ...]) -> None:
-    if event in refused and not _DOOR.get():
-        raise PermissionError(f"{event}: the world is closed here; reach it through the StageContext")
+    if event not in refused or _DOOR.get():
+        return
+    if _OPEN_DOORS and threading.current_thread() is not threading.main_thread():
+        return
+    raise PermissionError(f"{event}: the world is closed here; reach it through the StageContext")
 
 
 def _wait(pid: int, timeout_s: float) -> int:

@@ -237,5 +237,7 @@ def _processes_with(mark: str) -> list[int]:
     """Return the processes that have `mark` as an argument of its own."""
     import subprocess
 
-    listed = subprocess.run(["ps", "-e", "-ww", "-o", "pid=,args="], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["ps", "-e", "-ww", "-o", "pid=,args="], capture_output=True, text=True, check=True
+    ).stdout
     return [int(line.split()[0]) for line in listed.splitlines() if line.rstrip().endswith(f" {mark}")]
