@@ -32,6 +32,8 @@ class Cited:
     """Keys cited outside lumps, in a sentence that shares a word with the work's title or abstract."""
     stray: tuple[str, ...]
     """Keys whose citing sentences all share none."""
+    told: int
+    """Citations, a key once per sentence, whose sentence shares a word with the work."""
 
 
 def read_citations(i: Inspection) -> Cited:
@@ -47,16 +49,20 @@ def read_citations(i: Inspection) -> Cited:
     in_lump = {(u.key, u.start) for lump in lumps for u in lump}
     spans = sentence_spans(scan.text)
     fits: dict[str, list[bool]] = {}
+    told: set[tuple[str, str]] = set()
     for use in uses:
         if (use.key, use.start) in in_lump:
             continue
         span = sentence_at(spans, use.start)
         sentence = plain(_CITING.sub(" ", scan.at(span))) if span else ""
         wanted = stems(works.get(use.key, ""))
-        fits.setdefault(use.key, []).append(len(wanted) < 3 or bool(wanted & stems(sentence)))
+        fit = len(wanted) < 3 or bool(wanted & stems(sentence))
+        fits.setdefault(use.key, []).append(fit)
+        if fit:
+            told.add((use.key, sentence))
     supported = frozenset(key for key, found in fits.items() if any(found) and key in works)
     stray = tuple(key for key, found in fits.items() if not any(found) and key in works)
-    return Cited(works, uses, tuple(lumps), supported, stray)
+    return Cited(works, uses, tuple(lumps), supported, stray, len(told))
 
 
 _CITING = re.compile(r"\\[A-Za-z]*cite[A-Za-z]*\*?(?:\[[^\]]*\])*\{[^{}]*\}")
@@ -149,9 +155,9 @@ def attributions_are_cited(i: Inspection) -> Finding:
     cited = read_citations(i)
     if not cited.uses:
         faults.append(Fault("the paper cites nothing"))
-    telling = len(cited.supported) if cited.works else len({u.key for u in cited.uses})
+    telling = cited.told
     credit = 0.4 + 0.6 * telling / (telling + 3)
-    evidence = f"{telling} works are cited for something; {spoken} sentences speak of others' work by name"
+    evidence = f"{telling} citations say something of their work; {spoken} sentences speak of others' work by name"
     return Finding(name, evidence, tuple(faults), credit)
 
 
