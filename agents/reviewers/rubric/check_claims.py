@@ -89,7 +89,7 @@ def claims_are_measured(i: Inspection) -> Finding:
         for line in part.sentences:
             read += 1
             for m in ABSOLUTE.finditer(line):
-                if not _HEDGE.search(line[: m.start()]) and CITE not in line:
+                if not _HEDGE.search(line[: m.start()]) and not (CITE in line and part.role == "introduction"):
                     faults.append(
                         Fault(f"{m.group()!r} claims more than samples can show: {line[:160]!r}", part.heading)
                     )
@@ -134,6 +134,8 @@ def _significance_fault(line: str, around: str) -> str:
             return "called not significant with a small p-value"
         return "called significant with a large p-value" if not negated and not any(small) else ""
     spans = [s for s in intervals(line) if s.low is not None and s.high is not None]
+    if len(spans) == 1 and not negated and (spans[0].low or 0.0) < 0 < (spans[0].high or 0.0):
+        return "called significant beside an interval that holds zero"
     if len(spans) == 1 and re.search(
         r"\b(?:difference|effect|change|gain|coefficient|slope|correlation)", line, re.I
     ):
@@ -234,7 +236,7 @@ def _truth(i: Inspection, a: str, b: str, *, by_quality: bool) -> int:
         for index in range(1, table.columns):
             column = {label: cell.value for label, cell in table.column(index)}
             x, y = column.get(a), column.get(b)
-            if x is not None and y is not None and x != y:
+            if x is not None and y is not None and x != y and (by_quality or min(x, y) >= 0):
                 polarity = better(table, index) if by_quality else 1
                 signs.add(polarity * (1 if x > y else -1))
     return signs.pop() if len(signs) == 1 else 0

@@ -38,6 +38,8 @@ def _has(paper: Paper, role: str) -> bool:
         return True
     if role == "related":
         return any("⟨c⟩" in part.prose for part in paper.of("introduction"))
+    if role == "limitations":
+        return bool(_own_limits(paper))
     if role == "results":
         return bool(paper.tables) and bool(paper.of("results"))
     return any(part.words >= 12 for also in _SETTLES_ALSO.get(role, ()) for part in paper.of(also))
@@ -114,11 +116,18 @@ def limitations_are_specific(i: Inspection) -> Finding:
 
 
 _OWN_LIMIT = re.compile(
-    r"\b(?:limitation|caveat|we (?:did|do|could|can) ?not|our (?:study|sample|data|results) (?:do|does|did|is|are|"
-    r"was|were) "
+    r"\b(?:limitations?|caveats?|we (?:did|do|could|can) ?not|(?:was|were) not (?:\w+ )?(?:observ|measur|record|test|availab|"
+    r"control|sampl|includ|collect|examin)\w*|may not (?:carry|hold|generali|apply|extend)\w*|cannot|too few|only one|remains? "
+    r"(?:open|unknown|unclear|untested|a conjecture)|our (?:study|sample|data|results) (?:do|does|did|is|are|was|were) "
     r"(?:not|limited|restricted|only))",
     re.IGNORECASE,
 )
+
+
+def _own_limits(paper: Paper) -> list[str]:
+    """Return the sentences on limits that stand outside a section of their own."""
+    parts = paper.of("discussion", "conclusion")
+    return [line for part in parts for line in part.sentences if _OWN_LIMIT.search(line)]
 
 
 def paragraphs_belong(i: Inspection) -> Finding:

@@ -152,7 +152,7 @@ def tests_are_named(i: Inspection) -> Finding:
     prose = "\n\n".join(p.prose for p in i.paper.parts if p.role not in {"related", "references"})
     values = list(P_VALUE.finditer(prose))
     if not values:
-        return nothing_there(name, "no p-value is stated", absent=1.0)
+        return nothing_there(name, "no p-value is stated", absent=0.5)
     named = sorted({m.group().lower() for m in _TEST.finditer(prose)})
     fault = Fault(f"{len(values)} p-values are stated, but no test is named")
     return Finding(

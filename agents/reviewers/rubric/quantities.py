@@ -48,6 +48,9 @@ _UNITS = (
 )
 COUNT = re.compile(
     rf"\b(?P<n>\d{{1,3}}(?:,\d{{3}})+|\d{{1,7}}|{_COUNT_WORDS})[\s-](?:[a-z-]+\s){{0,2}}?(?P<unit>{_UNITS})\b|"
+    r"\b(?P<many>\d{1,3}(?:,\d{3})+|\d{2,7})\s(?!(?:[a-z-]+\s)?(?:years?|months?|weeks?|days?|hours?|minutes?|seconds?|"
+    r"times|percents?|points|metres|meters|kilomet\w+|degrees|grams|litres|tonnes|levels|words|bytes|of)\b)(?:[a-z-]+\s)?"
+    r"(?P<things>[a-z][a-z-]{3,}s)\b|"
     r"(?<![A-Za-z])[nN]\s?=\s?(?P<bare>\d{1,3}(?:,\d{3})+|\d{1,7})",
     re.IGNORECASE,
 )
@@ -114,8 +117,8 @@ def counts(text: str) -> list[tuple[int, str]]:
     """Return the numbers of things that a text says were sampled or repeated, with the things' name."""
     found = []
     for m in COUNT.finditer(text):
-        shown = m.group("n") or m.group("bare")
-        found.append((count_value(shown), (m.group("unit") or "n").lower().rstrip("s")))
+        shown = m.group("n") or m.group("many") or m.group("bare")
+        found.append((count_value(shown), (m.group("unit") or m.group("things") or "n").lower().rstrip("s")))
     return found
 
 
