@@ -33,7 +33,7 @@ ABSOLUTE = re.compile(
     re.IGNORECASE,
 )
 _HEDGE = re.compile(
-    r"\b(?:not|no|n['’]t|cannot|nor|neither|without|whether|if|may|might|could|would|should|rarely|hardly|does|"
+    r"\b(?:not|no|n['’]t|cannot|nor|neither|whether|if|may|might|could|would|should|rarely|hardly|does|"
     r"did not)\b",
     re.IGNORECASE,
 )
@@ -89,7 +89,9 @@ def claims_are_measured(i: Inspection) -> Finding:
         for line in part.sentences:
             read += 1
             for m in ABSOLUTE.finditer(line):
-                if not _HEDGE.search(line[: m.start()]) and not (CITE in line and part.role == "introduction"):
+                if not _HEDGE.search(line[max(0, m.start() - 30) : m.start()]) and not (
+                    CITE in line and part.role == "introduction"
+                ):
                     faults.append(
                         Fault(f"{m.group()!r} claims more than samples can show: {line[:160]!r}", part.heading)
                     )
@@ -236,7 +238,9 @@ def _truth(i: Inspection, a: str, b: str, *, by_quality: bool) -> int:
         for index in range(1, table.columns):
             column = {label: cell.value for label, cell in table.column(index)}
             x, y = column.get(a), column.get(b)
-            if x is not None and y is not None and x != y and (by_quality or min(x, y) >= 0):
+            if x is not None and y is not None and x != y:
+                if min(x, y) < 0 and not by_quality:
+                    return 0  # `larger` may speak of size or of sign
                 polarity = better(table, index) if by_quality else 1
                 signs.add(polarity * (1 if x > y else -1))
     return signs.pop() if len(signs) == 1 else 0

@@ -72,11 +72,20 @@ def roles_by_content(bodies: Sequence[str], known: Sequence[str | None]) -> list
     last = max((i for i, role in enumerate(known) if role not in {"references", "aside", "appendix"}), default=-1)
     found: list[str] = []
     for index, (body, role) in enumerate(zip(bodies, known, strict=True)):
-        found.append(role or _by_content(body, first=index == 0, last=index == last, taken={r for r in known if r}))
+        found.append(
+            role
+            or _by_content(
+                body,
+                first=index == 0,
+                late=2 * index >= len(bodies),
+                last=index == last,
+                taken={r for r in known if r},
+            )
+        )
     return found
 
 
-def _by_content(body: str, *, first: bool, last: bool, taken: set[str]) -> str:
+def _by_content(body: str, *, first: bool, late: bool, last: bool, taken: set[str]) -> str:
     lines = sentences(body)
     if not lines:
         return "other"
@@ -85,7 +94,7 @@ def _by_content(body: str, *, first: bool, last: bool, taken: set[str]) -> str:
     limits = sum(1 for line in lines if LIMIT_CUE.search(line))
     doing = sum(1 for line in lines if PROCEDURE_CUE.search(line))
     decimals = sum(1 for n in result_numbers(body, []) if not n.number.integral or n.number.percent)
-    if "limitations" not in taken and limits >= 2 and limits >= 0.5 * len(lines) and decimals <= 2:
+    if late and "limitations" not in taken and limits >= 2 and limits >= 0.5 * len(lines) and decimals <= 2:
         return "limitations"
     if "results" not in taken and decimals >= 3 and decimals >= doing:
         return "results"
