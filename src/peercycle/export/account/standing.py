@@ -26,10 +26,8 @@ def status(run: Gathered, *, driven: bool) -> dict[str, JSON]:
     if terminal is not None:
         state: RunStatus = terminal.status
         reason, message, ended = terminal.reason, terminal.message, terminal.at
-        if state == "waiting":
-            why = "a person was asked something and has not answered"
-        else:
-            why = _WHY.get(str(reason), "no reason was recorded")
+        waiting = "a person was asked something and has not answered"
+        why = waiting if state == "waiting" else _WHY.get(str(reason), "no reason was recorded")
     else:
         state, reason, message, ended = ("running" if driven else "crashed"), None, "", None
         why = "a driver is at work on it" if driven else "its driver died without writing how it ended"
