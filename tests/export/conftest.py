@@ -70,7 +70,10 @@ def png(width: int = 40, height: int = 30) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
-DISCLOSURE = "This paper was made by machine (peercycle 0.1.0, policy extractive); 2 of its numbers were measured and 1 simulated."
+DISCLOSURE = (
+    "This paper was made by machine (peercycle 0.1.0, policy extractive); "
+    "2 of its numbers were measured and 1 simulated."
+)
 BODY = r"""
 Retrieval is old \citep{robertson2009}, and \citet{devlin2019} changed it. BM25 finds the right
 paper in \measured{acc.mean}{0.913} of cases (95\% interval \measured{acc.low}{0.88} to 0.94), as
@@ -83,7 +86,8 @@ By Equation~\eqref{eq:bm25}, a term counts more where it is rare.\footnote{With 
 \caption{Accuracy by seed.}\label{fig:acc}\end{figure}
 \begin{table}[h]\caption{Accuracy of two methods.}\label{tab:acc}\centering
 \begin{tabular}{lrr}\toprule Method & Mean & Simulated \\ \midrule
-BM25 & \measured{acc.mean}{0.913} & \measured{sim.1}{0.95} \\ TF-IDF & 0.87 & -- \\ \bottomrule\end{tabular}\end{table}
+BM25 & \measured{acc.mean}{0.913} & \measured{sim.1}{0.95} \\
+TF-IDF & 0.87 & -- \\ \bottomrule\end{tabular}\end{table}
 \begin{itemize}\item One thing.\item Another, with $O(n \log n)$ steps.\end{itemize}
 """
 
@@ -151,10 +155,11 @@ def bibliography() -> Bibliography:
 
 def results() -> ExperimentResults:
     script = artifact_ref(b"print(1)")
-    executions = tuple(
-        Execution(id=f"e{seed}", experiment="retrieval", seed=seed, status="ok", exit_code=0, script=script)
-        for seed in range(3)
-    ) + (
+    executions = (
+        *tuple(
+            Execution(id=f"e{seed}", experiment="retrieval", seed=seed, status="ok", exit_code=0, script=script)
+            for seed in range(3)
+        ),
         Execution(
             id="e9",
             experiment="retrieval",
@@ -177,7 +182,9 @@ def results() -> ExperimentResults:
             id=f"acc.{name}", metric="accuracy", value=value, group="BM25", experiment="retrieval",
             derived=Derivation(statistic=statistic, of=ids),
         )
-        for name, value, statistic in (("mean", 0.913, "mean"), ("low", 0.8807, "ci95_low"), ("high", 0.9453, "ci95_high"))
+        for name, value, statistic in (
+            ("mean", 0.913, "mean"), ("low", 0.8807, "ci95_low"), ("high", 0.9453, "ci95_high"),
+        )
     )  # fmt: skip
     simulated = Measurement(id="sim.1", metric="accuracy", value=0.95, experiment="dream", provenance="simulated")
     plan = Experiment(id="retrieval", question="Does BM25 find the paper?", script="print(1)", seeds=(0, 1, 2))

@@ -145,7 +145,7 @@ ATTACKS = (
     "\\includegraphics{https://evil.example/x.png} \\includegraphics{/etc/passwd} \\input{/etc/passwd}",
     '\\measured{"><script>}{<b>1</b>} \ue0000\ue001 \ue0020\ue003',
     "\\begin{verbatim}</pre><script>alert(1)</script>\n\\end{verbatim} \\verb|</code><script>|",
-    '\\textcolor{red"onload=x}{y} \\begin{figure}\\includegraphics{acc.png}\\caption{"><script>x</script>}\\end{figure}',
+    '\\textcolor{red"onload=x}{y} \\begin{figure}\\includegraphics{acc.png}\\caption{"><script>}\\end{figure}',
 )
 
 

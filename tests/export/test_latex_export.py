@@ -34,19 +34,22 @@ HOSTILE = {
     "a rule in a row": "\\begin{tabular}{ll}a & b \\bottomrule\\end{tabular} \\hline",
     "items outside": "\\item one \\item[two] three",
     "row breaks in text": "\\\\ one \\\\[2pt] two",
-    "brackets": "\\begin{itemize}\\item [0, 1] is an interval\\end{itemize} \\begin{align}[a] &= b \\\\ [c] &= d\\end{align}",
+    "brackets": "\\begin{itemize}\\item [0, 1]\\end{itemize} \\begin{align}[a] &= b \\\\ [c] &= d\\end{align}",
     "characters": "中文 → − α ≤ ∞ é ﬁ ₂ x̂ 🙂 \u202e\u200b \u0007 ℝ",
     "a missing figure": "\\begin{figure}\\includegraphics[width=3cm]{no such_file.png}\\caption{x}\\end{figure}",
     "an unknown key": "See \\citep{nobody_2020, robertson2009} and \\ref{nowhere}.",
+    "a reference at the start of a row": "\\begin{tabular}{l}\\ref{nowhere} x\\end{tabular}",
     "floats in boxes": "\\footnote{\\begin{figure}\\caption{x}\\end{figure}} \\textbf{\\begin{table}x\\end{table}}",
     "code": "\\begin{lstlisting}\nif a_b:\n    print('{') # \\end{document}\n\\end{lstlisting} \\verb|x_y|",
     "an endless word": "x" * 250_000,
 }
 FORBIDDEN = (
-    "\\input{/etc/passwd} \\include{x} \\openin5=/etc/passwd \\immediate\\write18{id} \\directlua{os.exit()} "
-    "\\catcode`\\%=12 \\usepackage{shellesc} \\def\\x{y} \\newcommand{\\x}{\\x} \\csname input\\endcsname{/etc/passwd} "
-    "\\pagestyle{empty}\\fancyfoot{} \\hypersetup{pdfsubject={nothing}} \\pdfinfo{/Subject ()} \\renewcommand{\\disclosure}{} "
-    "\\expandafter\\input{x} \\makeatletter \\@input{x} \\endinput \\stop \\batchmode \\loop\\repeat \\verbatiminput{/etc/passwd}"
+    r"\input{/etc/passwd} \include{x} \openin5=/etc/passwd \immediate\write18{id} "
+    r"\directlua{os.exit()} \catcode`\%=12 \usepackage{shellesc} \def\x{y} \newcommand{\x}{\x} "
+    r"\csname input\endcsname{/etc/passwd} \pagestyle{empty}\fancyfoot{} "
+    r"\hypersetup{pdfsubject={nothing}} \pdfinfo{/Subject ()} \renewcommand{\disclosure}{} "
+    r"\expandafter\input{x} \makeatletter \@input{x} \endinput \stop \batchmode \loop\repeat "
+    r"\verbatiminput{/etc/passwd}"
 )
 
 
@@ -177,23 +180,30 @@ def test_many_random_ruins_of_latex_compile(case: Any, tmp_path: Path, block: in
     assert code == 0, errors(log)
 
 
-FRAGMENTS = r"""\textbf{ ¦ } ¦ } ¦ { ¦ $ ¦ $ ¦ $$ ¦ \[ ¦ \] ¦ \( ¦ \) ¦ & ¦ & ¦ \\ ¦ \\ ¦ # ¦ ^ ¦ _ ¦ ~ ¦ % ¦ 95% of ¦ some words ¦ x_1
-¦ a^2 ¦ ' ¦ \frac ¦ {1} ¦ {2} ¦ \sqrt[3] ¦ \left( ¦ \right) ¦ \mathbf ¦ \hat ¦ \begin{itemize} ¦ \end{itemize} ¦ \item
-¦ \begin{enumerate} ¦ \end{enumerate} ¦ \begin{table}[h] ¦ \end{table} ¦ \begin{tabular}{lcr} ¦ \end{tabular} ¦ \hline
-¦ \toprule ¦ \midrule ¦ \multicolumn{2}{c}{ ¦ \cmidrule(lr){1-2} ¦ \begin{figure} ¦ \end{figure} ¦ \caption{ ¦ \label{a_b}
-¦ \ref{a_b} ¦ \eqref{zz} ¦ \cite{robertson2009} ¦ \citet[see][p.~2]{devlin2019,nope} ¦ \begin{equation} ¦ \end{equation}
-¦ \begin{align*} ¦ \end{align*} ¦ \begin{align} ¦ \end{align} ¦ \begin{cases} ¦ \end{cases} ¦ \begin{pmatrix} ¦ \end{pmatrix}
-¦ \begin{theorem}[x] ¦ \end{theorem} ¦ \begin{foo} ¦ \end{foo} ¦ \footnote{ ¦ \subsection{ ¦ \paragraph{ ¦ \section*{
-¦ \href{http://a.b/c_d%20}{ ¦ \url{http://x.y/a_b#c} ¦ \measured{acc.mean}{ ¦ \measured{sim.1}{0.5} ¦ \verb|a_b|
-¦ \begin{verbatim} ¦ \end{verbatim} ¦ \input{x} ¦ \def\x{y} ¦ \end{document} ¦ \alpha ¦ \text{ ¦ \operatorname{ ¦ \not
-¦ \big ¦ \limits ¦ \nonumber ¦ \substack{ ¦ \overset ¦ \label{ ¦ \ref{ ¦ [ ¦ ] ¦ < ¦ > ¦ | ¦ " ¦ \" ¦ \'e ¦ \v ¦ \c{c} ¦ \par
-¦ 中 ¦ é ¦ → ¦ ₂ ¦ \quad ¦ \, ¦ \; ¦ \! ¦ \- ¦ \/ ¦ \@ ¦ \ ¦ \begin{center} ¦ \end{center} ¦ \begin{quote} ¦ \end{quote}
-¦ \centering ¦ \small ¦ \bf ¦ \rm ¦ \includegraphics[width=2cm]{acc} ¦ \begin{minipage}{3cm} ¦ \end{minipage}
-¦ \textcolor{red}{ ¦ \ensuremath{ ¦ \begin{array}{cc} ¦ \end{array} ¦ \begin{description} ¦ \end{description} ¦ \item[
-¦ \boldsymbol ¦ \mathcal{ ¦ \tag{1} ¦ \begin{split} ¦ \end{split} ¦ \stackrel ¦ \underbrace{ ¦ \hspace{1cm} ¦ \newline
-¦ \noindent ¦ \ldots ¦ \S ¦ \i ¦ \ss ¦ \texttt{ ¦ \multirow{2}{*}{ ¦ \resizebox{\linewidth}{!}{ ¦ \middle| ¦ \appendix""".replace(
-    "\n", " "
-).split(" ¦ ")
+FRAGMENTS = (
+    (
+        r"""\textbf{ ¦ } ¦ } ¦ { ¦ $ ¦ $ ¦ $$ ¦ \[ ¦ \] ¦ \( ¦ \) ¦ & ¦ & ¦ \\ ¦ \\ ¦ # ¦ ^ ¦ _ ¦ ~ ¦ % ¦ 95% of
+¦ some words ¦ x_1 ¦ a^2 ¦ ' ¦ \frac ¦ {1} ¦ {2} ¦ \sqrt[3] ¦ \left( ¦ \right) ¦ \mathbf ¦ \hat
+¦ \begin{itemize} ¦ \end{itemize} ¦ \item ¦ \begin{enumerate} ¦ \end{enumerate} ¦ \begin{table}[h]
+¦ \end{table} ¦ \begin{tabular}{lcr} ¦ \end{tabular} ¦ \hline ¦ \toprule ¦ \midrule ¦ \multicolumn{2}{c}{
+¦ \cmidrule(lr){1-2} ¦ \begin{figure} ¦ \end{figure} ¦ \caption{ ¦ \label{a_b} ¦ \ref{a_b} ¦ \eqref{zz}
+¦ \cite{robertson2009} ¦ \citet[see][p.~2]{devlin2019,nope} ¦ \begin{equation} ¦ \end{equation}
+¦ \begin{align*} ¦ \end{align*} ¦ \begin{align} ¦ \end{align} ¦ \begin{cases} ¦ \end{cases}
+¦ \begin{pmatrix} ¦ \end{pmatrix} ¦ \begin{theorem}[x] ¦ \end{theorem} ¦ \begin{foo} ¦ \end{foo}
+¦ \footnote{ ¦ \subsection{ ¦ \paragraph{ ¦ \section*{ ¦ \href{http://a.b/c_d%20}{ ¦ \url{http://x.y/a_b#c}
+¦ \measured{acc.mean}{ ¦ \measured{sim.1}{0.5} ¦ \verb|a_b| ¦ \begin{verbatim} ¦ \end{verbatim} ¦ \input{x}
+¦ \def\x{y} ¦ \end{document} ¦ \alpha ¦ \text{ ¦ \operatorname{ ¦ \not ¦ \big ¦ \limits ¦ \nonumber
+¦ \substack{ ¦ \overset ¦ \label{ ¦ \ref{ ¦ [ ¦ ] ¦ < ¦ > ¦ | ¦ " ¦ \" ¦ \'e ¦ \v ¦ \c{c} ¦ \par ¦ 中 ¦ é ¦ →
+¦ ₂ ¦ \quad ¦ \, ¦ \; ¦ \! ¦ \- ¦ \/ ¦ \@ ¦ \ ¦ \begin{center} ¦ \end{center} ¦ \begin{quote} ¦ \end{quote}
+¦ \centering ¦ \small ¦ \bf ¦ \rm ¦ \includegraphics[width=2cm]{acc} ¦ \begin{minipage}{3cm}
+¦ \end{minipage} ¦ \textcolor{red}{ ¦ \ensuremath{ ¦ \begin{array}{cc} ¦ \end{array} ¦ \begin{description}
+¦ \end{description} ¦ \item[ ¦ \boldsymbol ¦ \mathcal{ ¦ \tag{1} ¦ \begin{split} ¦ \end{split} ¦ \stackrel
+¦ \underbrace{ ¦ \hspace{1cm} ¦ \newline ¦ \noindent ¦ \ldots ¦ \S ¦ \i ¦ \ss ¦ \texttt{ ¦ \multirow{2}{*}{
+¦ \resizebox{\linewidth}{!}{ ¦ \middle| ¦ \appendix"""
+    )
+    .replace("\n", " ")
+    .split(" ¦ ")
+)
 
 
 def ruin(chance: random.Random, longest: int = 40) -> str:

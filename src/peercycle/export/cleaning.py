@@ -8,8 +8,8 @@ from html import escape
 from html.parser import HTMLParser
 
 _MATHML = frozenset(
-    "math semantics mrow mi mn mo ms mtext mspace mfrac msqrt mroot mstyle merror mpadded mphantom menclose msub msup "
-    "msubsup munder mover munderover mmultiscripts mprescripts none mtable mtr mtd".split()
+    "math semantics mrow mi mn mo ms mtext mspace mfrac msqrt mroot mstyle merror mpadded mphantom menclose msub "
+    "msup msubsup munder mover munderover mmultiscripts mprescripts none mtable mtr mtd".split()
 )
 _HTML = frozenset(
     "h1 h2 h3 h4 h5 h6 p div span section em strong b i u s sub sup code pre blockquote ul ol li dl dt dd table "

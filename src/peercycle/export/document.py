@@ -78,7 +78,7 @@ def _settle_references(text: str, ledger: Ledger) -> str:
         if found.group(1) in ledger.labels:
             return found.group()
         ledger.remark(f"reference to {found.group(1)!r}, which is defined nowhere")
-        return f"[undefined: \\texttt{{{escape(found.group(1))}}}]"
+        return f"{{}}[undefined: \\texttt{{{escape(found.group(1))}}}]"  # the braces: no optional argument
 
     return re.sub(r"\\(?:eq)?ref\{([^{}]*)\}", settle, text)
 

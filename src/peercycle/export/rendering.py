@@ -17,7 +17,7 @@ def _environment() -> Environment:
 
     environment = Environment(
         loader=PackageLoader("peercycle.export", "templates"),
-        autoescape=lambda name: name is not None and ".html" in name,
+        autoescape=lambda name: name is not None and ".html" in name,  # noqa: S701 - Markdown escapes with `md`
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

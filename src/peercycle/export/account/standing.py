@@ -26,10 +26,8 @@ def status(run: Gathered, *, driven: bool) -> dict[str, JSON]:
     if terminal is not None:
         state: RunStatus = terminal.status
         reason, message, ended = terminal.reason, terminal.message, terminal.at
-        if state == "waiting":
-            why = "a person was asked something and has not answered"
-        else:
-            why = _WHY.get(str(reason), "no reason was recorded")
+        waiting = "a person was asked something and has not answered"
+        why = waiting if state == "waiting" else _WHY.get(str(reason), "no reason was recorded")
     else:
         state, reason, message, ended = ("running" if driven else "crashed"), None, "", None
         why = "a driver is at work on it" if driven else "its driver died without writing how it ended"
@@ -191,11 +189,12 @@ def _by_paper(run: Gathered) -> list[str]:
         steps += [f"Mend in the paper: {fault}." for fault in best.check.faults[:10]]
         loose = sum(1 for n in best.check.numbers if n.status == "unbound")
         if loose:
-            steps.append(f"{loose} numbers in the text rest on no measurement: verify or remove them.")
-        if best.check.uncited:
             steps.append(
-                f"{len(best.check.uncited)} works of the bibliography are not used: {', '.join(best.check.uncited[:5])}."
+                f"Verify or remove the {counted(loose, 'number')} of the text that no measurement bears out."
             )
+        if best.check.uncited:
+            unused = ", ".join(best.check.uncited[:5]) + (", …" if len(best.check.uncited) > 5 else "")
+            steps.append(f"Use or drop {counted(len(best.check.uncited), 'work')} that nothing cites: {unused}.")
     unmet = [o for o in run.outcomes if o.end == "failed"]
     steps += [f"Point {o.point} was not met ({o.reason or 'no reason recorded'}): {o.text}" for o in unmet[:10]]
     if best.assessment is not None:

@@ -67,7 +67,7 @@ def visible(text: str) -> str:
 
 
 def settable(text: str, lost: Callable[[str], None], *, math: bool = False) -> str:
-    """Return LaTeX with every character that pdflatex cannot set replaced; `lost` hears of each without a stand-in."""
+    """Return LaTeX with what pdflatex cannot set replaced; `lost` hears of each character without a stand-in."""
     return _ODD.sub(lambda found: _stand_in(found.group(), lost, math=math), text)
 
 

@@ -127,7 +127,7 @@ class TextWriter:
             self.cursor = outer
 
     def define_label(self, name: str, number: str = "") -> str:
-        """Return a label, unless there is one of that name; without a number, it stands for what was numbered last."""
+        """Return a label, unless its name is taken; without a number, it stands for what was numbered last."""
         if name in self.ledger.labels:
             self.ledger.remark(f"label {name!r} is defined twice; the first stands")
             return ""

@@ -26,7 +26,8 @@ CODE_ENVIRONMENTS = (
 """Environments whose content is shown as it stands."""
 
 _PIECE = re.compile(
-    r"(?P<percent>(?<=[0-9])%|(?<=[0-9] )%(?=[ \t]*[a-z.,;:)]))|(?P<comment>%[^\n]*(?:\n[ \t]*)?)|(?P<word>\\[A-Za-z]+)"
+    r"(?P<percent>(?<=[0-9])%|(?<=[0-9] )%(?=[ \t]*[a-z.,;:)]))"
+    r"|(?P<comment>%[^\n]*(?:\n[ \t]*)?)|(?P<word>\\[A-Za-z]+)"
     r"|(?P<symbol>\\.?)|(?P<display>\$\$)|(?P<par>\n[ \t]*\n\s*)|(?P<one>[{}$#&^_~])|(?P<text>\n|[^\\{}$%#&^_~\n]+)",
     re.DOTALL,
 )
