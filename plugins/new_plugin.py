@@ -38,20 +38,21 @@ _WORDS: dict[PluginKind, _Words] = {
 }
 
 
-def create_project(name: str, kind: PluginKind, target: Path) -> list[Path]:
+def create_project(name: str, kind: str, target: Path) -> list[Path]:
     """Write a project for a plugin of one kind into `target`, and return its files.
 
     The project appears whole or not at all. Raises `UsageError` for a name that is no name, an unknown kind, and
     a target that is there already and not empty.
     """
-    if kind not in PLUGIN_KINDS:
+    known = next((each for each in PLUGIN_KINDS if each == kind), None)
+    if known is None:
         raise UsageError(f"no kind of plugin is called {kind!r}; kinds: {', '.join(PLUGIN_KINDS)}")
     short = name.removeprefix("peercycle-")
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", short):
         raise UsageError(f"the name {name!r} is not lower-case letters and digits with hyphens between them")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(f"{str(target)!r} is there already; give another folder, or remove it")
-    files = _rendered(short, kind)
+    files = _rendered(short, known)
     _write(files, target)
     return [target / path for path in files]
 

@@ -22,7 +22,6 @@ from typing import Any, Literal
 
 from peercycle.core.base import JSON
 
-
 Closed = Literal["world", "sockets"] | None
 
 

@@ -167,7 +167,7 @@ class SandboxContract(ReplayContract):
             request = self.request(_PARENT.format(mark), limits=Limits(wall_s=60))
             run = asyncio.create_task(self._run(self.sandbox(), request, bench))
             deadline = time.monotonic() + 15
-            while not await asyncio.to_thread(_processes_with, mark) and time.monotonic() < deadline:
+            while not await asyncio.to_thread(_processes_with, mark) and time.monotonic() < deadline:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
             await asyncio.sleep(0.5)
             run.cancel()

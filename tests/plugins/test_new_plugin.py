@@ -51,7 +51,7 @@ def test_a_name_that_is_no_name_is_refused_and_nothing_is_written(name: str, tmp
 
 def test_an_unknown_kind_lists_the_kinds(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"'rewards'; kinds: policy, .*, reward"):
-        create_project("fine", "rewards", tmp_path / "project")  # type: ignore[arg-type]
+        create_project("fine", "rewards", tmp_path / "project")
 
 
 def test_what_is_there_already_is_left_alone(tmp_path: Path) -> None:

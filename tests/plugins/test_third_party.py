@@ -28,6 +28,38 @@ print(json.dumps({
 }))
 """
 
+RESEARCH = """
+import asyncio, json
+from peercycle.core.runs import RunOptions
+from peercycle.core.writing import ResearchTask
+from peercycle.graphs.driver import start
+from peercycle.plugins.manager import Plugins
+from peercycle.store.directory import read_run
+
+async def main():
+    options = RunOptions(
+        run_id="r1", policy="scripted", reviewer="scripted", reward="venue", experiments="off", rounds=1,
+        exporters=(), settings={"rewards": {"venue": {"max_words": 3, "required": ["introduction", "appendix"]}}},
+    )
+    plugins = Plugins.load()
+    result = await start(ResearchTask(topic="ranking"), options, plugins)
+    await plugins.close()
+    reader = read_run(result.path)
+    rows = await reader.candidates()
+    logged = [event.message for _, event in await reader.events(kinds=["log"])]
+    record = await reader.record()
+    print(json.dumps({
+        "status": result.status,
+        "problems": [problem.message for problem in plugins.problems],
+        "venue": [row.state["venue"] for row in rows],
+        "rewards": [(row.rating, row.reward) for row in rows],
+        "logged": logged,
+        "fingerprint": record.fingerprint["plugins"],
+    }))
+
+asyncio.run(main())
+"""
+
 
 def run(*command: str | Path, cwd: Path, timeout_s: float = 100) -> str:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PEERCYCLE_")}
@@ -91,3 +123,18 @@ def test_the_third_party_projects_own_tests_pass_where_it_is_installed(environme
     said = run(python, "-P", "-m", "pytest", "-q", "-o", "pythonpath=", cwd=environment / "example")
     assert " passed" in said
     assert "failed" not in said
+
+
+def test_its_stage_runs_in_a_real_cycle_with_its_channel_and_its_reward(environment: Path) -> None:
+    python = environment / "env" / "bin" / "python"
+    found = json.loads(run(python, "-P", "-c", RESEARCH, cwd=environment).splitlines()[-1])
+    assert (found["status"], found["problems"]) == ("finished", [])
+    for venue, (rating, reward) in zip(found["venue"], found["rewards"], strict=True):
+        assert venue["words"] > 3
+        assert venue["faults"] == [
+            f"the paper has {venue['words']} words; at most 3 are allowed",
+            "there is no section for appendix",
+        ]
+        assert reward == rating - 2 * 0.5
+    assert "venue: there is no section for appendix" in found["logged"]
+    assert found["fingerprint"]["venue"] == "peercycle-venue 0.1.0"

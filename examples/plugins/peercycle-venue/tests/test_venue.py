@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
-
 import peercycle_venue
+import pytest
+from peercycle_venue.reward import VenueReward
+from peercycle_venue.rules import VenueRules, broken_rules, count_words
+from peercycle_venue.stage import VenueStage
+
 from peercycle.core.contracts import Channel, RewardFunction, Stage
 from peercycle.core.writing import Manuscript, Section
 from peercycle.plugins.manager import Plugins
 from peercycle.plugins.testing import RewardContract, StageContract
-from peercycle_venue.reward import VenueReward
-from peercycle_venue.rules import VenueRules, broken_rules, count_words
-from peercycle_venue.stage import VenueStage
 
 
 class TestVenueStage(StageContract):

@@ -1,0 +1,90 @@
+"""What comes with peercycle, held to the contracts that third parties' components are held to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from peercycle.agents.literature.local import LocalLiterature, LocalSettings
+from peercycle.agents.policies.extractive import ExtractivePolicy, ExtractiveSettings
+from peercycle.agents.reviewers.rubric import RubricReviewer, RubricSettings
+from peercycle.agents.reviewers.scripted import ScriptedReviewer, ScriptedReviewerSettings
+from peercycle.agents.rewards import ChecksPassed, Composite, CompositeSettings, MeanRating, MinRating
+from peercycle.core.contracts import NoSettings
+from peercycle.plugins.manager import KINDS, Plugins
+from peercycle.plugins.testing import (
+    LiteratureContract,
+    PolicyContract,
+    ReviewerContract,
+    RewardContract,
+    SandboxContract,
+)
+
+
+def test_everything_built_in_is_offered_and_can_be_made() -> None:
+    plugins = Plugins.load(entry_points=False, environ={})
+    offered = {kind: plugins.names(kind) for kind in KINDS}
+    assert plugins.problems == ()
+    assert offered == {
+        "models": ("replay", "scripted"),
+        "policies": ("extractive", "scripted"),
+        "reviewers": ("rubric", "scripted"),
+        "rewards": ("checks", "composite", "mean-rating", "min-rating"),
+        "literature": ("local",),
+        "sandboxes": ("bubblewrap",),
+        "trainers": (),
+        "exporters": ("html", "latex", "pdf", "report"),
+    }
+    for kind, names in offered.items():
+        for name in names:
+            settings = {"run": "runs/r1"} if name == "replay" else {}
+            assert plugins.create(kind, name, settings) is not None
+    assert plugins.show("builtin")["problem"] is None
+
+
+class TestExtractive(PolicyContract):
+    def policy(self) -> Any:
+        return ExtractivePolicy(ExtractiveSettings())
+
+
+class TestRubric(ReviewerContract):
+    def reviewer(self) -> Any:
+        return RubricReviewer(RubricSettings())
+
+
+class TestScriptedReviewer(ReviewerContract):
+    def reviewer(self) -> Any:
+        return ScriptedReviewer(ScriptedReviewerSettings())
+
+
+class TestMeanRating(RewardContract):
+    def reward(self) -> Any:
+        return MeanRating(NoSettings())
+
+
+class TestMinRating(RewardContract):
+    def reward(self) -> Any:
+        return MinRating(NoSettings())
+
+
+class TestComposite(RewardContract):
+    def reward(self) -> Any:
+        return Composite(CompositeSettings())
+
+
+class TestChecksPassed(RewardContract):
+    """Counts statements, not ratings: only the paper without any is worth nothing."""
+
+    def reward(self) -> Any:
+        return ChecksPassed(NoSettings())
+
+
+class TestLocalLiterature(LiteratureContract):
+    def source(self) -> Any:
+        return LocalLiterature(LocalSettings())
+
+
+class TestBubblewrap(SandboxContract):
+    def sandbox(self) -> Any:
+        from peercycle.sandbox.bubblewrap import BubblewrapSandbox, BubblewrapSettings
+
+        return BubblewrapSandbox(BubblewrapSettings())
