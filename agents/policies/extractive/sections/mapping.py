@@ -71,6 +71,8 @@ def _words(cluster: Cluster) -> str:
 def _passages(m: Material, cluster: Cluster) -> str:
     quotes = printed_quotes(cluster, m.notes)
     if not quotes:
+        if set(cluster.keys) <= set(m.notes.facts.without_abstract):
+            return "Its works come without a usable abstract, so none is quoted."
         return "No sentence of its abstracts is short and plain enough to be quoted."
     first = f"A passage near to its centre reads: {_quoted(quotes[0])}."
     if len(quotes) == 1:
@@ -119,7 +121,8 @@ def _one_by_one(m: Material) -> str:
             continue
         name = f"``{escape(reference.title)}''" if reference.title else "A work without a title"
         year = f" ({reference.year})" if reference.year else ""
-        lines.append(f"{name}{year}{cite([key])}.")
+        said = [f"It says: {_quoted(quote)}." for quote in m.notes.passages if quote.key == key]
+        lines.append(join(f"{name}{year}{cite([key])}.", *said))
     return paragraphs(head, *lines)
 
 

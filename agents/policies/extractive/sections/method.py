@@ -31,7 +31,11 @@ def method(m: Material) -> Section | None:
 def _supplied(m: Material) -> str:
     if m.study is None:
         return ""
-    done = "was run as it is, once per seed, in the sandbox" if m.experiments_run else "was to be run as it is"
+    done = (
+        "was run as it is, once per seed, in the sandbox"
+        if m.experiments_run
+        else "was not run, because no sandbox was available to run it in"
+    )
     return (
         f"\\paragraph{{The supplied study.}} The program ``{m.study}'' came with the task and {done}. It was neither "
         "written nor changed for this paper; what its metrics mean is known only from their names."
@@ -54,6 +58,12 @@ def _clustering(m: Material) -> str:
     if not m.notes.clusters:
         return ""
     weight = "once" if strategy.title_weight == 1 else ("twice" if strategy.title_weight == 2 else "three times")
+    passages = (
+        " A passage is a sentence of an abstract whose vector comes near to the cluster's mean direction; short "
+        "sentences that can stand alone are preferred."
+        if m.quotes
+        else ""
+    )
     fewer = ""
     if len(m.notes.clusters) != strategy.clusters:
         fewer = (
@@ -66,8 +76,7 @@ def _clustering(m: Material) -> str:
         "\\paragraph{Clustering.} A work is a vector over the words that at least two works and not most of them "
         f"use; a word weighs {_WEIGHTS[strategy.weighting]}, times its inverse document frequency, and the title "
         f"counts {weight}. Spherical $k$-means with $k = {strategy.clusters}$, the best of several starts, gives the "
-        f"clusters.{fewer} A passage is a sentence of an abstract whose vector comes near to the cluster's mean "
-        "direction; short sentences that can stand alone are preferred."
+        f"clusters.{fewer}{passages}"
     )
 
 
@@ -144,12 +153,19 @@ def _ablation(name: str) -> str:
 def _seeds(m: Material) -> str:
     if not m.reported and not m.ran(STUDY):
         return ""
-    return (
+    drawn = (
+        "For the studies of the list a seed decides only what is drawn or permuted, so such an interval says how far "
+        "the figure depends on the drawing, and not how it would come out on another list."
+        if m.reported
+        else ""
+    )
+    return join(
         "Every study is repeated over seeds. An interval in brackets after a mean is a 95\\% Student $t$ interval "
-        "over the seeds; where it is missing, every seed gave the same number or there was one seed only, and it "
-        "is not cut at the ends of a scale. For the "
-        "studies of the list a seed decides only what is drawn or permuted, so such an interval says how far the "
-        "figure depends on the drawing, and not how it would come out on another list."
+        "over "
+        "the seeds; where it is missing, every seed gave the same number or there was one seed only, and it is not "
+        "cut "
+        "at the ends of a scale.",
+        drawn,
     )
 
 

@@ -23,7 +23,7 @@ def _agreement(m: Material) -> str:
         return ""
     seeds = f.number_of_seeds("stability", "adjusted_rand", "observed")
     return join(
-        f"Clusters found anew on drawn works agree with the map with a mean adjusted Rand index of {observed} over "
+        f"Clusters found anew on drawn works agree with the map to a mean adjusted Rand index of {observed} over "
         f"{seeds} seeds. With the words shuffled over the works the index is {shuffled}.",
         verdict(m),
         "Figure~\\ref{fig:stability} shows the index of every sample of one seed." if _figure(m) else "",

@@ -146,9 +146,9 @@ def test_fewer_than_ten_abstracts_are_too_few_and_nothing_is_run(benches: Simple
     )
     bench = drafted(benches, "soil_carbon", bibliography=few)
     assert bench.plans[0].experiments == ()
-    assert "9 of the 13 works have an abstract" in (bench.plans[0].declined or "")
+    assert "has nine usable abstracts" in (bench.plans[0].declined or "")
     paper = bench.manuscripts[-1]
-    assert "only nine of them have a usable abstract" in paper.abstract
+    assert "With nine usable abstracts the list is too short" in paper.abstract
     assert "\\measured" not in paper.latex
     assert benches.faults_of(bench, paper) == []
 
