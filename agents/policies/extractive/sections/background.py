@@ -6,6 +6,7 @@ from peercycle.agents.policies.extractive.latex import cite, join, paragraphs
 from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.planning import STUDY
 from peercycle.agents.policies.extractive.prose import capital, counted, listed, plural
+from peercycle.agents.policies.extractive.sections.mapping import named
 from peercycle.core.writing import Section
 
 
@@ -42,8 +43,8 @@ def _found(m: Material) -> str:
             else ""
         )
     return join(
-        f"A second search with the names of the clusters returned {counted(len(keys), 'work')} beyond the list"
-        f"{cite(keys)}.",
+        f"A second search with the names of the clusters returned {counted(len(keys), 'work')} beyond the list: "
+        f"{named(m, keys)}.",
         f"{capital(plural(len(keys), 'it is', 'they are'))} named here for the reader and not part of the map.",
     )
 
@@ -52,9 +53,7 @@ def _unplaced(m: Material) -> str:
     keys = m.citable(m.notes.list_uncited)
     if not keys:
         return ""
-    return (
-        f"{capital(plural(len(keys), 'a further work', 'further works'))} of the list, not named above:{cite(keys)}."
-    )
+    return f"{capital(plural(len(keys), 'a further work', 'further works'))} of the list, not named above: {named(m, keys)}."
 
 
 def _genre(m: Material) -> str:

@@ -97,8 +97,8 @@ def _tests(m: Material) -> str:
     below = [result_gaps.pair(m, group) for group in result_gaps.below_chance(m)]
     if not below:
         return (
-            "Since no pair of frequent words is joined significantly less often than chance, a pair that is missing "
-            "may be missing by chance in a list of this size."
+            "No pair of frequent words is missing beyond what chance would give in a list of this size, so the pairs "
+            "named here are leads and no findings."
         )
     pairs = listed([f"``{a}'' with ``{b}''" for a, b in below])
     return (
@@ -117,10 +117,7 @@ def questions(m: Material) -> list[str]:
     """Return the questions that the list raises, the most pointed first."""
     items: list[str] = []
     if m.ran("gaps"):
-        items += [
-            f"What is known of ``{a}'' together with ``{b}''? Several works use each word, and none uses both."
-            for a, b in _never(m)
-        ]
+        items += [f"What is known of ``{a}'' together with ``{b}''?" for a, b in _never(m)]
     items += [
         f"Has the work on ``{escape(name)}''{cite(m.citable(keys)[:3])} been continued after {year}?"
         for name, year, keys in _quiet(m)
@@ -138,7 +135,7 @@ def questions(m: Material) -> list[str]:
     ]
     without = m.citable(m.notes.facts.without_abstract)
     if without:
-        items.append(f"What do the works without an abstract add{cite(without[:8])}? Only their titles were read.")
+        items.append(f"What do the works without an abstract add{cite(without[:4])}? Only their titles were read.")
     return items[:MOST_QUESTIONS]
 
 

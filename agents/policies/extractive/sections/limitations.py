@@ -11,7 +11,7 @@ from peercycle.agents.policies.extractive.sections.method import permutations
 from peercycle.core.writing import Section
 
 FEW_WORKS = 60
-MOST_NAMED = 10
+MOST_NAMED = 4
 
 
 def limitations(m: Material) -> Section | None:

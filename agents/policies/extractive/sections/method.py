@@ -105,14 +105,16 @@ def _studies(m: Material) -> list[tuple[str, str]]:
             "For each of the most frequent words of the dated works with an abstract, the statistic is the "
             "correlation between a work's year and its use of the word. Years are permuted among the works "
             f"({permutations(m, 'trends')} permutations per seed), and the single-step max-T procedure of Westfall "
-            "and Young corrects the $p$-values for testing many words.",
+            "and Young corrects the $p$-values for testing many words. A word passes where its corrected $p$-value is "
+            "below 0.05 for every seed.",
         ),
         "gaps": (
             "Gaps",
             "For each pair of the most frequent words whose expected number of joint works is at least one, the "
             "number of works that use both is compared with what chance gives when each word is spread over the "
             f"works on its own ({permutations(m, 'gaps')} permutations per seed), again corrected for the number of "
-            "pairs by the single-step procedure.",
+            "pairs by the single-step procedure, and a pair passes where its "
+            "corrected $p$-value is below 0.05 for every seed.",
         ),
     }
     found = [texts[name] for name in m.notes.planned if name in texts]
