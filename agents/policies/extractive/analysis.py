@@ -17,10 +17,10 @@ from peercycle.agents.policies.extractive.clustering import (
 )
 from peercycle.agents.policies.extractive.corpus import Corpus, MappedWork
 from peercycle.agents.policies.extractive.naming import cluster_terms, term_table
-from peercycle.agents.policies.extractive.notes import Cluster, Notes, Strategy
+from peercycle.agents.policies.extractive.notes import Cluster, Notes, Quote, Strategy
 from peercycle.agents.policies.extractive.numeric import nearest_numeric
-from peercycle.agents.policies.extractive.prose import listed
-from peercycle.agents.policies.extractive.sentences import central_quotes
+from peercycle.agents.policies.extractive.prose import counted, listed, number_word
+from peercycle.agents.policies.extractive.sentences import central_quotes, sentences_of, shortened
 from peercycle.agents.policies.extractive.settings import ExtractiveSettings
 from peercycle.agents.policies.extractive.terms import pair_spellings, spellings
 from peercycle.agents.policies.extractive.topic import match_topic, nearest_to_topic
@@ -41,8 +41,8 @@ def analyse(topic: str, corpus: Corpus, strategy: Strategy, settings: Extractive
     declined = None
     if facts.abstracts < settings.least_abstracts:
         declined = (
-            f"{facts.abstracts} of the {facts.works} works have an abstract that can be used; the studies of the "
-            f"bibliography need {settings.least_abstracts}, so none is done"
+            f"the list of {counted(facts.works, 'work')} has {counted(facts.abstracts, 'usable abstract')}, and the "
+            f"studies of the list need {number_word(settings.least_abstracts)}"
         )
     return Notes(
         strategy=strategy,
@@ -50,6 +50,7 @@ def analyse(topic: str, corpus: Corpus, strategy: Strategy, settings: Extractive
         topic=match_topic(topic, works),
         clusters=clusters,
         unplaced=unplaced,
+        passages=_passages(works, settings) if len(works) < LEAST_CLUSTERED else (),
         terms=term_table(works, spelt),
         nearest=nearest_to_topic(topic, works, 5),
         numeric=nearest_numeric(topic, works, settings.numeric_threshold),
@@ -86,6 +87,15 @@ def _clusters(
     if strategy.by_year:
         found.sort(key=lambda cluster: (cluster.first_year or 9999, cluster.last_year or 9999, -len(cluster.keys)))
     return tuple(found), tuple(works[i].key for i, vector in enumerate(vectors) if not vector)
+
+
+def _passages(works: Sequence[MappedWork], settings: ExtractiveSettings) -> tuple[Quote, ...]:
+    """Return the first sentence of each abstract that can be quoted."""
+    found: list[Quote] = []
+    for work in works:
+        quotes = [shortened(work.key, s, settings.quote_words) for s in sentences_of(work.abstract)]
+        found += [quote for quote in quotes if quote is not None and work.citable][:1]
+    return tuple(found)
 
 
 def _cluster(

@@ -19,11 +19,13 @@ Kind = Literal[
     "floats",
     "numbers",
     "clarity",
+    "repetition",
     "unknown",
 ]
 
 _PATTERNS: tuple[tuple[Kind, str], ...] = (
     ("overlap", r"overlap|verbatim|plagiar|copied|quot(?:e|ation)"),
+    ("repetition", r"nothing is repeated|said twice|redundan|duplicat"),
     ("limitations", r"limitation|caveat|threats? to validity"),
     ("uncited", r"uncited|unused|never cited|not cited|un-?cited|missing (?:citation|reference)|listed but"),
     ("ablation", r"ablat|sensitiv|robust|baseline|control condition|without (?:the )?(?:stop|title)"

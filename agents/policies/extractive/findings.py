@@ -81,8 +81,9 @@ class Findings:
         return len({found.value for found in self.per_seed(experiment, metric, group)}) == 1
 
     def mean(self, experiment: str, metric: str, group: str | None = None, digits: int = 2) -> str:
-        """Return the mean over seeds as printed, bound."""
-        found = self.statistic(experiment, metric, group, "mean")
+        """Return the mean over seeds as printed, bound; where every seed measured the same, that measurement."""
+        same = self.per_seed(experiment, metric, group) if self.constant(experiment, metric, group) else []
+        found = same[0] if same else self.statistic(experiment, metric, group, "mean")
         return "" if found is None else bound(found, digits)
 
     def interval(self, experiment: str, metric: str, group: str | None = None, digits: int = 2) -> str:
@@ -93,6 +94,21 @@ class Findings:
         if low is None or high is None or self.constant(experiment, metric, group):
             return mean
         return f"{mean} [{bound(low, digits)}, {bound(high, digits)}]"
+
+    def column(self, cells: Sequence[tuple[str, str, str | None]], digits: int = 2) -> list[str]:
+        """Return a table's column: every cell with its interval, unless each of them is the same for every seed."""
+        known = [cell for cell in cells if self.per_seed(*cell)]
+        if all(self.constant(*cell) for cell in known):
+            return [self.mean(*cell, digits) or "--" for cell in cells]
+        return [self._spread(*cell, digits) or "--" for cell in cells]
+
+    def _spread(self, experiment: str, metric: str, group: str | None, digits: int) -> str:
+        mean = self.statistic(experiment, metric, group, "mean")
+        low = self.statistic(experiment, metric, group, "ci95_low")
+        high = self.statistic(experiment, metric, group, "ci95_high")
+        if mean is None or low is None or high is None:
+            return "" if mean is None else bound(mean, digits)
+        return f"{bound(mean, digits)} [{bound(low, digits)}, {bound(high, digits)}]"
 
     def ends(self, experiment: str, metric: str, group: str | None = None) -> tuple[float, float] | None:
         """Return the ends of the 95% interval over seeds, or None where there is none."""

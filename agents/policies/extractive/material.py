@@ -14,6 +14,7 @@ from peercycle.agents.policies.extractive.planning import ABLATIONS, base_of
 from peercycle.agents.policies.extractive.prose import counted
 from peercycle.agents.policies.extractive.settings import ExtractiveSettings
 from peercycle.agents.policies.extractive.stopwords import STOPWORDS
+from peercycle.agents.policies.extractive.terms import fold, words_of
 from peercycle.core.contracts import Work
 from peercycle.core.literature import Bibliography, Reference
 
@@ -56,6 +57,11 @@ class Material:
         return self.concluded and self.findings.has(experiment)
 
     @property
+    def quotes(self) -> bool:
+        """Whether any cluster quotes its works."""
+        return any(cluster.quotes for cluster in self.notes.clusters)
+
+    @property
     def reported(self) -> tuple[str, ...]:
         """The studies of the bibliography with numbers, ablations left out, in order."""
         return tuple(s for s in self.notes.planned if s in _ORDER and self.ran(s))
@@ -89,9 +95,10 @@ LONGEST_PHRASE = 14
 
 
 def topic_phrase(topic: str, bibliography: Bibliography) -> str:
-    """Return the topic for the middle of a sentence: a question or a long topic in quotation marks.
+    """Return the topic for the middle of a sentence: in quotation marks where it is a question or long.
 
-    A capital at its beginning goes where the works write the word without one.
+    A capital at its beginning goes where the works write the word without one; where they do not write it, it may
+    be a name, and the topic is quoted too.
     """
     plain = " ".join(topic.split())
     if plain.endswith("?"):
@@ -100,11 +107,14 @@ def topic_phrase(topic: str, bibliography: Bibliography) -> str:
     if len(plain.split()) > LONGEST_PHRASE or re.search(r"[.!?:;]\s", plain):
         return f"the topic ``{escape(plain)}''"
     first = plain.split(" ")[0]
-    if first[:1].isupper() and (first[1:].islower() or len(first) == 1):
-        used = re.compile(rf"(?<!\w){re.escape(first.lower())}(?!\w)")
-        if first.lower() in STOPWORDS or any(used.search(f"{r.title} {r.abstract}") for r in bibliography.entries):
-            plain = plain[:1].lower() + plain[1:]
-    return escape(plain)
+    if not first[:1].isupper() or not (first[1:].islower() or len(first) == 1):
+        return escape(plain)
+    small = {
+        fold(word) for r in bibliography.entries for word in words_of(f"{r.title} {r.abstract}") if word.islower()
+    }
+    if first.lower() in STOPWORDS or fold(first) in small:
+        return escape(plain[:1].lower() + plain[1:])
+    return f"``{escape(plain)}''"
 
 
 _ORDER = ("stability", "retrieval", "trends", "gaps")

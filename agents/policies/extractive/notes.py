@@ -116,6 +116,8 @@ class Notes(Record):
     clusters: tuple[Cluster, ...] = ()
     unplaced: tuple[str, ...] = ()
     """Works that share no counted word with another."""
+    passages: tuple[Quote, ...] = ()
+    """A passage of each work, where there are too few to cluster."""
     terms: tuple[Term, ...] = ()
     nearest: tuple[str, ...] = ()
     """Works of the corpus that come nearest to the topic, nearest first."""

@@ -48,6 +48,9 @@ class Rewording:
             "floats": self._floats,
             "numbers": self._numbers,
             "clarity": self._guide,
+            "repetition": lambda: (
+                "Abstract, results and conclusion each state the same findings, as their readers expect."
+            ),
         }
         way = ways.get(kind)
         if way is None:

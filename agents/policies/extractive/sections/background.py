@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from peercycle.agents.policies.extractive.latex import cite, escape, join, paragraphs
+from peercycle.agents.policies.extractive.latex import cite, join, paragraphs
 from peercycle.agents.policies.extractive.material import Material
+from peercycle.agents.policies.extractive.planning import STUDY
 from peercycle.agents.policies.extractive.prose import capital, counted, listed, plural
+from peercycle.agents.policies.extractive.sections.mapping import named
 from peercycle.core.writing import Section
 
 
 def described(m: Material, key: str) -> str:
-    """Return a work by its authors and year with its citation, as the subject of a sentence."""
+    """Return a work's citation as a part of a sentence."""
     reference = m.references[key]
-    surnames = [escape(name.split()[-1]) for name in reference.authors if name.split()]
-    if not surnames:
+    if not any(name.split() for name in reference.authors):
         return f"a work without named authors{cite([key])}"
-    names = surnames[0] if len(surnames) == 1 else listed(surnames) if len(surnames) == 2 else f"{surnames[0]} et al."
-    return f"{names}{cite([key])}"
+    return f"\\citet{{{key}}}"
 
 
 def background(m: Material) -> Section | None:
@@ -43,8 +43,8 @@ def _found(m: Material) -> str:
             else ""
         )
     return join(
-        f"A second search with the names of the clusters returned {counted(len(keys), 'work')} beyond the list"
-        f"{cite(keys)}.",
+        f"A second search with the names of the clusters returned {counted(len(keys), 'work')} beyond the list: "
+        f"{named(m, keys)}.",
         f"{capital(plural(len(keys), 'it is', 'they are'))} named here for the reader and not part of the map.",
     )
 
@@ -53,19 +53,21 @@ def _unplaced(m: Material) -> str:
     keys = m.citable(m.notes.list_uncited)
     if not keys:
         return ""
-    return (
-        f"{capital(plural(len(keys), 'a further work', 'further works'))} of the list, not named above:{cite(keys)}."
-    )
+    return f"{capital(plural(len(keys), 'a further work', 'further works'))} of the list, not named above: {named(m, keys)}."
 
 
 def _genre(m: Material) -> str:
-    _ = m
-    return (
+    genre = (
         "A systematic map differs from a systematic review in that it asks what has been studied, and not what the "
-        "answer is. Nothing in this paper is a finding about the field; every measured figure is a figure about the "
-        "list."
-        if m.study is None
-        else "A systematic map differs from a systematic review in that it asks what has been studied, and not what "
-        "the answer is. Apart from the supplied study, every measured figure in this paper is a figure about the "
-        "list."
+        "answer is."
     )
+    if m.study is not None and m.ran(STUDY):
+        return (
+            f"{genre} Apart from the supplied study, every measured figure in this paper is a figure about the list."
+        )
+    if m.reported:
+        return (
+            f"{genre} Nothing in this paper is a finding about the field; every measured figure is a figure "
+            "about the list."
+        )
+    return f"{genre} Nothing in this paper is a finding about the field."

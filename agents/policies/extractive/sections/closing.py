@@ -5,7 +5,7 @@ from __future__ import annotations
 from peercycle.agents.policies.extractive.latex import escape, join
 from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.planning import STUDY
-from peercycle.agents.policies.extractive.prose import listed, number_word
+from peercycle.agents.policies.extractive.prose import listed, number_word, plural
 from peercycle.agents.policies.extractive.sections import (
     result_gaps,
     result_retrieval,
@@ -36,13 +36,16 @@ def _what(m: Material) -> str:
             "list and not of the topic."
         )
     if m.notes.facts.works == 1:
-        return f"This paper describes the one work that was given on {m.topic}."
+        return f"This paper describes the one work that was given for the topic ``{m.topic_given}''."
     return f"This paper is a systematic map of {m.works}{m.span} that were given as literature on {m.topic}."
 
 
 def _supplied(m: Material) -> str:
-    if not m.ran(STUDY):
+    if m.study is None or not m.concluded:
         return ""
+    if not m.ran(STUDY):
+        why = "yielded no result" if m.experiments_run else "could not be run, for want of a sandbox"
+        return f"The study that came with the task, ``{m.study}'', {why}."
     f = m.findings
     metric = headline(m)
     groups = f.groups(STUDY, metric)
@@ -91,7 +94,7 @@ def _measured(m: Material) -> list[str]:
         shuffled = f.interval("stability", "adjusted_rand", "shuffled")
         seeds = f.number_of_seeds("stability", "adjusted_rand", "observed")
         parts.append(
-            f"Clusters of resampled works agree with the map with an adjusted Rand index of {observed}, against "
+            f"Clusters of resampled works agree with the map to an adjusted Rand index of {observed}, against "
             f"{shuffled} with shuffled words (mean and 95\\% interval over {seeds} seeds)."
         )
     if "retrieval" in m.reported:
@@ -111,15 +114,14 @@ def _not_measured(m: Material) -> str:
     if not m.concluded or m.reported:
         return ""
     if m.notes.declined is not None:
-        usable = m.notes.facts.abstracts
-        have = (
-            "none of them has"
-            if usable == 0
-            else f"only {number_word(usable)} of them {'has' if usable == 1 else 'have'}"
+        usable, works = m.notes.facts.abstracts, m.notes.facts.works
+        if works == 1:
+            return "One work is too little for any measurement of the list, and none was made."
+        few = (
+            f"With {number_word(usable)} usable {plural(usable, 'abstract')} the list is too short for the "
+            "studies of it"
         )
-        if m.notes.facts.works == 1:
-            return "One work is too little for any measurement, and none was made."
-        return f"Since {have} a usable abstract, the list is too short for the studies of it, and none was done."
+        return f"{few}, and none was done."
     if not m.experiments_run:
         return "No sandbox was available, so no study of the list was run and no figure is reported."
     return "No study of the list yielded a number."
@@ -142,7 +144,7 @@ def conclusion(m: Material) -> Section | None:
         body = "One work was given, and one is described. A map needs more."
     else:
         number = len(m.notes.clusters)
-        form = f"fall into {number_word(number)} clusters" if number > 1 else "were described without parting them"
+        form = f"fall into {number_word(number)} clusters" if number > 1 else "are too few to part into clusters"
         if number == 1:
             form = "form one cluster"
         body = join(

@@ -30,7 +30,7 @@ def _coverage(m: Material) -> str:
 def _weight(m: Material) -> str:
     clusters = m.notes.clusters
     if len(clusters) < 2:
-        return f"The list holds {m.works}{m.span}."
+        return f"The list holds {m.works}."
     largest = max(len(cluster.keys) for cluster in clusters)
     first = [cluster for cluster in clusters if len(cluster.keys) == largest]
     names = listed([f"``{escape(cluster.name)}''" for cluster in first])
@@ -86,6 +86,8 @@ def _gaps(m: Material) -> str:
         sizes = {len(cluster.keys) for cluster in thin}
         bound = "one work" if sizes == {1} else "two works" if sizes == {2} else "one or two works"
         parts.append(f"{these} {names} {verb} thin, with {bound}{'' if len(thin) == 1 else ' each'}.")
+    if not m.notes.clusters:
+        return "The list is too short to look for gaps in it."
     if not [part for part in parts if part]:
         return "Neither the clusters nor their years point to a gap, and joint use of words was not measured."
     return join(*parts)
@@ -95,8 +97,8 @@ def _tests(m: Material) -> str:
     below = [result_gaps.pair(m, group) for group in result_gaps.below_chance(m)]
     if not below:
         return (
-            "Since no pair of frequent words is joined significantly less often than chance, a pair that is missing "
-            "may be missing by chance in a list of this size."
+            "No pair of frequent words is missing beyond what chance would give in a list of this size, so the pairs "
+            "named here are leads and no findings."
         )
     pairs = listed([f"``{a}'' with ``{b}''" for a, b in below])
     return (
@@ -115,29 +117,25 @@ def questions(m: Material) -> list[str]:
     """Return the questions that the list raises, the most pointed first."""
     items: list[str] = []
     if m.ran("gaps"):
-        items += [
-            f"What is known of ``{a}'' together with ``{b}''? Several works use each word, and none uses both."
-            for a, b in _never(m)
-        ]
+        items += [f"What is known of ``{a}'' together with ``{b}''?" for a, b in _never(m)]
     items += [
-        f"Has the work on {escape(name)}{cite(m.citable(keys)[:3])} been continued after {year}?"
+        f"Has the work on ``{escape(name)}''{cite(m.citable(keys)[:3])} been continued after {year}?"
         for name, year, keys in _quiet(m)
     ]
     if m.notes.topic.verdict == "partial":
-        absent = [escape(word) for word in m.notes.topic.words if word not in m.notes.topic.matched]
+        absent = [f"``{escape(word)}''" for word in m.notes.topic.words if word not in m.notes.topic.matched]
         if absent:
-            items.append(f"Which works treat {listed(absent, 'or')}? The topic names it, and the list does not.")
+            them = plural(len(absent), "it", "them")
+            items.append(f"Which works treat {listed(absent, 'or')}? The topic names {them}, and the list does not.")
     thin = [cluster for cluster in m.notes.clusters if len(cluster.keys) <= 2] if len(m.notes.clusters) > 1 else []
     items += [
-        f"Is there so little work on {escape(cluster.name)}, or does the list miss it{cite(m.citable(cluster.keys))}?"
+        f"Is there so little work on ``{escape(cluster.name)}'', or does the list miss "
+        f"it{cite(m.citable(cluster.keys))}?"
         for cluster in thin
     ]
     without = m.citable(m.notes.facts.without_abstract)
     if without:
-        items.append(
-            f"What do the works without an abstract add{cite(without[:8])}? They were placed by their "
-            f"{plural(len(without), 'title')} alone."
-        )
+        items.append(f"What do the works without an abstract add{cite(without[:4])}? Only their titles were read.")
     return items[:MOST_QUESTIONS]
 
 

@@ -11,7 +11,7 @@ from peercycle.agents.policies.extractive.sections.method import permutations
 from peercycle.core.writing import Section
 
 FEW_WORKS = 60
-MOST_NAMED = 10
+MOST_NAMED = 4
 
 
 def limitations(m: Material) -> Section | None:
@@ -31,11 +31,12 @@ def _list(m: Material) -> str:
     ]
     missing = facts.works - facts.abstracts
     if missing and facts.abstracts:
-        parts.append(
-            f"{capital(counted(missing, 'work'))} without a usable abstract {plural(missing, 'was', 'were')} placed "
-            "by "
-            f"title alone and {plural(missing, 'takes', 'take')} no part in the measurements."
+        left = [name for name in m.reported if name != "stability"]
+        out = (
+            f", and the {plural(len(left), 'study', 'studies')} of {listed(left)} leave{plural(len(left), 's', '')} "
         )
+        out = f"{out}{plural(missing, 'it', 'them')} out" if left else ""
+        parts.append(f"Of {counted(missing, 'work')} without a usable abstract only the title was read{out}.")
     if facts.dated < facts.works and facts.dated:
         undated = facts.works - facts.dated
         parts.append(
@@ -59,8 +60,8 @@ def _words(m: Material) -> str:
     k = m.notes.strategy.clusters
     return join(
         spelling,
-        f"The number of clusters was set beforehand ($k = {k}$), from the size of the list, and other choices give "
-        "other clusters.",
+        f"The number of clusters was set beforehand ($k = {k}$) and not found from the works; other numbers "
+        "give other clusters.",
         "Stop words and plurals are those of English; works in other languages are read as they stand.",
     )
 
@@ -118,7 +119,8 @@ def _supplied(m: Material) -> str:
     if m.study is None:
         return ""
     if not m.ran(STUDY):
-        return f"The supplied study ``{m.study}'' yielded no result, so none is reported."
+        why = "yielded no result" if m.experiments_run else "was not run, because no sandbox was available"
+        return f"The supplied study ``{m.study}'' {why}, so none is reported."
     return (
         "The supplied study is reported as it measured; its program was not examined, and its intervals cover only "
         "what its seeds vary."
@@ -156,6 +158,6 @@ def _details(m: Material) -> str:
         parts.append(
             "The bootstrap interval of the difference between BM25 and TF-IDF, its ends averaged over seeds, runs "
             "from "
-            f"{low} to {high}; a difference inside it cannot be told from none here."
+            f"{low} to {high}, which shows how coarse a comparison so many queries allow."
         )
     return join(*parts)

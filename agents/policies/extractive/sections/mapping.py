@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from peercycle.agents.policies.extractive.latex import cite, escape, join, paragraphs, quotation
 from peercycle.agents.policies.extractive.material import Material, span_of
 from peercycle.agents.policies.extractive.notes import Cluster, Notes, Quote
@@ -17,10 +19,12 @@ def the_map(m: Material) -> Section | None:
     if m.notes.facts.works == 0:
         return None
     if not m.notes.clusters:
-        return Section(heading="The works" if m.notes.facts.works > 1 else "The work", body=_one_by_one(m))
+        return Section(
+            heading="The works" if m.notes.facts.works > 1 else "The work", role="related", body=_one_by_one(m)
+        )
     parts = [_overview(m)]
     parts += [_cluster(m, index, cluster) for index, cluster in enumerate(m.notes.clusters)]
-    return Section(heading="The map", body=paragraphs(*parts, _outside(m)))
+    return Section(heading="The map", role="related", body=paragraphs(*parts, _outside(m)))
 
 
 def _overview(m: Material) -> str:
@@ -49,18 +53,26 @@ def _cluster(m: Material, index: int, cluster: Cluster) -> str:
         apart = f"set apart from the rest of the list by {_words(cluster)}"
     else:
         apart = "which no shared word sets apart from the rest of the list"
+    opening = "This cluster holds" if index % 2 == 0 else "Here belong"
     if len(keys) > MOST_CITED:
-        first = join(
-            f"This cluster holds {size}{when}, {apart}.",
-            f"Its most central works are these:{cite(keys[:MOST_CITED])}; the appendix lists all of them.",
-        )
+        works = f"Its most central works are {named(m, keys[:MOST_CITED])}; the appendix lists all of them."
     else:
-        first = (
-            f"This cluster holds {size}{when}{cite(keys)}, {apart}."
-            if index % 2 == 0
-            else f"Here belong {size}{when}{cite(keys)}, {apart}."
+        works = (
+            f"{'Its works are' if len(keys) > 1 else 'Its work that can be cited is'} {named(m, keys)}."
+            if keys
+            else ""
         )
+    first = join(f"{opening} {size}{when}, {apart}.", works)
     return paragraphs(heading, join(first, _passages(m, cluster)))
+
+
+def named(m: Material, keys: Sequence[str]) -> str:
+    """Return works by their titles, each with its citation."""
+    shown = []
+    for key in keys:
+        title = m.references[key].title.rstrip(". ")
+        shown.append(f"``{escape(title)}''{cite([key])}" if title else f"a work without a title{cite([key])}")
+    return listed(shown)
 
 
 def _words(cluster: Cluster) -> str:
@@ -71,6 +83,8 @@ def _words(cluster: Cluster) -> str:
 def _passages(m: Material, cluster: Cluster) -> str:
     quotes = printed_quotes(cluster, m.notes)
     if not quotes:
+        if set(cluster.keys) <= set(m.notes.facts.without_abstract):
+            return "Its works come without a usable abstract, so none is quoted."
         return "No sentence of its abstracts is short and plain enough to be quoted."
     first = f"A passage near to its centre reads: {_quoted(quotes[0])}."
     if len(quotes) == 1:
@@ -99,8 +113,9 @@ def _outside(m: Material) -> str:
         return ""
     keys = m.citable(m.notes.unplaced)
     verb = plural(number, "shares", "share")
+    which = f" ({named(m, keys)})" if 0 < len(keys) <= MOST_CITED else ""
     return (
-        f"\\subsection{{Outside the clusters}}\n\n{capital(counted(number, 'work'))}{cite(keys)} {verb} no counted "
+        f"\\subsection{{Outside the clusters}}\n\n{capital(counted(number, 'work'))}{which} {verb} no counted "
         f"word with another work of the list and {plural(number, 'is', 'are')} left outside the clusters."
     )
 
@@ -119,14 +134,18 @@ def _one_by_one(m: Material) -> str:
             continue
         name = f"``{escape(reference.title)}''" if reference.title else "A work without a title"
         year = f" ({reference.year})" if reference.year else ""
-        lines.append(f"{name}{year}{cite([key])}.")
+        said = [f"It says: {_quoted(quote)}." for quote in m.notes.passages if quote.key == key]
+        lines.append(join(f"{name}{year}{cite([key])}.", *said))
     return paragraphs(head, *lines)
 
 
 def appendix(m: Material) -> Section | None:
     """Return the list of all works by cluster, where a cluster's paragraph could not cite all of its works."""
     large = [cluster for cluster in m.notes.clusters if len(m.citable(cluster.keys)) > MOST_CITED]
-    if not large:
+    stray = m.citable(m.notes.unplaced) if m.notes.clusters else ()
+    if not large and len(stray) <= MOST_CITED:
         return None
-    lines = [f"{capital(escape(cluster.name))}:{cite(m.citable(cluster.keys))}." for cluster in m.notes.clusters]
+    lines = [f"{capital(escape(cluster.name))}: {named(m, m.citable(cluster.keys))}." for cluster in large]
+    if len(stray) > MOST_CITED:
+        lines.append(f"Outside the clusters: {named(m, stray)}.")
     return Section(heading="Works by cluster", role="appendix", body=paragraphs(*lines))

@@ -31,7 +31,11 @@ def method(m: Material) -> Section | None:
 def _supplied(m: Material) -> str:
     if m.study is None:
         return ""
-    done = "was run as it is, once per seed, in the sandbox" if m.experiments_run else "was to be run as it is"
+    done = (
+        "was run as it is, once per seed, in the sandbox"
+        if m.experiments_run
+        else "was not run, because no sandbox was available to run it in"
+    )
     return (
         f"\\paragraph{{The supplied study.}} The program ``{m.study}'' came with the task and {done}. It was neither "
         "written nor changed for this paper; what its metrics mean is known only from their names."
@@ -54,6 +58,12 @@ def _clustering(m: Material) -> str:
     if not m.notes.clusters:
         return ""
     weight = "once" if strategy.title_weight == 1 else ("twice" if strategy.title_weight == 2 else "three times")
+    passages = (
+        " A passage is a sentence of an abstract whose vector comes near to the cluster's mean direction; short "
+        "sentences that can stand alone are preferred."
+        if m.quotes
+        else ""
+    )
     fewer = ""
     if len(m.notes.clusters) != strategy.clusters:
         fewer = (
@@ -66,8 +76,7 @@ def _clustering(m: Material) -> str:
         "\\paragraph{Clustering.} A work is a vector over the words that at least two works and not most of them "
         f"use; a word weighs {_WEIGHTS[strategy.weighting]}, times its inverse document frequency, and the title "
         f"counts {weight}. Spherical $k$-means with $k = {strategy.clusters}$, the best of several starts, gives the "
-        f"clusters.{fewer} A passage is a sentence of an abstract whose vector comes near to the cluster's mean "
-        "direction; short sentences that can stand alone are preferred."
+        f"clusters.{fewer}{passages}"
     )
 
 
@@ -96,14 +105,16 @@ def _studies(m: Material) -> list[tuple[str, str]]:
             "For each of the most frequent words of the dated works with an abstract, the statistic is the "
             "correlation between a work's year and its use of the word. Years are permuted among the works "
             f"({permutations(m, 'trends')} permutations per seed), and the single-step max-T procedure of Westfall "
-            "and Young corrects the $p$-values for testing many words.",
+            "and Young corrects the $p$-values for testing many words. A word passes where its corrected $p$-value is "
+            "below 0.05 for every seed.",
         ),
         "gaps": (
             "Gaps",
             "For each pair of the most frequent words whose expected number of joint works is at least one, the "
             "number of works that use both is compared with what chance gives when each word is spread over the "
             f"works on its own ({permutations(m, 'gaps')} permutations per seed), again corrected for the number of "
-            "pairs by the single-step procedure.",
+            "pairs by the single-step procedure, and a pair passes where its "
+            "corrected $p$-value is below 0.05 for every seed.",
         ),
     }
     found = [texts[name] for name in m.notes.planned if name in texts]
@@ -144,12 +155,19 @@ def _ablation(name: str) -> str:
 def _seeds(m: Material) -> str:
     if not m.reported and not m.ran(STUDY):
         return ""
-    return (
+    drawn = (
+        "For the studies of the list a seed decides only what is drawn or permuted, so such an interval says how far "
+        "the figure depends on the drawing, and not how it would come out on another list."
+        if m.reported
+        else ""
+    )
+    return join(
         "Every study is repeated over seeds. An interval in brackets after a mean is a 95\\% Student $t$ interval "
-        "over the seeds; where it is missing, every seed gave the same number or there was one seed only, and it "
-        "is not cut at the ends of a scale. For the "
-        "studies of the list a seed decides only what is drawn or permuted, so such an interval says how far the "
-        "figure depends on the drawing, and not how it would come out on another list."
+        "over "
+        "the seeds; where it is missing, every seed gave the same number or there was one seed only, and it is not "
+        "cut "
+        "at the ends of a scale.",
+        drawn,
     )
 
 

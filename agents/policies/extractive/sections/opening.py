@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from peercycle.agents.policies.extractive.latex import escape, join, paragraphs
 from peercycle.agents.policies.extractive.material import Material
-from peercycle.agents.policies.extractive.prose import capital, counted, listed, number_word, plural
+from peercycle.agents.policies.extractive.prose import capital, counted, listed, number_word, plural, shares
 from peercycle.core.writing import Section
 
 
 def title(m: Material) -> str:
     """Return the paper's title."""
+    if m.notes.facts.works < 2:
+        what = "One work" if m.notes.facts.works else "An empty list of works"
+        return f"{what} given for the topic ``{m.topic_given}''"
     if m.notes.topic.verdict == "none":
         return f"A systematic map of {m.works} given for the topic ``{m.topic_given}''"
-    if m.notes.facts.works < 2:
-        return (
-            f"{capital(m.topic_given)}: {'one work, described' if m.notes.facts.works else 'an empty list of works'}"
-        )
     given = m.topic_given.rstrip(".:; ")
     return (
         f"{capital(given)}{'' if given.endswith(('?', '!')) else ':'} {'A' if given[-1:] in '?!' else 'a'} "
@@ -39,17 +38,18 @@ def _question(m: Material) -> str:
             f"A map of the literature on {m.topic} was asked for, but the list that was given holds no work with a "
             "title or an abstract. There is nothing to map."
         )
-    on = "given for the topic" if m.notes.topic.verdict == "none" else "on"
     if works == 1:
         return (
-            f"This paper describes the one work that was given {'for' if 'given' in on else 'on'} the topic "
-            f"``{m.topic_given}''. A single work cannot be mapped; what can be said of it is said."
+            f"This paper describes the one work that was given for the topic ``{m.topic_given}''. A single work "
+            "cannot be mapped; what can be said of it is said."
         )
-    subject = f"``{m.topic_given}''" if m.notes.topic.verdict == "none" else m.topic
+    on = f"for the topic ``{m.topic_given}''" if m.notes.topic.verdict == "none" else f"on {m.topic}"
     return join(
-        f"What does a given list of works {on} {subject} hold, into which parts does it fall, and what does it leave "
-        f"out? This paper answers these questions for a list of {m.works}{m.span}.",
-        "It is a systematic map: it orders, counts and quotes the works, and describes which work there is; it does "
+        f"This paper was given a list of {m.works}{m.span} {on}. What does the list hold, into which parts does it "
+        "fall, "
+        "and what does it leave out?",
+        "The paper is a systematic map: it orders, counts and quotes the works, and describes which work there is; "
+        "it does "
         "not weigh their evidence or pool their results.",
     )
 
@@ -122,10 +122,8 @@ def topic_sentences(m: Material) -> str:
             "nothing to do with the topic; what follows is a map of the list, and says nothing about the topic."
         )
     verb = plural(found, "occurs", "occur")
-    users = f"{number_word(topic.works)} of the {counted(works, 'work')} {plural(topic.works, 'uses', 'use')}"
+    users = f"{shares(topic.works, works, 'work')} {plural(topic.works, 'uses', 'use')}"
     which = "it" if found == 1 else "at least one of them"
-    if works == 1:
-        users = "the one work uses"
     absent = [word for word in topic.words if word not in topic.matched]
     lacking = f"Not found: {listed([f'``{escape(word)}' + chr(39) * 2 for word in absent])}." if absent else ""
     warning = ""
@@ -135,9 +133,9 @@ def topic_sentences(m: Material) -> str:
 
 
 def _contents(m: Material) -> str:
-    if m.notes.facts.works < 2:
+    if not m.notes.clusters:
         return ""
-    parts = ["The paper gives the clusters of the list with passages from their works" if m.notes.clusters else ""]
+    parts = [f"The paper gives the clusters of the list{' with passages from their works' if m.quotes else ''}"]
     if m.study and m.ran("study"):
         parts.append("the results of the study that came with the task")
     if m.reported:
@@ -145,8 +143,6 @@ def _contents(m: Material) -> str:
     parts += ["what the list does not cover"]
     kept = [part for part in parts if part]
     text = listed(kept)
-    if not m.notes.clusters:
-        text = f"The paper gives {text}"
     return (
         f"{text}. Questions that follow are put forward as questions; whether they have been answered outside the "
         "list "

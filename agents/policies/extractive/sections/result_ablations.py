@@ -13,48 +13,42 @@ _WITHOUT = {"all-words": "stop words kept", "no-titles": "titles left out"}
 def ablations(m: Material) -> str:
     """Return the subsection's text."""
     rows = [row for name in m.ablations for row in _rows(m, name)]
+    if not rows:
+        return join(*(_sentence(m, name) for name in m.ablations))
+    before = m.findings.column([(base_of(name), metric, group) for _, name, metric, group in rows])
+    after = m.findings.column([(name, metric, group) for _, name, metric, group in rows])
+    cells = [
+        (shown, _WITHOUT[name.partition("-")[2]], one, other, m.findings.number_of_seeds(name, metric, group))
+        for (shown, name, metric, group), one, other in zip(rows, before, after, strict=True)
+    ]
     return paragraphs(
         join(
-            "Table~\\ref{tab:ablations} sets each study beside the same study with a part of the method changed.",
+            "Table~\\ref{tab:ablations} sets studies beside the same studies with a part of the method changed.",
             *(_sentence(m, name) for name in m.ablations),
         ),
         table(
-            "Studies as described and with one part changed: means with 95\\% intervals over seeds, and the number "
-            "of "
+            "Studies as described and with one part changed: means with 95\\% intervals over seeds, and the number of "
             "seeds of the changed one.",
             "tab:ablations",
             "llrrr",
             ("Figure", "Change", "As described", "Changed", "Seeds"),
-            rows,
+            cells,
         ),
     )
 
 
-def _rows(m: Material, name: str) -> list[tuple[str, ...]]:
+def _rows(m: Material, name: str) -> list[tuple[str, str, str, str | None]]:
+    """Return the figures of an ablation that a table sets side by side: name, experiment, metric, group."""
     base = base_of(name)
-    change = _WITHOUT[name.partition("-")[2]]
     figures: dict[str, tuple[tuple[str, str, str | None], ...]] = {
         "retrieval": (("MRR, BM25", "mrr", "BM25"), ("MRR, TF-IDF", "mrr", "TF-IDF")),
         "stability": (("Adjusted Rand index", "adjusted_rand", "observed"),),
-        "trends": (("Words that shift", "shifted_terms", None),),
-        "gaps": (("Pairs below chance", "pairs_below_chance", None),),
     }
     return [
-        (
-            shown,
-            change,
-            m.findings.interval(base, metric, group, _digits(m, base, metric, group)),
-            m.findings.interval(name, metric, group, _digits(m, name, metric, group)),
-            m.findings.number_of_seeds(name, metric, group),
-        )
-        for shown, metric, group in figures[base]
+        (shown, name, metric, group)
+        for shown, metric, group in figures.get(base, ())
         if m.findings.value(base, metric, group) is not None and m.findings.value(name, metric, group) is not None
     ]
-
-
-def _digits(m: Material, experiment: str, metric: str, group: str | None) -> int:
-    counts = metric in {"shifted_terms", "pairs_below_chance"}
-    return 0 if counts and m.findings.constant(experiment, metric, group) else 2
 
 
 def _sentence(m: Material, name: str) -> str:

@@ -44,7 +44,7 @@ def gaps(m: Material) -> str:
         f"Of the frequent words, {f.mean('gaps', 'pairs_tested', None, 0)} pairs were tested over "
         f"{f.mean('gaps', 'works_with_abstract', None, 0)} works in "
         f"{f.number_of_seeds('gaps', 'pairs_below_chance')} seeds; "
-        f"{f.mean('gaps', 'pairs_never_together', None, 0)} of them never meet in a work."
+        f"{f.mean('gaps', 'pairs_never_together', None, 0)} pairs never meet in a work."
     )
     pictured = "; Figure~\\ref{fig:gaps} shows the counts of all pairs" if _figure(m) else ""
     rest = f"Table~\\ref{{tab:gaps}} gives the pairs furthest below chance{pictured}."
@@ -56,34 +56,33 @@ def verdict(m: Material) -> str:
     below = below_chance(m)
     if not below:
         return (
-            "No pair of frequent words meets so rarely that its corrected $p$-value is below 0.05 in every seed, "
-            "so what looks like a gap "
-            "may be chance in a list of this size."
+            "No pair of frequent words passes the corrected test, so what looks like a gap may be chance in a list of "
+            "this size."
         )
     names = listed([f"``{a}'' with ``{b}''" for a, b in (pair(m, group) for group in below)])
-    return f"Meeting less often than chance, with a corrected $p$-value below 0.05 in every seed: {names}."
+    return f"By the corrected test, these meet less often than chance would have it: {names}."
 
 
 def _table(m: Material) -> str:
     f = m.findings
-    rows = []
-    for group in reported_pairs(m)[:MOST_ROWS]:
-        first, second = pair(m, group)
-        digits = 4 if (f.value("gaps", "adjusted_p", group) or 0) < 0.01 else 3
-        rows.append(
-            (
-                f"{first}, {second}",
-                f.mean("gaps", "joint_works", group, 0),
-                f.mean("gaps", "expected_works", group, 1),
-                f.interval("gaps", "adjusted_p", group, digits),
-            )
+    groups = reported_pairs(m)[:MOST_ROWS]
+    small = any((f.value("gaps", "adjusted_p", group) or 0) < 0.01 for group in groups)
+    p_values = f.column([("gaps", "adjusted_p", group) for group in groups], 4 if small else 3)
+    rows = [
+        (
+            ", ".join(pair(m, group)),
+            f.mean("gaps", "joint_works", group, 0),
+            f.mean("gaps", "expected_works", group, 1),
+            p_value,
         )
+        for group, p_value in zip(groups, p_values, strict=True)
+    ]
     return table(
         "Pairs of words furthest below chance: works that use both, the number expected, and the corrected $p$ with "
         "its 95\\% interval over seeds.",
         "tab:gaps",
         "lrrr",
-        ("Pair", "Works", "Expected", "Corrected $p$"),
+        ("Pair", "Joint (works)", "Expected (works)", "Corrected $p$"),
         rows,
     )
 

@@ -23,7 +23,7 @@ def _agreement(m: Material) -> str:
         return ""
     seeds = f.number_of_seeds("stability", "adjusted_rand", "observed")
     return join(
-        f"Clusters found anew on drawn works agree with the map with a mean adjusted Rand index of {observed} over "
+        f"Clusters found anew on drawn works agree with the map to a mean adjusted Rand index of {observed} over "
         f"{seeds} seeds. With the words shuffled over the works the index is {shuffled}.",
         verdict(m),
         "Figure~\\ref{fig:stability} shows the index of every sample of one seed." if _figure(m) else "",
@@ -84,20 +84,17 @@ def _per_cluster(m: Material) -> str:
 
 def _table(m: Material) -> str:
     f = m.findings
+    similar = f.column([("stability", "cluster_jaccard", group_of(cluster)) for cluster in m.notes.clusters])
     rows = [
-        (
-            escape(cluster.name),
-            f.mean("stability", "cluster_size", group_of(cluster), 0),
-            f.interval("stability", "cluster_jaccard", group_of(cluster)) or "not measured",
-        )
-        for cluster in m.notes.clusters
+        (escape(cluster.name), f.mean("stability", "cluster_size", group_of(cluster), 0), shown)
+        for cluster, shown in zip(m.notes.clusters, similar, strict=True)
     ]
     return table(
         "The clusters, the number of their works, and the mean Jaccard similarity with the nearest cluster found on "
         "drawn works, with its 95\\% interval over seeds.",
         "tab:clusters",
         "p{0.5\\linewidth}rr",
-        ("Cluster", "Works", "Similarity"),
+        ("Cluster", "Size (works)", "Similarity"),
         rows,
     )
 

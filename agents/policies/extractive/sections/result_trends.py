@@ -46,10 +46,7 @@ def verdict(m: Material) -> str:
     """Return which words shift, if any."""
     later, earlier = shifted(m)
     if not later and not earlier:
-        return (
-            "For no word is the corrected $p$-value below 0.05 in every seed: the list gives no evidence that "
-            "its words change over the years."
-        )
+        return "No word passes the corrected test: the list gives no evidence that its words change over the years."
     parts = []
     if later:
         parts.append(f"{_quoted(later)} in later works")
@@ -57,8 +54,8 @@ def verdict(m: Material) -> str:
         parts.append(f"{_quoted(earlier)} in earlier works")
     number = len(later) + len(earlier)
     return (
-        f"With a corrected $p$-value below 0.05 in every seed, {listed(parts)} "
-        f"{'is' if number == 1 else 'are'} found more often than chance would have it."
+        f"By the corrected test, {listed(parts)} {'is' if number == 1 else 'are'} found more often than chance would "
+        "have it."
     )
 
 
@@ -78,16 +75,17 @@ def ranked_groups(m: Material) -> list[str]:
 
 def _table(m: Material) -> str:
     f = m.findings
+    groups = ranked_groups(m)[:MOST_ROWS]
+    small = any((f.value("trends", "adjusted_p", group) or 0) < 0.01 for group in groups)
+    p_values = f.column([("trends", "adjusted_p", group) for group in groups], 4 if small else 3)
     rows = [
         (
             m.shown_term(group),
             f.mean("trends", "works_with_word", group, 0),
             f.mean("trends", "year_shift", group, 1),
-            f.interval(
-                "trends", "adjusted_p", group, 4 if (f.value("trends", "adjusted_p", group) or 0) < 0.01 else 3
-            ),
+            p_value,
         )
-        for group in ranked_groups(m)[:MOST_ROWS]
+        for group, p_value in zip(groups, p_values, strict=True)
     ]
     return table(
         f"{capital(counted(len(rows), 'word'))} with the smallest corrected $p$-values: dated works that use the "
@@ -95,7 +93,7 @@ def _table(m: Material) -> str:
         "interval over seeds.",
         "tab:trends",
         "lrrr",
-        ("Word", "Works", "Shift (years)", "Corrected $p$"),
+        ("Word", "Used by (works)", "Shift (years)", "Corrected $p$"),
         rows,
     )
 
@@ -106,8 +104,8 @@ def _figure(m: Material) -> str:
         return ""
     return figure(
         "trends.png",
-        "Mean year of the works that use a word minus that of the others; dark bars have a corrected $p$-value below "
-        f"0.05 in seed {files[0][0].seed}.",
+        "Mean year of the works that use a word minus that of the others; in dark, words "
+        f"that pass the corrected test with seed {files[0][0].seed}.",
         "fig:trends",
     )
 

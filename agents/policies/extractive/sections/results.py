@@ -37,4 +37,8 @@ def results(m: Material) -> Section | None:
         parts.append(f"\\subsection{{{heading}}}\n\n{writer(m)}")
     if m.ablations:
         parts.append(f"\\subsection{{Ablations}}\n\n{result_ablations.ablations(m)}")
-    return Section(heading="Results", role="results", body=paragraphs(*parts)) if parts else None
+    if not parts:
+        return None
+    first = "The supplied study comes first. " if m.ran(STUDY) else ""
+    lead = f"{first}Each study is reported on its own; brackets after a mean hold its 95\\% interval over seeds."
+    return Section(heading="Results", role="results", body=paragraphs(lead, *parts))

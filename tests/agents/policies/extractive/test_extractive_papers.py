@@ -63,7 +63,7 @@ def test_two_revisions_are_without_fault_and_rest_on_more_seeds(benches: SimpleN
     assert len(seeds) == 4
     ablations = {e.id for e in bench.work.results.experiments if "-all-words" in e.id or "-no-titles" in e.id}
     assert len(ablations) == 4
-    assert all(a in manuscript.latex for a in ("Ablations", "stop words kept", "titles left out"))
+    assert all(a in manuscript.latex for a in ("Ablations", "stop words kept", "words in abstracts alone"))
 
 
 def test_two_runs_give_the_same_bytes(benches: SimpleNamespace) -> None:
@@ -146,9 +146,9 @@ def test_fewer_than_ten_abstracts_are_too_few_and_nothing_is_run(benches: Simple
     )
     bench = drafted(benches, "soil_carbon", bibliography=few)
     assert bench.plans[0].experiments == ()
-    assert "9 of the 13 works have an abstract" in (bench.plans[0].declined or "")
+    assert "has nine usable abstracts" in (bench.plans[0].declined or "")
     paper = bench.manuscripts[-1]
-    assert "only nine of them have a usable abstract" in paper.abstract
+    assert "With nine usable abstracts the list is too short" in paper.abstract
     assert "\\measured" not in paper.latex
     assert benches.faults_of(bench, paper) == []
 

@@ -48,7 +48,8 @@ def test_the_users_study_is_run_first_and_reported_first(benches: SimpleNamespac
     assert bench.plans[0].experiments[0].id == "study"
     paper = bench.manuscripts[-1]
     results = next(section.body for section in paper.sections if section.role == "results")
-    assert results.startswith("\\subsection{The supplied study}")
+    assert results.startswith("The supplied study comes first.")
+    assert results.split("\\subsection")[1].startswith("{The supplied study}")
     assert "``yield\\_trial''" in paper.abstract
     assert "study.yield_loss.plough.mean" in paper.abstract
     assert "their intervals do not overlap" in results
