@@ -36,9 +36,9 @@ class StageBuilder:
             stages[name] = wrap(stages[name])
         return stages
 
-    def for_plugin(self, plugin: str) -> PluginBuilder:
+    def for_plugin(self, name: str) -> PluginBuilder:
         """Return the builder that one plugin is handed."""
-        return PluginBuilder(self, plugin)
+        return PluginBuilder(self, name)
 
     def declare(self, plugin: str, channels: Sequence[Channel]) -> None:
         """Take a plugin's channels in; raises `PluginConflictError` for a name that is taken."""

@@ -97,8 +97,8 @@ def _next(following: str, after_experiment: str | None) -> Any:
 
 
 def _fan_out(defaults: Mapping[str, Any]) -> Any:
-    def route(state: CycleState) -> list[Send]:
-        seeds: list[int] = cast(Any, state)["run"]["seeds"]
+    def route(state: Any) -> list[Send]:
+        seeds: list[int] = state["run"]["seeds"]
         return [
             Send(
                 "draft",
@@ -119,25 +119,25 @@ def _fan_out(defaults: Mapping[str, Any]) -> Any:
 
 
 def _loop(defaults: Mapping[str, Any]) -> Any:
-    def route(state: CycleState) -> Any:
+    def route(state: Any) -> Any:
         if state.get("ending"):
             return "finish"
-        return Send("improve", {**defaults, **revision_of(cast(Any, state))})
+        return Send("improve", {**defaults, **revision_of(state)})
 
     return route
 
 
-def _visits(state: CycleState, stage: str) -> int:
+def _visits(state: Mapping[str, Any], stage: str) -> int:
     return int((state.get("visits") or {}).get(stage, 0)) + 1
 
 
 def _literature_node(runs: Runs, read_bibliography: ReadBibliography | None) -> Any:
-    async def literature(state: CycleState, runtime: Runtime[Any]) -> dict[str, Any]:
+    async def literature(state: Any, runtime: Runtime[Any]) -> dict[str, Any]:
         updates: dict[str, Any] = {}
         where = state.get("run")
         if where is None:
             options = runtime.context if isinstance(runtime.context, RunOptions) else RunOptions()
-            run = await runs.launch(options, read_task(cast(Any, state), read_bibliography), runtime)
+            run = await runs.launch(options, read_task(state, read_bibliography), runtime)
             where = updates["run"] = {"id": run.run_id, "dir": str(run.path), "seeds": candidate_seeds(run.options)}
         visit = _visits(state, "literature")
         async with runs.use({"run": where}, runtime) as run:
@@ -161,7 +161,7 @@ def candidate_seeds(options: RunOptions) -> list[int]:
 
 
 def _select_node(runs: Runs) -> Any:
-    async def select_best(state: CycleState, runtime: Runtime[Any]) -> dict[str, Any]:
+    async def select_best(state: Any, runtime: Runtime[Any]) -> dict[str, Any]:
         async with runs.use(state, runtime) as run:
             updates = select(state, run.options)
             await _mark_selected(run, updates["best"])
@@ -185,7 +185,7 @@ async def _mark_selected(run: OpenRun, best: Mapping[str, Any]) -> None:
 
 
 def _finish_node(runs: Runs) -> Any:
-    async def finish(state: CycleState, runtime: Runtime[Any]) -> dict[str, Any]:
+    async def finish(state: Any, runtime: Runtime[Any]) -> dict[str, Any]:
         visit = _visits(state, "finish")
         best, ended = state.get("best"), state.get("ending") or {}
         async with runs.use(state, runtime) as run:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ async def start_many(
                     on_done(outcome)
                 return outcome
             try:
-                launched = (lambda run: on_launch(index, run)) if on_launch else None
+                launched = partial(on_launch, index) if on_launch else None
                 outcome = Outcome(index, task, await start(task, options, plugins, on_launch=launched))
             except PeercycleError as error:
                 outcome = Outcome(index, task, None, str(error))

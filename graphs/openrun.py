@@ -267,7 +267,7 @@ class RefusedModel:
             f"a replay asked a model {len(requests)} request(s); no model is reached in a replay"
         )
 
-    def worst_case(self, _: ModelRequest) -> Usage:
+    def worst_case(self, request: ModelRequest) -> Usage:
         """Nothing is reserved in a replay."""
         return Usage()
 

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.runtime import RunControl
@@ -110,7 +110,7 @@ async def replay(path: Path, plugins: Plugins, *, keep: Path | None = None) -> R
         )
         own = await create_run(runs_dir, fresh, task)
         store = ReplayStore(own, source)
-        run = await open_components(own.path, store, fresh, task, plugins, RunControl(), offline=True)
+        run = await open_components(own.path, cast(RunStore, store), fresh, task, plugins, RunControl(), offline=True)
         register(run)
         try:
             await _run_again(run, build_graph(plugins, checkpointer=InMemorySaver()), options)

@@ -96,10 +96,11 @@ def _document_counts(connection: sqlite3.Connection, terms: Sequence[str]) -> di
     connection.execute("DELETE FROM temp.asked")
     connection.executemany("INSERT INTO temp.asked (rowid, word) VALUES (?, ?)", list(enumerate(terms)))
     stems = connection.execute("SELECT doc, term FROM temp.stems").fetchall()
-    counts = dict.fromkeys(terms, 0)
+    counts: dict[str, int] = dict.fromkeys(terms, 0)
     for number, stem in stems:
         found = connection.execute("SELECT doc FROM terms WHERE term = ?", (stem,)).fetchone()
-        counts[terms[number]] = max(counts[terms[number]], found[0] if found else 0)
+        term = terms[int(number)]
+        counts[term] = max(counts[term], int(found[0]) if found else 0)
     return counts
 
 
