@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from peercycle.core.base import JSON
 from peercycle.plugins.hosting import Problem
 from peercycle.plugins.loading import Source
 from peercycle.plugins.registry import Registry
+
+if TYPE_CHECKING:
+    from peercycle.core.base import JSON
 
 
 def entry(source: Source, state: str, hooks: Sequence[str], registries: Iterable[Registry]) -> dict[str, JSON]:

@@ -8,10 +8,7 @@ from dataclasses import replace
 from itertools import chain, count
 from typing import TYPE_CHECKING, Any, Protocol
 
-from peercycle.core.base import JSON
-from peercycle.core.contracts import GraphBuilder
 from peercycle.core.errors import PluginError, UnknownNameError, UsageError
-from peercycle.core.events import AfterStage, BeforeStage, RunEnd, RunEvent
 from peercycle.plugins import loading
 from peercycle.plugins.accounts import entry, schemas, with_problems
 from peercycle.plugins.hosting import Host, Implementation, Problem, describe_failure
@@ -21,6 +18,10 @@ from peercycle.plugins.relay import PATIENCE_S, QUEUE_LIMIT, EventRelay
 
 if TYPE_CHECKING:
     import typer
+
+    from peercycle.core.base import JSON
+    from peercycle.core.contracts import GraphBuilder
+    from peercycle.core.events import AfterStage, BeforeStage, RunEnd, RunEvent
 
 __all__ = ["KINDS", "Kind", "Plugins", "Problem", "Registration"]
 

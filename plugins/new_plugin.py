@@ -44,7 +44,8 @@ def create_project(name: str, kind: str, target: Path) -> list[Path]:
     The project appears whole or not at all. Raises `UsageError` for a name that is no name, an unknown kind, and
     a target that is there already and not empty.
     """
-    known = next((each for each in PLUGIN_KINDS if each == kind), None)
+    kinds: dict[str, PluginKind] = {each: each for each in PLUGIN_KINDS}
+    known = kinds.get(kind)
     if known is None:
         raise UsageError(f"no kind of plugin is called {kind!r}; kinds: {', '.join(PLUGIN_KINDS)}")
     short = name.removeprefix("peercycle-")

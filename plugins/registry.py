@@ -6,15 +6,19 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from pydantic import BaseModel
-
-from peercycle.core.base import JSON
-from peercycle.core.contracts import NoSettings, Register
 from peercycle.core.errors import PeercycleError, PluginConflictError, PluginError, UnknownNameError
 from peercycle.plugins.loading import Source
-from peercycle.plugins.validation import validated
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from peercycle.core.base import JSON
+    from peercycle.core.contracts import Register
+
+# pydantic and the contracts are imported when a component is registered or made: the command line's help, which
+# only lists commands, is not to wait for them.
 
 Kind = Literal["models", "policies", "reviewers", "rewards", "literature", "sandboxes", "trainers", "exporters"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -77,6 +81,8 @@ class Registry:
 
     def add(self, registration: Registration) -> None:
         """Keep an offer. Raises `PluginError` where the offer itself makes no sense."""
+        from pydantic import BaseModel
+
         name, what = registration.name, SINGULAR[self.kind]
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise PluginError(f"{what} name {name!r} is not letters, digits, '.', '_' and '-'")
@@ -93,9 +99,12 @@ class Registry:
     def registrar(self, source: Source) -> Register[Any]:
         """Return the `register` that one plugin is handed."""
 
-        def register(name: str, factory: Callable[[Any], Any], settings_model: type[BaseModel] = NoSettings) -> None:
+        def register(name: str, factory: Callable[[Any], Any], settings_model: type[BaseModel] | None = None) -> None:
+            from peercycle.core.contracts import NoSettings
+
             who = (source.name, source.distribution, source.version)
-            self.add(Registration(self.kind, name, factory, settings_model, *who))
+            model = NoSettings if settings_model is None else settings_model
+            self.add(Registration(self.kind, name, factory, model, *who))
 
         return register
 
@@ -140,6 +149,8 @@ def make(registration: Registration, settings: Mapping[str, JSON]) -> Any:
     Raises `SettingsError`; an error of ours that the factory raises, with a note of who raised it; `PluginError`
     for any other.
     """
+    from peercycle.plugins.validation import validated
+
     what = f"{SINGULAR[registration.kind]} {registration.name!r} ({registration.owner})"
     values = validated(registration.settings_model, settings, what)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -383,3 +384,12 @@ def test_describe_and_show_are_json() -> None:
     assert shown["settings"]["rewards"]["shortest"]["properties"]["depth"]["default"] == 1
     with pytest.raises(UnknownNameError, match="found: shortest-plugin"):
         plugins.show("other")
+
+
+def test_loading_plugins_for_their_commands_does_not_wait_for_pydantic() -> None:
+    code = (
+        "import sys; from peercycle.plugins.manager import Plugins\n"
+        "plugins = Plugins.load(entry_points=False); plugins.register_commands(None)\n"
+        "sys.exit('pydantic' in sys.modules or 'langgraph' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-P", "-c", code], check=True)
