@@ -13,6 +13,7 @@ import re
 import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,8 @@ def append(path: Path, line: str, *, sync: bool = False) -> None:
 
 
 REAL_FSYNC = os.fsync
+COMMITTING: ContextVar[str] = ContextVar("COMMITTING")
+"""What this task is about to commit to the checkpoints."""
 
 
 def put_in_place(owner: object, **replacements: Any) -> None:
@@ -203,11 +206,11 @@ def _around_checkpoints(points: Points) -> None:
             connection.uninstrumented_commit = connection.commit
 
             async def commit() -> None:
-                points.reach(f"{connection.committing} inside")
+                points.reach(f"{COMMITTING.get()} inside")
                 await connection.uninstrumented_commit()
 
             connection.commit = commit
-        connection.committing = name
+        COMMITTING.set(name)
         return await work
 
     put_in_place(FencedSaver, aput=put, aput_writes=writes)
