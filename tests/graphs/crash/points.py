@@ -1,0 +1,274 @@
+"""Named points of a run, at which this process can die, stop, or merely say that it came by.
+
+`install` puts itself around stages, effects, checkpoints, tables and files from outside: no line of peercycle knows
+of it. What really happened goes to a file outside the run that no crash can take back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import re
+import signal
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+MIDWAY_S = 0.12
+"""How long a sandboxed program has run at its point `midway`."""
+
+TABLES = ("save_candidate", "save_assessment", "save_executions", "save_completions", "save_question")
+
+
+@dataclass(slots=True)
+class Points:
+    """Where this process is, and where it is to end."""
+
+    log: Path
+    """What really happened, a line each: synced before the process goes on."""
+    run: Path
+    at: str | None = None
+    """The point at which to raise the signal."""
+    occurrence: int = 1
+    signal: int = signal.SIGKILL
+    record: Path | None = None
+    """Where to list every point in order; for the pass without a kill."""
+    delay_writes_s: float = 0.0
+    delay_put_s: float = 0.0
+    seen: Counter[str] = field(default_factory=Counter)
+
+    def reach(self, name: str) -> None:
+        """Come by a point; where it is the one to end at, this does not return."""
+        self.seen[name] += 1
+        if self.record is not None:
+            append(self.record, f"{name}\t{self.seen[name]}\n")
+        if name == self.at and self.seen[name] == self.occurrence:
+            os.kill(os.getpid(), self.signal)
+
+    def happened(self, what: str) -> None:
+        """Note that something really happened."""
+        append(self.log, f"{what}\n", sync=True)
+
+
+def append(path: Path, line: str, *, sync: bool = False) -> None:
+    """Add a line to a file in one write; with `sync`, wait for the disk."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(descriptor, line.encode())
+        if sync:
+            REAL_FSYNC(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+REAL_FSYNC = os.fsync
+COMMITTING: ContextVar[str] = ContextVar("COMMITTING")
+"""What this task is about to commit to the checkpoints."""
+
+
+def put_in_place(owner: object, **replacements: Any) -> None:
+    """Put these in the place of what the owner has under their names, for the life of this process."""
+    for name, replacement in replacements.items():
+        assert hasattr(owner, name), f"{owner} has no {name}; the points no longer fit the code"
+        setattr(owner, name, replacement)
+
+
+def install(points: Points) -> None:
+    """Put the points around everything that a crash may come between."""
+    _around_stages(points)
+    _around_effects(points)
+    _around_checkpoints(points)
+    _around_tables(points)
+    _around_files(points)
+
+
+def _around_stages(points: Points) -> None:
+    from peercycle.graphs import cycle, nodes
+
+    real = nodes.call_stage
+
+    async def call_stage(stage: Any, state: Any, ctx: Any, declared: Any) -> Any:
+        place = f"stage {ctx.candidate or '-'}/{ctx.stage}/{ctx.visit}"
+        points.reach(f"{place} before")
+        points.happened(f"begun {place}")
+
+        class Within:
+            name = stage.name
+
+            async def __call__(self, state: Any, ctx: Any) -> Any:
+                updates = await stage(state, ctx)
+                points.reach(f"{place} within")
+                return updates
+
+        updates = await real(Within(), state, ctx, declared)
+        points.reach(f"{place} after")
+        return updates
+
+    put_in_place(nodes, call_stage=call_stage)
+    put_in_place(cycle, call_stage=call_stage)
+    for name in ("select", "publish", "conclude_run"):
+        _around_call(points, cycle, name)
+
+
+def _around_call(points: Points, owner: Any, name: str) -> None:
+    real = getattr(owner, name)
+
+    @functools.wraps(real)
+    async def asynchronous(*args: Any, **kwargs: Any) -> Any:
+        points.reach(f"{name} before")
+        result = await real(*args, **kwargs)
+        points.reach(f"{name} after")
+        return result
+
+    @functools.wraps(real)
+    def synchronous(*args: Any, **kwargs: Any) -> Any:
+        points.reach(f"{name} before")
+        result = real(*args, **kwargs)
+        points.reach(f"{name} after")
+        return result
+
+    put_in_place(owner, **{name: asynchronous if asyncio.iscoroutinefunction(real) else synchronous})
+
+
+def effect_name(key: Any) -> str:
+    """Return an effect's key on one line."""
+    return f"{key.candidate or '-'}/{key.stage}/{key.visit}/{key.kind}/{key.request_sha256[:10]}/{key.occurrence}"
+
+
+def _around_effects(points: Points) -> None:
+    from peercycle.graphs.effects import Effects
+
+    attempt: Any = Effects._attempt
+
+    async def _attempt(self: Any, ticket: Any, reserve: Any, fn: Callable[[], Awaitable[Any]]) -> Any:
+        name = f"effect {effect_name(ticket.key)}"
+        points.reach(f"{name} intended")
+
+        async def really() -> Any:
+            points.happened(f"ran {name}")
+            points.reach(f"{name} running")
+            if ticket.key.kind == "sandbox":
+                work = asyncio.ensure_future(fn())
+                await asyncio.wait({work}, timeout=MIDWAY_S)
+                points.reach(f"{name} midway")
+                answer = await work
+            else:
+                answer = await fn()
+            points.reach(f"{name} done")
+            return answer
+
+        outcome = await attempt(self, ticket, reserve, really)
+        points.happened(f"settled {name}")
+        points.reach(f"{name} settled")
+        return outcome
+
+    put_in_place(Effects, _attempt=_attempt)
+
+
+def _around_checkpoints(points: Points) -> None:
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+    from peercycle.graphs.checkpoints import FencedSaver
+
+    aput, aput_writes = FencedSaver.aput, FencedSaver.aput_writes
+    inner_put, inner_writes = AsyncSqliteSaver.aput, AsyncSqliteSaver.aput_writes
+
+    async def put(self: Any, config: Any, checkpoint: Any, metadata: Mapping[str, Any], versions: Any) -> Any:
+        name = f"checkpoint {_namespace(config)} step {metadata.get('step')}"
+        points.reach(f"{name} before")
+        await asyncio.sleep(points.delay_put_s)
+        result = await aput(self, config, checkpoint, metadata, versions)  # type: ignore[arg-type]
+        points.reach(f"{name} after")
+        return result
+
+    async def writes(self: Any, config: Any, written: Any, task_id: str, task_path: str = "") -> None:
+        name = f"writes {_namespace(config)}"
+        points.reach(f"{name} before")
+        await asyncio.sleep(points.delay_writes_s)
+        await aput_writes(self, config, written, task_id, task_path)
+        points.reach(f"{name} after")
+
+    async def inside_put(self: Any, config: Any, checkpoint: Any, metadata: Any, versions: Any) -> Any:
+        return await _dying_at_commit(self, f"checkpoint {_namespace(config)} step {metadata.get('step')}",
+                                      inner_put(self, config, checkpoint, metadata, versions))  # fmt: skip
+
+    async def inside_writes(self: Any, config: Any, written: Any, task_id: str, task_path: str = "") -> None:
+        await _dying_at_commit(self, f"writes {_namespace(config)}",
+                               inner_writes(self, config, written, task_id, task_path))  # fmt: skip
+
+    async def _dying_at_commit(saver: Any, name: str, work: Any) -> Any:
+        connection = saver.conn
+        if not hasattr(connection, "uninstrumented_commit"):
+            connection.uninstrumented_commit = connection.commit
+
+            async def commit() -> None:
+                points.reach(f"{COMMITTING.get()} inside")
+                await connection.uninstrumented_commit()
+
+            connection.commit = commit
+        COMMITTING.set(name)
+        return await work
+
+    put_in_place(FencedSaver, aput=put, aput_writes=writes)
+    put_in_place(AsyncSqliteSaver, aput=inside_put, aput_writes=inside_writes)
+
+
+def _namespace(config: Any) -> str:
+    namespace = str(config["configurable"].get("checkpoint_ns") or "")
+    return re.sub(r":[0-9a-f-]{36}", "", namespace) or "cycle"
+
+
+def _around_tables(points: Points) -> None:
+    from peercycle.store.driven import RunDirectory
+
+    for name in TABLES:
+        _around_call(points, RunDirectory, name)
+    register: Any = RunDirectory._register_artifact
+
+    async def _register_artifact(self: Any, ref: str, size: int, media_type: str, name: str) -> None:
+        points.reach(f"row of artefact {ref[7:17]} {name} before")
+        await register(self, ref, size, media_type, name)
+        points.reach(f"row of artefact {ref[7:17]} {name} after")
+
+    put_in_place(RunDirectory, _register_artifact=_register_artifact)
+
+
+def _around_files(points: Points) -> None:
+    """Every file of a run is written aside, synced and renamed: so the renames are where it can be caught."""
+    replace, rename = Path.replace, Path.rename
+    root = str(points.run.resolve())
+
+    def place(path: Any) -> str | None:
+        text = str(Path(path).resolve())
+        return text[len(root) + 1 :] if text.startswith(f"{root}{os.sep}") else None
+
+    def replacing(self: Path, target: Any) -> Path:
+        name = place(target)
+        if name is None:
+            return replace(self, target)
+        points.reach(f"rename {name} before")
+        result = replace(self, target)
+        points.reach(f"rename {name} after")
+        return result
+
+    def appearing(self: Path, target: Any) -> Path:
+        if str(Path(target).resolve()) != root:
+            return rename(self, target)
+        points.reach("appearance of the run before")
+        result = rename(self, target)
+        points.reach("appearance of the run after")
+        return result
+
+    def syncing(descriptor: int) -> None:
+        name = place(Path(f"/proc/self/fd/{descriptor}").readlink())
+        if name is not None and not name.endswith(("run.sqlite", "lease")):
+            # Half of the body is all that a crash here may leave.
+            points.reach(f"sync {re.sub(r'[0-9]+-[0-9]+$', 'aside', name)} before")
+        REAL_FSYNC(descriptor)
+
+    put_in_place(Path, replace=replacing, rename=appearing)
+    put_in_place(os, fsync=syncing)

@@ -1,0 +1,69 @@
+"""Kills and signals where a run ends: SIGTERM drains, and an ending cut short can still be extended."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import pytest
+
+from tests.graphs.crash import snapshot, verdict
+from tests.graphs.crash.matrix import Crashes, Point
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("place", ["/write/1 before", "/review/1 within", "/revise/1 before"])
+def test_a_signal_lets_the_stage_in_hand_end_and_resume_finishes(
+    crashes: Crashes, place: str, number: signal.Signals
+) -> None:
+    undisturbed, points = crashes.undisturbed(sandbox=False)
+    at = next(p for p in points if p.name.endswith(place))
+    run = crashes.new_run()
+    drained = crashes.attempt(run, at=at.name, signal=int(number))
+    assert drained["signal"] is None
+    assert (drained["ended"]["status"], drained["ended"]["reason"]) == ("stopped", "drained"), drained
+    assert signal.Signals(number).name in drained["ended"]["message"]
+    assert json.loads((run / "report.json").read_text())["status"] == "stopped"
+    first = crashes.happened(run)
+    hand = at.name.removeprefix("stage ").rpartition(" ")[0]
+    assert not [line for line in first if f"begun stage {hand}" in line and line != f"begun stage {hand}"]
+    rows = [
+        row["kind"]
+        for row in snapshot.table(
+            run, "SELECT kind, candidate || '/' || stage || '/' || visit AS place FROM events"
+        )
+        if row["place"] == hand
+    ]
+    assert rows[-1] == "stage_finished"
+    assert snapshot.table(run, "SELECT 1 FROM spending WHERE state = 'reserved'") == []
+    assert crashes.finish(run) == []
+    lives = [first, crashes.happened(run)[len(first) :]]
+    # The early ending had a judge assess what there was: its effects come beside those of an undisturbed run.
+    found = [line for line in verdict.breaches(run, undisturbed, lives) if '"finish"' not in line]
+    assert [line for line in found if "artifacts has" not in line] == []
+
+
+@pytest.mark.parametrize("place", ["rename run.json after", "rename report.json before", "conclude_run after"])
+def test_a_run_killed_after_its_terminal_record_is_extended_as_if_nothing_had_been(
+    crashes: Crashes, place: str
+) -> None:
+    undisturbed, points = crashes.undisturbed(sandbox=False)
+    at = [p for p in points if p.name.endswith(place)][-1]
+    calm, killed = crashes.new_run(), crashes.new_run()
+    assert crashes.finish(calm) == []
+    assert crashes.kill(killed, at, sandbox=False) == []
+    first = crashes.happened(killed)
+    for run in (calm, killed):
+        assert crashes.finish(run, changes={"rounds": 2, "patience": 5}) == []
+    extended = snapshot.take(calm)
+    assert extended.differences(undisturbed) != []
+    lives = [first, crashes.happened(killed)[len(first) :]]
+    assert verdict.breaches(killed, extended, lives) == []
+
+
+def test_a_run_killed_before_its_directory_appears_leaves_nothing(crashes: Crashes) -> None:
+    run = crashes.new_run()
+    assert crashes.kill(run, Point("appearance of the run before", 1)) == []
+    assert not run.exists()
+    assert crashes.finish(run) == []
+    assert [path.name for path in run.parent.iterdir() if path.name.startswith(".")] == []
