@@ -16,9 +16,9 @@ from peercycle.core.runs import RunOptions, RunRecord
 from peercycle.core.sandboxing import ALL_GUARANTEES, ProbeResult
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.fingerprint import fingerprint
-from peercycle.graphs.openrun import OpenRun, component_settings, open_components
+from peercycle.graphs.openrun import OpenRun, backend_of, component_settings, open_components
 from peercycle.graphs.pool import current_pool
-from peercycle.plugins.manager import Plugins
+from peercycle.plugins.manager import Kind, Plugins
 from peercycle.store.directory import create_run, new_run_id, open_run, remove_run
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ async def resolve(options: RunOptions, plugins: Plugins) -> tuple[RunOptions, li
     options = options.model_copy(update={"policy": policy})
     _require_known(options, plugins)
     _require_prices(options)
-    if options.experiments == "simulate" and not isinstance(await _peek_policy(options, plugins), SimulatingPolicy):
+    if options.experiments == "simulate" and not isinstance(_peek_policy(options, plugins), SimulatingPolicy):
         raise UsageError(f"policy {policy!r} was not trained to simulate experiments; use --experiments run or off")
     options, line = await _resolve_experiments(options, plugins)
     choices.append(line)
@@ -98,17 +98,20 @@ async def resolve(options: RunOptions, plugins: Plugins) -> tuple[RunOptions, li
 
 
 def _require_known(options: RunOptions, plugins: Plugins) -> None:
-    plugins.find("policies", options.policy)
-    plugins.find("reviewers", options.reviewer)
-    plugins.find("rewards", options.reward)
+    """Make every component once: factories do no I/O, and a name or setting to mend must not leave a run behind."""
+    named: list[tuple[Kind, str]] = [
+        ("policies", options.policy),
+        ("reviewers", options.reviewer),
+        ("rewards", options.reward),
+    ]
     if options.judge:
-        plugins.find("reviewers", options.judge)
-    for name in options.literature:
-        plugins.find("literature", name)
-    for name in options.exporters:
-        plugins.find("exporters", name)
+        named.append(("reviewers", options.judge))
+    named += [("literature", name) for name in options.literature]
+    named += [("exporters", name) for name in options.exporters]
+    for kind, name in named:
+        plugins.create(kind, name, component_settings(options, kind, name))
     for choice in options.models.values():
-        plugins.find("models", choice.name.partition("/")[0])
+        plugins.create("models", *backend_of(choice))
 
 
 def _require_prices(options: RunOptions) -> None:
@@ -124,7 +127,7 @@ def _require_prices(options: RunOptions) -> None:
         )
 
 
-async def _peek_policy(options: RunOptions, plugins: Plugins) -> object:
+def _peek_policy(options: RunOptions, plugins: Plugins) -> object:
     return plugins.create("policies", options.policy, component_settings(options, "policies", options.policy))
 
 

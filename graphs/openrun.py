@@ -249,9 +249,14 @@ async def open_components(
         raise
 
 
-async def _serve(pool: Pool, plugins: Plugins, choice: ModelChoice, holdings: list[Holding]) -> ServedModel:
+def backend_of(choice: ModelChoice) -> tuple[str, dict[str, JSON]]:
+    """Return the name of the component that serves a model, and its settings."""
     backend, _, model_name = choice.name.partition("/")
-    settings = {**choice.settings, **({"model": model_name} if model_name else {})}
+    return backend, {**choice.settings, **({"model": model_name} if model_name else {})}
+
+
+async def _serve(pool: Pool, plugins: Plugins, choice: ModelChoice, holdings: list[Holding]) -> ServedModel:
+    backend, settings = backend_of(choice)
     holding = await pool.acquire(plugins, "models", backend, settings)
     holdings.append(holding)
     engine = holding.life.shared.setdefault("engine", Coalescer(holding.component))

@@ -25,7 +25,12 @@ def test_status_lists_all_runs_and_one_in_full(ran: Command, peercycle: Command)
     assert [each["run_id"] for each in listed] == ["first", "second"]
     one = peercycle("status", "fir", "--json").json
     assert one == listed[0]
-    assert (one["status"], one["reason"], one["rating"], one["idle_seconds"]) == ("finished", "round_limit", 5.0, None)
+    assert (one["status"], one["reason"], one["rating"], one["idle_seconds"]) == (
+        "finished",
+        "round_limit",
+        5.0,
+        None,
+    )
     assert {line["name"] for line in one["spending"]} >= {"tokens", "hours", "sandbox_seconds"}
 
 
@@ -139,9 +144,7 @@ def test_stop_of_a_run_that_nobody_drives_leaves_nothing_behind(
 @pytest.mark.parametrize(
     "answer", [["A paper by two"], ['{"title": "A paper by two"}'], ["--json-value", '{"title": "A paper by two"}']]
 )
-def test_a_run_waits_for_an_answer_and_goes_on_with_it(
-    ran: Command, peercycle: Command, answer: list[str]
-) -> None:
+def test_a_run_waits_for_an_answer_and_goes_on_with_it(ran: Command, peercycle: Command, answer: list[str]) -> None:
     waiting = ran("--set", "policies.scripted.ask=true", "--rounds", "0", "--json")
     assert (waiting.code, waiting.lines[-1]["status"]) == (3, "waiting")
     [question] = peercycle("status", "r1", "--json").json["questions"]

@@ -84,6 +84,7 @@ def test_every_bad_line_is_named_before_anything_starts(peercycle: Command, fold
         {"topic": "x", "bibliography": "refs.bib", "options": {"rounds": -1}},
         {"topic": "x", "bibliography": "refs.bib", "options": {"run_id": "a"}},
         {"topic": "x", "bibliography": "refs.bib", "options": {"run_id": "a"}},
+        {"topic": "x"},
     )
     done = peercycle("run", "tasks.jsonl")
     assert (done.code, done.out) == (2, "")
@@ -96,6 +97,7 @@ def test_every_bad_line_is_named_before_anything_starts(peercycle: Command, fold
         "line 7: ",
         "line 8: --rounds -1: must be at least 0",
         "line 10: run id 'a' is that of line 9",
+        "line 11: there is nothing to start from",
     ):
         assert words in done.err
     assert not (folder / "runs").exists()

@@ -53,9 +53,7 @@ def test_auto_says_what_it_became_and_why(ran: Command, folder: Path) -> None:
     (folder / "peercycle.toml").write_text('[run]\nsandbox = "none"\nexporters = []\nreviewer = "scripted"\n')
     done = ran("--rounds", "0", "--candidates", "1")
     lines = done.out.splitlines()
-    assert lines[0] == (
-        "policy: extractive, because no model is configured (--model, settings or PEERCYCLE_MODEL)"
-    )
+    assert lines[0] == ("policy: extractive, because no model is configured (--model, settings or PEERCYCLE_MODEL)")
     assert "experiments: off, as asked" in lines
 
 
@@ -63,16 +61,16 @@ def test_the_command_has_defaults_of_its_own_and_settings_and_flags_win_over_the
     peercycle: Command, folder: Path
 ) -> None:
     settings = (folder / "peercycle.toml").read_text()
-    (folder / "peercycle.toml").write_text(settings.replace("candidates = 1\n", "").replace("rounds = 1", "rounds = 0"))
+    (folder / "peercycle.toml").write_text(
+        settings.replace("candidates = 1\n", "").replace("rounds = 1", "rounds = 0")
+    )
     arguments = ("run", "refs.bib", "--topic", "sorting", "--json")
     assert peercycle(*arguments).lines[-1]["candidates"] == 3
     done = peercycle(*arguments, "--candidates", "2", "--run-id", "flagged")
     assert (done.lines[-1]["candidates"], done.lines[-1]["rounds"]) == (2, 0)
 
 
-def test_settings_come_from_file_then_environment_then_set(
-    ran: Command, folder: Path, monkeypatch: Any
-) -> None:
+def test_settings_come_from_file_then_environment_then_set(ran: Command, folder: Path, monkeypatch: Any) -> None:
     with (folder / "peercycle.toml").open("a") as file:
         file.write("[reviewers.scripted]\nratings = [1.0]\n")
     assert ran("--json", "--run-id", "a").lines[-1]["rating"] == 1.0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from peercycle.cli.loops import wait_for
 from peercycle.cli.output import print_json, say
 from peercycle.cli.parameters import AsJson, RunName, RunsDir
 
@@ -31,7 +31,10 @@ def answer(
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Answer a question that a run waits for; then `peercycle resume` goes on."""
+    """Answer what a run asked.
+
+    A run that waits for an answer goes on with `peercycle resume`.
+    """
     from peercycle.cli.configuring import runs_dir as kept_in
     from peercycle.core.errors import UsageError
     from peercycle.store.directory import answer_question, find_run, read_run, run_status
@@ -39,9 +42,9 @@ def answer(
     path = find_run(name, kept_in(runs_dir))
     if (value is None) == (json_value is None):
         raise UsageError("give the answer once: as VALUE, or as --json-value JSON")
-    asked = which(asyncio.run(read_run(path).questions(open_only=True)), question, path.name)
+    asked = which(wait_for(read_run(path).questions(open_only=True)), question, path.name)
     given = fitted(asked, value) if value is not None else _json(json_value or "", asked)
-    asyncio.run(answer_question(path, asked.id, given))
+    wait_for(answer_question(path, asked.id, given))
     driven = run_status(path) == "running"
     if as_json:
         print_json({"run_id": path.name, "path": str(path), "question": asked.id, "answer": given, "driven": driven})

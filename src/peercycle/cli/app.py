@@ -52,14 +52,16 @@ def build_app(arguments: Sequence[str]) -> typer.Typer:
     for name, function in COMMANDS.items():
         app.command(name)(function)
     app.add_typer(sandboxes.app, name="sandbox")
-    asked = next((argument for argument in arguments if not argument.startswith("-")), None)
-    if asked is None:
-        wanted = "--version" not in arguments and _others_are_installed()
-    else:
-        wanted = asked not in COMMANDS and asked != "sandbox"
-    if wanted:
+    if _may_mean_a_plugins(arguments):
         plugins.add_commands(app)
     return app
+
+
+def _may_mean_a_plugins(arguments: Sequence[str]) -> bool:
+    asked = next((argument for argument in arguments if not argument.startswith("-")), None)
+    if asked is None:
+        return "--version" not in arguments and _others_are_installed()
+    return asked not in COMMANDS and asked != "sandbox"
 
 
 def _others_are_installed() -> bool:

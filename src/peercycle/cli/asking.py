@@ -16,6 +16,18 @@ OWN_LITERATURE = frozenset({"local"})
 """Sources that find nothing but what they are given."""
 
 
+def require_literature(options: RunOptions) -> None:
+    """Refuse a task without a bibliography where no source could find it one. Raises `UsageError`."""
+    from peercycle.core.errors import UsageError
+
+    corpora = options.settings.get("literature", {}).get("local", {}).get("corpora")
+    if frozenset(options.literature) <= OWN_LITERATURE and not corpora:
+        raise UsageError(
+            "there is nothing to start from: give a BibTeX file (`peercycle run REFS.bib --topic …`), "
+            "or set literature.local.corpora"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """The arguments of `run`, options resolved."""
@@ -76,9 +88,6 @@ class Asked:
             raise UsageError('--topic is missing; say what the paper shall be about: --topic "…"')
         if self.data and self.experiment is None:
             raise UsageError(f"--data {self.data[0]}: only a study reads data; give it with --experiment STUDY.py")
-        if self.source is None and frozenset(self.options.literature) <= OWN_LITERATURE:
-            raise UsageError(
-                "there is nothing to start from: give a BibTeX file (`peercycle run REFS.bib --topic …`), "
-                "or a literature source that can search"
-            )
+        if self.source is None:
+            require_literature(self.options)
         return make_task(self.topic, self.source, experiment=self.experiment, data=self.data)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 import typer
 
+from peercycle.cli.loops import wait_for
 from peercycle.cli.output import print_json, say
 from peercycle.cli.parameters import AsJson, RunsDir
 
@@ -17,13 +17,16 @@ def doctor(
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
 ) -> int:
-    """Say what works here, and the command that mends what does not. Exit code 1 where a run could not start."""
+    """Say what works here, and what mends the rest.
+
+    Exit code 1 where a run could not start.
+    """
     from peercycle.cli.configuring import read_settings
     from peercycle.cli.configuring import runs_dir as kept_in
     from peercycle.cli.machine import examine
 
     settings = read_settings()
-    findings = asyncio.run(examine(kept_in(runs_dir, settings), sandboxes=not quick))
+    findings = wait_for(examine(kept_in(runs_dir, settings), sandboxes=not quick))
     if as_json:
         print_json(
             {"ok": not any(f.needed and not f.ok for f in findings), "findings": [f.as_json() for f in findings]}

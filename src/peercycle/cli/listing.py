@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from peercycle.cli.loops import wait_for
 from peercycle.cli.output import duration, print_json, print_table, say
 from peercycle.cli.parameters import AsJson, RunsDir
 from peercycle.cli.progress import Progress
@@ -68,15 +68,18 @@ def status(
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """List all runs, or tell what one is doing and for how long it has been idle."""
+    """List all runs, or tell how one stands.
+
+    Of a run that is driven: the stages in hand, and how long it has been idle.
+    """
     from peercycle.cli.configuring import runs_dir as kept_in
     from peercycle.store.directory import find_run, list_runs
 
     folder = kept_in(runs_dir)
     if name is not None:
-        _print_one(asyncio.run(standing(find_run(name, folder))), as_json)
+        _print_one(wait_for(standing(find_run(name, folder))), as_json)
         return
-    found = asyncio.run(_all(list_runs(folder)))
+    found = wait_for(_all(list_runs(folder)))
     if as_json:
         print_json({"runs_dir": str(folder), "runs": [each for each, _ in found]})
     elif not found:

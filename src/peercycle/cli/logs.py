@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from peercycle.cli.loops import wait_for
 from peercycle.cli.output import print_json, say
 from peercycle.cli.parameters import AsJson, RunName, RunsDir
 
@@ -30,7 +30,7 @@ def logs(
     from peercycle.store.directory import find_run
 
     path = find_run(name, kept_in(runs_dir))
-    asyncio.run(_print(path, follow, stage, candidate, as_json))
+    wait_for(_print(path, follow, stage, candidate, as_json))
 
 
 async def _print(path: Path, go_on: bool, stage: str | None, candidate: str | None, as_json: bool) -> None:

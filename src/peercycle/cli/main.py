@@ -32,12 +32,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except PeercycleError as error:
         return _complain(_one_line(error), error.exit_code, as_json)
     except (KeyboardInterrupt, typer.Abort):
-        warn("interrupted; `peercycle status` lists the runs, `peercycle resume` goes on with one")
-        return INTERRUPTED
+        code = INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has closed it; Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    if code == INTERRUPTED:
+        # Some versions of typer raise, others return this.
+        warn("interrupted; `peercycle status` lists the runs, `peercycle resume` goes on with one")
     return code if isinstance(code, int) else 0
 
 

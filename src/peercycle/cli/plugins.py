@@ -21,7 +21,10 @@ def plugins(
     no_plugin: DisabledPlugins = None,
     as_json: AsJson = False,
 ) -> None:
-    """List plugins with what they offer, or show one with the settings that it takes."""
+    """List plugins, or show one.
+
+    `peercycle plugins show NAME` lists the settings of everything that it offers.
+    """
     from peercycle.cli.configuring import read_settings
     from peercycle.core.errors import UsageError
     from peercycle.plugins.manager import Plugins
@@ -85,7 +88,10 @@ def new_plugin(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a plugin project of your own, whose tests pass as written."""
+    """Write a plugin project of your own.
+
+    Its tests pass as written.
+    """
     from peercycle.plugins.new_plugin import create_project
 
     made = create_project(name, kind, (target or Path()) / name)

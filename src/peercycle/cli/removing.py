@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 import typer
 
+from peercycle.cli.loops import wait_for
 from peercycle.cli.output import print_json, say
 from peercycle.cli.parameters import AsJson, RunName, RunsDir
 
@@ -18,7 +18,10 @@ def remove(
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove a run with everything in it; one that is driven is refused."""
+    """Remove a run with everything in it.
+
+    One that is driven is refused.
+    """
     from peercycle.cli.configuring import runs_dir as kept_in
     from peercycle.core.errors import RunInUseError, UsageError
     from peercycle.store.directory import find_run, remove_run, run_status
@@ -32,7 +35,7 @@ def remove(
         if not typer.confirm(f"remove {path} with everything in it?"):
             say("nothing was removed")
             raise typer.Exit(0)
-    asyncio.run(remove_run(path))
+    wait_for(remove_run(path))
     if as_json:
         print_json({"run_id": path.name, "path": str(path), "removed": True})
     else:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from peercycle.cli.loops import wait_for
 from peercycle.cli.output import print_json, say
 from peercycle.cli.parameters import AsJson, DisabledPlugins, PluginFiles, RunName, RunsDir
 
 
 def report(name: RunName, *, runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
-    """Write the report of a run again, from what the run keeps, and print where it is; also while it runs."""
+    """Write the report of a run again.
+
+    It is made of what the run keeps, also while it is driven; the places of its files are printed.
+    """
     from peercycle.cli.configuring import runs_dir as kept_in
     from peercycle.store.directory import find_run
 
     path = find_run(name, kept_in(runs_dir))
-    files = asyncio.run(rebuild(path))
+    files = wait_for(rebuild(path))
     if as_json:
         print_json({"run_id": path.name, "path": str(path), "files": [str(path / file) for file in files]})
         return
@@ -49,7 +52,10 @@ def replay(
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
 ) -> int:
-    """Run a finished run again from its journal, models and sandbox refused, and compare what comes out."""
+    """Make a run again from its journal, and compare.
+
+    Models, network and sandbox are refused. Exit code 1 where anything came out otherwise.
+    """
     from peercycle.cli import configuring
     from peercycle.graphs.replay import replay as again
     from peercycle.store.directory import find_run
@@ -60,7 +66,7 @@ def replay(
     plugins = configuring.load_plugins(
         None, [*options.plugins, *(plugin or ())], [*options.disabled_plugins, *(no_plugin or ())]
     )
-    found = asyncio.run(again(path, plugins, keep=keep))
+    found = wait_for(again(path, plugins, keep=keep))
     if as_json:
         print_json(
             {

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from peercycle.cli.loops import wait_for
 from peercycle.cli.parameters import AsJson, DisabledPlugins, PluginFiles, RunName, RunsDir
 
 
@@ -35,7 +35,10 @@ def resume(
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
 ) -> int:
-    """Go on with a run that stopped, waits or crashed; with a limit, extend it."""
+    """Go on with a run, or extend it.
+
+    A run that stopped, waits or crashed goes on where it was; with a limit, one that ended goes on, too.
+    """
     from peercycle.cli import configuring
     from peercycle.cli.clock import moment
     from peercycle.cli.driving import drive_one
@@ -63,7 +66,7 @@ def resume(
 
         return await go_on(path, plugins, changes, accept_changes=accept_changes, on_launch=on_launch)
 
-    return drive_one(drive, choose_screen(as_json), plugins, after=asyncio.run(last_line(path)))
+    return drive_one(drive, choose_screen(as_json), plugins, after=wait_for(last_line(path)))
 
 
 async def last_line(path: Path) -> int:

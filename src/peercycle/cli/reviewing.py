@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from peercycle.cli.loops import wait_for
 from peercycle.cli.output import print_json, say
 from peercycle.cli.parameters import AsJson, DisabledPlugins, PluginFiles, SettingOverrides
 
@@ -33,7 +32,12 @@ def review(
     no_plugin: DisabledPlugins = None,
     as_json: AsJson = False,
 ) -> None:
-    """Review a paper that need not be one of ours; the review says that a machine made it."""
+    """Review any paper.
+
+    The review says that a machine made it.
+    """
+    import tempfile
+
     from peercycle.api import read_bibliography
     from peercycle.cli import configuring
     from peercycle.core.literature import Bibliography
@@ -57,7 +61,7 @@ def review(
         options = configuring.choose_options(flags, settings, plugins).model_copy(
             update={"exporters": (), "literature": ("local",)}
         )
-        assessment = asyncio.run(judge(text, works, options, plugins, paper.stem))
+        assessment = wait_for(judge(text, works, options, plugins, paper.stem))
     if as_json:
         print_json({"paper": str(paper), "stamp": STAMP, **assessment.model_dump(mode="json")})
     else:

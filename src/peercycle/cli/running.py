@@ -70,7 +70,9 @@ def run(
     queue_id: Annotated[str | None, typer.Option("--queue-id", hidden=True)] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Write a paper on a topic: search, draft, experiment, review, revise.
+    """Write a paper on a topic, or one for each task.
+
+    Search, draft, experiment, review, revise.
 
     With TASKS.jsonl, run one task a line; see `docs/how-to/many-tasks.md` for what a line may hold.
     """

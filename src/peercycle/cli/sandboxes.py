@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-import tempfile
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from peercycle.cli.loops import wait_for
 from peercycle.cli.output import print_json, say
 from peercycle.cli.parameters import AsJson, SettingOverrides
 
 if TYPE_CHECKING:
+    from contextlib import AsyncExitStack
+
     from peercycle.core.sandboxing import ExecResult, Limits, ProbeResult
     from peercycle.plugins.manager import Plugins
 
-app = typer.Typer(help="Look at the sandboxes of this machine, and run programs in them.", no_args_is_help=True)
+app = typer.Typer(help="Try the sandboxes of this machine.", no_args_is_help=True)
 
 Backend = Annotated[str | None, typer.Option("--backend", metavar="NAME", help="Which sandbox.", show_default="all")]
 
 
 @app.command()
 def probe(*, backend: Backend = None, set_: SettingOverrides = None, as_json: AsJson = False) -> int:
-    """Run each sandbox's canaries, and say which guarantees hold here. Exit code 1 where none holds them all."""
+    """Say which guarantees hold here.
+
+    Each sandbox runs its canaries. Exit code 1 where none holds every guarantee.
+    """
     plugins, tables = _components(set_)
-    results = asyncio.run(_probe_all(plugins, tables, backend))
+    results = wait_for(_probe_all(plugins, tables, backend))
     if as_json:
         print_json({"sandboxes": [probe_data(result) for result in results]})
     else:
@@ -61,7 +64,12 @@ def execute(
     set_: SettingOverrides = None,
     as_json: AsJson = False,
 ) -> int:
-    """Run one program as an experiment would run, and say how it ended. Exit code 0 where it ended well."""
+    """Run one program as an experiment runs.
+
+    Exit code 0 where it ended well, 1 where it did not.
+    """
+    import tempfile
+
     from peercycle.cli.executing import Errand
 
     plugins, tables = _components(set_)
@@ -74,7 +82,7 @@ def execute(
         save=save,
     )
     with tempfile.TemporaryDirectory(prefix="peercycle-exec-") as scratch:
-        result = asyncio.run(_execute(plugins, tables, backend, errand, Path(scratch)))
+        result = wait_for(_execute(plugins, tables, backend, errand, Path(scratch)))
     if as_json:
         print_json(result.model_dump(mode="json"))
     else:
@@ -84,9 +92,9 @@ def execute(
 
 @app.command()
 def reap(*, backend: Backend = None, set_: SettingOverrides = None, as_json: AsJson = False) -> None:
-    """Remove what drivers that died left of their programs."""
+    """Remove what dead drivers left."""
     plugins, tables = _components(set_)
-    removed = asyncio.run(_reap_all(plugins, tables, backend))
+    removed = wait_for(_reap_all(plugins, tables, backend))
     if as_json:
         print_json({"removed": list(removed)})
     else:
@@ -118,12 +126,16 @@ async def _entered(stack: AsyncExitStack, plugins: Plugins, tables: dict[str, An
 
 
 async def _probe_all(plugins: Plugins, tables: dict[str, Any], wanted: str | None) -> list[ProbeResult]:
+    from contextlib import AsyncExitStack
+
     async with AsyncExitStack() as stack:
         made = [await _entered(stack, plugins, tables, name) for name in backends(plugins, wanted)]
         return [await sandbox.probe() for sandbox in made]
 
 
 async def _reap_all(plugins: Plugins, tables: dict[str, Any], wanted: str | None) -> tuple[str, ...]:
+    from contextlib import AsyncExitStack
+
     async with AsyncExitStack() as stack:
         made = [await _entered(stack, plugins, tables, name) for name in backends(plugins, wanted)]
         return tuple([line for sandbox in made for line in await sandbox.reap()])
@@ -132,6 +144,8 @@ async def _reap_all(plugins: Plugins, tables: dict[str, Any], wanted: str | None
 async def _execute(
     plugins: Plugins, tables: dict[str, Any], wanted: str | None, errand: Any, scratch: Path
 ) -> ExecResult:
+    from contextlib import AsyncExitStack
+
     from peercycle.core.errors import SandboxUnavailableError
     from peercycle.graphs.launch import complaint_of
 

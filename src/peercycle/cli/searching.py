@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from peercycle.cli.loops import wait_for
 from peercycle.cli.output import print_json, say
 from peercycle.cli.parameters import AsJson, SettingOverrides
 
@@ -28,7 +28,10 @@ def search(
     set_: SettingOverrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """Search bibliographies, and the corpora named in `[literature.local]`."""
+    """Search bibliographies.
+
+    The corpora named in `[literature.local]` of peercycle.toml are searched, too.
+    """
     from peercycle.api import read_bibliography
     from peercycle.cli import configuring
     from peercycle.core.errors import UsageError
@@ -41,7 +44,7 @@ def search(
         raise UsageError("there is nothing to search: give --bib FILE, or set literature.local.corpora")
     works = [work for path in bib or () for work in read_bibliography(path).entries]
     source = plugins.create("literature", "local", tables)
-    found = asyncio.run(_ask(source, Bibliography(entries=tuple(works)), query, limit))
+    found = wait_for(_ask(source, Bibliography(entries=tuple(works)), query, limit))
     if as_json:
         print_json(
             {"query": query, "results": [work.model_dump(mode="json", exclude_defaults=True) for work in found]}

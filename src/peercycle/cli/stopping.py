@@ -20,9 +20,13 @@ def stop(
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask a run to stop: the stages in hand end, the report is written, `resume` goes on later."""
+    """Ask a run to stop.
+
+    The stages in hand end, and the report is written; `peercycle resume` goes on later.
+    """
     from peercycle.cli.configuring import runs_dir as kept_in
     from peercycle.store.directory import find_run, request_stop, run_status
+    from peercycle.store.lease import holder
 
     path = find_run(name, kept_in(runs_dir))
     status = run_status(path)
@@ -30,8 +34,10 @@ def stop(
     if asked:
         # Only where somebody drives it: a request left behind would be of no meaning to the next driver.
         request_stop(path)
-        while wait and (status := run_status(path)) == "running":
+        while wait and holder(path) is not None:
+            # Longer than the status says `running`: the report is written after the terminal record.
             time.sleep(EVERY_S)
+        status = run_status(path)
     if as_json:
         print_json({"run_id": path.name, "path": str(path), "status": status, "asked": asked})
     elif not asked:

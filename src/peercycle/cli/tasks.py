@@ -61,11 +61,15 @@ def read_tasks(path: Path, options: RunOptions) -> tuple[QueuedTask, ...]:
 
 def _task(number: int, line: str, folder: Path, options: RunOptions) -> QueuedTask:
     from peercycle.api import make_task
+    from peercycle.cli.asking import require_literature
 
     given = _object(line)
     paths = {name: _path(given, name, folder) for name in ("bibliography", "experiment")}
     data = given.get("data") or []
     _require(isinstance(data, list) and all(isinstance(item, str) for item in data), "data must be a list of paths")
+    own = _options(given.get("options") or {}, options)
+    if paths["bibliography"] is None:
+        require_literature(own)
     task = make_task(
         given["topic"],
         paths["bibliography"],
@@ -73,7 +77,7 @@ def _task(number: int, line: str, folder: Path, options: RunOptions) -> QueuedTa
         data=[folder / item for item in data],
         notes=given.get("notes") or "",
     )
-    return QueuedTask(number, task, _options(given.get("options") or {}, options))
+    return QueuedTask(number, task, own)
 
 
 def _object(line: str) -> dict[str, Any]:

@@ -1,0 +1,182 @@
+"""The command line as processes: start-up, detached runs, signals, pipes that close."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from peercycle.store.directory import run_status
+
+Start = Callable[..., subprocess.Popen[str]]
+
+SLOW = ("--set", "policies.scripted.effect_s=0.2")
+RUN = ("run", "refs.bib", "--topic", "sorting networks", "--run-id", "r1")
+
+
+@pytest.fixture
+def start(folder: Path) -> Iterator[Start]:
+    """Start commands as processes of their own; what is left of them is killed."""
+    begun: list[subprocess.Popen[str]] = []
+
+    def command(*arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "peercycle", *arguments],
+            cwd=folder,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        begun.append(process)
+        return process
+
+    yield command
+    for process in begun:
+        process.kill()
+        process.communicate()
+
+
+def json_of(process: subprocess.Popen[str]) -> Any:
+    """Wait for a command and parse its last line."""
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    return json.loads(out.splitlines()[-1])
+
+
+def await_event(process: subprocess.Popen[str], wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Read JSON lines until one is wanted."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        event: dict[str, Any] = json.loads(line)
+        if wanted(event):
+            return event
+    raise AssertionError(f"the output ended: {process.communicate()}")
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom peercycle.cli.main import main\nassert main(['--help']) == 0\n"
+        "heavy = {'langgraph', 'pydantic', 'rich', 'pluggy', 'asyncio', 'sqlite3', 'matplotlib', 'numpy', 'jinja2'}\n"
+        "sys.exit(', '.join(sorted(heavy & set(sys.modules))) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "resume" in done.stdout
+
+
+def test_no_command_writes_to_standard_error_or_warns_by_itself(start: Start) -> None:
+    out, err = start("--version").communicate(timeout=30)
+    assert (out.startswith("peercycle "), err) == (True, "")
+    out, err = start(*RUN, "--json").communicate(timeout=60)
+    assert err == ""
+    assert json.loads(out.splitlines()[-1])["status"] == "finished"
+
+
+def test_a_detached_run_is_observable_goes_on_alone_and_stops_when_asked(start: Start, folder: Path) -> None:
+    launch = json_of(start(*RUN, *SLOW, "--detach", "--json"))
+    run = folder / "runs" / "r1"
+    assert list(launch) == ["event", "run_id", "path", "pid"]
+    assert (launch["event"], launch["run_id"], launch["path"]) == ("launch", "r1", str(run))
+    assert (run / "run.json").is_file()
+    assert os.getsid(launch["pid"]) == launch["pid"], "it has a session of its own"
+    assert run_status(run) == "running"
+    done = json_of(start("stop", "r1", "--wait", "--json"))
+    assert (done["asked"], done["status"]) == (True, "stopped")
+    assert (run / "report.md").is_file()
+    log = (run / "driver.log").read_text()
+    assert log.splitlines()[0] == "policy: scripted"
+    assert list((folder / "runs").glob(".*log")) == []
+
+
+def test_a_detached_run_that_cannot_begin_says_why_and_leaves_nothing(start: Start, folder: Path) -> None:
+    process = start(*RUN, "--set", "policies.scripted.seeds=0", "--detach")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (1, "")
+    assert err.startswith("error: the run did not begin: ")
+    assert "seeds" in err
+    assert list((folder / "runs").iterdir()) == []
+
+
+def test_a_detached_queue_has_a_folder_with_its_log(start: Start, folder: Path) -> None:
+    (folder / "tasks.jsonl").write_text('{"topic": "sorting", "bibliography": "refs.bib"}\n')
+    launch = json_of(start("run", "tasks.jsonl", "--detach", "--json"))
+    queue = Path(launch["path"])
+    deadline = time.monotonic() + 30
+    while json.loads((queue / "queue.json").read_text())["counts"] != {"finished": 1}:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    while "report of all 1" not in (queue / "driver.log").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_one_ctrl_c_drains(start: Start, folder: Path) -> None:
+    process = start(*RUN, *SLOW, "--json")
+    await_event(process, lambda event: event["event"] == "stage_started" and event.get("stage") == "outline")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    last = json.loads(out.splitlines()[-1])
+    assert (process.returncode, last["status"], last["reason"]) == (3, "stopped", "drained"), err
+    assert (folder / "runs" / "r1" / "report.md").is_file()
+
+
+def test_a_second_ctrl_c_quits_at_once_and_the_run_can_be_resumed(start: Start, folder: Path) -> None:
+    process = start(*RUN, "--set", "policies.scripted.effect_s=20", "--json")
+    await_event(process, lambda event: event["event"] == "stage_started" and event.get("stage") == "literature")
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.7)
+    assert process.poll() is None, "the first one waits for the stage in hand"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert err.splitlines()[-1].startswith("interrupted; ")
+    assert "Traceback" not in err
+    assert run_status(folder / "runs" / "r1") == "crashed"
+
+
+def test_a_signal_ends_a_queue_and_begins_no_further_task(start: Start, folder: Path) -> None:
+    lines = [{"topic": f"sorting {n}", "bibliography": "refs.bib", "options": {"run_id": f"t{n}"}} for n in range(3)]
+    (folder / "tasks.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    process = start("run", "tasks.jsonl", "--parallel", "1", *SLOW, "--json")
+    await_event(process, lambda event: event["event"] == "stage_started" and event.get("stage") == "outline")
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 3, err
+    assert [path.name for path in (folder / "runs").iterdir() if path.name.startswith("t")] == ["t0"]
+    errors = [line for line in map(json.loads, out.splitlines()) if line["event"] == "error"]
+    assert [(line["line"], line["message"]) for line in errors] == [
+        (2, "not begun: SIGTERM was received"),
+        (3, "not begun: SIGTERM was received"),
+    ]
+
+
+def test_a_log_can_be_followed_until_the_run_ends(start: Start) -> None:
+    driver = start(*RUN, *SLOW, "--rounds", "0", "--json")
+    await_event(driver, lambda event: event["event"] == "launch")
+    follower = start("logs", "r1", "-f", "--json")
+    out, _ = follower.communicate(timeout=60)
+    kinds = [json.loads(line)["event"] for line in out.splitlines()]
+    assert (kinds[0], kinds[-1]) == ("launched", "ended")
+    driver.communicate(timeout=60)
+    assert driver.returncode == 0
+
+
+def test_a_pipe_that_closes_is_no_traceback(start: Start, folder: Path) -> None:
+    assert start(*RUN).wait(timeout=60) == 0
+    done = subprocess.run(
+        ["bash", "-c", f'"{sys.executable}" -m peercycle logs r1 | head -1'],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout.count("\n"), done.stderr) == (1, "")
