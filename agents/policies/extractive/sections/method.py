@@ -105,8 +105,8 @@ def _studies(m: Material) -> list[tuple[str, str]]:
             "For each of the most frequent words of the dated works with an abstract, the statistic is the "
             "correlation between a work's year and its use of the word. Years are permuted among the works "
             f"({permutations(m, 'trends')} permutations per seed), and the single-step max-T procedure of Westfall "
-            "and Young corrects the $p$-values for testing many words. A word passes where its corrected $p$-value is "
-            "below 0.05 for every seed.",
+            "and Young corrects the $p$-values for testing many words. A word passes where its corrected $p$-value, for every "
+            "seed, is below 0.05.",
         ),
         "gaps": (
             "Gaps",
