@@ -96,10 +96,8 @@ def _gaps(m: Material) -> str:
 def _tests(m: Material) -> str:
     below = [result_gaps.pair(m, group) for group in result_gaps.below_chance(m)]
     if not below:
-        return (
-            "No pair of frequent words is missing beyond what chance would give in a list of this size, so the pairs "
-            "named here are leads and no findings."
-        )
+        leads = ", so the pairs named here are leads and no findings" if _never(m) else ""
+        return f"No pair of frequent words is missing beyond what chance would give in a list of this size{leads}."
     pairs = listed([f"``{a}'' with ``{b}''" for a, b in below])
     return (
         f"Chance does not explain how seldom the list joins {pairs}. This may be a gap in research, a gap in the "
