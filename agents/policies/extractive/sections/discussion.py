@@ -101,8 +101,7 @@ def _tests(m: Material) -> str:
     pairs = listed([f"``{a}'' with ``{b}''" for a, b in below])
     return (
         f"Chance does not explain how seldom the list joins {pairs}. This may be a gap in research, a gap in the "
-        "list, "
-        "or a sign that the words belong to separate questions."
+        "list, or a sign that the words belong to separate questions."
     )
 
 
@@ -146,6 +145,5 @@ def _questions(m: Material) -> str:
     head = "One question follows" if number == 1 else f"{capital(counted(number, 'question'))} follow"
     return (
         f"\\paragraph{{Questions.}} {head} from the list. Whether {plural(number, 'it has', 'they have')} been "
-        "answered "
-        f"elsewhere was not looked into.\n\\begin{{itemize}}\n{lines}\n\\end{{itemize}}"
+        f"answered elsewhere was not looked into.\n\\begin{{itemize}}\n{lines}\n\\end{{itemize}}"
     )

@@ -61,8 +61,8 @@ def verdict(m: Material) -> str:
     below = below_chance(m)
     if not below:
         return (
-            "No pair of frequent words passes the corrected test, so what looks like a gap may be chance in a list of "
-            "this size."
+            "No pair of frequent words passes the corrected test, so what looks like a gap may be chance in a list "
+            "of this size."
         )
     names = listed([f"``{a}'' with ``{b}''" for a, b in (pair(m, group) for group in below)])
     return f"By the corrected test, these meet less often than chance would have it: {names}."
@@ -106,8 +106,8 @@ def conclusion(m: Material) -> str:
         return "No gap between frequent words can be told from chance."
     number = len(below_chance(m))
     return (
-        f"{capital(counted(number, 'pair'))} of frequent words {plural(number, 'is', 'are')} joined less often "
-        "than chance."
+        f"{capital(counted(number, 'pair'))} of frequent words {plural(number, 'is', 'are')} joined less often than "
+        "chance."
     )
 
 
