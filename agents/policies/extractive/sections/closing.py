@@ -32,8 +32,7 @@ def _what(m: Material) -> str:
         return (
             f"This paper maps {m.works}{m.span} that {'was' if m.notes.facts.works == 1 else 'were'} given for the "
             f"topic ``{m.topic_given}''. None of the topic's words occurs in any title or abstract, so this is a "
-            "map of the "
-            "list and not of the topic."
+            "map of the list and not of the topic."
         )
     if m.notes.facts.works == 1:
         return f"This paper describes the one work that was given for the topic ``{m.topic_given}''."
@@ -118,8 +117,8 @@ def _not_measured(m: Material) -> str:
         if works == 1:
             return "One work is too little for any measurement of the list, and none was made."
         few = (
-            f"With {number_word(usable)} usable {plural(usable, 'abstract')} the list is too short for the "
-            "studies of it"
+            f"With {number_word(usable)} usable {plural(usable, 'abstract')} the list is too short for the studies "
+            "of it"
         )
         return f"{few}, and none was done."
     if not m.experiments_run:

@@ -96,15 +96,12 @@ def _gaps(m: Material) -> str:
 def _tests(m: Material) -> str:
     below = [result_gaps.pair(m, group) for group in result_gaps.below_chance(m)]
     if not below:
-        return (
-            "No pair of frequent words is missing beyond what chance would give in a list of this size, so the pairs "
-            "named here are leads and no findings."
-        )
+        leads = ", so the pairs named here are leads and no findings" if _never(m) else ""
+        return f"No pair of frequent words is missing beyond what chance would give in a list of this size{leads}."
     pairs = listed([f"``{a}'' with ``{b}''" for a, b in below])
     return (
         f"Chance does not explain how seldom the list joins {pairs}. This may be a gap in research, a gap in the "
-        "list, "
-        "or a sign that the words belong to separate questions."
+        "list, or a sign that the words belong to separate questions."
     )
 
 
@@ -148,6 +145,5 @@ def _questions(m: Material) -> str:
     head = "One question follows" if number == 1 else f"{capital(counted(number, 'question'))} follow"
     return (
         f"\\paragraph{{Questions.}} {head} from the list. Whether {plural(number, 'it has', 'they have')} been "
-        "answered "
-        f"elsewhere was not looked into.\n\\begin{{itemize}}\n{lines}\n\\end{{itemize}}"
+        f"answered elsewhere was not looked into.\n\\begin{{itemize}}\n{lines}\n\\end{{itemize}}"
     )

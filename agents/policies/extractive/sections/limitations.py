@@ -26,8 +26,7 @@ def _list(m: Material) -> str:
     facts = m.notes.facts
     parts = [
         f"The list of {m.works} was given, not drawn: how it was chosen is not known, and nothing here carries over "
-        "to "
-        "the literature outside it."
+        "to the literature outside it."
     ]
     missing = facts.works - facts.abstracts
     if missing and facts.abstracts:
@@ -78,8 +77,7 @@ def _measured(m: Material) -> str:
         easy = all((f.value("retrieval", "recall_at_5", s) or 0) >= 0.95 for s in ("BM25", "TF-IDF"))
         parts.append(
             "Finding an abstract by its own title is easy in a list of this size, since nearly all are among the "
-            "first "
-            "five, so the study can hardly tell good systems apart."
+            "first five, so the study can hardly tell good systems apart."
             if easy
             else "A title is a query that its author wrote, so retrieval by title says little of retrieval by a "
             "reader's question."
@@ -157,7 +155,6 @@ def _details(m: Material) -> str:
         high = m.findings.mean("retrieval", "mrr_difference_high", None, 3)
         parts.append(
             "The bootstrap interval of the difference between BM25 and TF-IDF, its ends averaged over seeds, runs "
-            "from "
-            f"{low} to {high}, which shows how coarse a comparison so many queries allow."
+            f"from {low} to {high}, which shows how coarse a comparison so many queries allow."
         )
     return join(*parts)

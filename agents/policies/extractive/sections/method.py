@@ -86,12 +86,11 @@ def _studies(m: Material) -> list[tuple[str, str]]:
             "Cluster stability",
             "The works are drawn again with replacement, the distinct works among them are clustered anew with the "
             "same weights and the same number of clusters, and the result is compared with the map: over all works "
-            "by the adjusted Rand index, for each cluster by its largest Jaccard similarity with a new cluster. The "
-            "same is done after shuffling every word over the works, which shows what the procedure finds where "
-            "words carry no structure. An adjusted Rand index of 1 is identity and 0 is what chance gives. By "
-            "Hennig's "
-            "marks, a cluster whose mean Jaccard similarity is 0.75 or more is stable, and one of 0.5 or less is "
-            "dissolved.",
+            "by the adjusted Rand index, for each cluster by its largest Jaccard similarity with a new cluster. "
+            "The same is done after shuffling every word over the works, which shows what the procedure finds "
+            "where words carry no structure. An adjusted Rand index of 1 is identity and 0 is what chance gives. "
+            "By Hennig's marks, a cluster whose mean Jaccard similarity is 0.75 or more is stable, and one of 0.5 "
+            "or less is dissolved.",
         ),
         "retrieval": (
             "Retrieval",
@@ -105,8 +104,8 @@ def _studies(m: Material) -> list[tuple[str, str]]:
             "For each of the most frequent words of the dated works with an abstract, the statistic is the "
             "correlation between a work's year and its use of the word. Years are permuted among the works "
             f"({permutations(m, 'trends')} permutations per seed), and the single-step max-T procedure of Westfall "
-            "and Young corrects the $p$-values for testing many words. A word passes where its corrected $p$-value is "
-            "below 0.05 for every seed.",
+            "and Young corrects the $p$-values for testing many words. A word passes where its corrected $p$-value, for every "
+            "seed, is below 0.05.",
         ),
         "gaps": (
             "Gaps",
@@ -163,10 +162,8 @@ def _seeds(m: Material) -> str:
     )
     return join(
         "Every study is repeated over seeds. An interval in brackets after a mean is a 95\\% Student $t$ interval "
-        "over "
-        "the seeds; where it is missing, every seed gave the same number or there was one seed only, and it is not "
-        "cut "
-        "at the ends of a scale.",
+        "over the seeds; where it is missing, every seed gave the same number or there was one seed only, and it "
+        "is not cut at the ends of a scale.",
         drawn,
     )
 
@@ -176,8 +173,7 @@ def _guide(m: Material) -> str:
         return ""
     texts = {
         "stability": "The adjusted Rand index counts the pairs of works on which two ways of clustering agree, "
-        "corrected for chance. A Jaccard similarity is the share of the works of two clusters that "
-        "lie in both.",
+        "corrected for chance. A Jaccard similarity is the share of the works of two clusters that lie in both.",
         "retrieval": "A reciprocal rank is 1 where the right abstract comes first, 1/2 where it comes second, and so "
         "on; its mean rewards right answers near the top.",
         "trends": "A shift of two years means that the works with the word are on average two years younger than "

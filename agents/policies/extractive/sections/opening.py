@@ -46,11 +46,9 @@ def _question(m: Material) -> str:
     on = f"for the topic ``{m.topic_given}''" if m.notes.topic.verdict == "none" else f"on {m.topic}"
     return join(
         f"This paper was given a list of {m.works}{m.span} {on}. What does the list hold, into which parts does it "
-        "fall, "
-        "and what does it leave out?",
+        "fall, and what does it leave out?",
         "The paper is a systematic map: it orders, counts and quotes the works, and describes which work there is; "
-        "it does "
-        "not weigh their evidence or pool their results.",
+        "it does not weigh their evidence or pool their results.",
     )
 
 
@@ -86,8 +84,7 @@ def _list(m: Material) -> str:
     if facts.recovered:
         parts.append(
             f"{capital(counted(facts.recovered, 'entry', 'entries'))} {plural(facts.recovered, 'was', 'were')} "
-            "damaged "
-            "in the file and could be read in part."
+            "damaged in the file and could be read in part."
         )
     if facts.uncitable:
         parts.append(
@@ -118,8 +115,7 @@ def topic_sentences(m: Material) -> str:
     if topic.verdict == "none":
         return (
             f"{head} occur in the list. No title and no abstract uses any of them. As far as words show, the list "
-            "has "
-            "nothing to do with the topic; what follows is a map of the list, and says nothing about the topic."
+            "has nothing to do with the topic; what follows is a map of the list, and says nothing about the topic."
         )
     verb = plural(found, "occurs", "occur")
     users = f"{shares(topic.works, works, 'work')} {plural(topic.works, 'uses', 'use')}"
@@ -145,6 +141,5 @@ def _contents(m: Material) -> str:
     text = listed(kept)
     return (
         f"{text}. Questions that follow are put forward as questions; whether they have been answered outside the "
-        "list "
-        "is not known here."
+        "list is not known here."
     )

@@ -40,11 +40,16 @@ def gaps(m: Material) -> str:
     f = m.findings
     if tested(m) == 0:
         return "No pair of frequent words is expected to meet in at least one work, so no pair was tested."
+    never = f.mean("gaps", "pairs_never_together", None, 0)
+    apart = (
+        f"{never} pairs never meet in a work"
+        if f.value("gaps", "pairs_never_together")
+        else "each meets in some work"
+    )
     head = (
         f"Of the frequent words, {f.mean('gaps', 'pairs_tested', None, 0)} pairs were tested over "
         f"{f.mean('gaps', 'works_with_abstract', None, 0)} works in "
-        f"{f.number_of_seeds('gaps', 'pairs_below_chance')} seeds; "
-        f"{f.mean('gaps', 'pairs_never_together', None, 0)} pairs never meet in a work."
+        f"{f.number_of_seeds('gaps', 'pairs_below_chance')} seeds; {apart}."
     )
     pictured = "; Figure~\\ref{fig:gaps} shows the counts of all pairs" if _figure(m) else ""
     rest = f"Table~\\ref{{tab:gaps}} gives the pairs furthest below chance{pictured}."
@@ -56,8 +61,8 @@ def verdict(m: Material) -> str:
     below = below_chance(m)
     if not below:
         return (
-            "No pair of frequent words passes the corrected test, so what looks like a gap may be chance in a list of "
-            "this size."
+            "No pair of frequent words passes the corrected test, so what looks like a gap may be chance in a list "
+            "of this size."
         )
     names = listed([f"``{a}'' with ``{b}''" for a, b in (pair(m, group) for group in below)])
     return f"By the corrected test, these meet less often than chance would have it: {names}."
@@ -101,8 +106,8 @@ def conclusion(m: Material) -> str:
         return "No gap between frequent words can be told from chance."
     number = len(below_chance(m))
     return (
-        f"{capital(counted(number, 'pair'))} of frequent words {plural(number, 'is', 'are')} joined less often "
-        "than chance."
+        f"{capital(counted(number, 'pair'))} of frequent words {plural(number, 'is', 'are')} joined less often than "
+        "chance."
     )
 
 

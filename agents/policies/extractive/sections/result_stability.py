@@ -106,7 +106,6 @@ def _figure(m: Material) -> str:
     return figure(
         "stability.png",
         f"Adjusted Rand index of every bootstrap sample of seed {files[0][0].seed}, for the works as they are and "
-        "with "
-        "words shuffled; lines are means.",
+        "with words shuffled; lines are means.",
         "fig:stability",
     )

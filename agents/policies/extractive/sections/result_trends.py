@@ -54,8 +54,8 @@ def verdict(m: Material) -> str:
         parts.append(f"{_quoted(earlier)} in earlier works")
     number = len(later) + len(earlier)
     return (
-        f"By the corrected test, {listed(parts)} {'is' if number == 1 else 'are'} found more often than chance would "
-        "have it."
+        f"By the corrected test, {listed(parts)} {'is' if number == 1 else 'are'} found more often than chance "
+        "would have it."
     )
 
 
