@@ -113,7 +113,7 @@ def _studies(m: Material) -> list[tuple[str, str]]:
             "number of works that use both is compared with what chance gives when each word is spread over the "
             f"works on its own ({permutations(m, 'gaps')} permutations per seed), again corrected for the number of "
             "pairs by the single-step procedure, and a pair passes where its "
-            "corrected $p$-value is below 0.05 for every seed.",
+            "corrected $p$-value, for every seed, is below 0.05.",
         ),
     }
     found = [texts[name] for name in m.notes.planned if name in texts]
