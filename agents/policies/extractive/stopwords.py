@@ -19,29 +19,29 @@ would yet you your
 
 _ACADEMIC_WORDS = """
 abstract according achieve achieved achieves address addresses aim aimed aims allow allows analyse analysed analyses
-analysis analyze analyzed apply applied approach approaches argue argued argues article articles aspect aspects
-assess assessed author authors available based best better case cases challenge challenges common commonly compare
-compared comparing comparison complete conclude concluded conclusion consider considered consist consists contrast
-contribute contribution contributions current currently demonstrate demonstrated demonstrates describe described
-describes detail detailed details determine determined develop developed development differ difference differences
-different discuss discussed discusses effective effectively efficient employ employed evaluate evaluated evaluation
-evidence examine examined examines example examples exist existing explain explained explore explored explores
-finally find finding findings finds follow followed following follows form found four five general generally great
-greater high higher highlight highlights highly idea identified identify illustrate implication implications
-important improve improved improves include included includes including increasing increasingly indicate indicated
-indicates insight insights introduce introduced introduces investigate investigated investigates investigation
-involve issue issues key kind known large larger largely lead leads led level levels literature low lower main
-mainly make makes making many mean means measure measured measures method methods new note notably novel number
-numbers observe observed obtain obtained offer offers open order overall overview paper papers particular
-particularly perform performed performs play plays point points possible potential present presented presents
-previous previously problem problems produce produced produces promising propose proposed proposes provide provided
-provides providing publication published question questions range ranging rate recent recently relate related
-relation relative remain remains report reported reports require required requires research result resulting results
-review reviewed reviews role seek set sets show showed showing shown shows significant significantly similar simple
-small special specific state strong strongly studied studies study suggest suggested suggests summary support
-supports survey take taken takes tend term terms test tested tests today type types typical typically understand
-understanding use used useful user uses using usually value values various vary way ways wide widely work works year
-years
+analysis analyze analyzed applied apply approach approaches argue argued argues article articles aspect aspects
+assess assessed author authors available based began best better brought came case cases challenge challenges common
+commonly compare compared comparing comparison complete conclude concluded conclusion consider considered consist
+consists contrast contribute contribution contributions current currently demonstrate demonstrated demonstrates
+describe described describes detail detailed details determine determined develop developed development differ
+difference differences different discuss discussed discusses doubled effective effectively efficient employ employed
+evaluate evaluated evaluation evidence examine examined examines example examples exist existing explain explained
+explore explored explores fell fifth finally find finding findings finds five follow followed following follows form
+found four gave general generally great greater grew half halved high higher highlight highlights highly idea
+identified identify illustrate implication implications important improve improved improves include included
+includes including increasing increasingly indicate indicated indicates insight insights introduce introduced
+introduces investigate investigated investigates investigation involve issue issues keep keeps kept key kind known
+large largely larger lead leads led level levels literature low lower lowered main mainly make makes making many
+mean means measure measured measures method methods new notably note novel number numbers observe observed obtain
+obtained offer offers open order overall overview paper papers particular particularly perform performed performs
+play plays point points possible potential present presented presents previous previously problem problems produce
+produced produces promising propose proposed proposes provide provided provides providing publication published
+question questions raised range ranging rate recent recently relate related relation relative remain remains report
+reported reports require required requires research result resulting results review reviewed reviews role rose seek
+set sets show showed showing shown shows significant significantly similar simple small special specific state
+stayed strong strongly studied studies study suggest suggested suggests summary support supports survey take taken
+takes tend tenth term terms test tested tests third today type types typical typically understand understanding use
+used useful user uses using usually value values various vary way ways went wide widely work works year years
 """.split()
 
 STOPWORDS: frozenset[str] = frozenset(_FUNCTION_WORDS) | frozenset(_ACADEMIC_WORDS)
