@@ -161,6 +161,11 @@ def build_graph(plugins: Plugins | None = None, *, checkpointer: Any = None) -> 
     return build(plugins, checkpointer=checkpointer, read_bibliography=read_bibliography)
 
 
+def make_graph() -> Any:
+    """Return the graph for a LangGraph server, as `langgraph.json` names it: the server brings the checkpointer."""
+    return build_graph()
+
+
 def _options(given: Mapping[str, Any]) -> Any:
     from pydantic import ValidationError
 

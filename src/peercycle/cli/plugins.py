@@ -84,7 +84,7 @@ def new_plugin(
     *,
     kind: Annotated[str, typer.Option(help="What it offers: policy, reviewer, reward, stage, …")],
     target: Annotated[
-        Path | None, typer.Option("--in", metavar="DIR", help="Where to put it.", show_default=".")
+        Path | None, typer.Option("--to", metavar="DIR", help="The project's folder.", show_default="peercycle-NAME")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -94,11 +94,14 @@ def new_plugin(
     """
     from peercycle.plugins.new_plugin import create_project
 
-    made = create_project(name, kind, (target or Path()) / name)
+    place = target or Path(f"peercycle-{name.removeprefix('peercycle-')}")
+    files = create_project(name, kind, place)
     if as_json:
-        print_json({"name": name, "kind": kind, "path": str(made)})
+        print_json(
+            {"name": name, "kind": kind, "path": str(place.absolute()), "files": [str(file) for file in files]}
+        )
     else:
-        say(f"wrote {made}")
+        say(f"wrote {place}; try it with: cd {place} && pip install -e . pytest && pytest")
 
 
 def add_commands(app: typer.Typer) -> None:
