@@ -269,3 +269,13 @@ def test_time_grows_with_the_length_and_not_faster(unit: str) -> None:
 
     seconds(1000)
     assert seconds(24_000) <= 14 * max(seconds(6_000), 0.02)
+
+
+def test_decimals_are_no_counts_of_seeds() -> None:
+    body = BODIES["results"]
+    level = _review(_paper(results=f"{body}\nA word passes where its corrected value is below 0.05 for every seed."))
+    wrong = _review(_paper(results=f"{body}\nThis was repeated for 5 other seeds."))
+    assert _check(level, "counts-agree").passed is True
+    assert [p.text for p in wrong.points if p.check == "counts-agree"] == [
+        "counts-agree: 5 seeds are stated; the results hold [4]"
+    ]
