@@ -106,8 +106,8 @@ def _require_known(options: RunOptions, plugins: Plugins) -> None:
     ]
     if options.judge:
         named.append(("reviewers", options.judge))
-    named += [("literature", name) for name in options.literature]
-    named += [("exporters", name) for name in options.exporters]
+    named.extend(("literature", name) for name in options.literature)
+    named.extend(("exporters", name) for name in options.exporters)
     for kind, name in named:
         plugins.create(kind, name, component_settings(options, kind, name))
     for choice in options.models.values():

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from peercycle.core.base import JSON, artifact_ref, canonical_json
 from peercycle.core.contracts import Edition
 from peercycle.core.errors import DamagedRunError
-from peercycle.core.experiments import Derivation, Execution, Experiment, ExperimentResults, Measurement
+from peercycle.core.experiments import Derivation, Execution, Experiment, ExperimentResults, Measurement, Statistic
 from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.writing import Figure, Manuscript, Section
 
@@ -177,14 +177,15 @@ def results() -> ExperimentResults:
         for seed, value in enumerate((0.90, 0.913, 0.926))
     )  # fmt: skip
     ids = tuple(m.id for m in raw)
+    over_seeds: tuple[tuple[str, float, Statistic], ...] = (
+        ("mean", 0.913, "mean"), ("low", 0.8807, "ci95_low"), ("high", 0.9453, "ci95_high"),
+    )  # fmt: skip
     derived = tuple(
         Measurement(
             id=f"acc.{name}", metric="accuracy", value=value, group="BM25", experiment="retrieval",
             derived=Derivation(statistic=statistic, of=ids),
         )
-        for name, value, statistic in (
-            ("mean", 0.913, "mean"), ("low", 0.8807, "ci95_low"), ("high", 0.9453, "ci95_high"),
-        )
+        for name, value, statistic in over_seeds
     )  # fmt: skip
     simulated = Measurement(id="sim.1", metric="accuracy", value=0.95, experiment="dream", provenance="simulated")
     plan = Experiment(id="retrieval", question="Does BM25 find the paper?", script="print(1)", seeds=(0, 1, 2))

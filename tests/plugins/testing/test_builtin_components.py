@@ -10,7 +10,7 @@ from peercycle.agents.reviewers.rubric import RubricReviewer, RubricSettings
 from peercycle.agents.reviewers.scripted import ScriptedReviewer, ScriptedReviewerSettings
 from peercycle.agents.rewards import ChecksPassed, Composite, CompositeSettings, MeanRating, MinRating
 from peercycle.core.contracts import NoSettings
-from peercycle.plugins.manager import KINDS, Plugins
+from peercycle.plugins.manager import KINDS, Kind, Plugins
 from peercycle.plugins.testing import (
     LiteratureContract,
     PolicyContract,
@@ -22,7 +22,7 @@ from peercycle.plugins.testing import (
 
 def test_everything_built_in_is_offered_and_can_be_made() -> None:
     plugins = Plugins.load(entry_points=False, environ={})
-    offered = {kind: plugins.names(kind) for kind in KINDS}
+    offered: dict[Kind, tuple[str, ...]] = {kind: plugins.names(kind) for kind in KINDS}
     assert plugins.problems == ()
     assert offered == {
         "models": ("replay", "scripted"),

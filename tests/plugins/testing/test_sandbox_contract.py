@@ -4,6 +4,9 @@
 the contract can be tried where no sandbox works. It claims no guarantee.
 """
 
+# A component that is broken on purpose may override its parent with other parameters.
+# pyright: reportIncompatibleMethodOverride=false
+
 from __future__ import annotations
 
 import asyncio

@@ -1,5 +1,8 @@
 """The contract of trainers, held to by trainers broken on purpose."""
 
+# A component that is broken on purpose may override its parent with other parameters.
+# pyright: reportIncompatibleMethodOverride=false
+
 from __future__ import annotations
 
 import hashlib
