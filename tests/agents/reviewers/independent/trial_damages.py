@@ -21,7 +21,8 @@ NEGATIVE = (
     " error, and a farmer who cares only for weekly totals gains nothing.",
     " Both take joints of the deck for cracks when the joint is filled with tar.",
     " For measuring the length of a crack it is not.",
-    ", at the price of a thicker crust, as \\citet{wahlby2002effect} observed for longer baking",
+    " That recordings did not clearly differ from reading alone agrees with \\textcite{rasinski1990effects}.",
+    ", and their interval overlaps that of reading alone",
 )
 
 
@@ -78,8 +79,9 @@ def intervals_dropped(draft: Draft) -> Draft:
         text = re.sub(INTERVAL_CELL, "--", text)
         text = re.sub(r" \\pm \d+\.\d+", "", text)
         text = re.sub(r"\\measured\{[^}]*\.sd\}\{[^}]*\}", "--", text)
-        text = re.sub(r"(?<=\d) \(\d\.\d to \d\.\d\)", "", text)
-        text = re.sub(r",? (?:with(?: the| standard deviations and)? )?95\\(?:,\\)?%[\w ']*intervals?[\w ']*", "", text)
+        text = re.sub(r" \(\d\.\d to \d\.\d\)", "", text)
+        text = re.sub(r"(?: and standard deviation|,? \$\\pm\$ standard deviation|; bands are one standard deviation)", "", text)
+        text = re.sub(r",? (?:with(?: the| standard deviations and)? )?95\\(?:,\\)?%[\w ']*intervals?[\w ']*(?:\$t\$)?", "", text)
         text = re.sub(r"(?m)^The intervals do not overlap\.|, and their interval overlaps that of reading alone", "", text)
         return text
 

@@ -11,15 +11,16 @@ from peercycle.core.literature import Bibliography
 from peercycle.core.reviews import Submission
 from peercycle.core.writing import Section, SectionRole
 
-ROLES: tuple[SectionRole, ...] = (
-    "introduction",
-    "related",
-    "method",
-    "results",
-    "discussion",
-    "limitations",
-    "conclusion",
-)
+ROLES: dict[str, SectionRole] = {
+    "Introduction": "introduction",
+    "Related work": "related",
+    "Materials and methods": "method",
+    "Results": "results",
+    "Discussion": "discussion",
+    "Limitations": "limitations",
+    "Conclusion": "conclusion",
+}
+"""What the sections of the LaTeX document are, by their headings."""
 _DOCUMENT = re.compile(
     r"(?P<head>.*?\\title\{)(?P<title>[^}]*)(?P<middle>\}.*?\\begin\{abstract\}\n)(?P<abstract>.*?)"
     r"(?P<after>\n\\end\{abstract\}\n\n)(?P<sections>.*)(?P<tail>\n\\bibliographystyle.*)",
@@ -90,8 +91,8 @@ def opened(submission: Submission) -> Draft:
     assert found is not None
     pieces = re.split(r"(?m)^\\section\{([^}]*)\}\n", found["sections"])[1:]
     sections = tuple(
-        Section(heading=heading, body=body.strip(), role=role)
-        for heading, body, role in zip(pieces[::2], pieces[1::2], ROLES, strict=True)
+        Section(heading=heading, body=body.strip(), role=ROLES.get(heading, "other"))
+        for heading, body in zip(pieces[::2], pieces[1::2], strict=True)
     )
     frame = (found["head"], found["middle"], found["after"], found["tail"])
     return Draft(found["title"], found["abstract"], sections, submission.bibliography, None, submission, frame)

@@ -131,8 +131,8 @@ def accents_rewritten(draft: Draft) -> Draft:
 def lines_rewrapped(draft: Draft) -> Draft:
     def wrap(text: str) -> str:
         blocks = text.split("\n\n")
-        whole = [b if "\\begin" in b or "\\end" in b else textwrap.fill(b, 72, break_long_words=False) for b in blocks]
-        return "\n\n".join(whole)
+        filler = textwrap.TextWrapper(72, break_long_words=False, break_on_hyphens=False)
+        return "\n\n".join(b if "\\begin" in b or "\\end" in b else filler.fill(b) for b in blocks)
 
     return draft.map_text(wrap)
 
