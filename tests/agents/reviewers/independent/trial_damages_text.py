@@ -6,8 +6,9 @@ import random
 import re
 from dataclasses import replace
 
-from tests.agents.reviewers.independent.trial_damages import damage
-from tests.agents.reviewers.independent.trial_drafts import Draft
+from tests.agents.reviewers.independent.trial_drafts import Draft, Edits
+
+damage = Edits()
 
 CITE = re.compile(r"(~| )?\\((?:paren|text)?cite[tp]?)\{([^}]*)\}")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from peercycle.core.writing import Section
-
 from tests.agents.reviewers.independent.trial_damages import intervals_dropped, seeds_unmentioned
 from tests.agents.reviewers.independent.trial_damages_text import CITE, citations_stripped, limitations_deleted
 from tests.agents.reviewers.independent.trial_drafts import Draft, Edits
+
+from peercycle.core.writing import Section
 
 gaming = Edits()
 
@@ -123,7 +123,9 @@ def measurements_dumped(draft: Draft) -> Draft:
 
 @gaming("no number, no wrong number")
 def numbers_deleted(draft: Draft) -> Draft:
-    return draft.map_text(lambda t: re.sub(r"\\measured\{[^}]*\}\{[^}]*\}|(?<![\w:{.])\d+(?:\.\d+)?(?![\w}])", "some", t))
+    return draft.map_text(
+        lambda t: re.sub(r"\\measured\{[^}]*\}\{[^}]*\}|(?<![\w:{.])\d+(?:\.\d+)?(?![\w}])", "some", t)
+    )
 
 
 @gaming("no account of the experiments, although there were some")

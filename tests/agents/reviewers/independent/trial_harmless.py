@@ -6,12 +6,12 @@ import re
 import textwrap
 from dataclasses import replace
 
-from peercycle.core.literature import Reference
-from peercycle.core.writing import Section
-
 from tests.agents.reviewers.independent.trial_damages import MEASURED
 from tests.agents.reviewers.independent.trial_damages_text import CITE
 from tests.agents.reviewers.independent.trial_drafts import Draft, Edits
+
+from peercycle.core.literature import Reference
+from peercycle.core.writing import Section
 
 harmless = Edits()
 
@@ -170,7 +170,9 @@ def labels_renamed(draft: Draft) -> Draft:
 @harmless("the caption stands on the other side of its table")
 def caption_moved(draft: Draft) -> Draft:
     above = re.compile(r"(?s)(?P<c> *\\caption\{[^\n]*\}\s*\\label\{tab:\w+\}\n)(?P<t>.*?\\end\{tabular\}\n)")
-    below = re.compile(r"(?s)(?P<t>\\begin\{tabular\}.*?\\end\{tabular\}\n)(?P<c>\\caption\{[^\n]*\}\n\\label\{tab:\w+\}\n)")
+    below = re.compile(
+        r"(?s)(?P<t>\\begin\{tabular\}.*?\\end\{tabular\}\n)(?P<c>\\caption\{[^\n]*\}\n\\label\{tab:\w+\}\n)"
+    )
 
     def change(text: str) -> str:
         if below.search(text):

@@ -6,11 +6,11 @@ import asyncio
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.agents.reviewers.independent.trial_papers import checked
+
 from peercycle.agents.reviewers.rubric import RubricReviewer, RubricSettings
 from peercycle.core.reviews import Assessment, Submission
 from peercycle.plugins.testing.context import Bench, Services
-
-from tests.agents.reviewers.independent.trial_papers import checked
 
 
 def assess(submission: Submission) -> Assessment:
