@@ -29,7 +29,6 @@ KNOWN_MISSES: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "abstract_claims_swapped": (
         (
-            "sorting",
             "soil",
             "cracks",
             "crust",
@@ -108,6 +107,7 @@ KNOWN_MISSES: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "interval_phrase_stuffed": (
         (
+            "sorting*",
             "soil",
             "soil*",
             "crust",
