@@ -192,7 +192,7 @@ def test_the_cycle_is_a_subgraph_of_a_program_with_its_own_state_and_context(tmp
     cycle = peercycle.build_graph()
 
     async def research(state: Desk, runtime: Runtime[DeskContext]) -> Desk:
-        task = {"topic": state["question"], "bibliography": BIBLIOGRAPHY}
+        task = {"topic": state.get("question", ""), "bibliography": BIBLIOGRAPHY}
         found = await cycle.ainvoke(task, context=options(Path(runtime.context["folder"])))
         return {"answer": found["result"]["path"]}
 
