@@ -172,6 +172,13 @@ class OpenRun:
 
     async def close(self) -> None:
         """Leave every component and give the lease up."""
+        try:
+            await self._leave_components()
+        finally:
+            # Also where a loop that shuts down has cancelled the components: the next driver needs the lease.
+            await self.store.close()
+
+    async def _leave_components(self) -> None:
         problems: list[str] = []
         await self.tick_quietly()
         for source in self._sources.values():
@@ -183,7 +190,6 @@ class OpenRun:
                 problems.append(f"{type(error).__name__}: {error}")
         for problem in problems:
             await self.emit("component_failed", problem)
-        await self.store.close()
 
     async def tick_quietly(self) -> None:
         """Count the clock where the store still takes writes."""

@@ -77,12 +77,20 @@ class Runs:
             if opened.closing is not None:
                 opened.closing.cancel()
                 opened.closing = None
+        broken_off = False
         try:
             yield opened.run
+        except asyncio.CancelledError:
+            broken_off = True
+            raise
         finally:
             opened.users -= 1
             if not opened.driven and opened.users == 0:
-                opened.closing = asyncio.create_task(_close_later(place, opened))
+                if broken_off:
+                    # The loop may be shutting down, and would never begin another task.
+                    await _close(place, opened)
+                else:
+                    opened.closing = asyncio.create_task(_close_later(place, opened))
 
     async def launch(self, options: RunOptions, task: Any, runtime: Runtime[Any]) -> OpenRun:
         """Create the run of a plain `ainvoke` and leave it open for the nodes to come."""
@@ -101,6 +109,10 @@ async def _close_later(place: tuple[int, str], opened: Opened) -> None:
         if opened.users or _OPEN.get(place) is not opened:
             raise
         # The loop is shutting down: this is the last chance to close.
+    await _close(place, opened)
+
+
+async def _close(place: tuple[int, str], opened: Opened) -> None:
     if opened.users == 0 and _OPEN.get(place) is opened:
         del _OPEN[place]
         await opened.run.close()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any
 
 from langgraph.channels import EphemeralValue
+
+# Before Python 3.12, pydantic makes no JSON schema of typing's own, and LangGraph's servers ask for one.
+from typing_extensions import TypedDict
 
 from peercycle.core.base import JSON
 from peercycle.core.contracts import Channel

@@ -1,0 +1,130 @@
+"""The commands that need no run: search, review, plugins, new-plugin, doctor, sandbox, until."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from peercycle.cli.clock import moment
+
+Command = Callable[..., Any]
+
+
+def test_search_finds_works_by_their_words(peercycle: Command) -> None:
+    found = peercycle("search", "merging lists", "--bib", "refs.bib", "--json").json
+    assert [work["key"] for work in found["results"]] == ["merging"]
+    assert peercycle("search", "depth", "--bib", "refs.bib").out == (
+        "networks: Sorting networks and their depth. Ada Byron (1990)\n"
+    )
+    nothing = peercycle("search", "whales", "--bib", "refs.bib")
+    assert (nothing.code, nothing.out, nothing.err) == (0, "", "nothing fits 'whales'\n")
+    assert peercycle("search", "depth").code == 2
+
+
+def test_a_review_is_stamped_as_made_by_a_machine(peercycle: Command, folder: Path) -> None:
+    (folder / "paper.md").write_text("# A paper\n\nWe sort faster by 12 % [@networks].\n")
+    done = peercycle("review", "paper.md", "--reviewer", "rubric", "--bib", "refs.bib")
+    assert done.code == 0
+    assert done.out.startswith("Made by a machine. It is no peer review")
+    assert "checks passed: " in done.out
+    data = peercycle("review", "paper.md", "--reviewer", "rubric", "--json").json
+    assert data["stamp"].startswith("Made by a machine")
+    assert data["reviews"][0]["scale"]["calibrated"] is False
+    assert not (folder / "runs").exists()
+
+
+@pytest.mark.parametrize(("name", "body"), [("paper.tex", b""), ("paper.md", b"\0\1"), ("paper.pdf", b"%PDF")])
+def test_a_paper_that_cannot_be_read_is_refused(peercycle: Command, folder: Path, name: str, body: bytes) -> None:
+    (folder / name).write_bytes(body)
+    done = peercycle("review", name)
+    assert (done.code, done.out, name in done.err) == (2, "", True)
+
+
+def test_plugins_are_listed_and_shown_with_their_settings(peercycle: Command, folder: Path) -> None:
+    (folder / "mine.py").write_text(
+        "from peercycle import hookimpl\n\n\n@hookimpl\ndef register_commands(app):\n"
+        "    @app.command('greet')\n    def greet() -> None:\n        print('hello')\n"
+    )
+    listed = {each["name"]: each for each in peercycle("plugins", "--plugin", "mine.py", "--json").json["plugins"]}
+    assert listed["mine"]["hooks"] == ["register_commands"]
+    assert "scripted" in listed["builtin"]["registrations"]["policies"]
+    assert "policies.scripted" in peercycle("plugins", "show", "builtin").out
+    assert peercycle("plugins", "shaw", "builtin").code == 2
+
+
+def test_a_plugin_adds_a_command(peercycle: Command, folder: Path) -> None:
+    (folder / "mine.py").write_text(
+        "from peercycle import hookimpl\n\n\n@hookimpl\ndef register_commands(app):\n"
+        "    @app.command('greet')\n    def greet() -> None:\n        print('hello')\n"
+    )
+    settings = (folder / "peercycle.toml").read_text()
+    (folder / "peercycle.toml").write_text(settings + 'plugins = ["mine.py"]\n')
+    assert peercycle("greet").out == "hello\n"
+
+
+def test_new_plugin_writes_a_project_and_overwrites_none(peercycle: Command, folder: Path) -> None:
+    made = peercycle("new-plugin", "fine-print", "--kind", "reward", "--json").json
+    assert Path(made["path"]) == folder / "peercycle-fine-print"
+    assert all((folder / file).is_file() for file in made["files"])
+    again = peercycle("new-plugin", "fine-print", "--kind", "reward")
+    assert (again.code, "is there already" in again.err) == (2, True)
+
+
+def test_doctor_says_what_is_there_and_never_a_key(peercycle: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_not_to_be_shown")
+    done = peercycle("doctor", "--quick", "--json")
+    found = {finding["what"]: finding for finding in done.json["findings"]}
+    assert (done.code, done.json["ok"]) == (0, True)
+    assert {"python", "runs", "plugins", "TeX", "engine vllm", "engine transformers", "GPU", "keys"} <= set(found)
+    assert "HF_TOKEN" in found["keys"]["facts"]["set"]
+    assert "hf_not_to_be_shown" not in done.out
+    assert all(finding["fix"] for finding in found.values() if not finding["ok"] and finding["what"] != "GPU")
+
+
+def test_doctor_imports_no_engine() -> None:
+    code = (
+        "import sys\nfrom peercycle.cli.main import main\nmain(['doctor', '--quick'])\n"
+        "sys.exit(', '.join({'torch', 'transformers', 'vllm', 'langgraph'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_program_runs_in_a_sandbox_with_its_files_limits_and_outputs(peercycle: Command, folder: Path) -> None:
+    if peercycle("sandbox", "probe", "--json").code:
+        pytest.skip("needs a sandbox that passes its probe: see `peercycle doctor`")
+    (folder / "given.txt").write_text("given\n")
+    code = "open('made.txt', 'w').write(open('given.txt').read() * 2); print('said')"
+    done = peercycle(
+        *("sandbox", "exec", "--limit", "wall_s=20", "--file", "given.txt", "--out", "*.txt"),
+        *("--save", "kept", "--json", "--", "python", "-c", code),
+    )
+    assert (done.code, done.json["status"], done.json["stdout"]["head"]) == (0, "ok", "said\n")
+    assert (folder / "kept" / "made.txt").read_text() == "given\ngiven\n"
+    failed = peercycle("sandbox", "exec", "--", "python", "-c", "raise SystemExit(3)")
+    assert (failed.code, "nonzero: exit code 3" in failed.err) == (1, True)
+
+
+@pytest.mark.parametrize("limit", ["wall=5", "wall_s", "wall_s=-1", "memory_mb=lots"])
+def test_a_limit_that_makes_no_sense_is_named(peercycle: Command, limit: str) -> None:
+    done = peercycle("sandbox", "exec", "--limit", limit, "--", "true")
+    assert (done.code, f"--limit {limit}" in done.err) == (2, True)
+
+
+def test_a_time_of_day_is_the_next_such_local_time() -> None:
+    evening = datetime(2031, 5, 1, 22, 30).astimezone()
+    assert moment("07:00", evening) == datetime(2031, 5, 2, 7, 0).astimezone().timestamp()
+    assert moment("23:15", evening) == datetime(2031, 5, 1, 23, 15).astimezone().timestamp()
+    assert moment("2031-05-03T07:00", evening) == datetime(2031, 5, 3, 7, 0).astimezone().timestamp()
+
+
+def test_an_error_line_is_json_too(peercycle: Command) -> None:
+    done = peercycle("search", "depth", "--json")
+    assert json.loads(done.out)["event"] == "error"
