@@ -31,6 +31,9 @@ from peercycle.plugins.manager import Plugins
 POLL_S = 0.25
 """How often the driver looks for a stop request and at the clock."""
 
+EARLY_VISIT = 0
+"""The visit of `finish` in endings outside the graph; inside it, the visit is the number of the round, from 1."""
+
 EXTENDABLE = frozenset({"rounds", "patience", "budget", "on_outage"})
 """Options that a resume may change: limits, which no content depends on."""
 
@@ -106,7 +109,7 @@ async def drive(run: OpenRun) -> RunResult:
                 await _run_to_ending(run)
         else:
             # A kill may have come between the terminal record and the report.
-            await write_report(run, len(run.record.extensions) + 1)
+            await write_report(run, EARLY_VISIT)
         return await result_of(run.store)
     finally:
         forget(run)
@@ -159,15 +162,14 @@ def _decide_again(run: OpenRun, state: Mapping[str, Any]) -> dict[str, Any]:
 async def _end_early(run: OpenRun, reason: EndReason | None, message: str) -> Terminal:
     """End outside the graph: publish the best version there is, the report, the terminal record."""
     best = await best_so_far(run)
-    visit = len(run.record.extensions) + 1
     try:
         if best is not None and reason is not None:
-            await publish(run, best, visit)
+            await publish(run, best, EARLY_VISIT)
     except PeercycleError as error:
         await run.emit("export_failed", str(error), stage="finish")
     rating = best.get("rating") if best else None
     return await conclude_run(
-        run, reason, message, rounds=int((best or {}).get("round", 0)), rating=rating, visit=visit
+        run, reason, message, rounds=int((best or {}).get("round", 0)), rating=rating, visit=EARLY_VISIT
     )
 
 
