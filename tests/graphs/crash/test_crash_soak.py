@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import shutil
 import time
 from pathlib import Path
 
 import pytest
-
 from tests.graphs.crash import snapshot, verdict
 from tests.graphs.crash.matrix import Crashes, report, share, steady
 
@@ -56,7 +56,7 @@ def test_checkpoints_taken_back_by_one_commit(crashes: Crashes) -> None:
     undisturbed, points = crashes.undisturbed(sandbox=False)
     commits = [p for p in points if p.name.startswith("checkpoint") and p.name.endswith("inside")]
     results = {}
-    for early, late in zip(commits, commits[1:], strict=False):
+    for early, late in itertools.pairwise(commits):
         before, run = crashes.new_run(), crashes.new_run()
         died = crashes.kill(before, early, sandbox=False)
         died += crashes.kill(run, late, sandbox=False)
