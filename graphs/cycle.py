@@ -85,6 +85,12 @@ def build_graph(
     return cycle.compile(checkpointer=checkpointer, name="peercycle")
 
 
+def step_limit(graph: Any, rounds: int) -> int:
+    """Return how many steps LangGraph may take: those of the rounds, or of the longest path of stages."""
+    longest = max(len(path.nodes) for _, path in graph.get_subgraphs())
+    return max(20 + 4 * (rounds + 1), longest + 5)
+
+
 def _next(following: str, after_experiment: str | None) -> Any:
     def route(state: Mapping[str, Any]) -> str:
         if state.get("failure"):

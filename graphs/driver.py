@@ -17,7 +17,7 @@ from peercycle.core.errors import LeaseLostError, PeercycleError, ReplayDiverged
 from peercycle.core.runs import EndReason, Extension, RunOptions, RunRecord, Terminal
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.checkpoints import open_checkpoints
-from peercycle.graphs.cycle import build_graph, candidate_seeds
+from peercycle.graphs.cycle import build_graph, candidate_seeds, step_limit
 from peercycle.graphs.fingerprint import compare, fingerprint, require_same
 from peercycle.graphs.launch import create_and_open, open_existing
 from peercycle.graphs.openrun import OpenRun
@@ -138,7 +138,7 @@ async def _run_to_ending(run: OpenRun) -> None:
 
 async def _invoke(run: OpenRun, graph: Any) -> bool:
     """Run the graph from where it stands; return whether it waits for an answer."""
-    config = {"configurable": {"thread_id": run.run_id}, "recursion_limit": 20 + 4 * (run.options.rounds + 1)}
+    config = {"configurable": {"thread_id": run.run_id}, "recursion_limit": step_limit(graph, run.options.rounds)}
     state = await graph.aget_state(config)
     given: Any = None
     if not state.values.get("run"):
