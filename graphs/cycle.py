@@ -85,6 +85,12 @@ def build_graph(
     return cycle.compile(checkpointer=checkpointer, name="peercycle")
 
 
+def step_limit(graph: Any, rounds: int) -> int:
+    """Return how many steps LangGraph may take: those of the rounds, or of the longest path of stages."""
+    longest = max(len(path.nodes) for _, path in graph.get_subgraphs())
+    return max(20 + 4 * (rounds + 1), longest + 5)
+
+
 def _next(following: str, after_experiment: str | None) -> Any:
     def route(state: Mapping[str, Any]) -> str:
         if state.get("failure"):
@@ -139,7 +145,7 @@ def _literature_node(runs: Runs, read_bibliography: ReadBibliography | None) -> 
             options = runtime.context if isinstance(runtime.context, RunOptions) else RunOptions()
             run = await runs.launch(options, read_task(state, read_bibliography), runtime)
             where = updates["run"] = {"id": run.run_id, "dir": str(run.path), "seeds": candidate_seeds(run.options)}
-        visit = _visits(state, "literature")
+        visit = int((state.get("visits") or {}).get("literature", 0)) + 1
         async with runs.use({"run": where}, runtime) as run:
             ctx = DriverContext(run, stage="literature", candidate="", visit=visit)
             found = await _run_stage(LiteratureStage(), state, ctx, frozenset({"works"}))
@@ -186,7 +192,9 @@ async def _mark_selected(run: OpenRun, best: Mapping[str, Any]) -> None:
 
 def _finish_node(runs: Runs) -> Any:
     async def finish(state: Any, runtime: Runtime[Any]) -> dict[str, Any]:
-        visit = _visits(state, "finish")
+        # By the round and not by a count: a kill after the terminal record, an extension and a replay all come to
+        # the same visit for the same ending, and endings of two rounds never share one.
+        visit = int(state.get("round", 0)) + 1
         best, ended = state.get("best"), state.get("ending") or {}
         async with runs.use(state, runtime) as run:
             try:

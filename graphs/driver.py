@@ -17,7 +17,7 @@ from peercycle.core.errors import LeaseLostError, PeercycleError, ReplayDiverged
 from peercycle.core.runs import EndReason, Extension, RunOptions, RunRecord, Terminal
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.checkpoints import open_checkpoints
-from peercycle.graphs.cycle import build_graph, candidate_seeds
+from peercycle.graphs.cycle import build_graph, candidate_seeds, step_limit
 from peercycle.graphs.fingerprint import compare, fingerprint, require_same
 from peercycle.graphs.launch import create_and_open, open_existing
 from peercycle.graphs.openrun import OpenRun
@@ -30,6 +30,9 @@ from peercycle.plugins.manager import Plugins
 
 POLL_S = 0.25
 """How often the driver looks for a stop request and at the clock."""
+
+EARLY_VISIT = 0
+"""The visit of `finish` in endings outside the graph; inside it, the visit is the number of the round, from 1."""
 
 EXTENDABLE = frozenset({"rounds", "patience", "budget", "on_outage"})
 """Options that a resume may change: limits, which no content depends on."""
@@ -106,7 +109,7 @@ async def drive(run: OpenRun) -> RunResult:
                 await _run_to_ending(run)
         else:
             # A kill may have come between the terminal record and the report.
-            await write_report(run, len(run.record.extensions) + 1)
+            await write_report(run, EARLY_VISIT)
         return await result_of(run.store)
     finally:
         forget(run)
@@ -135,7 +138,7 @@ async def _run_to_ending(run: OpenRun) -> None:
 
 async def _invoke(run: OpenRun, graph: Any) -> bool:
     """Run the graph from where it stands; return whether it waits for an answer."""
-    config = {"configurable": {"thread_id": run.run_id}, "recursion_limit": 20 + 4 * (run.options.rounds + 1)}
+    config = {"configurable": {"thread_id": run.run_id}, "recursion_limit": step_limit(graph, run.options.rounds)}
     state = await graph.aget_state(config)
     given: Any = None
     if not state.values.get("run"):
@@ -159,15 +162,14 @@ def _decide_again(run: OpenRun, state: Mapping[str, Any]) -> dict[str, Any]:
 async def _end_early(run: OpenRun, reason: EndReason | None, message: str) -> Terminal:
     """End outside the graph: publish the best version there is, the report, the terminal record."""
     best = await best_so_far(run)
-    visit = len(run.record.extensions) + 1
     try:
         if best is not None and reason is not None:
-            await publish(run, best, visit)
+            await publish(run, best, EARLY_VISIT)
     except PeercycleError as error:
         await run.emit("export_failed", str(error), stage="finish")
     rating = best.get("rating") if best else None
     return await conclude_run(
-        run, reason, message, rounds=int((best or {}).get("round", 0)), rating=rating, visit=visit
+        run, reason, message, rounds=int((best or {}).get("round", 0)), rating=rating, visit=EARLY_VISIT
     )
 
 

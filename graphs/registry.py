@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,10 @@ LINGER_S = 2.0
 
 _OPEN: dict[tuple[int, str], Opened] = {}
 """Open runs, by event loop and path."""
+
+_DRIVEN: ContextVar[OpenRun | None] = ContextVar("peercycle_driven", default=None)
+"""The run whose graph this task drives. It goes before the path in the state: a run may have been moved or copied
+since its checkpoints were written, and what resumes a copy must not drive the original."""
 
 
 @dataclass(slots=True)
@@ -39,12 +44,14 @@ def _place(path: str | Path) -> tuple[int, str]:
 
 
 def register(run: OpenRun) -> None:
-    """Let nodes find a run that a driver opened."""
+    """Let nodes find a run that a driver opened: those of this task, and any that name its path."""
+    _DRIVEN.set(run)
     _OPEN[_place(run.path)] = Opened(run, driven=True)
 
 
 def forget(run: OpenRun) -> None:
     """Take a run out that its driver is about to close."""
+    _DRIVEN.set(None)
     _OPEN.pop(_place(run.path), None)
 
 
@@ -66,7 +73,8 @@ class Runs:
         """Find the state's run in this process, or open it, for the time of one node."""
         from peercycle.graphs.launch import open_existing
 
-        path = Path(state["run"]["dir"])
+        driven = _DRIVEN.get()
+        path = driven.path if driven and driven.run_id == state["run"]["id"] else Path(state["run"]["dir"])
         place = _place(path)
         async with self._opening.setdefault(place, asyncio.Lock()):
             opened = _OPEN.get(place)

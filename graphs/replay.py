@@ -16,7 +16,7 @@ from peercycle.core.errors import ReplayDivergedError
 from peercycle.core.journal import ArtifactStore, EffectKey, EffectOutcome, RunStore
 from peercycle.core.runs import RunOptions
 from peercycle.core.writing import ResearchTask
-from peercycle.graphs.cycle import build_graph, candidate_seeds
+from peercycle.graphs.cycle import build_graph, candidate_seeds, step_limit
 from peercycle.graphs.fingerprint import compare, fingerprint, require_same
 from peercycle.graphs.openrun import open_components
 from peercycle.graphs.registry import forget, register
@@ -122,7 +122,7 @@ async def replay(path: Path, plugins: Plugins, *, keep: Path | None = None) -> R
 
 
 async def _run_again(run: Any, graph: Any, options: RunOptions) -> None:
-    config = {"configurable": {"thread_id": run.run_id}, "recursion_limit": 20 + 4 * (options.rounds + 1)}
+    config = {"configurable": {"thread_id": run.run_id}, "recursion_limit": step_limit(graph, options.rounds)}
     where = {"id": run.run_id, "dir": str(run.path), "seeds": candidate_seeds(options)}
     await graph.ainvoke({"topic": run.task.topic, "run": where}, config, context=options, control=run.control)
 

@@ -44,8 +44,12 @@ async def result_of(run: RunReader) -> RunResult:
         paper = Manuscript.model_validate_json(await run.artifacts.get(best.manuscript))
     if best is not None and best.assessment:
         assessment = Assessment.model_validate_json(await run.artifacts.get(best.assessment))
+    # A run that was stopped and resumed, or extended, had other versions judged before this one.
+    version = (best.candidate, best.round) if best is not None else None
     judged = [
-        row["rating"] for row in await run.rows("reviews") if row["role"] == "judge" and row["rating"] is not None
+        row["rating"]
+        for row in await run.rows("reviews")
+        if row["role"] == "judge" and row["rating"] is not None and (row["candidate"], row["round"]) == version
     ]
     return RunResult(
         run_id=record.run_id,

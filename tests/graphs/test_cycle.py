@@ -92,7 +92,7 @@ def test_every_point_ends_and_evidence_is_never_closed_by_text(
 
 
 def test_a_judge_reports_and_steers_nothing(task: ResearchTask, options: Options, kit: Kit) -> None:
-    judged = {"reviewers": {"kit-other-judge": {"default": 2.0}}}
+    judged = {"reviewers": {"kit-other-judge": {"default": 2.0, "gain": 0.0}}}
     result = asyncio.run(start(task, options(judge="kit-other-judge", settings=judged), kit()))
     assert result.rating == 2.0
     assert max(row.reward or 0 for row in result.candidates) == 5.5

@@ -146,7 +146,11 @@ def share(points: Sequence[Point], number: int, of: int) -> list[Point]:
 
 def report(results: dict[Point, list[str]]) -> str:
     """Return the breaches by point."""
-    return "\n".join(f"{p.name} #{p.occurrence}: {'; '.join(found)}" for p, found in results.items() if found)
+    return "\n".join(
+        f"{p.name} #{p.occurrence}: {'; '.join(line[:400] for line in found)}"
+        for p, found in results.items()
+        if found
+    )
 
 
 def needs_sandbox(point: Point) -> bool:

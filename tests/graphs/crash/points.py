@@ -10,6 +10,7 @@ import asyncio
 import functools
 import os
 import re
+import shutil
 import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -37,6 +38,8 @@ class Points:
     signal: int = signal.SIGKILL
     record: Path | None = None
     """Where to list every point in order; for the pass without a kill."""
+    copies: Path | None = None
+    """Where to keep the checkpoints as they were before their latest commit."""
     delay_writes_s: float = 0.0
     delay_put_s: float = 0.0
     seen: Counter[str] = field(default_factory=Counter)
@@ -207,6 +210,8 @@ def _around_checkpoints(points: Points) -> None:
 
             async def commit() -> None:
                 points.reach(f"{COMMITTING.get()} inside")
+                if points.copies is not None:
+                    copy_checkpoints(points.run, points.copies)
                 await connection.uninstrumented_commit()
 
             connection.commit = commit
@@ -215,6 +220,15 @@ def _around_checkpoints(points: Points) -> None:
 
     put_in_place(FencedSaver, aput=put, aput_writes=writes)
     put_in_place(AsyncSqliteSaver, aput=inside_put, aput_writes=inside_writes)
+
+
+def copy_checkpoints(source: Path, target: Path) -> None:
+    """Copy the checkpoints of a run, and no log of later ones."""
+    target.mkdir(exist_ok=True)
+    for name in ("checkpoints.sqlite", "checkpoints.sqlite-wal", "checkpoints.sqlite-shm"):
+        (target / name).unlink(missing_ok=True)
+        if (source / name).exists() and not name.endswith("-shm"):
+            shutil.copy(source / name, target / name)
 
 
 def _namespace(config: Any) -> str:

@@ -40,6 +40,7 @@ class Attempt(Word):
     kill_after_s: float | None = None
     """Kill the child from outside after so long."""
     record: str | None = None
+    copies: str | None = None
     without: tuple[str, ...] = ()
     delay_writes_s: float = 0.0
     delay_put_s: float = 0.0
@@ -63,6 +64,7 @@ def drive(attempt: Attempt) -> dict[str, Any]:
         occurrence=attempt.occurrence,
         signal=attempt.signal,
         record=Path(attempt.record) if attempt.record else None,
+        copies=Path(attempt.copies) if attempt.copies else None,
         delay_writes_s=attempt.delay_writes_s,
         delay_put_s=attempt.delay_put_s,
     )

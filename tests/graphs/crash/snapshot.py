@@ -42,7 +42,7 @@ class Snapshot:
         found = [f"status {self.status} -> {other.status}"] if self.status != other.status else []
         for table, rows in self.tables.items():
             lost, doubled = Counter(rows) - Counter(other.tables[table]), Counter(other.tables[table]) - Counter(rows)
-            found += [f"{table} lacks {row[:300]}" for row in lost] + [f"{table} has {row[:300]}" for row in doubled]
+            found += [f"{table} lacks {row}" for row in lost] + [f"{table} has {row}" for row in doubled]
         for what, one, two in (("lacks", self, other), ("has", other, self)):
             found += [f"artifacts {what} {name} {ref[:20]}" for ref, name in sorted(one.artifacts - two.artifacts)]
         names = sorted(self.files.keys() | other.files.keys())

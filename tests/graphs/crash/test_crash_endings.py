@@ -6,7 +6,6 @@ import json
 import signal
 
 import pytest
-
 from tests.graphs.crash import snapshot, verdict
 from tests.graphs.crash.matrix import Crashes, Point
 
@@ -29,18 +28,21 @@ def test_a_signal_lets_the_stage_in_hand_end_and_resume_finishes(
     assert not [line for line in first if f"begun stage {hand}" in line and line != f"begun stage {hand}"]
     rows = [
         row["kind"]
-        for row in snapshot.table(
-            run, "SELECT kind, candidate || '/' || stage || '/' || visit AS place FROM events"
-        )
+        for row in snapshot.table(run, "SELECT kind, candidate || '/' || stage || '/' || visit AS place FROM events")
         if row["place"] == hand
     ]
     assert rows[-1] == "stage_finished"
     assert snapshot.table(run, "SELECT 1 FROM spending WHERE state = 'reserved'") == []
     assert crashes.finish(run) == []
     lives = [first, crashes.happened(run)[len(first) :]]
-    # The early ending had a judge assess what there was: its effects come beside those of an undisturbed run.
-    found = [line for line in verdict.breaches(run, undisturbed, lives) if '"finish"' not in line]
-    assert [line for line in found if "artifacts has" not in line] == []
+    found = verdict.breaches(run, undisturbed, lives)
+    assert [line for line in found if not of_the_early_ending(line)] == []
+
+
+def of_the_early_ending(line: str) -> bool:
+    """Whether a difference is that a judge assessed, and a paper was made of, what there was when the run drained."""
+    judged = '"role": "judge", "round": 0' in line or ('"role": "judge"' in line and '"round": 0' in line)
+    return line.startswith("artifacts has") or (" has " in line and (judged or '"finish", 0' in line))
 
 
 @pytest.mark.parametrize("place", ["rename run.json after", "rename report.json before", "conclude_run after"])

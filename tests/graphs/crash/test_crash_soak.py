@@ -5,12 +5,11 @@ from __future__ import annotations
 import random
 import shutil
 import time
-from pathlib import Path
 
 import pytest
-
 from tests.graphs.crash import snapshot, verdict
 from tests.graphs.crash.matrix import Crashes, report, share, steady
+from tests.graphs.crash.points import copy_checkpoints
 
 pytestmark = [pytest.mark.prove, pytest.mark.timeout(1200)]
 PARTS = 8
@@ -54,27 +53,19 @@ def test_killed_at_random_moments_also_twice(crashes: Crashes, part: int) -> Non
 def test_checkpoints_taken_back_by_one_commit(crashes: Crashes) -> None:
     """Checkpoints commit with synchronous=NORMAL, the journal with FULL: a power cut may take only the first back."""
     undisturbed, points = crashes.undisturbed(sandbox=False)
-    commits = [p for p in points if p.name.startswith("checkpoint") and p.name.endswith("inside")]
+    committed = [p for p in points if p.name.startswith(("checkpoint", "writes")) and p.name.endswith("after")]
     results = {}
-    for early, late in zip(commits, commits[1:], strict=False):
-        before, run = crashes.new_run(), crashes.new_run()
-        died = crashes.kill(before, early, sandbox=False)
-        died += crashes.kill(run, late, sandbox=False)
-        take_back(before, run)
+    for late in committed:
+        run = crashes.new_run()
+        copies = run.parent / "copies"
+        found = crashes.kill(run, late, sandbox=False, copies=str(copies))
+        copy_checkpoints(copies, run)
         lives = [crashes.happened(run)]
-        found = died + crashes.finish(run)
+        found += crashes.finish(run)
         lives.append(crashes.happened(run)[len(lives[0]) :])
         results[late] = found + verdict.breaches(run, undisturbed, lives, repeats=True)
-    assert len(results) > 20
+    assert len(results) > 40
     assert not report(results), report(results)
-
-
-def take_back(earlier: Path, run: Path) -> None:
-    """Put the checkpoints of a run that died earlier in the place of this one's."""
-    for name in ("checkpoints.sqlite", "checkpoints.sqlite-wal", "checkpoints.sqlite-shm"):
-        (run / name).unlink(missing_ok=True)
-        if (earlier / name).exists():
-            shutil.copy(earlier / name, run / name)
 
 
 def test_a_second_resume_changes_nothing_at_any_stage(crashes: Crashes) -> None:
