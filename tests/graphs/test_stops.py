@@ -63,6 +63,37 @@ def test_an_outage_is_waited_through(task: ResearchTask, options: Options, kit: 
     assert asyncio.run(main()) == "finished"
 
 
+class DownTwice:
+    """A source that is down at its first and at its third request, and takes its time in between."""
+
+    capabilities = frozenset({"search"})
+
+    def __init__(self) -> None:
+        self.requests = 0
+
+    async def add(self, bibliography: Bibliography) -> None:
+        return
+
+    async def search(self, query: str, *, limit: int = 20, filters: Any = None) -> tuple[Reference, ...]:
+        self.requests += 1
+        if self.requests in {1, 3}:
+            raise OutageError("no answer")
+        await asyncio.sleep(1.5)
+        return ()
+
+
+class DownTwicePlugin:
+    @hookimpl
+    def register_literature(self, register: Any) -> None:
+        register("down-twice", lambda settings: DownTwice())
+
+
+def test_a_second_outage_has_a_deadline_of_its_own(task: ResearchTask, options: Options, kit: Kit) -> None:
+    waiting = options(literature=("down-twice",), on_outage="wait:2s", candidates=1, rounds=0)
+    result = asyncio.run(start(task, waiting, kit(DownTwicePlugin())))
+    assert (result.status, result.reason) == ("finished", "round_limit")
+
+
 def test_a_question_waits_for_its_answer(task: ResearchTask, options: Options, kit: Kit) -> None:
     asking = {"policies": {"kit-policy": {"ask": True}}}
     waiting = asyncio.run(start(task, options(candidates=1, settings=asking), kit()))
