@@ -124,3 +124,10 @@ def test_the_same_task_and_seed_give_the_same_artefacts(task: ResearchTask, opti
     other = asyncio.run(start(task, options(run_id="other", seed=1), kit()))
     assert [row.manuscript for row in one.candidates] == [row.manuscript for row in two.candidates]
     assert [row.manuscript for row in one.candidates] != [row.manuscript for row in other.candidates]
+
+
+def test_every_query_is_searched_for_once(task: ResearchTask, options: Options, kit: Kit) -> None:
+    result = asyncio.run(start(task, options(rounds=0), kit()))
+    effects = asyncio.run(read_run(result.path).rows("effects"))
+    searches = [(e["candidate"], e["stage"], e["request_sha256"]) for e in effects if e["kind"] == "search"]
+    assert len(searches) == len(set(searches)) > 0
