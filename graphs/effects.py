@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -16,8 +17,8 @@ from peercycle.core.modelling import Usage
 Answer = tuple[JSON, Usage]
 """What an effect returned, and what it used."""
 
-OutageHandler = Callable[[EffectKey, OutageError], Awaitable[None]]
-"""Waits until the effect may be tried again, or raises."""
+OutageHandler = Callable[[EffectKey, OutageError, float], Awaitable[None]]
+"""Waits until the effect may be tried again, or raises; is told for how many seconds it has been out of reach."""
 
 
 @dataclass(slots=True)
@@ -46,6 +47,7 @@ class Effects:
 
         A journalled error is raised again. An outage waits or ends the run, as the options say.
         """
+        out_since: float | None = None
         while True:
             found = await self.store.begin_effect(key, request, reserve, finishing=self.finishing)
             if isinstance(found, EffectOutcome):
@@ -53,7 +55,8 @@ class Effects:
             try:
                 return await self._attempt(found, reserve, fn)
             except OutageError as outage:
-                await self.on_outage(key, outage)
+                out_since = time.monotonic() if out_since is None else out_since
+                await self.on_outage(key, outage, time.monotonic() - out_since)
 
     async def _attempt(
         self, ticket: EffectTicket, reserve: Usage, fn: Callable[[], Awaitable[Answer]]

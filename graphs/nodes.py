@@ -15,7 +15,6 @@ from peercycle.core.base import JSON
 from peercycle.core.contracts import Stage
 from peercycle.core.errors import (
     BudgetExceededError,
-    DrainedError,
     OutageError,
     PeercycleError,
 )
@@ -32,7 +31,6 @@ Node = Callable[[Any, Runtime[Any]], Awaitable[dict[str, Any]]]
 DRAINS: Mapping[type[PeercycleError], EndReason] = {
     BudgetExceededError: "budget",
     OutageError: "outage",
-    DrainedError: "drained",
 }
 """Errors that let the other candidates' stages end, and then the run."""
 

@@ -74,7 +74,6 @@ class OpenRun:
     """Words read back lately, by artefact and kind."""
     _sources: dict[str, asyncio.Task[LiteratureSource]] = field(default_factory=dict)
     _slots: asyncio.Semaphore | None = None
-    _outage_since: float | None = None
     _clock: float = field(default_factory=time.monotonic)
 
     @property
@@ -121,7 +120,7 @@ class OpenRun:
         return await asyncio.shield(self._sources[name])
 
     async def _open_source(self, name: str) -> LiteratureSource:
-        # The run's path sets this instance apart from that of any other run in the process.
+        # A pool of its own: a source holds the run's bibliography, so no other run may share this instance.
         holding = await Pool().acquire(
             self.plugins, "literature", name, component_settings(self.options, "literature", name)
         )
@@ -145,15 +144,10 @@ class OpenRun:
         environment = await self.sandbox.prepare(request.environment)
         return await self.sandbox.run(request, environment, self.store.artifacts)
 
-    async def wait_through(self, key: EffectKey, outage: OutageError) -> None:
+    async def wait_through(self, key: EffectKey, outage: OutageError, waited: float) -> None:
         """Wait until an effect may be tried again; raises the outage where the options or the deadline say so."""
         limit = parse_outage_policy(self.options.on_outage)
-        now = time.monotonic()
-        if self._outage_since is None:
-            self._outage_since = now
-        waited = now - self._outage_since
         if waited >= limit or self.control.drain_requested:
-            self._outage_since = None
             raise outage
         attempt = min(int(waited // 10), len(RETRY_OUTAGE_S) - 1)
         pause = min(RETRY_OUTAGE_S[attempt], limit - waited)
@@ -165,10 +159,6 @@ class OpenRun:
             visit=key.visit,
         )
         await asyncio.sleep(pause)
-
-    def outage_over(self) -> None:
-        """Forget an outage that is over, so that the next one has its own deadline."""
-        self._outage_since = None
 
     async def close(self) -> None:
         """Leave every component and give the lease up."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from langgraph.errors import GraphBubbleUp
 
 from peercycle.core.base import JSON
 from peercycle.core.bindings import measured_uses
@@ -15,16 +16,17 @@ from peercycle.core.contracts import Edition, Exporter
 from peercycle.core.errors import DisclosureError, LeaseLostError, PeercycleError, PluginError, ReplayDivergedError
 from peercycle.core.events import RunEnd
 from peercycle.core.experiments import ExperimentResults
-from peercycle.core.journal import CandidateRow
 from peercycle.core.reviews import Assessment
 from peercycle.core.runs import STATUS_OF_REASON, EndReason, RunStatus, Terminal
 from peercycle.core.writing import Manuscript
 from peercycle.graphs.context import DriverContext
 from peercycle.graphs.openrun import OpenRun
-from peercycle.graphs.selecting import best_of
-from peercycle.graphs.work import load_work, optional, submission
+from peercycle.graphs.result import best_row
+from peercycle.graphs.work import load_work, submission
+from peercycle.store.disk import DIRECTORY_MODE, disk_errors, replace_file
 
-TEXT_SUFFIXES = {".tex", ".html", ".md", ".json"}
+TEXT_SUFFIXES = {".tex", ".bib", ".html", ".htm", ".xml", ".md", ".txt", ".json"}
+"""What an exporter must write its disclosure into; pictures, tables and programs are what the texts speak of."""
 
 
 async def publish(run: OpenRun, best: Mapping[str, Any] | None, visit: int) -> Assessment | None:
@@ -32,11 +34,13 @@ async def publish(run: OpenRun, best: Mapping[str, Any] | None, visit: int) -> A
 
     One exporter's failure is in the report and keeps no other from its work; a dropped disclosure ends the run.
     """
-    ctx = DriverContext(run, stage="finish", candidate="", visit=visit)
     if best is None:
         return None
+    ctx = DriverContext(run, stage="finish", candidate="", visit=visit)
     judged = await _judge(run, best, ctx)
     edition = await _edition(best, judged, ctx)
+    if edition is None:
+        return judged
     for name, exporter in run.exporters.items():
         if exporter.scope == "paper":
             await _export(name, exporter, edition, run, ctx)
@@ -61,7 +65,7 @@ async def _edition(best: Mapping[str, Any], judged: Assessment | None, ctx: Driv
         topic=work.task.topic,
         manuscript=work.manuscript,
         bibliography=work.bibliography,
-        results=await optional(best, "results", ExperimentResults, ctx),
+        results=work.results,
         assessment=judged or work.assessment,
         disclosure=disclosure(ctx.run, work.manuscript, work.results),
         made_by=made_by(ctx.run),
@@ -107,7 +111,7 @@ async def _export(name: str, exporter: Exporter, edition: Edition | None, run: O
             if edition is not None:
                 await run.store.artifacts.put(body, media_type=_media_type(path), name=path)
             write_file(run.path, path, body)
-    except (DisclosureError, LeaseLostError, ReplayDivergedError):
+    except (DisclosureError, LeaseLostError, ReplayDivergedError, GraphBubbleUp):
         raise
     except Exception as error:  # noqa: BLE001 - an exporter of a plugin may raise anything; the report tells
         detail = "" if isinstance(error, PeercycleError) else traceback.format_exc(limit=-8)
@@ -137,20 +141,15 @@ def _media_type(path: str) -> str:
 
 
 def write_file(root: Path, relative: str, body: bytes) -> None:
-    """Write a file below the run directory: temporary file, fsync, rename. Refuses paths that lead elsewhere."""
+    """Write a file below the run directory, whole or not at all. Refuses paths that lead elsewhere."""
     parts = PurePosixPath(relative).parts
-    if not parts or relative.startswith("/") or ".." in parts or (parts[0] not in {"paper"} and len(parts) > 1):
-        raise PluginError(f"an exporter may not write {relative!r}; only paper/… and report.… are its places")
-    if len(parts) == 1 and not parts[0].startswith("report."):
+    in_paper = len(parts) > 1 and parts[0] == "paper" and ".." not in parts
+    if not in_paper and not (len(parts) == 1 and parts[0].startswith("report.")):
         raise PluginError(f"an exporter may not write {relative!r}; only paper/… and report.… are its places")
     target = root.joinpath(*parts)
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.tmp")
-    with temporary.open("wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(target)
+    with disk_errors("write", target):
+        target.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+    replace_file(target, body)
 
 
 async def write_report(run: OpenRun, visit: int) -> None:
@@ -183,11 +182,5 @@ async def conclude_run(
 
 async def best_so_far(run: OpenRun) -> dict[str, Any] | None:
     """Return the best complete version that the store knows, for endings before the graph's own selection."""
-    rows = [row for row in await run.store.candidates() if row.status == "complete"]
-    latest: dict[str, CandidateRow] = {}
-    for row in rows:
-        known = latest.get(row.candidate)
-        if known is None or (row.reward or float("-inf")) > (known.reward or float("-inf")):
-            latest[row.candidate] = row
-    best = best_of({name: {**row.state, "run": {}} for name, row in latest.items()})
-    return dict(best) if best else None
+    best = best_row(await run.store.candidates())
+    return dict(best.state) if best else None

@@ -143,7 +143,7 @@ async def _differences(source: Any, own: Any) -> tuple[str, ...]:
             if getattr(old, what) != getattr(row, what):
                 found.append(f"{candidate} of round {round_}: {what} {getattr(old, what)} -> {getattr(row, what)}")
     files = await asyncio.to_thread(_paper_differences, source.path, own.path)
-    best = best_row(tuple(before.values()))
+    best = best_row(before.values())
     return (*found, *(files if best is not None else ()))
 
 

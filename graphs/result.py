@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +38,7 @@ async def result_of(run: RunReader) -> RunResult:
     record = await run.record()
     if record.terminal is None:
         raise DamagedRunError(f"run {record.run_id!r} has no terminal record; resume it first")
-    rows = tuple(sorted(await run.candidates(), key=lambda row: (candidate_number(row.candidate), row.round)))
+    rows = tuple(sorted(await run.candidates(), key=place))
     best = best_row(rows)
     paper = assessment = None
     if best is not None and best.manuscript:
@@ -65,12 +66,17 @@ async def result_of(run: RunReader) -> RunResult:
     )
 
 
+def place(row: CandidateRow) -> tuple[int, int]:
+    """Return where a version stands in a list of them: by candidate, then by round."""
+    return candidate_number(row.candidate), row.round
+
+
 def candidate_number(candidate: str) -> int:
     """Return n of the candidate `cn`, to sort by."""
     return int(candidate.removeprefix("c"))
 
 
-def best_row(rows: tuple[CandidateRow, ...]) -> CandidateRow | None:
-    """Return the best version: the highest reward among the complete, the earliest of equals."""
-    complete = [row for row in rows if row.status == "complete"]
+def best_row(rows: Iterable[CandidateRow]) -> CandidateRow | None:
+    """Return the best version: the highest reward among the complete; of equals the first candidate's first."""
+    complete = sorted((row for row in rows if row.status == "complete"), key=place)
     return max(complete, key=lambda row: float("-inf") if row.reward is None else row.reward, default=None)

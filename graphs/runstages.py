@@ -13,7 +13,7 @@ from peercycle.core.errors import BadInputError
 from peercycle.core.literature import Bibliography
 from peercycle.core.writing import ResearchTask, UserStudy
 from peercycle.graphs.context import DriverContext
-from peercycle.graphs.stages.writing import find_works
+from peercycle.graphs.stages.writing import new_works, search_all
 
 ReadBibliography = Callable[[str], Bibliography]
 """Reads BibTeX text, or the file at a path; handed in, because this room knows no format."""
@@ -29,7 +29,7 @@ class LiteratureStage:
         known = ctx.run.task.bibliography
         work = Work(task=ctx.run.task, bibliography=known, experiments_run=ctx.options.experiments != "off")
         queries = (await ctx.run.policy.queries(work, ctx)).value
-        new = await find_works(queries, known, ctx)
+        new = new_works(await search_all(queries, ctx), known)
         works = known.model_copy(update={"entries": (*known.entries, *new)}) if new else known
         await ctx.log(f"{len(works.entries)} works, {len(new)} of them found by {len(queries)} queries")
         return {"works": await ctx.save(works)}

@@ -37,7 +37,7 @@ class PluginAwareBuilder(Protocol):
 class Plugins:
     """The plugins of one process, test or program; there is no global one.
 
-    Also an `EventSink`: its event methods return at once and never raise.
+    Its event methods return at once and never raise.
     """
 
     def __init__(

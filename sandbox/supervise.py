@@ -65,7 +65,6 @@ class Supervisor:
     on_output: OnOutput | None
     without: Weakening = frozenset()
     _cause: ExecStatus | Literal["cancelled"] | None = None
-    _note: str = ""
     _peak: int = 0
     _next_disk: float = 0.0
     _next_memory: float = 0.0
@@ -199,7 +198,6 @@ class Supervisor:
             device = os.fstat(self.work).st_dev
             used += processes.unlinked_bytes(self._members(), device)
         if use.breach or used > limit or use.entries > self.limits.files + self.inputs:
-            self._note = use.breach or ""
             self._stop("disk_limit")
 
     def _members(self) -> list[int]:

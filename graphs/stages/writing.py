@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from peercycle.core.base import JSON
@@ -17,17 +17,23 @@ from peercycle.graphs.work import State, kept, load_work, save_outcomes
 Updates = Mapping[str, JSON]
 
 
-async def find_works(queries: tuple[str, ...], known: Bibliography, ctx: DriverContext) -> list[Reference]:
-    """Search for every query at once; return works that are not known yet, each once, with a free key."""
+async def search_all(queries: Sequence[str], ctx: DriverContext) -> tuple[Reference, ...]:
+    """Search for every query at once; return every work once, in the order of the queries."""
     answers = await asyncio.gather(*[ctx.search(query) for query in queries])
+    found: dict[str, Reference] = {}
+    for work in (work for answer in answers for work in answer):
+        found.setdefault(work_identity(work), work)
+    return tuple(found.values())
+
+
+def new_works(found: Sequence[Reference], known: Bibliography) -> list[Reference]:
+    """Return those works found that are not known yet, each with a free key."""
     identities = {work_identity(entry) for entry in known.entries}
     taken = set(known.keys)
     new: list[Reference] = []
-    for work in (work for answer in answers for work in answer):
-        identity = work_identity(work)
-        if identity in identities or work.key in known.keys:
+    for work in found:
+        if work_identity(work) in identities or work.key in known.keys:
             continue
-        identities.add(identity)
         key, n = work.key, 1
         while key in taken:
             n += 1
@@ -57,9 +63,8 @@ class RelatedStage:
         """Search for the outline's idea, add what is new, and have the outline placed against it."""
         work = await load_work(state, ctx)
         queries = await ctx.run.policy.queries(work, ctx)
-        found = await asyncio.gather(*[ctx.search(query) for query in queries.value])
-        nearest = tuple({work_identity(w): w for answer in found for w in answer}.values())
-        new = await find_works(queries.value, work.bibliography, ctx) if nearest else []
+        nearest = await search_all(queries.value, ctx)
+        new = new_works(nearest, work.bibliography)
         updates: dict[str, JSON] = {}
         if new:
             works = work.bibliography.model_copy(update={"entries": (*work.bibliography.entries, *new)})

@@ -10,6 +10,8 @@ from typing import Any
 from peercycle.core.runs import RunOptions
 from peercycle.core.writing import PointOutcome, ResearchTask
 from peercycle.graphs.driver import resume, start
+from peercycle.graphs.launch import open_existing
+from peercycle.graphs.publish import best_so_far
 from peercycle.graphs.replay import replay
 from peercycle.plugins.manager import Plugins
 from peercycle.store.directory import read_run
@@ -124,3 +126,24 @@ def test_the_same_task_and_seed_give_the_same_artefacts(task: ResearchTask, opti
     other = asyncio.run(start(task, options(run_id="other", seed=1), kit()))
     assert [row.manuscript for row in one.candidates] == [row.manuscript for row in two.candidates]
     assert [row.manuscript for row in one.candidates] != [row.manuscript for row in other.candidates]
+
+
+def test_every_query_is_searched_for_once(task: ResearchTask, options: Options, kit: Kit) -> None:
+    result = asyncio.run(start(task, options(rounds=0), kit()))
+    effects = asyncio.run(read_run(result.path).rows("effects"))
+    searches = [(e["candidate"], e["stage"], e["request_sha256"]) for e in effects if e["kind"] == "search"]
+    assert len(searches) == len(set(searches)) > 0
+
+
+def test_the_best_version_so_far_may_have_a_reward_of_zero(task: ResearchTask, options: Options, kit: Kit) -> None:
+    result = asyncio.run(start(task, options(candidates=1, settings=settings(default=-0.5)), kit()))
+    assert [row.reward for row in result.candidates] == [-0.5, 0.0]
+
+    async def main() -> Any:
+        run = await open_existing(result.path, kit(), None)
+        try:
+            return await best_so_far(run)
+        finally:
+            await run.close()
+
+    assert asyncio.run(main())["round"] == 1

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from peercycle import hookimpl
+from peercycle.core.base import Word
+from peercycle.core.contracts import Edition, StageContext
 from peercycle.core.errors import OutageError
+from peercycle.core.journal import RunReader
 from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.runs import RunOptions
 from peercycle.core.writing import ResearchTask
@@ -63,6 +66,37 @@ def test_an_outage_is_waited_through(task: ResearchTask, options: Options, kit: 
     assert asyncio.run(main()) == "finished"
 
 
+class DownTwice:
+    """A source that is down at its first and at its third request, and takes its time in between."""
+
+    capabilities = frozenset({"search"})
+
+    def __init__(self) -> None:
+        self.requests = 0
+
+    async def add(self, bibliography: Bibliography) -> None:
+        return
+
+    async def search(self, query: str, *, limit: int = 20, filters: Any = None) -> tuple[Reference, ...]:
+        self.requests += 1
+        if self.requests in {1, 3}:
+            raise OutageError("no answer")
+        await asyncio.sleep(1.5)
+        return ()
+
+
+class DownTwicePlugin:
+    @hookimpl
+    def register_literature(self, register: Any) -> None:
+        register("down-twice", lambda settings: DownTwice())
+
+
+def test_a_second_outage_has_a_deadline_of_its_own(task: ResearchTask, options: Options, kit: Kit) -> None:
+    waiting = options(literature=("down-twice",), on_outage="wait:2s", candidates=1, rounds=0)
+    result = asyncio.run(start(task, waiting, kit(DownTwicePlugin())))
+    assert (result.status, result.reason) == ("finished", "round_limit")
+
+
 def test_a_question_waits_for_its_answer(task: ResearchTask, options: Options, kit: Kit) -> None:
     asking = {"policies": {"kit-policy": {"ask": True}}}
     waiting = asyncio.run(start(task, options(candidates=1, settings=asking), kit()))
@@ -79,6 +113,41 @@ def test_a_question_waits_for_its_answer(task: ResearchTask, options: Options, k
     assert finished.status == "finished"
     assert finished.paper is not None
     assert finished.paper.title == "A Title Given by Hand"
+
+
+class Go(Word):
+    publish: bool
+
+
+class AskingExporter:
+    """Asks before it writes."""
+
+    scope = "paper"
+
+    async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> dict[str, bytes]:
+        assert edition is not None
+        go = await ctx.ask("Shall this be published?", Go)
+        return {"paper/paper.txt": edition.disclosure.encode()} if go.publish else {}
+
+
+class AskingExporterPlugin:
+    @hookimpl
+    def register_exporters(self, register: Any) -> None:
+        register("asking", lambda settings: AskingExporter())
+
+
+def test_an_exporter_may_ask_and_the_run_waits(task: ResearchTask, options: Options, kit: Kit) -> None:
+    asking = options(exporters=("asking", "kit-report"), rounds=0)
+    waiting = asyncio.run(start(task, asking, kit(AskingExporterPlugin())))
+    assert waiting.status == "waiting"
+
+    async def answer() -> None:
+        (question,) = await read_run(waiting.path).questions(open_only=True)
+        await answer_question(waiting.path, question.id, {"publish": True})
+
+    asyncio.run(answer())
+    assert asyncio.run(resume(waiting.path, kit(AskingExporterPlugin()))).status == "finished"
+    assert (waiting.path / "paper" / "paper.txt").exists()
 
 
 def test_a_stop_request_drains_and_resume_finishes(task: ResearchTask, options: Options, kit: Kit) -> None:

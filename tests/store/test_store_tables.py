@@ -20,7 +20,7 @@ REF = artifact_ref(b"body")
 
 
 def test_candidates_are_kept_by_candidate_and_round(new_run: Callable[..., Any]) -> None:
-    draft = CandidateRow("c0", 0, "drafting", state={"memory": None})
+    draft = CandidateRow("c0", 0, "complete", state={"memory": None})
     done = CandidateRow("c0", 0, "complete", REF, REF, REF, REF, 0.5, 6.25, True, None, {"big": "x" * 20_000})
     failed = CandidateRow("c1", 0, "failed", error="StageError: write broke \ud83d")
     later = CandidateRow("c0", 1, "complete", reward=0.0)

@@ -24,12 +24,6 @@ from peercycle.core.extending import (
     Closing as Closing,
 )
 from peercycle.core.extending import (
-    EventSink as EventSink,
-)
-from peercycle.core.extending import (
-    EventStream as EventStream,
-)
-from peercycle.core.extending import (
     GraphBuilder as GraphBuilder,
 )
 from peercycle.core.extending import (

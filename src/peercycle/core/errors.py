@@ -12,12 +12,10 @@ class PeercycleError(Exception):
     """Base of all our errors.
 
     `ends_run`: raised inside a candidate's stage, it ends the whole run and not only that candidate.
-    `journalled`: raised by an effect, it is that effect's outcome: kept, and raised again on resume and replay.
     `exit_code`: what the command line exits with.
     """
 
     ends_run: ClassVar[bool] = False
-    journalled: ClassVar[bool] = False
     exit_code: ClassVar[int] = 1
 
 
@@ -102,13 +100,6 @@ class BudgetExceededError(PeercycleError):
     exit_code = 3
 
 
-class DrainedError(PeercycleError):
-    """A stop was asked for: the stage in hand ended, the next one does not begin."""
-
-    ends_run = True
-    exit_code = 3
-
-
 class ReplayDivergedError(PeercycleError):
     """A replay asked for an effect that the journal does not hold; the message names stage and request."""
 
@@ -116,9 +107,7 @@ class ReplayDivergedError(PeercycleError):
 
 
 class EffectError(PeercycleError):
-    """An effect failed for good. It is journalled, so that a replay sees the same failure."""
-
-    journalled = True
+    """An effect failed for good. That is its outcome: journalled, and raised again on resume and replay."""
 
 
 class ModelError(EffectError):

@@ -1,15 +1,14 @@
-"""Protocols of those who extend the cycle: stages, the graph's builder, registration, events."""
+"""Protocols of those who extend the cycle: stages, the graph's builder, registration."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel
 
 from peercycle.core.base import JSON, Word
-from peercycle.core.events import AfterStage, BeforeStage, RunEnd, RunEvent
 
 if TYPE_CHECKING:
     from peercycle.core.contracts import StageContext
@@ -90,18 +89,3 @@ class Closing(Protocol):
     async def __aenter__(self) -> Any: ...
 
     async def __aexit__(self, *exc: object) -> bool | None: ...
-
-
-class EventSink(Protocol):
-    """Who hears of events: the plugin manager."""
-
-    def before_stage(self, event: BeforeStage) -> None: ...
-
-    def after_stage(self, event: AfterStage) -> None: ...
-
-    def on_event(self, event: RunEvent) -> None: ...
-
-    def on_run_end(self, event: RunEnd) -> None: ...
-
-
-EventStream = AsyncIterator[RunEvent]

@@ -72,7 +72,7 @@ class CandidateRow:
 
     candidate: str
     round: int
-    status: Literal["drafting", "complete", "failed"]
+    status: Literal["complete", "failed"]
     manuscript: str | None = None
     results: str | None = None
     assessment: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
@@ -20,18 +20,7 @@ Guarantee = Literal[
 ]
 """What a sandbox's probe has shown by a canary, on this machine, now."""
 
-ALL_GUARANTEES: frozenset[Guarantee] = frozenset(
-    (
-        "environment_clean",
-        "network_none",
-        "host_files_hidden",
-        "sysctl_read_only",
-        "processes_limited",
-        "memory_limited",
-        "disk_limited",
-        "dies_with_driver",
-    )
-)
+ALL_GUARANTEES: frozenset[Guarantee] = frozenset(get_args(Guarantee))
 
 ExecStatus = Literal["ok", "nonzero", "timeout", "oom", "output_limit", "disk_limit", "killed"]
 """How a program ended. That the sandbox itself failed is an exception, never a status."""

@@ -119,7 +119,7 @@ class NumberCheck(Word):
 
     shown: str
     where: str
-    """The section's heading, or `abstract`."""
+    """The section's heading, `title` or `abstract`."""
     status: Literal["bound", "wrong_rounding", "unknown_id", "by_value", "unbound", "simulated"]
     measurement: str | None = None
     detail: str = ""

@@ -32,7 +32,7 @@ class HtmlExporter:
     scope: Literal["paper", "report"] = "paper"
 
     def __init__(self, settings: BaseModel) -> None:
-        self.settings = settings
+        del settings
 
     async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:
         """Return the paper as HTML. Without pandoc its text is shown as LaTeX source, and the log says why."""

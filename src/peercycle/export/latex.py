@@ -20,7 +20,7 @@ class LatexExporter:
     scope: Literal["paper", "report"] = "paper"
 
     def __init__(self, settings: BaseModel) -> None:
-        self.settings = settings
+        del settings
 
     async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:
         """Return the paper's LaTeX and what it needs to compile."""

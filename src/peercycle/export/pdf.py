@@ -36,7 +36,7 @@ class PdfExporter:
     scope: Literal["paper", "report"] = "paper"
 
     def __init__(self, settings: BaseModel) -> None:
-        self.settings = settings
+        del settings
 
     async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:
         """Return the PDF, or nothing where there is none to be had: the log says why, and what mends it."""

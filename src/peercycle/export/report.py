@@ -23,7 +23,7 @@ class ReportExporter:
     scope: Literal["paper", "report"] = "report"
 
     def __init__(self, settings: BaseModel) -> None:
-        self.settings = settings
+        del settings
 
     async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:
         """Return the report in its three forms."""

@@ -78,8 +78,6 @@ def why(version: Version) -> str:
     row = version.row
     if row.status == "failed":
         return f"failed: {row.error or 'no reason was recorded'}"
-    if row.status == "drafting":
-        return "not finished"
     if row.selected:
         return "became the best" if row.round else "selected: best reward of the first drafts"
     if row.reward is None:

@@ -54,7 +54,6 @@ class TextWriter:
         self.ledger = ledger
         self.target = target
         self.repairs = 0
-        self.out_of_math = 0
 
     def write(self, *, inline: bool = False) -> str:
         """Return the whole text. Raises `UnbalancedError` where too much would have to be mended."""
