@@ -82,7 +82,8 @@ def test_no_command_writes_to_standard_error_or_warns_by_itself(start: Start) ->
 
 
 def test_a_detached_run_is_observable_goes_on_alone_and_stops_when_asked(start: Start, folder: Path) -> None:
-    launch = json_of(start(*RUN, *SLOW, "--detach", "--json"))
+    # Long enough that it cannot end by itself before it is asked to, however busy the machine.
+    launch = json_of(start(*RUN, *SLOW, "--rounds", "200", "--patience", "200", "--detach", "--json"))
     run = folder / "runs" / "r1"
     assert list(launch) == ["event", "run_id", "path", "pid"]
     assert (launch["event"], launch["run_id"], launch["path"]) == ("launch", "r1", str(run))
