@@ -156,7 +156,14 @@ async def _invoke(run: OpenRun, graph: Any) -> bool:
 def _decide_again(run: OpenRun, state: Mapping[str, Any]) -> dict[str, Any]:
     latest = run.record.extensions[-1].changes if run.record.extensions else {}
     stale = 0 if latest.keys() & {"rounds", "patience"} else int(state.get("stale", 0))
-    return {"stale": stale, "ending": decide_ending(state["best"], int(state.get("round", 0)), stale, run.options)}
+    # The selection may be on the disk as a task's writes only, which an update of the state passes over: so all of
+    # it is said again.
+    kept = {name: state[name] for name in ("best", "round")}
+    return {
+        **kept,
+        "stale": stale,
+        "ending": decide_ending(state["best"], int(state.get("round", 0)), stale, run.options),
+    }
 
 
 async def _end_early(run: OpenRun, reason: EndReason | None, message: str) -> Terminal:

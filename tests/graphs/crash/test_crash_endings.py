@@ -69,3 +69,12 @@ def test_a_run_killed_before_its_directory_appears_leaves_nothing(crashes: Crash
     assert not run.exists()
     assert crashes.finish(run) == []
     assert [path.name for path in run.parent.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("moment", ["before", "inside"])
+def test_a_choice_of_the_best_that_only_its_writes_hold_is_not_lost(crashes: Crashes, moment: str) -> None:
+    _, points = crashes.undisturbed(sandbox=False)
+    (finish,) = [n for n, p in enumerate(points) if p.name == "publish before"]
+    saved = [p for p in points[:finish] if p.name.startswith("checkpoint cycle") and p.name.endswith(moment)]
+    # The last checkpoint before the finish is that of the last selection, whose writes are on the disk already.
+    assert crashes.kill_and_resume(saved[-1], sandbox=False) == []
