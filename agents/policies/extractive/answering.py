@@ -44,7 +44,7 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
 
 def kind_of(point: ReviewPoint) -> Kind:
     """Return what a point asks for: by the name of its check where that says it, else by its text."""
-    for text in (point.check or "", point.text):
+    for text in ((point.check or "").replace("-", " "), point.text.removeprefix(f"{point.check}: ")):
         for kind, pattern in _PATTERNS:
             if re.search(pattern, text.replace("_", " "), re.IGNORECASE):
                 return kind

@@ -35,8 +35,15 @@ class Round:
         self._answers: dict[str, list[str]] = {}
         ran = [name for name in notes.planned if self._findings.has(name)]
         self._extended = tuple(name for name in ran if self._new_seeds(name)) if self._runs else ()
-        fresh = [name for name in ABLATIONS if name not in notes.planned and base_of(name) in ran]
+        fresh = [
+            name for name in ABLATIONS if name not in notes.planned and base_of(name) in ran and self._tested(name)
+        ]
         self._ablations = tuple(fresh[:ABLATIONS_PER_ROUND]) if self._runs else ()
+
+    def _tested(self, name: str) -> bool:
+        """Return whether the base study tested anything that an ablation could change."""
+        metric = {"trends": "shifted_terms", "gaps": "pairs_below_chance"}.get(base_of(name))
+        return metric is None or bool(self._findings.per_seed(base_of(name), metric))
 
     def _new_seeds(self, name: str) -> tuple[int, ...]:
         used = self._notes.seeds.get(name, ())

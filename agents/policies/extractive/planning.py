@@ -125,6 +125,8 @@ def bibliography_experiment(
     draws = settings.figures and name == base
     parameters = _parameters(base, notes, settings) | {"figure_seed": figure_seed if draws else None}
     parameters |= {"stopwords": not name.endswith("-all-words"), "titles": not name.endswith("-no-titles")}
+    # An ablation measures what is set beside its study, and nothing that would go unreported.
+    parameters["details"] = name == base
     return Experiment(
         id=name,
         question=_QUESTIONS[base],

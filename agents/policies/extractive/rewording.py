@@ -54,7 +54,7 @@ class Rewording:
         }
         way = ways.get(kind)
         if way is None:
-            return _declined(point, "Nothing that this policy can do truthfully would answer it.")
+            return _declined(point, self._no_way())
         if kind in self._said:
             return PointResponse(point=point.id, action="text", answer=self._said[kind])
         result = way()
@@ -66,6 +66,13 @@ class Rewording:
         self.notes = notes
         self._said[kind] = said
         return PointResponse(point=point.id, action="text", answer=said)
+
+    def _no_way(self) -> str:
+        if self.notes.declined is not None:
+            return f"Nothing was measured that could be reported: {self.notes.declined}."
+        if not self._work.experiments_run:
+            return "Nothing was measured that could be reported, because there was no sandbox to run a program in."
+        return "No change of the text that this policy can make truthfully would answer it."
 
     def _compose(self, notes: Notes) -> Manuscript:
         return compose(Material.of(self._work, notes, self._settings, concluded=True))

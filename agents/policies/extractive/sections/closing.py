@@ -126,6 +126,13 @@ def _not_measured(m: Material) -> str:
     return "No study of the list yielded a number."
 
 
+def _nothing_measured(m: Material) -> str:
+    """Return the conclusion's word on what the abstract says more fully."""
+    if not _not_measured(m):
+        return ""
+    return "Since no study of the list gave a number, how firm this order is cannot be said."
+
+
 def _claim(m: Material) -> str:
     if m.notes.facts.works < 2:
         return ""
@@ -153,7 +160,7 @@ def conclusion(m: Material) -> Section | None:
             result_retrieval.conclusion(m) if "retrieval" in m.reported else "",
             result_trends.conclusion(m) if "trends" in m.reported else "",
             result_gaps.conclusion(m) if "gaps" in m.reported else "",
-            _not_measured(m),
+            _nothing_measured(m),
             "What the list lacks may lie outside it; a wider search comes before any claim that work is missing.",
         )
     return Section(heading="Conclusion", role="conclusion", body=body)

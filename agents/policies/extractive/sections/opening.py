@@ -5,6 +5,7 @@ from __future__ import annotations
 from peercycle.agents.policies.extractive.latex import escape, join, paragraphs
 from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.prose import capital, counted, listed, number_word, plural, shares
+from peercycle.agents.policies.extractive.sections.discussion import questions
 from peercycle.core.writing import Section
 
 
@@ -137,8 +138,9 @@ def _contents(m: Material) -> str:
     if m.reported:
         parts.append("measurements on the list itself")
     parts += ["what the list does not cover"]
-    kept = [part for part in parts if part]
-    text = listed(kept)
+    text = listed([part for part in parts if part])
+    if not questions(m):
+        return f"{text}."
     return (
         f"{text}. Questions that follow are put forward as questions; whether they have been answered outside the "
         "list is not known here."

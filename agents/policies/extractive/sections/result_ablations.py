@@ -8,47 +8,100 @@ from peercycle.agents.policies.extractive.planning import base_of
 from peercycle.agents.policies.extractive.sections import result_gaps, result_trends
 
 _WITHOUT = {"all-words": "stop words kept", "no-titles": "titles left out"}
+_FIGURES: dict[str, tuple[tuple[str, str, str | None], ...]] = {
+    "retrieval": (
+        ("MRR, BM25", "mrr", "BM25"),
+        ("MRR, TF-IDF", "mrr", "TF-IDF"),
+        ("MRR, BM25 minus TF-IDF", "mrr_difference", None),
+        ("First, BM25", "recall_at_1", "BM25"),
+        ("First, TF-IDF", "recall_at_1", "TF-IDF"),
+        ("First five, BM25", "recall_at_5", "BM25"),
+        ("First five, TF-IDF", "recall_at_5", "TF-IDF"),
+    ),
+    "stability": (
+        ("Adjusted Rand index", "adjusted_rand", "observed"),
+        ("Adjusted Rand index, words shuffled", "adjusted_rand", "shuffled"),
+        ("Gain over shuffled words", "adjusted_rand_gain", None),
+    ),
+}
+"""The figures of each study that are set beside those of its ablation: name, metric, group."""
 
 
 def ablations(m: Material) -> str:
     """Return the subsection's text."""
-    rows = [row for name in m.ablations for row in _rows(m, name)]
-    if not rows:
-        return join(*(_sentence(m, name) for name in m.ablations))
-    before = m.findings.column([(base_of(name), metric, group) for _, name, metric, group in rows])
-    after = m.findings.column([(name, metric, group) for _, name, metric, group in rows])
-    cells = [
-        (shown, _WITHOUT[name.partition("-")[2]], one, other, m.findings.number_of_seeds(name, metric, group))
-        for (shown, name, metric, group), one, other in zip(rows, before, after, strict=True)
-    ]
+    said = join(*(_sentence(m, name) for name in m.ablations), _pointers(m))
     return paragraphs(
         join(
-            "Table~\\ref{tab:ablations} sets studies beside the same studies with a part of the method changed.",
-            *(_sentence(m, name) for name in m.ablations),
+            "Table~\\ref{tab:ablations} sets studies beside the same studies with a part changed."
+            if _rows(m)
+            else "",
+            said,
         ),
-        table(
-            "Studies as described and with one part changed: means with 95\\% intervals over seeds, and the number of "
-            "seeds of the changed one.",
-            "tab:ablations",
-            "llrrr",
-            ("Figure", "Change", "As described", "Changed", "Seeds"),
-            cells,
-        ),
+        _side_by_side(m),
+        *(_tests(m, name) for name in m.ablations),
     )
 
 
-def _rows(m: Material, name: str) -> list[tuple[str, str, str, str | None]]:
-    """Return the figures of an ablation that a table sets side by side: name, experiment, metric, group."""
-    base = base_of(name)
-    figures: dict[str, tuple[tuple[str, str, str | None], ...]] = {
-        "retrieval": (("MRR, BM25", "mrr", "BM25"), ("MRR, TF-IDF", "mrr", "TF-IDF")),
-        "stability": (("Adjusted Rand index", "adjusted_rand", "observed"),),
-    }
+def _rows(m: Material) -> list[tuple[str, str, str, str | None]]:
+    """Return the figures that an ablation and its study both have: what is shown, ablation, metric, group."""
+    rows = [(shown, name, x, g) for name in m.ablations for shown, x, g in _FIGURES.get(base_of(name), ())]
     return [
-        (shown, name, metric, group)
-        for shown, metric, group in figures.get(base, ())
-        if m.findings.value(base, metric, group) is not None and m.findings.value(name, metric, group) is not None
+        row for row in rows if None not in (m.findings.value(base_of(row[1]), *row[2:]), m.findings.value(*row[1:]))
     ]
+
+
+def _side_by_side(m: Material) -> str:
+    rows = _rows(m)
+    if not rows:
+        return ""
+    # One call, so that every cell of both columns shows its interval or none does.
+    cells = m.findings.column([(base_of(name), x, g) for _, name, x, g in rows] + [row[1:] for row in rows])
+    described, changed = cells[: len(rows)], cells[len(rows) :]
+    seeds = [m.findings.number_of_seeds(*row[1:]) for row in rows]
+    changes = [_WITHOUT[name.partition("-")[2]] for _, name, _, _ in rows]
+    return table(
+        "Studies as described and with one part changed: means with 95\\% intervals over seeds, and the number of "
+        "seeds of the changed one.",
+        "tab:ablations",
+        "llrrr",
+        ("Figure", "Change", "As described", "Changed", "Seeds"),
+        list(zip([row[0] for row in rows], changes, described, changed, seeds, strict=True)),
+    )
+
+
+def _tested(m: Material, name: str) -> list[str]:
+    """Return the words or pairs of an ablation that have a corrected p-value, in the order of the study's table."""
+    base = base_of(name)
+    if base not in {"trends", "gaps"}:
+        return []
+    first = result_trends.ranked_groups(m) if base == "trends" else result_gaps.reported_pairs(m)
+    also = [group for group in m.findings.groups(name, "adjusted_p") if group is not None]
+    return list(dict.fromkeys((*first, *also)))
+
+
+def _pointers(m: Material) -> str:
+    named = [f"Table~\\ref{{tab:{name}}}" for name in m.ablations if _tested(m, name)]
+    return f"The corrected $p$-values are in {' and '.join(named)}." if named else ""
+
+
+def _tests(m: Material, name: str) -> str:
+    groups = _tested(m, name)
+    if not groups:
+        return ""
+    base, f = base_of(name), m.findings
+    cells = [(experiment, "adjusted_p", group) for experiment in (base, name) for group in groups]
+    digits = 4 if any((f.value(*cell) or 1.0) < 0.01 for cell in cells) else 3
+    described, changed = f.column(cells[: len(groups)], digits), f.column(cells[len(groups) :], digits)
+    label, what = ("Word", "words") if base == "trends" else ("Pair", "pairs of words")
+    shown = [m.shown_term(g) if base == "trends" else ", ".join(result_gaps.pair(m, g)) for g in groups]
+    return table(
+        f"Corrected $p$-values of {what}, as described and with titles left out, with 95\\% intervals over "
+        "seeds. A dash stands where the word or pair was not reported.",
+        f"tab:{name}",
+        "lrr",
+        (label, "As described", "Titles left out"),
+        list(zip(shown, described, changed, strict=True)),
+    )
 
 
 def _sentence(m: Material, name: str) -> str:

@@ -7,8 +7,6 @@ from peercycle.agents.policies.extractive.latex import figure, join, paragraphs,
 from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.prose import capital, counted, listed, plural
 
-MOST_ROWS = 5
-
 
 def tested(m: Material, experiment: str = "gaps") -> int:
     """Return how many pairs were tested."""
@@ -40,14 +38,16 @@ def gaps(m: Material) -> str:
     f = m.findings
     if tested(m) == 0:
         return "No pair of frequent words is expected to meet in at least one work, so no pair was tested."
-    never = f.mean("gaps", "pairs_never_together", None, 0)
+    never = round(f.value("gaps", "pairs_never_together") or 0)
     apart = (
-        f"{never} pairs never meet in a work"
-        if f.value("gaps", "pairs_never_together")
+        f"{f.mean('gaps', 'pairs_never_together', None, 0)} {plural(never, 'pair never meets', 'pairs never meet')} in "
+        "a work"
+        if never
         else "each meets in some work"
     )
     head = (
-        f"Of the frequent words, {f.mean('gaps', 'pairs_tested', None, 0)} pairs were tested over "
+        f"Of the frequent words, {f.mean('gaps', 'pairs_tested', None, 0)} "
+        f"{plural(tested(m), 'pair was', 'pairs were')} tested over "
         f"{f.mean('gaps', 'works_with_abstract', None, 0)} works in "
         f"{f.number_of_seeds('gaps', 'pairs_below_chance')} seeds; {apart}."
     )
@@ -70,7 +70,7 @@ def verdict(m: Material) -> str:
 
 def _table(m: Material) -> str:
     f = m.findings
-    groups = reported_pairs(m)[:MOST_ROWS]
+    groups = reported_pairs(m)
     small = any((f.value("gaps", "adjusted_p", group) or 0) < 0.01 for group in groups)
     p_values = f.column([("gaps", "adjusted_p", group) for group in groups], 4 if small else 3)
     rows = [

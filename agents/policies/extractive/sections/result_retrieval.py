@@ -74,8 +74,8 @@ def _table(m: Material) -> str:
     rows = list(zip(SYSTEMS, *columns, strict=True))
     return table(
         "Finding a work's abstract by its title: mean reciprocal rank (MRR) and the shares of titles whose "
-        "abstract comes first and among the first five, with 95\\% intervals over seeds; the bootstrap column is "
-        "the interval of the MRR over queries, its ends averaged over seeds.",
+        "abstract comes first and among the first five, with 95\\% intervals over seeds; Low and High "
+        "are the ends of the bootstrap interval of the MRR over queries, averaged over seeds.",
         "tab:retrieval",
         "lrrrrr",
         ("System", "MRR", "Low", "High", "First", "First five"),

@@ -24,10 +24,15 @@ def _agreement(m: Material) -> str:
     seeds = f.number_of_seeds("stability", "adjusted_rand", "observed")
     return join(
         f"Clusters found anew on drawn works agree with the map to a mean adjusted Rand index of {observed} over "
-        f"{seeds} seeds. With the words shuffled over the works the index is {shuffled}.",
+        f"{seeds} seeds. With the words shuffled over the works the index is {shuffled}{_gain(m)}.",
         verdict(m),
         "Figure~\\ref{fig:stability} shows the index of every sample of one seed." if _figure(m) else "",
     )
+
+
+def _gain(m: Material) -> str:
+    gain = m.findings.interval("stability", "adjusted_rand_gain")
+    return f"; the mean difference is {gain}" if gain else ""
 
 
 def verdict(m: Material) -> str:

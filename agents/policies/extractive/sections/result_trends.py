@@ -5,9 +5,7 @@ from __future__ import annotations
 from peercycle.agents.policies.extractive.findings import all_seeds
 from peercycle.agents.policies.extractive.latex import figure, join, paragraphs, table
 from peercycle.agents.policies.extractive.material import Material
-from peercycle.agents.policies.extractive.prose import capital, counted, listed, number_word
-
-MOST_ROWS = 6
+from peercycle.agents.policies.extractive.prose import listed, number_word, plural
 
 
 def tested(m: Material, experiment: str = "trends") -> int:
@@ -35,10 +33,11 @@ def trends(m: Material) -> str:
     seeds = f.number_of_seeds("trends", "shifted_terms")
     head = (
         f"Over {f.mean('trends', 'dated_works', None, 0)} dated works with an abstract, "
-        f"{f.mean('trends', 'terms_tested', None, 0)} words were tested in {seeds} seeds."
+        f"{f.mean('trends', 'terms_tested', None, 0)} {plural(tested(m), 'word was', 'words were')} tested in {seeds} "
+        f"{plural(f.seeds('trends'), 'seed')}."
     )
     pictured = " and Figure~\\ref{fig:trends} shows the shift of every word" if _figure(m) else ""
-    rest = f"Table~\\ref{{tab:trends}} gives the words with the smallest corrected $p$-values{pictured}."
+    rest = f"Table~\\ref{{tab:trends}} gives every tested word by its corrected $p$-value{pictured}."
     return paragraphs(join(head, verdict(m), rest), _table(m), _figure(m))
 
 
@@ -47,20 +46,13 @@ def verdict(m: Material) -> str:
     later, earlier = shifted(m)
     if not later and not earlier:
         return "No word passes the corrected test: the list gives no evidence that its words change over the years."
-    parts = []
-    if later:
-        parts.append(f"{_quoted(later)} in later works")
-    if earlier:
-        parts.append(f"{_quoted(earlier)} in earlier works")
-    number = len(later) + len(earlier)
-    return (
-        f"By the corrected test, {listed(parts)} {'is' if number == 1 else 'are'} found more often than chance "
-        "would have it."
-    )
+    parts = [f"those that use {_quoted(later, 'or')} are later"] if later else []
+    parts += [f"those that use {_quoted(earlier, 'or')} are earlier"] if earlier else []
+    return f"By the corrected test, the works differ in year: {listed(parts)} than chance would have it."
 
 
-def _quoted(words: list[str]) -> str:
-    return listed([f"``{word}''" for word in words])
+def _quoted(words: list[str], conjunction: str = "and") -> str:
+    return listed([f"``{word}''" for word in words], conjunction)
 
 
 def ranked_groups(m: Material) -> list[str]:
@@ -75,7 +67,7 @@ def ranked_groups(m: Material) -> list[str]:
 
 def _table(m: Material) -> str:
     f = m.findings
-    groups = ranked_groups(m)[:MOST_ROWS]
+    groups = ranked_groups(m)
     small = any((f.value("trends", "adjusted_p", group) or 0) < 0.01 for group in groups)
     p_values = f.column([("trends", "adjusted_p", group) for group in groups], 4 if small else 3)
     rows = [
@@ -88,9 +80,8 @@ def _table(m: Material) -> str:
         for group, p_value in zip(groups, p_values, strict=True)
     ]
     return table(
-        f"{capital(counted(len(rows), 'word'))} with the smallest corrected $p$-values: dated works that use the "
-        "word, mean year of the works that use it minus that of the others, and the corrected $p$ with its 95\\% "
-        "interval over seeds.",
+        "The tested words by corrected $p$-value: dated works that use the word, mean year of the works that use it "
+        "minus that of the others, and the corrected $p$ with its 95\\% interval over seeds.",
         "tab:trends",
         "lrrr",
         ("Word", "Used by (works)", "Shift (years)", "Corrected $p$"),
@@ -117,7 +108,9 @@ def conclusion(m: Material) -> str:
     later, earlier = shifted(m)
     if not later and not earlier:
         return "No change of words over the years can be shown."
-    return f"Over the years the list comes to speak differently of {_quoted([*later, *earlier])}."
+    parts = [f"more of {_quoted(later)}"] if later else []
+    parts += [f"less of {_quoted(earlier)}"] if earlier else []
+    return f"Over the years the list comes to speak {listed(parts)}."
 
 
 def summary(m: Material) -> str:

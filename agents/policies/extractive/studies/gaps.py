@@ -81,10 +81,12 @@ def main() -> None:
         for index in np.argsort(observed, kind="stable")[: int(wanted["reported_pairs"])]:
             a, b = int(rows[index]), int(columns[index])
             group = f"{groups[a]}+{groups[b]}"
+            measurements.append({"metric": "adjusted_p", "value": float(p[index]), "group": group})
+            if not wanted["details"]:
+                continue
             measurements += [
                 {"metric": "joint_works", "value": int(joint[a, b]), "unit": "works", "group": group},
                 {"metric": "expected_works", "value": float(expected[a, b]), "unit": "works", "group": group},
-                {"metric": "adjusted_p", "value": float(p[index]), "group": group},
             ]
     if wanted["figure_seed"] == seed:
         draw([wanted["shown"][group] for group in groups], joint)

@@ -140,12 +140,13 @@ def main() -> None:
     noise = unit(rng.permuted(raw, axis=0))
     shuffled, _ = resampled(noise, k_means(noise, number, rng), number, samples, rng)
     measurements: list[dict[str, Any]] = [
-        {"metric": "clustered_works", "value": len(works), "unit": "works"},
         {"metric": "adjusted_rand", "value": float(np.mean(observed)), "group": "observed"},
         {"metric": "adjusted_rand", "value": float(np.mean(shuffled)), "group": "shuffled"},
         {"metric": "adjusted_rand_gain", "value": float(np.mean(observed) - np.mean(shuffled))},
     ]
-    for label, values in jaccard.items():
+    if wanted["details"]:
+        measurements.append({"metric": "clustered_works", "value": len(works), "unit": "works"})
+    for label, values in jaccard.items() if wanted["details"] else ():
         group = f"c{label + 1}"
         size = int((labels == label).sum())
         measurements.append({"metric": "cluster_size", "value": size, "unit": "works", "group": group})

@@ -80,10 +80,12 @@ def main() -> None:
         shifts = with_mean - without_mean
         measurements.append({"metric": "shifted_terms", "value": int((p < 0.05).sum()), "unit": "words"})
         for index, group in enumerate(groups):
+            measurements.append({"metric": "adjusted_p", "value": float(p[index]), "group": group})
+            if not wanted["details"]:
+                continue
             measurements += [
                 {"metric": "works_with_word", "value": int(present[:, index].sum()), "unit": "works", "group": group},
                 {"metric": "year_shift", "value": float(shifts[index]), "unit": "years", "group": group},
-                {"metric": "adjusted_p", "value": float(p[index]), "group": group},
             ]
         if wanted["figure_seed"] == seed:
             draw([wanted["shown"][group] for group in groups], shifts, p)

@@ -136,7 +136,7 @@ def test_a_planted_trend_and_a_planted_gap_are_found(benches: SimpleNamespace) -
     pairs = {m.group: m for m in bench.work.results.measurements if m.id.startswith("gaps.joint_works")}
     assert {"left+right", "right+left"} & set(pairs)
     text = bench.manuscripts[-1].latex
-    assert "``planted'' in later works" in text
+    assert "those that use ``planted'' are later than chance" in text
     assert "Chance does not explain how seldom the list joins ``left'' with ``right''" in text
 
 
