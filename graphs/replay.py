@@ -14,11 +14,10 @@ from langgraph.runtime import RunControl
 
 from peercycle.core.errors import ReplayDivergedError
 from peercycle.core.journal import ArtifactStore, CandidateRow, EffectKey, EffectOutcome, RunReader, RunStore
-from peercycle.core.runs import RunOptions
 from peercycle.core.writing import ResearchTask
-from peercycle.graphs.cycle import build_graph, candidate_seeds
+from peercycle.graphs.cycle import beginning_of, build_graph, thread_of
 from peercycle.graphs.fingerprint import compare, fingerprint, require_same
-from peercycle.graphs.openrun import OpenRun, open_components
+from peercycle.graphs.openrun import open_components
 from peercycle.graphs.registry import forget, register
 from peercycle.plugins.manager import Plugins
 from peercycle.store.directory import create_run, read_run
@@ -111,18 +110,13 @@ async def replay(path: Path, plugins: Plugins, *, keep: Path | None = None) -> R
         run = await open_components(own.path, store, fresh, task, plugins, RunControl(), offline=True)
         register(run)
         try:
-            await _run_again(run, build_graph(plugins, checkpointer=InMemorySaver()), options)
+            graph = build_graph(plugins, checkpointer=InMemorySaver())
+            await graph.ainvoke(beginning_of(run), thread_of(run), context=options, control=run.control)
             differences = await _differences(source, own)
         finally:
             forget(run)
             await run.close()
         return ReplayReport(record.run_id, own.path, len(await _versions(source)), store.answered, differences)
-
-
-async def _run_again(run: OpenRun, graph: Any, options: RunOptions) -> None:
-    config = {"configurable": {"thread_id": run.run_id}, "recursion_limit": 20 + 4 * (options.rounds + 1)}
-    where = {"id": run.run_id, "dir": str(run.path), "seeds": candidate_seeds(options)}
-    await graph.ainvoke({"topic": run.task.topic, "run": where}, config, context=options, control=run.control)
 
 
 async def _versions(run: RunReader) -> Mapping[tuple[str, int], CandidateRow]:
