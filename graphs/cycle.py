@@ -141,11 +141,13 @@ def _literature_node(runs: Runs, read_bibliography: ReadBibliography | None) -> 
     async def literature(state: Any, runtime: Runtime[Any]) -> dict[str, Any]:
         updates: dict[str, Any] = {}
         where = state.get("run")
-        if where is None:
+        # A topic is in the input only: where there is one, a caller begins, perhaps again on the thread of an old run.
+        if where is None or state.get("topic") is not None:
+            updates = {**dict.fromkeys(("candidates", "best", "ending", "result")), "round": 0, "stale": 0}
             options = runtime.context if isinstance(runtime.context, RunOptions) else RunOptions()
             run = await runs.launch(options, read_task(state, read_bibliography), runtime)
-            where = updates["run"] = {"id": run.run_id, "dir": str(run.path), "seeds": candidate_seeds(run.options)}
-        visit = int((state.get("visits") or {}).get("literature", 0)) + 1
+            where = updates["run"] = _where(run)
+        visit = _visits(state, "literature")
         async with runs.use({"run": where}, runtime) as run:
             ctx = DriverContext(run, stage="literature", candidate="", visit=visit)
             found = await _run_stage(LiteratureStage(), state, ctx, frozenset({"works"}))
@@ -161,9 +163,20 @@ async def _run_stage(stage: Any, state: Any, ctx: DriverContext, declared: froze
         raise (await ending(error, ctx.run) if error.ends_run else error) from error
 
 
-def candidate_seeds(options: RunOptions) -> list[int]:
-    """Return one seed for each candidate."""
-    return [options.seed * 1000 + index for index in range(options.candidates)]
+def thread_of(run: OpenRun, graph: Any) -> dict[str, Any]:
+    """Return the configuration under which LangGraph drives a run: its own thread, steps enough for its rounds."""
+    return {"configurable": {"thread_id": run.run_id}, "recursion_limit": step_limit(graph, run.options.rounds)}
+
+
+def beginning_of(run: OpenRun) -> dict[str, Any]:
+    """Return the input of a run that was created already: the rest of its task is in its record."""
+    return {"run": _where(run)}
+
+
+def _where(run: OpenRun) -> dict[str, Any]:
+    options = run.options
+    seeds = [options.seed * 1000 + index for index in range(options.candidates)]
+    return {"id": run.run_id, "dir": str(run.path), "seeds": seeds}
 
 
 def _select_node(runs: Runs) -> Any:

@@ -17,7 +17,7 @@ from peercycle.core.errors import LeaseLostError, PeercycleError, ReplayDiverged
 from peercycle.core.runs import EndReason, Extension, RunOptions, RunRecord, Terminal
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.checkpoints import open_checkpoints
-from peercycle.graphs.cycle import build_graph, candidate_seeds, step_limit
+from peercycle.graphs.cycle import beginning_of, build_graph, thread_of
 from peercycle.graphs.fingerprint import compare, fingerprint, require_same
 from peercycle.graphs.launch import create_and_open, open_existing
 from peercycle.graphs.openrun import OpenRun
@@ -138,13 +138,12 @@ async def _run_to_ending(run: OpenRun) -> None:
 
 async def _invoke(run: OpenRun, graph: Any) -> bool:
     """Run the graph from where it stands; return whether it waits for an answer."""
-    config = {"configurable": {"thread_id": run.run_id}, "recursion_limit": step_limit(graph, run.options.rounds)}
+    config = thread_of(run, graph)
     state = await graph.aget_state(config)
     given: Any = None
     if not state.values.get("run"):
         # No checkpoint was ever written: the record holds all that is needed to begin.
-        where = {"id": run.run_id, "dir": str(run.path), "seeds": candidate_seeds(run.options)}
-        given = {"topic": run.task.topic, "run": where}
+        given = beginning_of(run)
     elif state.values.get("ending"):
         # The loop had come to its end, perhaps under other limits: let it decide again where to go.
         await graph.aupdate_state(config, _decide_again(run, state.values), as_node="select")

@@ -46,8 +46,8 @@ CANDIDATE_CHANNELS: Mapping[str, str] = {
 
 
 def merge(old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, Any]:
-    """Join two dictionaries; the newer value of a key stands."""
-    return {**(old or {}), **(new or {})}
+    """Join two dictionaries, the newer value of a key standing; None forgets the old one."""
+    return {} if new is None else {**(old or {}), **new}
 
 
 class TaskInput(TypedDict, total=False):

@@ -9,6 +9,7 @@ from typing import Any
 
 from peercycle.core.runs import RunOptions
 from peercycle.core.writing import PointOutcome, ResearchTask
+from peercycle.graphs.cycle import build_graph
 from peercycle.graphs.driver import resume, start
 from peercycle.graphs.launch import open_existing
 from peercycle.graphs.publish import best_so_far
@@ -147,3 +148,18 @@ def test_the_best_version_so_far_may_have_a_reward_of_zero(task: ResearchTask, o
             await run.close()
 
     assert asyncio.run(main())["round"] == 1
+
+
+def test_a_second_task_on_a_callers_thread_gets_a_run_of_its_own(options: Options, kit: Kit) -> None:
+    from langgraph.checkpoint.memory import InMemorySaver
+
+    async def main() -> list[dict[str, Any]]:
+        graph = build_graph(kit(), checkpointer=InMemorySaver())
+        thread = {"configurable": {"thread_id": "mine"}}
+        first = await graph.ainvoke({"topic": "sorting"}, thread, context=options(run_id="one"))
+        second = await graph.ainvoke({"topic": "merging"}, thread, context=options(run_id="two", candidates=1))
+        return [first["result"], second["result"]]
+
+    first, second = asyncio.run(main())
+    assert (first["run_id"], first["candidates"]) == ("one", 2)
+    assert (second["run_id"], second["candidates"], second["rounds"]) == ("two", 1, 1)
