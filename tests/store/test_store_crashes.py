@@ -18,7 +18,7 @@ import pytest
 
 from peercycle.core.base import artifact_ref
 from peercycle.core.errors import DamagedRunError, LeaseLostError, RunInUseError
-from peercycle.core.journal import EffectKey, EffectOutcome
+from peercycle.core.journal import EffectKey, EffectOutcome, Question
 from peercycle.core.modelling import Usage
 from peercycle.core.runs import RunRecord
 from peercycle.core.writing import ResearchTask
@@ -212,7 +212,7 @@ def test_without_the_lock_the_fence_stops_the_older_driver(
                 old.settle_effect(ticket, EffectOutcome(result="late")),
                 old.write_record(record),
                 old.artifacts.put(b"body"),
-                old.add_wall_clock(1.0),
+                old.save_question(Question(id="q", question="?", schema={})),
             ):
                 with pytest.raises(LeaseLostError, match="driver 3 took it over"):
                     await write
@@ -234,6 +234,7 @@ def test_without_lock_and_fence_two_drivers_write_one_run(river: Path, monkeypat
         old, new = await open_run(river), await open_run(river)
         try:
             await old.add_wall_clock(1.0)
+            await old.save_question(Question(id="q", question="?", schema={}))
         finally:
             await new.close()
             await old.close()

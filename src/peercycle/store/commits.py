@@ -41,11 +41,13 @@ def check_fence(connection: sqlite3.Connection, fence: int) -> None:
         )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Job:
     work: Work[Any]
     future: asyncio.Future[Any] | None = None
     reads: bool = False
+    apart: bool = False
+    """It needs nothing that is still in memory: writes that nobody waits for stay there."""
     arrived: float = field(default_factory=time.monotonic)
     result: Any = None
     error: Exception | None = None
@@ -77,6 +79,11 @@ class CommitQueue:
         """Do `work` after every write that was handed in before; it may not write."""
         result: T = await self._submit(_Job(work, asyncio.get_running_loop().create_future(), reads=True))
         return result
+
+    async def check(self) -> None:
+        """Raise `LeaseLostError` where a newer driver has opened the run; costs no write."""
+        future = asyncio.get_running_loop().create_future()
+        await self._submit(_Job(lambda c: check_fence(c, self._fence), future, reads=True, apart=True))
 
     def defer(self, work: Work[object]) -> None:
         """Write with the next commit, or within 50 ms; raises what an earlier deferred write failed with."""
@@ -134,6 +141,10 @@ class CommitQueue:
                         break
                 self._wake.wait(left)
             batch, self._jobs = self._jobs, []
+            if not self._closing and all(job.apart for job in batch if job.future is not None):
+                due = time.monotonic() - DEFER_SECONDS
+                self._jobs = [job for job in batch if job.future is None and job.arrived > due]
+                batch = [job for job in batch if job not in self._jobs]
             return batch
 
     def _do(self, batch: Sequence[_Job]) -> None:

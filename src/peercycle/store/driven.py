@@ -51,7 +51,7 @@ class RunDirectory(RunReaderImpl):
 
     async def check_lease(self) -> None:
         """Raise `LeaseLostError` where this driver's fencing number is no longer the newest."""
-        await self._commits.write(lambda _connection: None)
+        await self._commits.check()
 
     async def record(self) -> RunRecord:
         """Return the record as this driver wrote or found it."""
@@ -102,12 +102,13 @@ class RunDirectory(RunReaderImpl):
         )
 
     async def add_wall_clock(self, seconds: float) -> None:
-        """Add to the time that drivers have worked on this run: a length of a monotonic clock, never negative."""
+        """Add to the time that drivers have worked on this run: a length of a monotonic clock, never negative.
+
+        Written with the next commit, or within 50 ms: it is there when the next effect asks what is left.
+        """
         if not (math.isfinite(seconds) and seconds >= 0):
             raise UsageError(f"the time worked cannot grow by {seconds!r} seconds; measure it with a monotonic clock")
-        await self._commits.write(
-            lambda c: c.execute("UPDATE runs SET seconds_worked = seconds_worked + ?", (seconds,)).rowcount
-        )
+        self._commits.defer(lambda c: c.execute("UPDATE runs SET seconds_worked = seconds_worked + ?", (seconds,)))
 
     async def add_event(self, event: RunEvent) -> None:
         """Add to the log: written with the next commit, or within 50 ms. A crash may lose the last lines."""

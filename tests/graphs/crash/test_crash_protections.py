@@ -28,7 +28,7 @@ def test_without_the_journal_settled_effects_are_done_again(crashes: Crashes, pl
 @pytest.mark.parametrize("place", ["c1/check/2 before", "c1/conclude/2 before", "c1/review/2 before"])
 def test_without_sync_checkpoints_finished_stages_are_run_again(crashes: Crashes, place: str) -> None:
     at = point(crashes, place)
-    slow = {"delay_put_s": 0.05}
+    slow: dict[str, Any] = {"delay_put_s": 0.05}
     assert crashes.kill_and_resume(at, sandbox=False, **slow) == []
     found = crashes.kill_and_resume(at, sandbox=False, without=("sync",), **slow)
     assert any("was finished and is begun again" in line or "did not finish" in line for line in found), found
@@ -38,7 +38,7 @@ def test_writes_that_come_late_repeat_a_finished_stage_and_no_effect(crashes: Cr
     # LangGraph orders a task's writes and the next checkpoint only by chance (its issue 8039): with the writes
     # late, a death inside the checkpoint's write leaves neither, under durability "sync" too.
     at = point(crashes, "checkpoint improve step 1 inside")
-    slow = {"delay_writes_s": 0.5}
+    slow: dict[str, Any] = {"delay_writes_s": 0.5}
     run, lives = lives_of(crashes, at, **slow)
     before, after = (begun(life) for life in lives)
     assert set(before) & set(after), "no stage was repeated: this attempt shows nothing"
