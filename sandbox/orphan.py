@@ -21,7 +21,8 @@ from peercycle.sandbox.settings import BubblewrapSettings, state_directory
 from peercycle.sandbox.start import Start, find_bwrap
 from peercycle.sandbox.status import Status
 
-PATIENCE_S = 3.0
+PATIENCE_S = 12.0
+"""How long the dead may take to go: on a loaded machine the kernel needs seconds; the program would stay for 30."""
 _PROGRAM = "import os, time\nos.fork()\nos.setsid() if os.getpid() != 2 else None\ntime.sleep(30)"
 _DRIVER = """
 import os, signal, sys
