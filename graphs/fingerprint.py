@@ -15,7 +15,7 @@ FORMAT = 1
 
 
 def fingerprint(options: RunOptions, task: str, plugins: Plugins) -> dict[str, JSON]:
-    """Return the parts that decide content. Limits (rounds, budget, repairs of the driver) are no part of it."""
+    """Return the parts that decide content. Limits (rounds, patience, budget) are no part of it."""
     builder = build_stages(plugins)
 
     def component(kind: Kind, name: str | None) -> JSON:

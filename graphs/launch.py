@@ -13,7 +13,7 @@ from peercycle.core.base import artifact_ref, canonical_json
 from peercycle.core.contracts import SimulatingPolicy
 from peercycle.core.errors import SandboxUnavailableError, UsageError
 from peercycle.core.runs import RunOptions, RunRecord
-from peercycle.core.sandboxing import ALL_GUARANTEES, ProbeResult
+from peercycle.core.sandboxing import ProbeResult
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.fingerprint import fingerprint
 from peercycle.graphs.openrun import OpenRun, backend_of, component_settings, open_components
@@ -90,8 +90,7 @@ async def resolve(options: RunOptions, plugins: Plugins) -> tuple[RunOptions, li
     options = options.model_copy(update={"policy": policy})
     _require_known(options, plugins)
     _require_prices(options)
-    if options.experiments == "simulate" and not isinstance(_peek_policy(options, plugins), SimulatingPolicy):
-        raise UsageError(f"policy {policy!r} was not trained to simulate experiments; use --experiments run or off")
+    _require_simulating(options, plugins)
     options, line = await _resolve_experiments(options, plugins)
     choices.append(line)
     return options, choices
@@ -127,8 +126,13 @@ def _require_prices(options: RunOptions) -> None:
         )
 
 
-def _peek_policy(options: RunOptions, plugins: Plugins) -> object:
-    return plugins.create("policies", options.policy, component_settings(options, "policies", options.policy))
+def _require_simulating(options: RunOptions, plugins: Plugins) -> None:
+    if options.experiments != "simulate":
+        return
+    name = options.policy
+    policy = plugins.create("policies", name, component_settings(options, "policies", name))
+    if not isinstance(policy, SimulatingPolicy):
+        raise UsageError(f"policy {name!r} was not trained to simulate experiments; use --experiments run or off")
 
 
 async def _resolve_experiments(options: RunOptions, plugins: Plugins) -> tuple[RunOptions, str]:
@@ -137,12 +141,10 @@ async def _resolve_experiments(options: RunOptions, plugins: Plugins) -> tuple[R
         changes = {"experiments": mode, "sandbox": await _any_sandbox(options, plugins)}
         return options.model_copy(update=changes), f"experiments: {mode}, as asked"
     probes = await probe_all(options, plugins)
-    for probe in probes:
-        if probe.available and probe.guarantees >= ALL_GUARANTEES:
-            chosen = options.model_copy(update={"experiments": "run", "sandbox": probe.backend})
-            return chosen, f"experiments: run in {probe.backend} {probe.version}, which passed its probe".replace(
-                "  ", " "
-            )
+    if probes and probes[-1].passed:
+        chosen = options.model_copy(update={"experiments": "run", "sandbox": probes[-1].backend})
+        where = f"{probes[-1].backend} {probes[-1].version}".strip()
+        return chosen, f"experiments: run in {where}, which passed its probe"
     complaint = "; ".join(complaint_of(probe) for probe in probes) or "no sandbox is installed"
     if options.experiments == "run":
         raise SandboxUnavailableError(f"no sandbox passes its probe: {complaint}; see `peercycle doctor`")
@@ -154,12 +156,12 @@ async def _any_sandbox(options: RunOptions, plugins: Plugins) -> str:
     """Return a sandbox for TeX where experiments are off; `none` is as good an answer."""
     if options.sandbox != "auto":
         return options.sandbox
-    passing = [p for p in await probe_all(options, plugins) if p.available and p.guarantees >= ALL_GUARANTEES]
-    return passing[0].backend if passing else "none"
+    probes = await probe_all(options, plugins)
+    return probes[-1].backend if probes and probes[-1].passed else "none"
 
 
 async def probe_all(options: RunOptions, plugins: Plugins) -> Sequence[ProbeResult]:
-    """Probe the named sandbox, or for `auto` every installed one in order of preference."""
+    """Probe the named sandbox, or for `auto` the installed ones in order of preference, up to the first that passes."""
     names = [options.sandbox]
     if options.sandbox == "auto":
         known = plugins.names("sandboxes")
@@ -174,7 +176,7 @@ async def probe_all(options: RunOptions, plugins: Plugins) -> Sequence[ProbeResu
         finally:
             await holding.release()
         probes.append(probe)
-        if probe.available and probe.guarantees >= ALL_GUARANTEES:
+        if probe.passed:
             break
     return probes
 

@@ -13,14 +13,13 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.runtime import RunControl
 
 from peercycle.core.errors import ReplayDivergedError
-from peercycle.core.journal import ArtifactStore, EffectKey, EffectOutcome, RunStore
+from peercycle.core.journal import ArtifactStore, CandidateRow, EffectKey, EffectOutcome, RunReader, RunStore
 from peercycle.core.runs import RunOptions
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.cycle import build_graph, candidate_seeds, step_limit
 from peercycle.graphs.fingerprint import compare, fingerprint, require_same
-from peercycle.graphs.openrun import open_components
+from peercycle.graphs.openrun import OpenRun, open_components
 from peercycle.graphs.registry import forget, register
-from peercycle.graphs.result import best_row
 from peercycle.plugins.manager import Plugins
 from peercycle.store.directory import create_run, read_run
 
@@ -65,7 +64,7 @@ class ReplayArtifacts:
 class ReplayStore:
     """A `RunStore` whose effects are answered by another run's journal, or not at all."""
 
-    def __init__(self, own: RunStore, source: Any) -> None:
+    def __init__(self, own: RunStore, source: RunReader) -> None:
         self._own = own
         self._source = source
         self.artifacts = ReplayArtifacts(own.artifacts, source.artifacts)
@@ -76,8 +75,7 @@ class ReplayStore:
 
     async def find_effect(self, key: EffectKey) -> EffectOutcome | None:
         """Return what the source's journal holds."""
-        found: EffectOutcome | None = await self._source.find_effect(key)
-        return found
+        return await self._source.find_effect(key)
 
     async def begin_effect(self, key: EffectKey, request: Any, *_: Any, **__: Any) -> EffectOutcome:
         """Return the journalled outcome. Raises `ReplayDivergedError` where there is none."""
@@ -121,17 +119,17 @@ async def replay(path: Path, plugins: Plugins, *, keep: Path | None = None) -> R
         return ReplayReport(record.run_id, own.path, len(await _versions(source)), store.answered, differences)
 
 
-async def _run_again(run: Any, graph: Any, options: RunOptions) -> None:
+async def _run_again(run: OpenRun, graph: Any, options: RunOptions) -> None:
     config = {"configurable": {"thread_id": run.run_id}, "recursion_limit": step_limit(graph, options.rounds)}
     where = {"id": run.run_id, "dir": str(run.path), "seeds": candidate_seeds(options)}
     await graph.ainvoke({"topic": run.task.topic, "run": where}, config, context=options, control=run.control)
 
 
-async def _versions(run: Any) -> Mapping[tuple[str, int], Any]:
+async def _versions(run: RunReader) -> Mapping[tuple[str, int], CandidateRow]:
     return {(row.candidate, row.round): row for row in await run.candidates() if row.status == "complete"}
 
 
-async def _differences(source: Any, own: Any) -> tuple[str, ...]:
+async def _differences(source: RunReader, own: RunReader) -> tuple[str, ...]:
     before, after = await _versions(source), await _versions(own)
     found = [f"{c} of round {r}: was not made again" for c, r in before if (c, r) not in after]
     for (candidate, round_), row in after.items():
@@ -142,9 +140,7 @@ async def _differences(source: Any, own: Any) -> tuple[str, ...]:
         for what in ("manuscript", "results", "check", "assessment"):
             if getattr(old, what) != getattr(row, what):
                 found.append(f"{candidate} of round {round_}: {what} {getattr(old, what)} -> {getattr(row, what)}")
-    files = await asyncio.to_thread(_paper_differences, source.path, own.path)
-    best = best_row(before.values())
-    return (*found, *(files if best is not None else ()))
+    return (*found, *(await asyncio.to_thread(_paper_differences, source.path, own.path) if before else ()))
 
 
 def _paper_differences(one: Path, other: Path) -> list[str]:

@@ -122,6 +122,10 @@ class RunReader(Protocol):
 
     async def candidates(self) -> tuple[CandidateRow, ...]: ...
 
+    async def find_effect(self, key: EffectKey) -> EffectOutcome | None:
+        """Return the journalled outcome, or None."""
+        ...
+
     async def questions(self, *, open_only: bool = False) -> tuple[Question, ...]: ...
 
     async def rows(self, table: str) -> tuple[Row, ...]:
@@ -164,10 +168,6 @@ class RunStore(RunReader, Protocol):
 
     async def release_effect(self, ticket: EffectTicket, error: str, used: Usage | None = None) -> None:
         """Give the reservation back after a failure that is not journalled (an outage, a bug)."""
-        ...
-
-    async def find_effect(self, key: EffectKey) -> EffectOutcome | None:
-        """Return the journalled outcome, or None."""
         ...
 
     async def add_wall_clock(self, seconds: float) -> None:

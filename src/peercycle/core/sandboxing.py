@@ -105,6 +105,11 @@ class ProbeResult(Word):
         """The guarantees whose canary passed."""
         return frozenset(c.guarantee for c in self.canaries if c.passed) if self.available else frozenset()
 
+    @property
+    def passed(self) -> bool:
+        """Whether it holds every guarantee."""
+        return self.guarantees == ALL_GUARANTEES
+
 
 class ExecRequest(Word):
     """One program to run, with its inputs and limits. Journalled, so it holds references and no bodies."""
