@@ -46,7 +46,8 @@ class BubblewrapSandbox:
     async def prepare(self, spec: EnvironmentSpec) -> EnvironmentRef:
         """Return an environment, built first where it is not there yet, with network.
 
-        Raises `SandboxError` (an unknown name, a requirement that is not pinned, offline and not built).
+        Raises `RefusedRequestError` (an unknown name, a requirement that is not pinned), `SandboxError` (offline and
+        not built).
         """
         return await asyncio.to_thread(environments.prepare, self.settings, spec)
 

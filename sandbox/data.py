@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from peercycle.core.contracts import ArtifactStore
-from peercycle.core.errors import SandboxError
+from peercycle.core.errors import RefusedRequestError, SandboxError
 from peercycle.core.sandboxing import DataSpec
 
 KINDS = ("artifact", "path")
@@ -17,18 +17,18 @@ MAX_BYTES = 2 << 30
 
 
 def check(specs: Sequence[DataSpec]) -> None:
-    """Raise `SandboxError` for data that this backend cannot give a program."""
+    """Raise `RefusedRequestError` for data that this backend cannot give a program."""
     for spec in specs:
         if spec.kind not in KINDS:
-            raise SandboxError(
+            raise RefusedRequestError(
                 f"data {spec.name!r} is of kind {spec.kind!r}; the sandbox 'bubblewrap' takes {' and '.join(KINDS)}: "
                 "fetch it first and name the file"
             )
         if spec.kind == "path" and spec.sha256 is None:
-            raise SandboxError(f"data {spec.name!r} is a local path without its hash: set `sha256`")
+            raise RefusedRequestError(f"data {spec.name!r} is a local path without its hash: set `sha256`")
     names = [spec.name for spec in specs]
     if len(set(names)) < len(names):
-        raise SandboxError(f"two data files have one name: {sorted(names)!r}")
+        raise RefusedRequestError(f"two data files have one name: {sorted(names)!r}")
 
 
 async def body(spec: DataSpec, artifacts: ArtifactStore) -> bytes:

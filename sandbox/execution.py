@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from peercycle.core.contracts import ArtifactStore
-from peercycle.core.errors import SandboxError
+from peercycle.core.errors import RefusedRequestError, SandboxError
 from peercycle.core.sandboxing import EnvironmentRef, ExecRequest, ExecResult, OutputFile
 from peercycle.sandbox import cgroups, collect, data, environments, place, slots
 from peercycle.sandbox.cgroups import Group
@@ -88,11 +88,11 @@ async def execute(
 
 
 def check_request(request: ExecRequest) -> None:
-    """Raise `SandboxError` for what this backend cannot do, before anything is started."""
+    """Raise `RefusedRequestError` for what this backend cannot do, before anything is started."""
     if request.limits.gpus:
-        raise SandboxError("the sandbox 'bubblewrap' hands out no GPU: ask for 0, or use another backend")
+        raise RefusedRequestError("the sandbox 'bubblewrap' hands out no GPU: ask for 0, or use another backend")
     if any("\0" in arg for arg in request.argv):
-        raise SandboxError(f"an argument holds a NUL byte: {request.argv!r}")
+        raise RefusedRequestError(f"an argument holds a NUL byte: {request.argv!r}")
     check_variables(request.variables)
     collect.check_patterns(request.outputs)
     place.check_paths([*request.files, *(f"data/{item.name}" for item in request.data)])

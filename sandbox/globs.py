@@ -5,21 +5,23 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Sequence
 
-from peercycle.core.errors import SandboxError
+from peercycle.core.errors import RefusedRequestError
 
 _MAX_PATTERNS = 100
 _MAX_LENGTH = 200
 
 
 def check_patterns(patterns: Sequence[str]) -> None:
-    """Raise `SandboxError` for a glob that could mean something outside the working directory."""
+    """Raise `RefusedRequestError` for a glob that could mean something outside the working directory."""
     if len(patterns) > _MAX_PATTERNS:
-        raise SandboxError(f"{len(patterns)} output globs: at most {_MAX_PATTERNS}")
+        raise RefusedRequestError(f"{len(patterns)} output globs: at most {_MAX_PATTERNS}")
     for pattern in patterns:
         parts = pattern.split("/")
         plain = pattern and len(pattern) <= _MAX_LENGTH and pattern.isprintable()
         if not plain or any(part in ("", ".", "..") for part in parts):
-            raise SandboxError(f"output glob {pattern!r} must be relative to the working directory, as 'out/*.json'")
+            raise RefusedRequestError(
+                f"output glob {pattern!r} must be relative to the working directory, as 'out/*.json'"
+            )
 
 
 def is_literal(pattern: str) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from peercycle.core.errors import SandboxError
+from peercycle.core.errors import RefusedRequestError, SandboxError
 from peercycle.core.sandboxing import EnvironmentSpec
 
 _PINNED = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(\[[A-Za-z0-9,._-]+\])?==([A-Za-z0-9.!+_-]+)")
@@ -30,12 +30,12 @@ class Wanted:
 
 
 def wanted(spec: EnvironmentSpec) -> Wanted:
-    """Return what a specification asks for. Raises `SandboxError` (unknown name, unpinned requirement)."""
+    """Return what a specification asks for. Raises `RefusedRequestError` (unknown name, unpinned requirement)."""
     if spec.name not in NAMED:
-        raise SandboxError(f"no environment {spec.name!r}: there are {', '.join(sorted(NAMED))}")
+        raise RefusedRequestError(f"no environment {spec.name!r}: there are {', '.join(sorted(NAMED))}")
     for requirement in spec.requirements:
         if not _PINNED.fullmatch(requirement):
-            raise SandboxError(f"requirement {requirement!r} is not pinned: write it as 'name==version'")
+            raise RefusedRequestError(f"requirement {requirement!r} is not pinned: write it as 'name==version'")
     shipped = NAMED[spec.name]
     lock = "" if shipped is None else resources.files("peercycle.sandbox.locks").joinpath(shipped).read_text()
     return Wanted(spec.name, lock, tuple(sorted(set(spec.requirements))))

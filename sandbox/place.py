@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from peercycle.core.errors import SandboxError
+from peercycle.core.errors import RefusedRequestError, SandboxError
 from peercycle.sandbox.processes import start_time
 from peercycle.sandbox.profile import ETC
 
@@ -78,11 +78,11 @@ def make(state: Path, execution: str, owner: Mapping[str, object]) -> Place:
 
 
 def fill(place: Place, uid: int | None, files: Mapping[str, bytes | Path]) -> None:
-    """Make the working directory and write the inputs. Raises `SandboxError` (a bad path, a full disk)."""
+    """Make the working directory and write the inputs. Raises `RefusedRequestError` (a bad path), `SandboxError` (a full disk)."""
     paths = check_paths(files)
     place.top_level = tuple(sorted({path.parts[0] for path in paths.values()}))
     if len(place.top_level) > _MAX_TOP_LEVEL:
-        raise SandboxError(f"{len(place.top_level)} inputs side by side: put them into folders (at most 500)")
+        raise RefusedRequestError(f"{len(place.top_level)} inputs side by side: put them into folders (at most 500)")
     try:
         place.work.mkdir(mode=0o700)
         place.inputs.mkdir(mode=0o755)
@@ -102,18 +102,18 @@ def fill(place: Place, uid: int | None, files: Mapping[str, bytes | Path]) -> No
 
 
 def check_paths(names: Iterable[str]) -> dict[str, PurePosixPath]:
-    """Return input names as paths. Raises `SandboxError` for one that leaves the directory or clashes."""
+    """Return input names as paths. Raises `RefusedRequestError` for one that leaves the directory or clashes."""
     paths: dict[str, PurePosixPath] = {}
     for name in names:
         path = PurePosixPath(name)
         plain = name and len(name) <= _MAX_PATH and name.isprintable() and str(path) == name
         if not plain or path.is_absolute() or ".." in path.parts or name == ".":
-            raise SandboxError(f"input path {name!r} must be a plain relative path such as 'src/run.py'")
+            raise RefusedRequestError(f"input path {name!r} must be a plain relative path such as 'src/run.py'")
         paths[name] = path
     folders = {parent for path in paths.values() for parent in path.parents}
     for path in paths.values():
         if path in folders:
-            raise SandboxError(f"input path {str(path)!r} is a file and a folder at once: rename one")
+            raise RefusedRequestError(f"input path {str(path)!r} is a file and a folder at once: rename one")
     return paths
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from peercycle.core.errors import SandboxError
+from peercycle.core.errors import RefusedRequestError
 from peercycle.core.sandboxing import Limits
 from peercycle.sandbox.collect import collect
 from peercycle.sandbox.globs import check_patterns, matches
@@ -163,7 +163,7 @@ def test_no_name_leads_out_of_a_directory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pattern", ["/etc/passwd", "../x", "a/../b", "", "a//b", "./a", "a\nb", "x" * 300])
 def test_a_glob_that_leaves_the_directory_is_refused_before_anything_runs(harness: Harness, pattern: str) -> None:
-    with pytest.raises(SandboxError, match="output glob"):
+    with pytest.raises(RefusedRequestError, match="output glob"):
         harness.run("print('ran')", outputs=(pattern,))
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from peercycle.core.contracts import Sandbox
-from peercycle.core.errors import SandboxError, SandboxUnavailableError
+from peercycle.core.errors import RefusedRequestError, SandboxError, SandboxUnavailableError
 from peercycle.core.sandboxing import DataSpec, EnvironmentSpec, ExecRequest, Limits
 from peercycle.sandbox import cgroups, execution
 from peercycle.sandbox.bubblewrap import BubblewrapSandbox, BubblewrapSettings
@@ -134,7 +134,7 @@ def test_data_is_verified_and_read_only(harness: Harness, tmp_path: Path) -> Non
 def test_a_request_that_cannot_be_met_is_refused_in_one_line(
     harness: Harness, asked: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(SandboxError, match=message) as caught:
+    with pytest.raises(RefusedRequestError, match=message) as caught:
         harness.run("print('ran')", **asked)
     assert "\n" not in str(caught.value)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from peercycle.core.errors import SandboxError
+from peercycle.core.errors import RefusedRequestError, SandboxError
 from peercycle.core.sandboxing import EnvironmentSpec, Limits
 from peercycle.sandbox import environments
 from peercycle.sandbox.bubblewrap import BubblewrapSandbox, BubblewrapSettings
@@ -119,7 +119,7 @@ def test_what_cannot_be_fetched_is_one_clear_line_and_leaves_nothing(harness: Ha
     ],
 )
 def test_a_bad_specification_is_refused(harness: Harness, spec: EnvironmentSpec, message: str) -> None:
-    with pytest.raises(SandboxError, match=message):
+    with pytest.raises(RefusedRequestError, match=message):
         asyncio.run(harness.sandbox.prepare(spec))
 
 

@@ -102,7 +102,10 @@ class StageContext(Protocol):
         ...
 
     async def run_sandbox(self, request: ExecRequest) -> ExecResult:
-        """Run a program in the run's sandbox. Raises `SandboxError` where the sandbox itself fails."""
+        """Run a program in the run's sandbox.
+
+        Raises `SandboxError` where the sandbox itself fails, `RefusedRequestError` for what no sandbox would run.
+        """
         ...
 
     async def effect(self, kind: str, request: JSON, fn: Callable[[], Awaitable[JSON]]) -> JSON:

@@ -128,6 +128,15 @@ class SandboxError(PeercycleError):
     ends_run = True
 
 
+class RefusedRequestError(SandboxError, EffectError):
+    """What a program asks of the sandbox makes no sense (a path, a glob, an environment): its author is to mend it.
+
+    Journalled, like whatever the program itself would have done; it ends the candidate, not the run.
+    """
+
+    ends_run = False
+
+
 class SandboxUnavailableError(SandboxError):
     """No sandbox meets the guarantees that the run names; the message says which canary failed and the fix."""
 

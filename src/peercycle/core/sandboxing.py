@@ -23,7 +23,7 @@ Guarantee = Literal[
 ALL_GUARANTEES: frozenset[Guarantee] = frozenset(get_args(Guarantee))
 
 ExecStatus = Literal["ok", "nonzero", "timeout", "oom", "output_limit", "disk_limit", "killed"]
-"""How a program ended. That the sandbox itself failed is an exception, never a status."""
+"""How a program ended. That the sandbox failed, or refused the request, is an exception, never a status."""
 
 
 class Limits(Word):
