@@ -11,7 +11,7 @@ from peercycle.agents.policies.extractive.findings import Findings
 from peercycle.agents.policies.extractive.latex import escape
 from peercycle.agents.policies.extractive.notes import Notes
 from peercycle.agents.policies.extractive.planning import ABLATIONS, base_of
-from peercycle.agents.policies.extractive.prose import counted
+from peercycle.agents.policies.extractive.prose import counted, number_word
 from peercycle.agents.policies.extractive.settings import ExtractiveSettings
 from peercycle.agents.policies.extractive.stopwords import STOPWORDS
 from peercycle.agents.policies.extractive.terms import fold, words_of
@@ -78,6 +78,19 @@ class Material:
     def citable(self, keys: Sequence[str]) -> tuple[str, ...]:
         """Return those of some keys that can be cited."""
         return tuple(key for key in keys if is_citable(key) and key in self.references)
+
+    @property
+    def on_topic(self) -> bool:
+        """Whether the works may be spoken of as works on the topic; else they were given for it, and no more."""
+        return self.notes.topic.verdict in {"good", "unknown"}
+
+    @property
+    def placed(self) -> str:
+        """The works that lie in clusters, with their article: `the nine works`, `eight of the nine works`."""
+        outside = len(self.notes.unplaced)
+        return (
+            f"{number_word(self.notes.facts.works - outside)} of the {self.works}" if outside else f"the {self.works}"
+        )
 
     @property
     def works(self) -> str:

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from peercycle.agents.policies.extractive.clustering import LARGEST_SHARE
 from peercycle.agents.policies.extractive.corpus import MappedWork
 from peercycle.agents.policies.extractive.notes import Term
 from peercycle.agents.policies.extractive.terms import content_pairs, is_content
@@ -15,12 +16,19 @@ TERMS_PER_NAME = 3
 MOST_TERMS = 18
 """Words whose trends and joint occurrences are tested."""
 LEAST_TERM_WORKS = 3
+LIKE = 5
+"""Words that share so many first letters do not stand side by side in a name."""
 
 
 def _features(work: MappedWork) -> set[str]:
     """Return a work's content words and neighbouring pairs of them."""
     words = {token for token in (*work.title_tokens, *work.abstract_tokens) if is_content(token)}
     return words | {f"{a} {b}" for a, b in content_pairs(work.text)}
+
+
+def _alike(a: set[str], b: set[str]) -> bool:
+    """Return whether two features share a word, or words that begin alike: `shade` and `shaded`."""
+    return any(x.startswith(y[:LIKE]) and min(len(x), len(y)) >= LIKE for x in a for y in b) or bool(a & b)
 
 
 def cluster_terms(
@@ -37,13 +45,14 @@ def cluster_terms(
         rare = math.log(1 + len(works) / everywhere[feature])
         return apart * math.sqrt(share) * rare * (1.35 if " " in feature else 1.0)
 
-    order = sorted((f for f, n in here.items() if n >= least), key=lambda f: (-score(f), f))
+    most = max(len(inside), LARGEST_SHARE * len(works))
+    order = sorted((f for f, n in here.items() if n >= least and everywhere[f] <= most), key=lambda f: (-score(f), f))
     chosen: list[str] = []
     for feature in order:
         parts = set(feature.split())
         if score(feature) <= 0 or len(chosen) == TERMS_PER_NAME:
             break
-        if feature in taken or any(parts & set(other.split()) for other in chosen):
+        if feature in taken or any(_alike(parts, set(other.split())) for other in chosen):
             continue
         chosen.append(feature)
     taken.update(chosen)

@@ -21,7 +21,7 @@ _ACADEMIC_WORDS = """
 abstract according achieve achieved achieves address addresses aim aimed aims allow allows analyse analysed analyses
 analysis analyze analyzed applied apply approach approaches argue argued argues article articles aspect aspects
 assess assessed author authors available based began best better brought came case cases challenge challenges common
-commonly compare compared comparing comparison complete conclude concluded conclusion consider considered consist
+commonly compare compared comparing comparison complete conclude concluded conclusion counted copied recorded consider considered consist
 consists contrast contribute contribution contributions current currently demonstrate demonstrated demonstrates
 describe described describes detail detailed details determine determined develop developed development differ
 difference differences different discuss discussed discusses doubled effective effectively efficient employ employed

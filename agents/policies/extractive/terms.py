@@ -12,12 +12,21 @@ from functools import lru_cache
 from peercycle.agents.policies.extractive.stopwords import STOPWORDS
 
 _MATHEMATICS = re.compile(r"\$[^$]*\$|\\[A-Za-z]+")
+_MARKUP = re.compile(
+    r"<(script|style)\b.*?</\1\s*>|</?[A-Za-z!][^<>]{0,500}>|&(?:[A-Za-z]{2,8}|#\d{1,6});|(?:https?://|www\.)\S+",
+    re.IGNORECASE | re.DOTALL,
+)
 _WORD = re.compile(r"[^\W\d_](?:[\w]|['’-](?=\w))*")
 
 
 def words_of(text: str) -> list[str]:
-    """Return the words of a text as spelt there, without numbers, mathematics and markup."""
-    plain = unicodedata.normalize("NFKC", _MATHEMATICS.sub(" ", text)).replace("‐", "-").replace("‑", "-")
+    """Return the words of a text as spelt there, without numbers, mathematics, markup and web addresses."""
+    text = text.replace("&lt;", "<").replace("&gt;", ">")
+    plain = (
+        unicodedata.normalize("NFKC", _MATHEMATICS.sub(" ", _MARKUP.sub(" ", text)))
+        .replace("‐", "-")
+        .replace("‑", "-")
+    )
     return _WORD.findall(plain)
 
 

@@ -17,8 +17,8 @@ def match_topic(topic: str, works: Sequence[MappedWork]) -> TopicMatch:
         return TopicMatch()
     spelt = {fold(word): word for word in reversed(words_of(topic))}
     texts = [set(work.title_tokens) | set(work.abstract_tokens) for work in works]
-    matched = tuple(word for word in wanted if any(word in text for text in texts))
-    sharing = sum(any(word in text for word in wanted) for text in texts)
+    matched = tuple(word for word in wanted if any(_occurs(word, text) for text in texts))
+    sharing = sum(any(_occurs(word, text) for word in wanted) for text in texts)
     if not matched:
         verdict = "none"
     elif 2 * len(matched) >= len(wanted) and 4 * sharing >= len(works):
@@ -33,6 +33,14 @@ def match_topic(topic: str, works: Sequence[MappedWork]) -> TopicMatch:
             "verdict": verdict,
         }
     )
+
+
+def _occurs(word: str, text: set[str]) -> bool:
+    """Return whether a text uses a word, or a form of it that begins alike: `survive`, `survived`, `survival`."""
+    if word in text:
+        return True
+    stem = word.removesuffix("ing").removesuffix("e").removesuffix("y")
+    return len(stem) >= 5 and any(token.startswith(stem) and len(token) <= len(stem) + 4 for token in text)
 
 
 def nearest_to_topic(topic: str, works: Sequence[MappedWork], number: int) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ def parts_are_there(i: Inspection) -> Finding:
     name = "parts-are-there"
     paper = i.paper
     missing = [role for role in _NEEDED if not _has(paper, role)]
-    faults = [Fault(f"no {role} was found") for role in missing]
+    faults = [Fault(f"nothing was found that serves as {role}") for role in missing]
     own = [p for p in paper.body if p.role != "aside"]
     for index, part in enumerate(own):
         if part.words < 5 and not _holds_subsections(i, part, own[index + 1 :]):

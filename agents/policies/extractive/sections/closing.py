@@ -5,7 +5,7 @@ from __future__ import annotations
 from peercycle.agents.policies.extractive.latex import escape, join
 from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.planning import STUDY
-from peercycle.agents.policies.extractive.prose import listed, number_word, plural
+from peercycle.agents.policies.extractive.prose import capital, counted, listed, number_word, plural, shares
 from peercycle.agents.policies.extractive.sections import (
     result_gaps,
     result_retrieval,
@@ -36,6 +36,14 @@ def _what(m: Material) -> str:
         )
     if m.notes.facts.works == 1:
         return f"This paper describes the one work that was given for the topic ``{m.topic_given}''."
+    if not m.on_topic:
+        topic = m.notes.topic
+        return (
+            f"This paper maps {m.works}{m.span} that were given for the topic ``{m.topic_given}''. "
+            f"{capital(shares(len(topic.matched), len(topic.words), 'content word'))} of the topic "
+            f"{plural(len(topic.matched), 'occurs', 'occur')} in titles or abstracts, in {counted(topic.works, 'work')}, "
+            "so this is a map of the list, which covers the topic in part at most."
+        )
     return f"This paper is a systematic map of {m.works}{m.span} that were given as literature on {m.topic}."
 
 
@@ -80,9 +88,9 @@ def _parts(m: Material) -> str:
     if len(clusters) < 2:
         return ""
     if len(clusters) > MOST_NAMES:
-        return f"By their words the works fall into {number_word(len(clusters))} clusters."
+        return f"By their words {m.placed} fall into {number_word(len(clusters))} clusters."
     names = "; ".join(escape(cluster.name) for cluster in clusters)
-    return f"By their words the works fall into {number_word(len(clusters))} clusters: {names}."
+    return f"By their words {m.placed} fall into {number_word(len(clusters))} clusters: {names}."
 
 
 def _measured(m: Material) -> list[str]:
@@ -128,9 +136,9 @@ def _not_measured(m: Material) -> str:
 
 def _nothing_measured(m: Material) -> str:
     """Return the conclusion's word on what the abstract says more fully."""
-    if not _not_measured(m):
+    if not _not_measured(m) or len(m.notes.clusters) < 2:
         return ""
-    return "Since no study of the list gave a number, how firm this order is cannot be said."
+    return "Since no study of the list gave a number, how firm these clusters are cannot be said."
 
 
 def _claim(m: Material) -> str:
@@ -154,8 +162,8 @@ def conclusion(m: Material) -> Section | None:
         if number == 1:
             form = "form one cluster"
         body = join(
-            f"The {m.works} {'given for' if m.notes.topic.verdict == 'none' else 'on'} "
-            f"{'the topic' if m.notes.topic.verdict == 'none' else m.topic} {form}.",
+            f"{capital(m.placed if number else f'the {m.works}')} {f'on {m.topic}' if m.on_topic else 'given for the topic'} "
+            f"{form}.",
             result_stability.conclusion(m) if "stability" in m.reported else "",
             result_retrieval.conclusion(m) if "retrieval" in m.reported else "",
             result_trends.conclusion(m) if "trends" in m.reported else "",

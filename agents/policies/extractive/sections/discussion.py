@@ -38,7 +38,7 @@ def _weight(m: Material) -> str:
     if len(first) == len(clusters):
         return "The clusters are of one size, so by number of works the list leans to none of its parts."
     if len(first) > 1:
-        return f"Most works lie in {names}, with {number_word(largest)} works each of the {m.works} of the list."
+        return f"The list leans to {names}, with {number_word(largest)} of the {m.works} each."
     return f"The list leans to {names}, with {share}."
 
 

@@ -39,7 +39,7 @@ def _overview(m: Material) -> str:
     )
     order = "by the year of their earliest work" if m.notes.strategy.by_year else "from the largest to the smallest"
     return (
-        f"The list falls into {number_word(number)} clusters, {spread}. They are presented {order}, and are named by "
+        f"{capital(m.placed)} fall into {number_word(number)} clusters, {spread}. They are presented {order}, and are named by "
         "the words or pairs of words that set them apart from the rest; a name is a label, not a definition."
     )
 

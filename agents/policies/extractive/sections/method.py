@@ -46,8 +46,8 @@ def _reading(m: Material) -> str:
     if m.notes.facts.works < 2:
         return ""
     return (
-        "\\paragraph{Reading.} Title and abstract of each work are cut into words; numbers and mathematics are "
-        "dropped, plain English plurals are undone, and a fixed list of English stop words, among them words that "
+        "\\paragraph{Reading.} Title and abstract of each work are cut into words; numbers, mathematics, markup and "
+        "web addresses are dropped, plain English plurals are undone, and a fixed list of English stop words, among them words that "
         "abstracts of every field use, is not counted. Entries that share an identifier, or title and year, are one "
         "work."
     )

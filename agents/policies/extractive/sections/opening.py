@@ -14,7 +14,7 @@ def title(m: Material) -> str:
     if m.notes.facts.works < 2:
         what = "One work" if m.notes.facts.works else "An empty list of works"
         return f"{what} given for the topic ``{m.topic_given}''"
-    if m.notes.topic.verdict == "none":
+    if not m.on_topic:
         return f"A systematic map of {m.works} given for the topic ``{m.topic_given}''"
     given = m.topic_given.rstrip(".:; ")
     return (
@@ -44,7 +44,7 @@ def _question(m: Material) -> str:
             f"This paper describes the one work that was given for the topic ``{m.topic_given}''. A single work "
             "cannot be mapped; what can be said of it is said."
         )
-    on = f"for the topic ``{m.topic_given}''" if m.notes.topic.verdict == "none" else f"on {m.topic}"
+    on = f"on {m.topic}" if m.on_topic else f"for the topic ``{m.topic_given}''"
     return join(
         f"This paper was given a list of {m.works}{m.span} {on}. What does the list hold, into which parts does it "
         "fall, and what does it leave out?",
@@ -112,11 +112,12 @@ def topic_sentences(m: Material) -> str:
         )
     total, found = len(topic.words), len(topic.matched)
     quoted = listed([f"``{escape(word)}''" for word in topic.matched])
-    head = f"Match of topic and list: {found} of {total} content {plural(total, 'word')} of the topic"
+    head = f"Match of topic and list: {shares(found, total, 'content word')} of the topic"
     if topic.verdict == "none":
         return (
-            f"{head} occur in the list. No title and no abstract uses any of them. As far as words show, the list "
-            "has nothing to do with the topic; what follows is a map of the list, and says nothing about the topic."
+            "Match of topic and list: no content word of the topic occurs in the list, in any title or abstract. As far "
+            "as words show, the list has nothing to do with the topic; what follows is a map of the list, and says "
+            "nothing about the topic."
         )
     verb = plural(found, "occurs", "occur")
     users = f"{shares(topic.works, works, 'work')} {plural(topic.works, 'uses', 'use')}"
@@ -126,7 +127,8 @@ def topic_sentences(m: Material) -> str:
     warning = ""
     if topic.verdict == "partial":
         warning = "The list covers the topic in part at most, and the map should be read with that in mind."
-    return join(f"{head} {verb} in the list ({quoted}), and {users} {which}.", lacking, warning)
+    form = " in this or another form" if found == 1 else " in these or other forms"
+    return join(f"{head} {verb} in the list ({quoted},{form}), and {users} {which}.", lacking, warning)
 
 
 def _contents(m: Material) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from peercycle.agents.policies.extractive.latex import join, paragraphs, table
 from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.planning import base_of
+from peercycle.agents.policies.extractive.prose import listed
 from peercycle.agents.policies.extractive.sections import result_gaps, result_trends
 
 _WITHOUT = {"all-words": "stop words kept", "no-titles": "titles left out"}
@@ -111,12 +112,17 @@ def _sentence(m: Material, name: str) -> str:
     if base == "stability":
         return _moved(m, name, "adjusted_rand", "observed", "With stop words kept, agreement with the map")
     if base == "trends":
-        before, after = result_trends.shifted(m), result_trends.shifted(m, name)
-        same = sorted(before[0] + before[1]) == sorted(after[0] + after[1])
+        described, changed = (
+            sorted([w for words in result_trends.shifted(m, x) for w in words]) for x in (base, name)
+        )
+        what, shown = "words pass the test of trends", [f"``{word}''" for word in changed]
     else:
-        same = sorted(result_gaps.below_chance(m)) == sorted(result_gaps.below_chance(m, name))
-    what = "words shift" if base == "trends" else "pairs fall below chance"
-    return f"Counting words in abstracts alone {'does not change' if same else 'changes'} which {what}."
+        described, changed = (sorted(result_gaps.below_chance(m, x)) for x in (base, name))
+        what = "pairs fall below chance"
+        shown = ["``{}'' with ``{}''".format(*result_gaps.pair(m, group)) for group in changed]
+    if described == changed:
+        return f"Counting words in abstracts alone does not change which {what}."
+    return f"Counting words in abstracts alone changes which {what}: then {listed(shown) or 'none'} {'does' if len(shown) < 2 else 'do'}."
 
 
 def _moved(m: Material, name: str, metric: str, group: str, subject: str) -> str:

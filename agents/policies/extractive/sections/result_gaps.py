@@ -107,7 +107,7 @@ def conclusion(m: Material) -> str:
     number = len(below_chance(m))
     return (
         f"{capital(counted(number, 'pair'))} of frequent words {plural(number, 'is', 'are')} joined less often than "
-        "chance."
+        "chance would have it."
     )
 
 

@@ -80,6 +80,7 @@ def _per_cluster(m: Material) -> str:
     total = len(known)
     first = f"By Hennig's marks {shares(len(stable), total, 'cluster')} {'is' if len(stable) < 2 else 'are'} stable"
     second = f"and {shares(len(gone), total, 'cluster')} {'is' if len(gone) < 2 else 'are'} dissolved"
+    second = second if gone else "and none is dissolved"
     quoted = listed([f"``{name}''" for name in gone])
     named = f" ({quoted})" if gone and len(gone) < total else ""
     if len(stable) == total:
