@@ -12,8 +12,10 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -173,17 +175,17 @@ def _around_effects(points: Points) -> None:
 
 
 def _around_checkpoints(points: Points) -> None:
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+    from langgraph.checkpoint.sqlite import SqliteSaver
 
     from peercycle.graphs.checkpoints import FencedSaver
 
     aput, aput_writes = FencedSaver.aput, FencedSaver.aput_writes
-    inner_put, inner_writes = AsyncSqliteSaver.aput, AsyncSqliteSaver.aput_writes
 
     async def put(self: Any, config: Any, checkpoint: Any, metadata: Mapping[str, Any], versions: Any) -> Any:
         name = f"checkpoint {_namespace(config)} step {metadata.get('step')}"
         points.reach(f"{name} before")
         await asyncio.sleep(points.delay_put_s)
+        COMMITTING.set(name)
         result = await aput(self, config, checkpoint, metadata, versions)  # type: ignore[arg-type]
         points.reach(f"{name} after")
         return result
@@ -192,34 +194,28 @@ def _around_checkpoints(points: Points) -> None:
         name = f"writes {_namespace(config)}"
         points.reach(f"{name} before")
         await asyncio.sleep(points.delay_writes_s)
+        COMMITTING.set(name)
         await aput_writes(self, config, written, task_id, task_path)
         points.reach(f"{name} after")
 
-    async def inside_put(self: Any, config: Any, checkpoint: Any, metadata: Any, versions: Any) -> Any:
-        return await _dying_at_commit(self, f"checkpoint {_namespace(config)} step {metadata.get('step')}",
-                                      inner_put(self, config, checkpoint, metadata, versions))  # fmt: skip
-
-    async def inside_writes(self: Any, config: Any, written: Any, task_id: str, task_path: str = "") -> None:
-        await _dying_at_commit(self, f"writes {_namespace(config)}",
-                               inner_writes(self, config, written, task_id, task_path))  # fmt: skip
-
-    async def _dying_at_commit(saver: Any, name: str, work: Any) -> Any:
-        connection = saver.conn
-        if not hasattr(connection, "uninstrumented_commit"):
-            connection.uninstrumented_commit = connection.commit
-
-            async def commit() -> None:
-                points.reach(f"{COMMITTING.get()} inside")
-                if points.copies is not None:
-                    copy_checkpoints(points.run, points.copies)
-                await connection.uninstrumented_commit()
-
-            connection.commit = commit
-        COMMITTING.set(name)
-        return await work
+    @contextmanager
+    def cursor(self: Any, transaction: bool = True) -> Iterator[sqlite3.Cursor]:
+        """Do as the saver's own, and stop before what is written is committed."""
+        with self.lock:
+            self.setup()
+            held = self.conn.cursor()
+            try:
+                yield held
+            finally:
+                if transaction:
+                    points.reach(f"{COMMITTING.get()} inside")
+                    if points.copies is not None:
+                        copy_checkpoints(points.run, points.copies)
+                    self.conn.commit()
+                held.close()
 
     put_in_place(FencedSaver, aput=put, aput_writes=writes)
-    put_in_place(AsyncSqliteSaver, aput=inside_put, aput_writes=inside_writes)
+    put_in_place(SqliteSaver, cursor=cursor)
 
 
 def copy_checkpoints(source: Path, target: Path) -> None:

@@ -166,7 +166,7 @@ def _children() -> list[tuple[int, str]]:
 
 def warm_up(sandbox: bool) -> str | None:
     """Import what a run needs, and probe the sandbox; return why it does not pass, or None."""
-    import langgraph.checkpoint.sqlite.aio
+    import langgraph.checkpoint.sqlite
     import langgraph.graph  # noqa: F401 - imported for the children
 
     import peercycle.graphs.driver
