@@ -27,7 +27,7 @@ describe described describes detail detailed details determine determined develo
 difference differences different discuss discussed discusses doubled effective effectively efficient employ employed
 evaluate evaluated evaluation evidence examine examined examines example examples exist existing explain explained
 explore explored explores fell fifth finally find finding findings finds five follow followed following follows form
-found four gave general generally great greater grew half halved high higher highlight highlights highly idea
+found four gave general generally great greater grew half halved held high higher highlight highlights highly idea
 identified identify illustrate implication implications important improve improved improves include included
 includes including increasing increasingly indicate indicated indicates insight insights introduce introduced
 introduces investigate investigated investigates investigation involve issue issues keep keeps kept key kind known
