@@ -116,7 +116,8 @@ def _outside(m: Material) -> str:
     which = f" ({named(m, keys)})" if 0 < len(keys) <= MOST_CITED else ""
     return (
         f"\\subsection{{Outside the clusters}}\n\n{capital(counted(number, 'work'))}{which} {verb} no counted "
-        f"word with another work of the list and {plural(number, 'is', 'are')} left outside the clusters."
+        f"word with another work of the list (words that most works use are not counted) "
+        f"and {plural(number, 'is', 'are')} left outside the clusters."
     )
 
 
