@@ -41,10 +41,26 @@ def escape(text: str) -> str:
     parts: list[str] = []
     end = 0
     for match in _MATHEMATICS.finditer(text):
-        kept = match.group(1).strip() and _SAFE_MATHEMATICS.fullmatch(match.group(1)) and _no_double(match.group(1))
+        kept = _is_mathematics(match.group(1))
         parts += [_plain(text[end : match.start()]), match.group(0) if kept else _plain(match.group(0))]
         end = match.end()
     return "".join(parts) + _plain(text[end:])
+
+
+_PROSE = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{4,}|[A-Za-z]{2,} +[A-Za-z]{2,}")
+
+
+def _is_mathematics(inside: str) -> bool:
+    """Return whether what stands between two dollar signs is mathematics, and not text between two prices."""
+    if inside != inside.strip() or not inside or _PROSE.search(inside):
+        return False
+    return _SAFE_MATHEMATICS.fullmatch(inside) is not None and _no_double(inside)
+
+
+def titled(title: str) -> str:
+    """Return a title for printing in double quotation marks: its own become single ones, its last full stop goes."""
+    opened = re.sub(r"(^|(?<=[\s(\[]))(?:``|\"|“)", "‘", title.rstrip(". "))
+    return escape(re.sub(r"''|\"|”|“|``", "’", opened))
 
 
 def _no_double(mathematics: str) -> bool:

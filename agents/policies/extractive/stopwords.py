@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 _FUNCTION_WORDS = """
-a about above across after again against all almost along already also although always am among an and another any
-are aren't around as at be became because become becomes been before being below between both but by can cannot
-could couldn't did didn't do does doesn't doing don't done down due during each either else enough especially etc
-even ever every few first for from further furthermore get gets given gives had has hasn't have haven't having he
-hence her here hers him his how however i if in indeed instead into is isn't it it's its itself just last later
-least less like may me might more moreover most mostly much must my near nearly need needs neither never
-nevertheless no nor not nothing now of off often on once one ones only onto or other others otherwise our ours out
-over own per perhaps quite rather really same second several shall she should shouldn't since so some somewhat still
-such than that that's the their theirs them then there thereby therefore these they third this those though three
-through throughout thus to together too toward towards two under unless unlike until up upon us very via was wasn't
-we well were weren't what when where whereas whether which while who whole whom whose why will with within without
-would yet you your
+a about above across after again against all almost along already also although always am among an and another any are
+aren't around as at be became because become becomes been before being below between both but by can cannot could
+couldn't did didn't do does doesn't doing don't done down due during each either else enough especially etc eight
+eleven even ever every far few fifty first for forty from further furthermore get gets given gives had has hasn't have
+haven't having he hence her here hers him his how however hundred i if in indeed instead into is isn't it it's its
+itself just last later least less like may me might more moreover most mostly much must my near nearly need needs
+neither never nevertheless nine no nor not nothing now of off often on once one ones only onto or other others
+otherwise our ours out over own per perhaps quite rather really same second seven several shall she should shouldn't
+since six so some somewhat still such than that that's the ten their theirs them then there thereby therefore these
+they third this those though three through throughout thousand thus to together too toward towards two under unless
+unlike twelve twenty until up upon us very via was wasn't we well were weren't what when where whereas whether which
+while who whole whom whose why will with within without would yet you your
 """.split()
 
 _ACADEMIC_WORDS = """
@@ -27,7 +27,7 @@ describe described describes detail detailed details determine determined develo
 difference differences different discuss discussed discusses doubled effective effectively efficient employ employed
 evaluate evaluated evaluation evidence examine examined examines example examples exist existing explain explained
 explore explored explores fell fifth finally find finding findings finds five follow followed following follows form
-found four gave general generally great greater grew half halved high higher highlight highlights highly idea
+found four gave general generally great greater grew half halved held high higher highlight highlights highly idea
 identified identify illustrate implication implications important improve improved improves include included
 includes including increasing increasingly indicate indicated indicates insight insights introduce introduced
 introduces investigate investigated investigates investigation involve issue issues keep keeps kept key kind known

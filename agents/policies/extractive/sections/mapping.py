@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from peercycle.agents.policies.extractive.latex import cite, escape, join, paragraphs, quotation
+from peercycle.agents.policies.extractive.latex import cite, escape, join, paragraphs, quotation, titled
 from peercycle.agents.policies.extractive.material import Material, span_of
 from peercycle.agents.policies.extractive.notes import Cluster, Notes, Quote
 from peercycle.agents.policies.extractive.prose import capital, counted, listed, number_word, plural
@@ -70,8 +70,8 @@ def named(m: Material, keys: Sequence[str]) -> str:
     """Return works by their titles, each with its citation."""
     shown = []
     for key in keys:
-        title = m.references[key].title.rstrip(". ")
-        shown.append(f"``{escape(title)}''{cite([key])}" if title else f"a work without a title{cite([key])}")
+        title = titled(m.references[key].title)
+        shown.append(f"``{title}''{cite([key])}" if title else f"a work without a title{cite([key])}")
     return listed(shown)
 
 
@@ -116,7 +116,8 @@ def _outside(m: Material) -> str:
     which = f" ({named(m, keys)})" if 0 < len(keys) <= MOST_CITED else ""
     return (
         f"\\subsection{{Outside the clusters}}\n\n{capital(counted(number, 'work'))}{which} {verb} no counted "
-        f"word with another work of the list and {plural(number, 'is', 'are')} left outside the clusters."
+        f"word with another work of the list (words that most works use are not counted) "
+        f"and {plural(number, 'is', 'are')} left outside the clusters."
     )
 
 
@@ -132,7 +133,7 @@ def _one_by_one(m: Material) -> str:
         reference = m.references.get(key)
         if reference is None:
             continue
-        name = f"``{escape(reference.title)}''" if reference.title else "A work without a title"
+        name = f"``{titled(reference.title)}''" if reference.title else "A work without a title"
         year = f" ({reference.year})" if reference.year else ""
         said = [f"It says: {_quoted(quote)}." for quote in m.notes.passages if quote.key == key]
         lines.append(join(f"{name}{year}{cite([key])}.", *said))

@@ -23,7 +23,7 @@ import pytest
 from pydantic import BaseModel
 
 from peercycle.agents.policies.extractive import ExtractivePolicy, ExtractiveSettings
-from peercycle.agents.policies.extractive.latex import escape
+from peercycle.agents.policies.extractive.latex import titled
 from peercycle.core.base import JSON, artifact_ref, canonical_json
 from peercycle.core.bindings import check_manuscript
 from peercycle.core.contracts import Work
@@ -277,7 +277,7 @@ def _misquotations(bench: Bench, text: str) -> list[str]:
     for quoted, key in re.findall(r"``([^`']*(?:'(?!')[^`']*)*)''~\\citep\{([^},]*)\}", text):
         plain = quoted.removesuffix(" [\\dots]").replace("\\%", "%").replace("\\&", "&")
         source = bench.work.bibliography.get(key)
-        if source is not None and quoted == escape(source.title):
+        if source is not None and quoted == titled(source.title):
             continue
         if source is None or " ".join(plain.split()) not in " ".join(f"{source.title} {source.abstract}".split()):
             found.append(f"misquoted {key}: {quoted}")

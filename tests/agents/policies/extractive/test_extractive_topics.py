@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from peercycle.agents.literature.bibtex import read
+from peercycle.agents.policies.extractive.latex import escape, titled
 from peercycle.agents.policies.extractive.terms import words_of
 from peercycle.agents.reviewers.rubric import RubricSettings
 from peercycle.agents.reviewers.rubric.reviewer import assess
@@ -129,3 +130,10 @@ def test_a_word_of_the_topic_is_found_in_another_form(benches: SimpleNamespace) 
     paper = drafted(benches, "beekeeping", sandbox=False).manuscripts[-1]
     assert "all five content words of the topic occur in the list" in paper.latex
     assert "Not found" not in paper.latex
+
+
+def test_prices_are_no_mathematics_and_titles_keep_their_quotation_marks_apart() -> None:
+    assert escape("Cost of $100 walls and $") == "Cost of \\$100 walls and \\$"
+    assert escape("from $5 per wall to $7") == "from \\$5 per wall to \\$7"
+    assert escape("at $x^2 + y$ and $\\alpha$") == "at $x^2 + y$ and $\\alpha$"
+    assert titled("``Quoted'' \"lichens\" of 'walls'.") == "‘Quoted’ ‘lichens’ of 'walls'"
