@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -166,3 +167,18 @@ def test_a_run_of_failed_drafts_is_resumed_once_their_cause_is_mended(
     ]
     effects = asyncio.run(read_run(mended.path).rows("effects"))
     assert {e["attempts"] for e in effects} == {1}
+
+
+def test_who_listens_has_heard_of_the_end_when_the_run_returns(
+    task: ResearchTask, options: Options, kit: Kit
+) -> None:
+    heard: list[str] = []
+
+    class Slow:
+        @hookimpl
+        def on_run_end(self, event: Any) -> None:
+            time.sleep(0.3)
+            heard.append(event.status)
+
+    asyncio.run(start(task, options(candidates=1, rounds=0), kit(Slow())))
+    assert heard == ["finished"]
