@@ -19,7 +19,7 @@ from peercycle.core.writing import ResearchTask
 from peercycle.graphs.checkpoints import open_checkpoints
 from peercycle.graphs.cycle import beginning_of, build_graph, thread_of
 from peercycle.graphs.fingerprint import compare, fingerprint, require_same
-from peercycle.graphs.launch import create_and_open, open_existing
+from peercycle.graphs.launch import create_and_open, open_existing, require_prices
 from peercycle.graphs.openrun import OpenRun
 from peercycle.graphs.publish import best_so_far, conclude_run, publish, write_report
 from peercycle.graphs.registry import forget, register
@@ -76,6 +76,7 @@ async def _extend(run: OpenRun, changes: dict[str, JSON], accept: bool) -> RunRe
             f"a resume cannot change {unknown}; it may change {sorted(EXTENDABLE)}; begin a new run instead"
         )
     options = RunOptions.model_validate({**record.options.model_dump(), **changes})
+    require_prices(options)
     current = fingerprint(options, record.task, run.plugins)
     differences = compare(record.fingerprint, current)
     if not accept:
