@@ -19,7 +19,7 @@ from peercycle.core.writing import ResearchTask
 from peercycle.graphs.checkpoints import open_checkpoints
 from peercycle.graphs.cycle import beginning_of, build_graph, thread_of
 from peercycle.graphs.fingerprint import compare, fingerprint, require_same
-from peercycle.graphs.launch import create_and_open, open_existing
+from peercycle.graphs.launch import create_and_open, open_existing, require_prices
 from peercycle.graphs.openrun import OpenRun
 from peercycle.graphs.publish import best_so_far, conclude_run, publish, write_report
 from peercycle.graphs.registry import forget, register
@@ -76,6 +76,7 @@ async def _extend(run: OpenRun, changes: dict[str, JSON], accept: bool) -> RunRe
             f"a resume cannot change {unknown}; it may change {sorted(EXTENDABLE)}; begin a new run instead"
         )
     options = RunOptions.model_validate({**record.options.model_dump(), **changes})
+    require_prices(options)
     current = fingerprint(options, record.task, run.plugins)
     differences = compare(record.fingerprint, current)
     if not accept:
@@ -147,9 +148,20 @@ async def _invoke(run: OpenRun, graph: Any) -> bool:
     elif state.values.get("ending"):
         # The loop had come to its end, perhaps under other limits: let it decide again where to go.
         await graph.aupdate_state(config, _decide_again(run, state.values), as_node="select")
+    elif _all_failed(state.values):
+        # Their drafts begin anew: the journal answers what was done, and what failed is tried again.
+        await graph.aupdate_state(config, {"works": state.values["works"]}, as_node="literature")
     await graph.ainvoke(given, config, context=run.options, durability="sync", control=run.control)
     left = await graph.aget_state(config, subgraphs=False)
     return any(task.interrupts for task in left.tasks)
+
+
+def _all_failed(state: Mapping[str, Any]) -> bool:
+    """Tell whether no draft came to its end: there is nothing to select from."""
+    drafts = (state.get("candidates") or {}).values()
+    return (
+        not state.get("best") and len(drafts) == len(state["run"]["seeds"]) and all(d.get("failure") for d in drafts)
+    )
 
 
 def _decide_again(run: OpenRun, state: Mapping[str, Any]) -> dict[str, Any]:

@@ -68,8 +68,10 @@ class Effects:
             await asyncio.shield(self.store.release_effect(ticket, "cancelled", reserve))
             raise
         except EffectError as error:
+            # It was asked all the same: the call counts, and where money is counted its worst case stands.
+            asked = Usage(model_calls=reserve.model_calls, requests=reserve.requests)
             outcome = EffectOutcome(
-                error_type=type(error).__name__, error_message=str(error), attempts=ticket.attempt
+                error_type=type(error).__name__, error_message=str(error), usage=asked, attempts=ticket.attempt
             )
             await self.store.settle_effect(ticket, outcome)
             raise

@@ -89,7 +89,7 @@ async def resolve(options: RunOptions, plugins: Plugins) -> tuple[RunOptions, li
         choices.append(f"policy: {policy}")
     options = options.model_copy(update={"policy": policy})
     _require_known(options, plugins)
-    _require_prices(options)
+    require_prices(options)
     _require_simulating(options, plugins)
     options, line = await _resolve_experiments(options, plugins)
     choices.append(line)
@@ -113,7 +113,8 @@ def _require_known(options: RunOptions, plugins: Plugins) -> None:
         plugins.create("models", *backend_of(choice))
 
 
-def _require_prices(options: RunOptions) -> None:
+def require_prices(options: RunOptions) -> None:
+    """Raise `UsageError` for a money limit where a model has no price: an unknown price is not 0."""
     if options.budget.cost is None:
         return
     unpriced = sorted(

@@ -177,6 +177,8 @@ async def conclude_run(
     await run.store.write_record(run.record)
     await write_report(run, visit)
     run.plugins.on_run_end(RunEnd(run.run_id, str(run.path), status, reason, rating, rounds))
+    # The process may end with the run, and the listeners' threads with it.
+    await run.plugins.drain_events()
     return terminal
 
 

@@ -11,9 +11,7 @@ from peercycle.core.errors import SandboxUnavailableError
 from peercycle.core.sandboxing import EnvironmentRef, EnvironmentSpec, ExecRequest, ExecResult, ProbeResult
 from peercycle.sandbox import environments, execution, probe, reap
 from peercycle.sandbox.protections import Weakening
-from peercycle.sandbox.settings import BubblewrapSettings, state_directory
-
-NAME = "bubblewrap"
+from peercycle.sandbox.settings import NAME, BubblewrapSettings, state_directory
 
 
 class BubblewrapSandbox:
@@ -86,4 +84,4 @@ def _refuse_unmet(request: ExecRequest, probed: ProbeResult) -> None:
         )
 
 
-__all__ = ["NAME", "BubblewrapSandbox", "BubblewrapSettings"]
+__all__ = ["BubblewrapSandbox", "BubblewrapSettings"]

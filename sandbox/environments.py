@@ -21,7 +21,7 @@ from peercycle.sandbox import installer, interpreter, locking
 from peercycle.sandbox.interpreter import Interpreter
 from peercycle.sandbox.place import remove_tree
 from peercycle.sandbox.profile import ENVIRONMENT, MATPLOTLIB
-from peercycle.sandbox.settings import BubblewrapSettings, state_directory
+from peercycle.sandbox.settings import NAME, BubblewrapSettings, state_directory
 from peercycle.sandbox.texlive import tex_binds, tex_version
 from peercycle.sandbox.tree_digest import tree_digest
 
@@ -42,7 +42,6 @@ class Record(Word):
 
 
 RECORD = "environment.json"
-BACKEND = "bubblewrap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +73,14 @@ def prepare(settings: BubblewrapSettings, spec: EnvironmentSpec) -> EnvironmentR
             raise SandboxError(f"cannot build an environment in {str(folder)!r}: {error}") from error
     record = _verified(target)
     return EnvironmentRef(
-        name=spec.name, digest=record.digest, backend=BACKEND, location=str(target), packages=dict(record.packages)
+        name=spec.name, digest=record.digest, backend=NAME, location=str(target), packages=dict(record.packages)
     )
 
 
 def opened(settings: BubblewrapSettings, ref: EnvironmentRef) -> Built:
     """Return what an execution mounts of an environment. Raises `SandboxError` for one that is not what it says."""
     target = Path(ref.location)
-    if ref.backend != BACKEND or target.parent != state_directory(settings) / "environments":
+    if ref.backend != NAME or target.parent != state_directory(settings) / "environments":
         raise SandboxError(f"environment {ref.name!r} was not prepared by this sandbox: prepare it again")
     record = _verified(target)
     if record.digest != ref.digest:

@@ -20,7 +20,7 @@ from peercycle.sandbox.cgroups import Group
 from peercycle.sandbox.place import Place
 from peercycle.sandbox.profile import View
 from peercycle.sandbox.protections import Weakening
-from peercycle.sandbox.settings import BubblewrapSettings, state_directory
+from peercycle.sandbox.settings import NAME, BubblewrapSettings, state_directory
 from peercycle.sandbox.slots import Slot
 from peercycle.sandbox.start import Start, find_bwrap
 from peercycle.sandbox.supervise import Ending, Supervisor
@@ -53,7 +53,7 @@ async def execute(
     check_request(request)
     bwrap = find_bwrap(settings.bwrap)
     built = await asyncio.to_thread(environments.opened, settings, environment)
-    files: dict[str, bytes | Path] = {name: await artifacts.get(ref) for name, ref in request.files.items()}
+    files = {name: await artifacts.get(ref) for name, ref in request.files.items()}
     for item in request.data:
         files[f"data/{item.name}"] = await data.body(item, artifacts)
     stdin = None if request.stdin is None else await artifacts.get(request.stdin)
@@ -233,6 +233,6 @@ def _result(
         peak_memory_mb=None if ending.peak_bytes is None else round(ending.peak_bytes / (1 << 20), 3),
         outputs=outputs,
         refused=refused,
-        backend="bubblewrap",
+        backend=NAME,
         environment_digest=environment.digest,
     )

@@ -77,7 +77,7 @@ def make(state: Path, execution: str, owner: Mapping[str, object]) -> Place:
     return Place(execution, executions / execution, (), lock)
 
 
-def fill(place: Place, uid: int | None, files: Mapping[str, bytes | Path]) -> None:
+def fill(place: Place, uid: int | None, files: Mapping[str, bytes]) -> None:
     """Make the working directory and write the inputs. Raises `RefusedRequestError` (a bad path), `SandboxError` (a full disk)."""
     paths = check_paths(files)
     place.top_level = tuple(sorted({path.parts[0] for path in paths.values()}))
@@ -117,16 +117,13 @@ def check_paths(names: Iterable[str]) -> dict[str, PurePosixPath]:
     return paths
 
 
-def _write(target: Path, top: Path, body: bytes | Path) -> None:
+def _write(target: Path, top: Path, body: bytes) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     for folder in target.parents:
         if folder == top:
             break
         folder.chmod(0o755)
-    if isinstance(body, bytes):
-        target.write_bytes(body)
-    else:
-        body.rename(target)
+    target.write_bytes(body)
     target.chmod(0o444)
 
 

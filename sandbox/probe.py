@@ -10,10 +10,9 @@ from peercycle.core.sandboxing import EnvironmentSpec, ProbeResult
 from peercycle.sandbox import canaries, environments
 from peercycle.sandbox.canaries import Ground
 from peercycle.sandbox.protections import Weakening
-from peercycle.sandbox.settings import BubblewrapSettings
+from peercycle.sandbox.settings import NAME, BubblewrapSettings
 from peercycle.sandbox.start import INSTALL, find_bwrap
 
-NAME = "bubblewrap"
 OLDEST = (0, 8)
 USER_NAMESPACES = (
     "If user namespaces are closed: on Ubuntu 24.04 and newer add an AppArmor profile for /usr/bin/bwrap with "

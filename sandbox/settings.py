@@ -10,6 +10,8 @@ from pydantic import Field
 
 from peercycle.core.base import Word
 
+NAME = "bubblewrap"
+"""Under which this backend is registered, and signs environments and results."""
 ROOT_STATE = Path("/var/lib/peercycle")
 
 

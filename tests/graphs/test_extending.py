@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from peercycle.core.writing import ResearchTask
 from peercycle.graphs.driver import resume, start
 from peercycle.graphs.stagelist import build_stages
 from peercycle.plugins.manager import Plugins
+from peercycle.store.directory import read_run
 
 Options = Callable[..., RunOptions]
 Kit = Callable[..., Plugins]
@@ -104,7 +106,7 @@ def test_what_a_stage_may_not_return_is_refused_when_returned(
     result = asyncio.run(start(task, options(candidates=1), kit(Returning(updates))))
     assert result.status == "failed"
     assert message in result.message
-    # What the candidate had before is kept, and a resume without the plugin goes on from there.
+    # What the candidate had before is kept.
     assert result.candidates[0].manuscript is not None
 
 
@@ -147,3 +149,36 @@ def test_a_resume_with_another_graph_is_refused_and_says_what_differs(
     more = asyncio.run(resume(result.path, kit(Adds()), {"rounds": 2}, accept_changes=True))
     assert more.rounds == 2
     assert more.candidates[-1].state["counted"] == 1
+
+
+def test_a_run_of_failed_drafts_is_resumed_once_their_cause_is_mended(
+    task: ResearchTask, options: Options, kit: Kit
+) -> None:
+    broken = asyncio.run(start(task, options(), kit(Returning(OSError("no such file")))))
+    assert (broken.status, broken.reason) == ("failed", "error")
+    again = asyncio.run(resume(broken.path, kit(Returning(OSError("no such file")))))
+    assert (again.status, again.reason) == ("failed", "error")
+    mended = asyncio.run(resume(broken.path, kit(), accept_changes=True))
+    assert (mended.status, mended.reason) == ("finished", "round_limit")
+    assert [(row.candidate, row.round, row.status) for row in mended.candidates] == [
+        ("c0", 0, "complete"),
+        ("c0", 1, "complete"),
+        ("c1", 0, "complete"),
+    ]
+    effects = asyncio.run(read_run(mended.path).rows("effects"))
+    assert {e["attempts"] for e in effects} == {1}
+
+
+def test_who_listens_has_heard_of_the_end_when_the_run_returns(
+    task: ResearchTask, options: Options, kit: Kit
+) -> None:
+    heard: list[str] = []
+
+    class Slow:
+        @hookimpl
+        def on_run_end(self, event: Any) -> None:
+            time.sleep(0.3)
+            heard.append(event.status)
+
+    asyncio.run(start(task, options(candidates=1, rounds=0), kit(Slow())))
+    assert heard == ["finished"]

@@ -6,18 +6,21 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from peercycle import hookimpl
+from peercycle.agents.models.scripted import ScriptedModel, ScriptedModelSettings
 from peercycle.core.base import Word
 from peercycle.core.contracts import Edition, StageContext
-from peercycle.core.errors import OutageError
+from peercycle.core.errors import OutageError, UsageError
 from peercycle.core.journal import RunReader
 from peercycle.core.literature import Bibliography, Reference
-from peercycle.core.runs import RunOptions
+from peercycle.core.runs import ModelChoice, RunOptions
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.driver import resume, start
 from peercycle.plugins.manager import Plugins
 from peercycle.store.directory import read_run
-from peercycle.store.runs import answer_question, request_stop
+from peercycle.store.runs import answer_question, request_stop, run_status
 
 Options = Callable[..., RunOptions]
 Kit = Callable[..., Plugins]
@@ -165,3 +168,25 @@ def test_a_stop_request_drains_and_resume_finishes(task: ResearchTask, options: 
     assert (stopped.status, stopped.reason) == ("stopped", "drained")
     assert (stopped.path / "report.json").exists()
     assert asyncio.run(resume(stopped.path, kit())).reason == "round_limit"
+
+
+def test_a_request_that_a_model_refuses_counts_against_the_limits(
+    task: ResearchTask, options: Options, kit: Kit
+) -> None:
+    class Refusing:
+        @hookimpl
+        def register_models(self, register: Any) -> None:
+            register("refusing", ScriptedModel, ScriptedModelSettings)
+
+    refusing = ModelChoice(name="refusing", settings={"answers": [{"when": ".", "error": "refused"}]})
+    asking = {"policies": {"kit-policy": {"model": True}}}
+    result = asyncio.run(
+        start(task, options(candidates=1, models={"default": refusing}, settings=asking), kit(Refusing()))
+    )
+    assert result.status == "failed"
+    spent = {line.name: line.spent for line in asyncio.run(read_run(result.path).spending())}
+    assert spent["model_calls"] == 3
+    assert spent["cost"] is None
+    with pytest.raises(UsageError, match=r"a money limit of 5\.0 needs prices"):
+        asyncio.run(resume(result.path, kit(Refusing()), {"budget": {"cost": 5.0}}))
+    assert run_status(result.path) == "failed"
