@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from statistics import mean
 
-from peercycle.agents.reviewers.rubric.findings import Fault, Finding, not_given, nothing_there
-from peercycle.agents.reviewers.rubric.inspection import Inspection
+from peercycle.agents.reviewers.rubric.findings import Fault, Finding, nothing_there
+from peercycle.agents.reviewers.rubric.inspection import Inspection, without_results
 from peercycle.agents.reviewers.rubric.quantities import P_VALUE, REPEATS, Pool, counts, estimates, intervals, masked
-from peercycle.core.experiments import ExperimentResults
+from peercycle.core.experiments import ExperimentResults, Measurement
 
 ENOUGH_SEEDS = 3
 _INTERVAL_PARTS = frozenset({"ci95_low", "ci95_high", "sd"})
@@ -20,7 +20,7 @@ def seeds_suffice(i: Inspection) -> Finding:
     name = "experiments-are-repeated"
     results = i.results
     if results is None:
-        return not_given(name, "no measurements were submitted")
+        return without_results(i, name)
     seeds = seeds_by_experiment(results)
     faults = tuple(
         Fault(
@@ -50,21 +50,14 @@ def means_have_intervals(i: Inspection) -> Finding:
     name = "means-have-intervals"
     results = i.results
     if results is None:
-        return not_given(name, "no measurements were submitted")
+        return without_results(i, name)
     by_id = {m.id: m for m in results.measurements}
     shown = [by_id[n.measurement] for n in i.numbers if n.measurement in by_id and n.status in {"bound", "simulated"}]
     means = {m.id: frozenset(m.derived.of) for m in shown if m.derived and m.derived.statistic in {"mean", "median"}}
-    spreads = {frozenset(m.derived.of) for m in shown if m.derived and m.derived.statistic in _INTERVAL_PARTS}
-    full = {
-        parts
-        for parts in spreads
-        if {"ci95_low", "ci95_high"}
-        <= (kinds := {m.derived.statistic for m in shown if m.derived and frozenset(m.derived.of) == parts})
-        or "sd" in kinds
-    }
     if not means:
         return nothing_there(name, "no mean over seeds is printed", absent=0.5)
-    bare = sorted(m for m, parts in means.items() if parts not in full)
+    groups = [[by_id[name] for name in group if name in by_id] for group in i.together]
+    bare = sorted(m for m, parts in means.items() if not any(_has_interval(m, parts, g) for g in groups))
     faults = tuple(
         Fault(
             f"the mean {m!r} is printed without its interval",
@@ -74,6 +67,12 @@ def means_have_intervals(i: Inspection) -> Finding:
         for m in bare
     )
     return Finding(name, f"{len(means) - len(bare)} of {len(means)} printed means come with an interval", faults)
+
+
+def _has_interval(mean: str, parts: frozenset[str], group: list[Measurement]) -> bool:
+    """Tell whether a paragraph or table shows a mean together with both ends of its interval, or its deviation."""
+    kinds = {m.derived.statistic for m in group if m.derived and frozenset(m.derived.of) == parts}
+    return any(m.id == mean for m in group) and ("sd" in kinds or {"ci95_low", "ci95_high"} <= kinds)
 
 
 def _has_spread(results: ExperimentResults, parts: frozenset[str]) -> bool:
