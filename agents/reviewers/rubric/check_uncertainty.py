@@ -7,6 +7,7 @@ from statistics import mean
 
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding, nothing_there
 from peercycle.agents.reviewers.rubric.inspection import Inspection, without_results
+from peercycle.agents.reviewers.rubric.paper import Paper
 from peercycle.agents.reviewers.rubric.quantities import P_VALUE, REPEATS, Pool, counts, estimates, intervals, masked
 from peercycle.core.experiments import ExperimentResults, Measurement
 
@@ -89,8 +90,8 @@ def estimates_have_spread(i: Inspection) -> Finding:
     lines = {masked(line): line for part in i.paper.of(*_PROSE) for line in part.sentences}.values()
     values = sum(not covered.holds(n.number) for line in lines for n in estimates(line))
     spans = sum(len(intervals(line)) for line in lines)
-    tests = sum(len(list(P_VALUE.finditer(line))) for line in lines)
-    cells = [c for t in i.paper.tables for row in t.rows for c in row[1:] if c.numbers]
+    tests = sum(len(list(P_VALUE.finditer(line))) for line in lines) if named_tests(i.paper) else 0
+    cells = [c for t in i.paper.tables for row in t.data for c in row[1:] if c.numbers]
     spread = sum(c.spread for c in cells)
     if not (values or cells or spans):
         return nothing_there(name, "no estimate is stated")
@@ -112,7 +113,7 @@ def estimates_have_spread(i: Inspection) -> Finding:
 
 def pool_of_spread(i: Inspection) -> Pool:
     """Return the numbers that tables give with a spread: where the text repeats them, they have one."""
-    cells = (c for t in i.paper.tables for row in t.rows for c in row[1:] if c.spread)
+    cells = (c for t in i.paper.tables for row in t.data for c in row[1:] if c.spread)
     return Pool(n.number.value for c in cells for n in c.numbers)
 
 
@@ -125,24 +126,24 @@ def repetitions_are_stated(i: Inspection) -> Finding:
             continue
         for _, unit in counts(part.prose):
             places.setdefault(unit, set()).add(part.heading)
-    for f in i.paper.floats:
-        for _, unit in counts(f.caption):
-            places.setdefault(unit, set()).add(f.where)
     mentions = sum(len(found) for found in places.values())
     repeated = sum(1 for what in places if REPEATS.search(what) or what == "n")
     if not estimates("\n\n".join(p.prose for p in i.paper.of(*_PROSE))) and not i.paper.tables:
         return nothing_there(name, "no result is stated")
-    fault = Fault("say how many seeds, runs or samples stand behind the results")
-    credit = 0.6 * _rising(mentions) + 0.4 * _rising(len(places)) if places else 0.0
+    credit = 0.6 * min(1.0, mentions / 3) + 0.4 * min(1.0, len(places) / 2) if places else 0.0
+    faults = [Fault("say how many seeds, runs or samples stand behind the results")] * (not places)
+    faults += [Fault(f"the paper never says that {n} runs stand behind its means") for n in _untold_runs(i)]
     evidence = (
         f"{len(places)} kinds of samples or runs are counted ({repeated} of repetitions) in {mentions} mentions"
     )
-    return Finding(name, evidence, () if places else (fault,), 0.6 + 0.4 * credit if places else 0.2)
+    return Finding(name, evidence, tuple(faults), 0.6 + 0.4 * credit if places else 0.2)
 
 
-def _rising(n: int) -> float:
-    """Return a credit that every mention raises and none completes."""
-    return 1 - 0.5**n
+def _untold_runs(i: Inspection) -> list[int]:
+    """Return the numbers of seeds, over which the results were repeated, that no section gives as a count."""
+    ran = {n for n in seeds_by_experiment(i.results).values() if n > 1} if i.results else set[int]()
+    told = {n for part in i.paper.parts if part.role != "related" for n, _ in counts(part.prose)}
+    return sorted(ran) if ran and not ran & told else []
 
 
 def tests_are_named(i: Inspection) -> Finding:
@@ -152,17 +153,24 @@ def tests_are_named(i: Inspection) -> Finding:
     values = list(P_VALUE.finditer(prose))
     if not values:
         return nothing_there(name, "no p-value is stated", absent=0.5)
-    named = sorted({m.group().lower() for m in _TEST.finditer(prose)})
-    fault = Fault(f"{len(values)} p-values are stated, but no test is named")
+    named = named_tests(i.paper)
+    fault = Fault(f"{len(values)} p-values are stated, but no test is named", weight=2.0)
     return Finding(
         name, f"{len(values)} p-values; tests named: {', '.join(named[:4]) or 'none'}", () if named else (fault,)
     )
 
 
+def named_tests(paper: Paper) -> tuple[str, ...]:
+    """Return the statistical tests that a paper names as its own, in lower case."""
+    prose = "\n\n".join(p.prose for p in paper.parts if p.role not in {"related", "references", "limitations"})
+    return tuple(sorted({m.group().lower() for m in _TEST.finditer(prose)}))
+
+
 _TEST = re.compile(
-    r"\b(?:t[- ]tests?|wilcoxon|mann[–-]whitney|permutation|anova|chi-?squared?|fisher|kruskal|log-?rank|mcnemar|"
+    r"\b(?:t[- ]tests?|wilcoxon|mann[–-]whitney|(?:permutation|randomi[sz]ation)s?[- ](?:\w+[- ])?(?:tests?|p)\b|permutation[- ]based|"
+    r"permut(?:ed?|ing) (?:the )?(?:\w+ )?labels|anova|chi-?squared?|fisher|kruskal|log-?rank|mcnemar|"
     r"sign test|"
-    r"regression|mixed[- ](?:effects?|model)|bootstrap\w*|likelihood[- ]ratio|z[- ]tests?|friedman|spearman|pearson|"
+    r"regression(?! to the mean)|mixed[- ](?:effects?|model)|bootstrap\w*|likelihood[- ]ratio|z[- ]tests?|friedman|spearman|pearson|"
     r"kolmogorov|binomial test|wald|cox)\b",
     re.IGNORECASE,
 )
