@@ -6,6 +6,7 @@ import re
 from itertools import pairwise
 
 from peercycle.agents.reviewers.rubric.check_tables import Arms, arms_of, better, mentions
+from peercycle.agents.reviewers.rubric.check_uncertainty import named_tests
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding, nothing_there
 from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.prose import CITE, REF
@@ -62,11 +63,27 @@ def claims_have_numbers(i: Inspection) -> Finding:
         for before, line, after in _windows(part.sentences):
             if COMPARING.search(line) and (_OWN.search(line) or part.role in {"results", "abstract"}):
                 claims.append((part.heading, line, any(map(_has_evidence, (line, after, before)))))
-    if not claims:
+    if not claims and not _not_shown(i):
         return nothing_there(name, "the paper draws no comparison", absent=1.0)
     bare = [(where, line) for where, line, supported in claims if not supported]
-    faults = tuple(Fault(f"without a number or reference: {line[:160]!r}", where, weight=0.5) for where, line in bare)
-    return Finding(name, f"{len(claims) - len(bare)} of {len(claims)} comparisons come with evidence", faults)
+    faults = [Fault(f"without a number or reference: {line[:160]!r}", where, weight=0.5) for where, line in bare]
+    evidence = f"{len(claims) - len(bare)} of {len(claims)} comparisons come with evidence"
+    return Finding(name, evidence, tuple(faults + _not_shown(i)))
+
+
+_UNSHOWN = re.compile(
+    r"\b(?:data|results?|figures?|tables?)?\s?\(?(?:not|never) (?:shown|reported) ?(?:here)?\)", re.IGNORECASE
+)
+
+
+def _not_shown(i: Inspection) -> list[Fault]:
+    """Find results that are stated and, in brackets, said not to be shown."""
+    lines = [(p.heading, line) for p in i.paper.parts if p.role != "related" for line in p.sentences]
+    return [
+        Fault(f"a result is claimed and not shown: {line[:160]!r}", where)
+        for where, line in lines
+        if _UNSHOWN.search(line) and any(printed_numbers(line))
+    ]
 
 
 def _windows(lines: tuple[str, ...]) -> list[tuple[str, str, str]]:
@@ -105,12 +122,15 @@ def significance_holds(i: Inspection) -> Finding:
     name = "significance-has-a-test"
     faults: list[Fault] = []
     used = 0
+    tested = bool(named_tests(i.paper))
     for part in i.paper.of("abstract", "results", "discussion", "conclusion", "introduction", "other"):
         for before, line, after in _windows(part.sentences):
             if not _STATISTIC.search(line):
                 continue
             used += 1
             wrong = _significance_fault(line, f"{before} {after}")
+            if not wrong and not tested and P_VALUE.search(line):
+                wrong = "a p-value of no test that the paper names"
             faults += (
                 [Fault(f"{wrong}: {line[:160]!r}", part.heading, "evidence" if "no test" in wrong else "text")]
                 if wrong

@@ -119,7 +119,7 @@ def arithmetic_holds(i: Inspection) -> Finding:
         return nothing_there(
             name, "there is no share, change, comparison, interval or p-value to recompute", absent=0.7
         )
-    return Finding(name, f"{checked - len(faults)} of {checked} statements add up", tuple(faults), _ramp(checked, 2))
+    return Finding(name, f"{checked - len(faults)} of {checked} statements add up", tuple(faults))
 
 
 def _value(text: str) -> float:
@@ -188,7 +188,8 @@ def _holds(low: float, x: float, high: float) -> bool:
 
 def _p_values(line: str) -> tuple[int, list[str]]:
     found = [m for m in P_VALUE.finditer(line) if m.group("relation")]
-    return len(found), [f"a p-value of {m.group('value')}" for m in found if _value(m.group("value")) > 1]
+    wrong = [f"a p-value of {m.group('value')}" for m in found if _value(m.group("value")) > 1]
+    return len(wrong), wrong
 
 
 _TOTAL = re.compile(r"^(?:total|sum|all|overall)$")

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding, not_given
-from peercycle.agents.reviewers.rubric.inspection import Inspection
+from peercycle.agents.reviewers.rubric.inspection import Inspection, without_results
 from peercycle.agents.reviewers.rubric.prose import plain
 from peercycle.core.experiments import ExperimentResults, Measurement
 from peercycle.core.numerals import is_percentage
@@ -23,7 +23,7 @@ def numbers_match(i: Inspection) -> Finding:
     """Every binding shows a right rounding of a measurement that exists."""
     name = "numbers-match-measurements"
     if i.results is None:
-        return not_given(name, "no measurements were submitted")
+        return without_results(i, name)
     bindings = [n for n in i.numbers if n.status not in {"unbound", "by_value"}]
     wrong = [n for n in bindings if n.status in {"wrong_rounding", "unknown_id"}]
     faults = tuple(
@@ -38,7 +38,7 @@ def numbers_are_bound(i: Inspection) -> Finding:
     """Numbers in abstract, results and tables say which measurement they rest on."""
     name = "numbers-have-sources"
     if i.results is None:
-        return not_given(name, "no measurements were submitted")
+        return without_results(i, name)
     bound = {n.measurement for n in i.numbers if n.status in {"bound", "simulated"}}
     by_value = [n for n in i.numbers if n.status == "by_value"]
     loose = [n for n in i.numbers if n.status == "unbound"]
@@ -58,7 +58,7 @@ def results_are_shown(i: Inspection) -> Finding:
     name = "results-are-shown"
     results = i.results
     if results is None:
-        return not_given(name, "no measurements were submitted")
+        return without_results(i, name)
     by_id = {m.id: m for m in results.measurements}
     shown = [m for n in i.numbers if n.status in _SHOWS and n.measurement and (m := by_id.get(n.measurement))]
     experiments = {m.experiment for m in results.measurements}

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding, nothing_there
 from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.paper import Paper
 from peercycle.agents.reviewers.rubric.prose import tokens
 
+OFTEN = 3
+"""A remark in brackets may be made so many times in the same words."""
 LONG = 5
 """Sentences of fewer words repeat innocently."""
 
@@ -15,6 +20,7 @@ def nothing_is_repeated(i: Inspection) -> Finding:
     """No sentence, table or heading occurs twice."""
     name = "nothing-is-repeated"
     faults = _sentences(i.paper) + _tables(i.paper) + _headings(i.paper) + _captions(i.paper)
+    faults += _asides(i.paper)
     lines = sum(len(p.sentences) for p in i.paper.body)
     if not lines:
         return nothing_there(name, "there is no text")
@@ -39,6 +45,15 @@ def _sentences(paper: Paper) -> list[Fault]:
             for gram in grams:
                 index.setdefault(gram, []).append(len(shingles) - 1)
     return faults
+
+
+def _asides(paper: Paper) -> list[Fault]:
+    """Find brackets of several words, without a citation or reference, that stand in a paper again and again."""
+    said = Counter(
+        " ".join(tokens(m.group(1))) for part in paper.parts for m in re.finditer(r"\(([^()⟨⟩]{8,120})\)", part.prose)
+    )
+    often = [(text, n) for text, n in said.items() if n > OFTEN and len(re.findall(r"[a-z]{2,}", text)) >= 3]
+    return [Fault(f"({text}) stands in the text {n} times") for text, n in often for _ in range(n - OFTEN)]
 
 
 def _tables(paper: Paper) -> list[Fault]:

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding, not_given, nothing_there
 from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.paper import OWN_RESULTS
-from peercycle.agents.reviewers.rubric.prose import CITE, plain, stems, tokens
+from peercycle.agents.reviewers.rubric.prose import CITE, LUMP, plain, stems, tokens
 from peercycle.core.citations import CiteUse, cite_uses
 from peercycle.core.latex_scan import sentence_at, sentence_spans
 from peercycle.core.numerals import printed_numbers
 from peercycle.core.result_numbers import result_numbers
 
-LUMP = 4
-"""More keys than this in one place are a lump: each says no more than that the work exists."""
 RUN = 10
 """So many words in a row of another's abstract are no coincidence."""
 

@@ -29,8 +29,20 @@ def parts_are_there(i: Inspection) -> Finding:
             faults.append(Fault(f"the section {part.heading!r} breaks off: {part.prose[-60:]!r}", part.heading))
     if not paper.title.strip() and (paper.manuscript is not None or "\\documentclass" in paper.scan.text):
         faults.append(Fault("there is no title"))
+    faults += [Fault(f"the {late} comes before the {early}") for early, late in _out_of_order(own)]
     evidence = f"{len(_NEEDED) - len(missing)} of {len(_NEEDED)} parts found; {len(own)} sections"
     return Finding(name, evidence, tuple(faults))
+
+
+_ORDER = (("introduction", "results"), ("introduction", "conclusion"), ("results", "conclusion"),
+          ("introduction", "limitations"), ("introduction", "method"), ("results", "discussion"))  # fmt: skip
+
+
+def _out_of_order(parts: list[Part]) -> list[tuple[str, str]]:
+    """Return the pairs of parts that a reader needs in one order and finds in the other; methods may stand last."""
+    first = {part.role: at for at, part in reversed(list(enumerate(parts)))}
+    last = {part.role: at for at, part in enumerate(parts)}
+    return [(a, b) for a, b in _ORDER if a in first and b in last and last[b] < first[a]]
 
 
 def _has(paper: Paper, role: str) -> bool:

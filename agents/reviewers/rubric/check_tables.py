@@ -96,7 +96,7 @@ def text_matches_tables(i: Inspection) -> Finding:
         f"{stated} "
         "numbers of the results occur in a table"
     )
-    return Finding(name, evidence, tuple(faults), 0.7 + 0.3 * echoed / (echoed + 3))
+    return Finding(name, evidence, tuple(faults), 0.7 + 0.1 * min(3, echoed))
 
 
 def _echoes(i: Inspection) -> tuple[int, int]:
@@ -149,7 +149,7 @@ def tables_are_even(i: Inspection) -> Finding:
         for text in (*_uneven_rows(table), *_uneven_columns(table)):
             faults.append(Fault(text, f"table {number}"))
     cells = sum(len(row) for table in tables for row in table.rows)
-    numeric = sum(1 for table in tables for row in table.rows for cell in row[1:] if cell.numbers)
+    numeric = sum(1 for table in tables for row in table.data for cell in row[1:] if cell.numbers)
     credit = 1.0 if numeric >= 2 else 0.5
     return Finding(name, f"{len(tables)} tables with {cells} cells, {len(faults)} out of line", tuple(faults), credit)
 

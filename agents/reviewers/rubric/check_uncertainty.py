@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from statistics import mean
 
-from peercycle.agents.reviewers.rubric.findings import Fault, Finding, not_given, nothing_there
-from peercycle.agents.reviewers.rubric.inspection import Inspection
+from peercycle.agents.reviewers.rubric.findings import Fault, Finding, nothing_there
+from peercycle.agents.reviewers.rubric.inspection import Inspection, without_results
+from peercycle.agents.reviewers.rubric.paper import Paper
 from peercycle.agents.reviewers.rubric.quantities import P_VALUE, REPEATS, Pool, counts, estimates, intervals, masked
-from peercycle.core.experiments import ExperimentResults
+from peercycle.core.experiments import ExperimentResults, Measurement
 
 ENOUGH_SEEDS = 3
 _INTERVAL_PARTS = frozenset({"ci95_low", "ci95_high", "sd"})
@@ -20,7 +21,7 @@ def seeds_suffice(i: Inspection) -> Finding:
     name = "experiments-are-repeated"
     results = i.results
     if results is None:
-        return not_given(name, "no measurements were submitted")
+        return without_results(i, name)
     seeds = seeds_by_experiment(results)
     faults = tuple(
         Fault(
@@ -50,21 +51,14 @@ def means_have_intervals(i: Inspection) -> Finding:
     name = "means-have-intervals"
     results = i.results
     if results is None:
-        return not_given(name, "no measurements were submitted")
+        return without_results(i, name)
     by_id = {m.id: m for m in results.measurements}
     shown = [by_id[n.measurement] for n in i.numbers if n.measurement in by_id and n.status in {"bound", "simulated"}]
     means = {m.id: frozenset(m.derived.of) for m in shown if m.derived and m.derived.statistic in {"mean", "median"}}
-    spreads = {frozenset(m.derived.of) for m in shown if m.derived and m.derived.statistic in _INTERVAL_PARTS}
-    full = {
-        parts
-        for parts in spreads
-        if {"ci95_low", "ci95_high"}
-        <= (kinds := {m.derived.statistic for m in shown if m.derived and frozenset(m.derived.of) == parts})
-        or "sd" in kinds
-    }
     if not means:
         return nothing_there(name, "no mean over seeds is printed", absent=0.5)
-    bare = sorted(m for m, parts in means.items() if parts not in full)
+    groups = [[by_id[name] for name in group if name in by_id] for group in i.together]
+    bare = sorted(m for m, parts in means.items() if not any(_has_interval(m, parts, g) for g in groups))
     faults = tuple(
         Fault(
             f"the mean {m!r} is printed without its interval",
@@ -74,6 +68,12 @@ def means_have_intervals(i: Inspection) -> Finding:
         for m in bare
     )
     return Finding(name, f"{len(means) - len(bare)} of {len(means)} printed means come with an interval", faults)
+
+
+def _has_interval(mean: str, parts: frozenset[str], group: list[Measurement]) -> bool:
+    """Tell whether a paragraph or table shows a mean together with both ends of its interval, or its deviation."""
+    kinds = {m.derived.statistic for m in group if m.derived and frozenset(m.derived.of) == parts}
+    return any(m.id == mean for m in group) and ("sd" in kinds or {"ci95_low", "ci95_high"} <= kinds)
 
 
 def _has_spread(results: ExperimentResults, parts: frozenset[str]) -> bool:
@@ -90,8 +90,8 @@ def estimates_have_spread(i: Inspection) -> Finding:
     lines = {masked(line): line for part in i.paper.of(*_PROSE) for line in part.sentences}.values()
     values = sum(not covered.holds(n.number) for line in lines for n in estimates(line))
     spans = sum(len(intervals(line)) for line in lines)
-    tests = sum(len(list(P_VALUE.finditer(line))) for line in lines)
-    cells = [c for t in i.paper.tables for row in t.rows for c in row[1:] if c.numbers]
+    tests = sum(len(list(P_VALUE.finditer(line))) for line in lines) if named_tests(i.paper) else 0
+    cells = [c for t in i.paper.tables for row in t.data for c in row[1:] if c.numbers]
     spread = sum(c.spread for c in cells)
     if not (values or cells or spans):
         return nothing_there(name, "no estimate is stated")
@@ -113,7 +113,7 @@ def estimates_have_spread(i: Inspection) -> Finding:
 
 def pool_of_spread(i: Inspection) -> Pool:
     """Return the numbers that tables give with a spread: where the text repeats them, they have one."""
-    cells = (c for t in i.paper.tables for row in t.rows for c in row[1:] if c.spread)
+    cells = (c for t in i.paper.tables for row in t.data for c in row[1:] if c.spread)
     return Pool(n.number.value for c in cells for n in c.numbers)
 
 
@@ -126,24 +126,24 @@ def repetitions_are_stated(i: Inspection) -> Finding:
             continue
         for _, unit in counts(part.prose):
             places.setdefault(unit, set()).add(part.heading)
-    for f in i.paper.floats:
-        for _, unit in counts(f.caption):
-            places.setdefault(unit, set()).add(f.where)
     mentions = sum(len(found) for found in places.values())
     repeated = sum(1 for what in places if REPEATS.search(what) or what == "n")
     if not estimates("\n\n".join(p.prose for p in i.paper.of(*_PROSE))) and not i.paper.tables:
         return nothing_there(name, "no result is stated")
-    fault = Fault("say how many seeds, runs or samples stand behind the results")
-    credit = 0.6 * _rising(mentions) + 0.4 * _rising(len(places)) if places else 0.0
+    credit = 0.6 * min(1.0, mentions / 3) + 0.4 * min(1.0, len(places) / 2) if places else 0.0
+    faults = [Fault("say how many seeds, runs or samples stand behind the results")] * (not places)
+    faults += [Fault(f"the paper never says that {n} runs stand behind its means") for n in _untold_runs(i)]
     evidence = (
         f"{len(places)} kinds of samples or runs are counted ({repeated} of repetitions) in {mentions} mentions"
     )
-    return Finding(name, evidence, () if places else (fault,), 0.6 + 0.4 * credit if places else 0.2)
+    return Finding(name, evidence, tuple(faults), 0.6 + 0.4 * credit if places else 0.2)
 
 
-def _rising(n: int) -> float:
-    """Return a credit that every mention raises and none completes."""
-    return 1 - 0.5**n
+def _untold_runs(i: Inspection) -> list[int]:
+    """Return the numbers of seeds, over which the results were repeated, that no section gives as a count."""
+    ran = {n for n in seeds_by_experiment(i.results).values() if n > 1} if i.results else set[int]()
+    told = {n for part in i.paper.parts if part.role != "related" for n, _ in counts(part.prose)}
+    return sorted(ran) if ran and not ran & told else []
 
 
 def tests_are_named(i: Inspection) -> Finding:
@@ -153,17 +153,24 @@ def tests_are_named(i: Inspection) -> Finding:
     values = list(P_VALUE.finditer(prose))
     if not values:
         return nothing_there(name, "no p-value is stated", absent=0.5)
-    named = sorted({m.group().lower() for m in _TEST.finditer(prose)})
-    fault = Fault(f"{len(values)} p-values are stated, but no test is named")
+    named = named_tests(i.paper)
+    fault = Fault(f"{len(values)} p-values are stated, but no test is named", weight=2.0)
     return Finding(
         name, f"{len(values)} p-values; tests named: {', '.join(named[:4]) or 'none'}", () if named else (fault,)
     )
 
 
+def named_tests(paper: Paper) -> tuple[str, ...]:
+    """Return the statistical tests that a paper names as its own, in lower case."""
+    prose = "\n\n".join(p.prose for p in paper.parts if p.role not in {"related", "references", "limitations"})
+    return tuple(sorted({m.group().lower() for m in _TEST.finditer(prose)}))
+
+
 _TEST = re.compile(
-    r"\b(?:t[- ]tests?|wilcoxon|mann[–-]whitney|permutation|anova|chi-?squared?|fisher|kruskal|log-?rank|mcnemar|"
+    r"\b(?:t[- ]tests?|wilcoxon|mann[–-]whitney|(?:permutation|randomi[sz]ation)s?[- ](?:\w+[- ])?(?:tests?|p)\b|permutation[- ]based|"
+    r"permut(?:ed?|ing) (?:the )?(?:\w+ )?labels|anova|chi-?squared?|fisher|kruskal|log-?rank|mcnemar|"
     r"sign test|"
-    r"regression|mixed[- ](?:effects?|model)|bootstrap\w*|likelihood[- ]ratio|z[- ]tests?|friedman|spearman|pearson|"
+    r"regression(?! to the mean)|mixed[- ](?:effects?|model)|bootstrap\w*|likelihood[- ]ratio|z[- ]tests?|friedman|spearman|pearson|"
     r"kolmogorov|binomial test|wald|cox)\b",
     re.IGNORECASE,
 )

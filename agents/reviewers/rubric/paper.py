@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from peercycle.agents.reviewers.rubric.plain_text import latex_from_text, looks_like_latex
-from peercycle.agents.reviewers.rubric.prose import plain, sentences, to_prose
+from peercycle.agents.reviewers.rubric.prose import is_number_list, plain, sentences, to_prose
 from peercycle.agents.reviewers.rubric.roles import role_by_heading, roles_by_content
 from peercycle.agents.reviewers.rubric.tables import Table, read_markdown_tables, read_tables
 from peercycle.core.latex_scan import Environment, LatexScan, Span, scan_latex
@@ -30,6 +30,8 @@ class Part:
     role: str
     prose: str
     sentences: tuple[str, ...]
+    number_lists: int = 0
+    """Paragraphs left out of `prose` because they list numbers without saying a word of them."""
 
     @property
     def words(self) -> int:
@@ -175,7 +177,13 @@ def _parts(scan: LatexScan, environments: list[Environment], given: Sequence[tup
     known = [p[1] for p in parts]
     offset = 1 if abstract is not None else 0
     filled = known[:offset] + list(roles_by_content([p[2] for p in parts[offset:]], known[offset:]))
-    return [Part(h, r or "other", prose, sentences(prose)) for (h, _, prose), r in zip(parts, filled, strict=True)]
+    return [_part(h, r or "other", prose) for (h, _, prose), r in zip(parts, filled, strict=True)]
+
+
+def _part(heading: str, role: str, prose: str) -> Part:
+    paragraphs = prose.split("\n\n")
+    told = "\n\n".join(p for p in paragraphs if not is_number_list(p))
+    return Part(heading, role, told, sentences(told), sum(map(is_number_list, paragraphs)))
 
 
 def _prose_of(scan: LatexScan, start: int, end: int) -> str:

@@ -16,6 +16,7 @@ _AUTHOR_YEAR = re.compile(
 )
 _CAPTION = re.compile(r"^(?:\*\*)?(Figure|Fig\.|Table)\s(\d{1,2})\s?[:.]\s?(?:\*\*)?\s?(.+)$")
 _MENTION = re.compile(r"\b(Figures?|Figs?\.|Tables?)\s(\d{1,2})\b")
+_LISTED = re.compile(r"^\s{0,6}(?:[-*•]|\d{1,2}[.)])\s+")
 _REFERENCE_ITEM = re.compile(r"^\s{0,4}(?:\[(\d{1,3})\]|(\d{1,3})\.)\s+(\S.*)$")
 
 
@@ -44,7 +45,7 @@ def latex_from_text(text: str) -> str:
             lines.append(_body(line))
     lines += ["\\end{abstract}"] if abstract else []
     lines += ["\\end{thebibliography}"] if section == "references" else []
-    return "\n".join(lines)
+    return re.sub(r"(?<!\n)\n(?!\n|\\(?:section|begin|end|bibitem|title))", " ", "\n".join(lines))
 
 
 def _heading(line: str) -> str | None:
@@ -80,6 +81,8 @@ def _reference(line: str) -> str:
 
 
 def _body(line: str) -> str:
+    if found := _LISTED.match(line):
+        return f"\n{_body(line[found.end() :])}"
     if line.lstrip().startswith("|"):
         return ""
     if found := _CAPTION.match(line):

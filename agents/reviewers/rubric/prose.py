@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 
 from peercycle.core.citations import cite_uses
 from peercycle.core.latex_scan import LatexScan, Span, sentence_spans
 
 CITE = "⟨c⟩"
 """Stands in prose where works are cited."""
+LUMP = 4
+"""More keys than this in one place are a lump: each says no more than that the work exists."""
 REF = "⟨r⟩"
 """Stands in prose where a float, section or equation is referred to."""
 
@@ -42,10 +45,11 @@ def to_prose(scan: LatexScan) -> str:
     cuts: list[tuple[Span, str]] = [
         (Span(e.start, e.end), "\n\n") for e in scan.environments() if e.name in _NOT_PROSE
     ]
-    seen_cites = {use.start for use in cite_uses(scan)}
+    seen_cites = Counter(use.start for use in cite_uses(scan))
     for command in scan.commands:
         if command.start in seen_cites:
-            cuts.append((Span(command.start, scan.arguments(command)[2]), f" {CITE} "))
+            mark = f" {CITE} " if seen_cites[command.start] <= LUMP else " "
+            cuts.append((Span(command.start, scan.arguments(command)[2]), mark))
         elif command.name in _REFERRING:
             cuts.append((Span(command.start, scan.arguments(command, 1)[2]), f" {REF} "))
         elif command.name in _DROPPED:
@@ -94,6 +98,12 @@ def sentences(prose: str) -> tuple[str, ...]:
     """Return the sentences of prose, blanks collapsed, fragments without a letter left out."""
     found = (" ".join(prose[s.start : s.end].split()) for s in sentence_spans(prose))
     return tuple(s for s in found if re.search(r"[^\W\d_]", s))
+
+
+def is_number_list(paragraph: str) -> bool:
+    """Tell whether a paragraph lists numbers and hardly says a word of them."""
+    numbers = len(re.findall(r"\d+(?:[.,]\d+)*", paragraph))
+    return numbers >= 6 and len(re.findall(r"[^\W\d_]{2,}", paragraph)) < numbers
 
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][a-z]+)?|\d+(?:[.,]\d+)*")

@@ -19,6 +19,8 @@ INTERVAL = re.compile(
     rf"(?P<low>{_PLAIN})\s?(?:\\%)?\s?(?:,|;|–|—|-| to | and )\s?(?P<high>{_PLAIN})(?!\s?(?:,|;)\s?[\d.-])"
 )
 _CI_WORD = re.compile(r"\bCIs?\b|\bintervals?\b|\bIQR\b|\bHDI\b|\bcredible\b|\binterquartile\b", re.IGNORECASE)
+_LEADS_TO_ENDS = re.compile(r"[^.;)]*(?:\)\s?(?:was|were|is|of|from|:|=)?[^.;)a-z]*)?")
+"""What may stand between the word `interval` and its ends: nothing that closes the sentence, or says another thing."""
 _BRACKETED = re.compile(rf"\[\s?{_PLAIN}\s?(?:\\%)?\s?(?:,|;|–|—| to )\s?{_PLAIN}\s?(?:\\%)?\s?\]")
 PLUS_MINUS = re.compile(rf"±\s?{_PLAIN}")
 _SD = re.compile(
@@ -85,7 +87,7 @@ def intervals(text: str) -> list[Interval]:
             seen.add(m.start() + ends.start("low"))
     for word in _CI_WORD.finditer(text):
         ends = INTERVAL.search(text, word.end(), word.end() + 60)
-        if ends and ends.start("low") not in seen and "." not in text[word.end() : ends.start()].rstrip(". "):
+        if ends and ends.start("low") not in seen and _LEADS_TO_ENDS.fullmatch(text[word.end() : ends.start()]):
             seen.add(ends.start("low"))
             found.append(_ends(ends, word.start()))
     return sorted(found, key=lambda i: i.start)

@@ -21,7 +21,9 @@ from peercycle.agents.reviewers.rubric import (
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding
 from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.paper import read_paper
+from peercycle.agents.reviewers.rubric.placement import told_together
 from peercycle.agents.reviewers.rubric.settings import RubricSettings
+from peercycle.agents.reviewers.rubric.unwrapped import unwrapped
 from peercycle.core import bindings
 from peercycle.core.contracts import StageContext
 from peercycle.core.errors import SettingsError
@@ -111,9 +113,14 @@ def _refuse_unknown(settings: RubricSettings, known: set[str]) -> None:
 
 def make_checks(submission: Submission, settings: RubricSettings) -> list[tuple[float, Finding]]:
     """Return every finding with its check's weight."""
+    submission = unwrapped(submission)
     manuscript = submission.manuscript
+    paper = read_paper(submission)
     numbers = bindings.check_numbers(manuscript, submission.results, submission.topic) if manuscript else ()
-    inspection = Inspection(read_paper(submission), submission, numbers)
+    together = told_together(paper.scan)
+    told = frozenset[str]().union(*together)
+    numbers = tuple(n for n in numbers if n.status not in {"bound", "simulated"} or n.measurement in told)
+    inspection = Inspection(paper, submission, numbers, together)
     weighted = [(weight, check(inspection)) for weight, check in CHECKS]
     findings = tuple(finding for _, finding in weighted)
     weighted.append((EARLIER_WEIGHT, check_earlier.earlier_points_are_answered(inspection, findings)))

@@ -18,7 +18,8 @@ _RULE = re.compile(
 _ROW_END = re.compile(r"\\\\(?:\[[^\]\n]{0,20}\])?|\\tabularnewline")
 _CELL_END = re.compile(r"(?<!\\)&")
 _BOLD = re.compile(r"\\(?:textbf|mathbf|bm|boldsymbol|bfseries|underline)(?![A-Za-z])")
-_SPREAD = re.compile(r"±|\(\s?[-−]?\d*\.?\d+\s?(?:\)|,|–|-)|\[\s?[-−]?\d")
+_SPREAD = re.compile(r"±|\(\s?[-−]?\d*\.?\d+\s?(?:\)|,|–|-)|\[\s?[-−]?\d|\d\s?(?:–|—| to )\s?[-−]?\d")
+_NAMING = re.compile(r"(?!to\b|and\b)[^\W\d_]{2,}|^[^\W\d_]\w*$")
 _SPAN = re.compile(r"\\multicolumn\s*\{\s*(\d{1,2})\s*\}")
 
 
@@ -56,9 +57,24 @@ class Table:
         """All its numbers, sorted: what two copies of a table share."""
         return tuple(sorted(n.number.value for row in self.rows for c in row[1:] for n in c.numbers))
 
+    @property
+    def headings(self) -> int:
+        """How many rows at the top name columns: rows that span cells, or whose cells all hold words."""
+        for index, row in enumerate(self.rows):
+            named = [cell for cell in row[1:] if cell.text.strip()]
+            if len(row) == self.widths[index] and not all(_NAMING.search(c.text) for c in named):
+                return index
+        return 0
+
+    @property
+    def data(self) -> tuple[tuple[Cell, ...], ...]:
+        """The rows below the headings."""
+        return self.rows[self.headings :]
+
     def column(self, index: int) -> list[tuple[str, Cell]]:
-        """Return a column's numeric cells with the labels of their rows."""
-        pairs = [(self.label(i), row[index]) for i, row in enumerate(self.rows) if index < len(row)]
+        """Return a column's numeric cells, those of the headings left out, with the labels of their rows."""
+        top = self.headings
+        pairs = [(self.label(i), row[index]) for i, row in enumerate(self.rows) if i >= top and index < len(row)]
         return [(label, cell) for label, cell in pairs if cell.numbers]
 
     @property
