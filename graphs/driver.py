@@ -80,7 +80,9 @@ async def _extend(run: OpenRun, changes: dict[str, JSON], accept: bool) -> RunRe
     current = fingerprint(options, record.task, run.plugins)
     differences = compare(record.fingerprint, current)
     if not accept:
-        require_same(record.run_id, differences)
+        require_same(
+            record.run_id, differences, "begin a new run, or pass --accept-changes to go on with the new ones"
+        )
     extended = bool(changes) or bool(differences)
     ended_for_good = record.terminal is not None and record.terminal.reason in {"accepted", "round_limit", "no_gain"}
     if ended_for_good and not extended:

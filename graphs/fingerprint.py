@@ -40,22 +40,28 @@ def fingerprint(options: RunOptions, task: str, plugins: Plugins) -> dict[str, J
     }
 
 
-def compare(recorded: Mapping[str, JSON], current: Mapping[str, JSON]) -> tuple[str, ...]:
-    """Return the keys that differ, each with what it was and what it is."""
-    lines: list[str] = []
-    for key in sorted({*recorded, *current}):
-        before, now = recorded.get(key), current.get(key)
-        if canonical_json(before) != canonical_json(now):
-            lines.append(f"{key}: {_short(before)} -> {_short(now)}")
-    return tuple(lines)
+def compare(recorded: JSON, current: JSON, place: str = "") -> tuple[str, ...]:
+    """Return what differs, a line each: the key, what it was and what it is, or what came and what went."""
+    if canonical_json(recorded) == canonical_json(current):
+        return ()
+    if isinstance(recorded, Mapping) and isinstance(current, Mapping):
+        lines: list[str] = []
+        for key in sorted({*recorded, *current}):
+            lines += compare(recorded.get(key), current.get(key), f"{place}.{key}" if place else key)
+        return tuple(lines)
+    if isinstance(recorded, list) and isinstance(current, list):
+        gone = [_short(item) for item in recorded if item not in current]
+        come = [_short(item) for item in current if item not in recorded]
+        if gone or come:
+            return (f"{place}:" + "".join(f" -{item}" for item in gone) + "".join(f" +{item}" for item in come),)
+    return (f"{place}: {_short(recorded)} -> {_short(current)}",)
 
 
-def require_same(run_id: str, differences: tuple[str, ...]) -> None:
+def require_same(run_id: str, differences: tuple[str, ...], remedy: str) -> None:
     """Raise `FingerprintError` where anything differs."""
     if differences:
         raise FingerprintError(
-            f"run {run_id!r} was begun with other content settings ({'; '.join(differences)}); "
-            f"begin a new run, or pass --accept-changes to go on with the new ones"
+            f"run {run_id!r} was begun with other content settings ({'; '.join(differences)}); {remedy}"
         )
 
 

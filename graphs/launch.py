@@ -84,6 +84,11 @@ async def resolve(options: RunOptions, plugins: Plugins) -> tuple[RunOptions, li
         why = (
             "a model is configured" if configured else "no model is configured (--model, settings or PEERCYCLE_MODEL)"
         )
+        if policy not in plugins.names("policies"):
+            raise UsageError(
+                f"{why}, and no installed plugin offers the policy {policy!r} that would use it; name one of "
+                f"{', '.join(plugins.names('policies'))} with --policy"
+            )
         choices.append(f"policy: {policy}, because {why}")
     else:
         choices.append(f"policy: {policy}")

@@ -73,6 +73,7 @@ class OpenRun:
     words: dict[tuple[str, type[BaseModel]], BaseModel] = field(default_factory=dict)
     """Words read back lately, by artefact and kind."""
     _sources: dict[str, asyncio.Task[LiteratureSource]] = field(default_factory=dict)
+    _telling: set[asyncio.Future[None]] = field(default_factory=set)
     _slots: asyncio.Semaphore | None = None
     _clock: float = field(default_factory=time.monotonic)
 
@@ -105,6 +106,9 @@ class OpenRun:
         """Let the stages in hand end, and begin no other; the first reason stands."""
         if self.stop_reason is None:
             self.stop_reason = (reason, message)
+            told = asyncio.ensure_future(self.emit("draining", f"{message}; the stages in hand end first"))
+            self._telling.add(told)
+            told.add_done_callback(self._telling.discard)
         self.control.request_drain(reason)
 
     async def tick(self) -> None:

@@ -75,7 +75,7 @@ async def _edition(best: Mapping[str, Any], judged: Assessment | None, ctx: Driv
 def disclosure(run: OpenRun, manuscript: Manuscript, results: ExperimentResults | None) -> str:
     """Return the sentence that every output shows."""
     known = {m.id: m.provenance for m in results.measurements} if results else {}
-    shown = [known.get(use.id) for use in measured_uses(manuscript.latex)]
+    shown = [known.get(number) for number in {use.id for use in measured_uses(manuscript.latex)}]
     measured, simulated = shown.count("measured"), shown.count("simulated")
     models = sorted({choice.name for choice in run.options.models.values()})
     by = f"the policy '{run.options.policy}'" + (
@@ -95,7 +95,7 @@ def made_by(run: OpenRun) -> dict[str, JSON]:
         "peercycle": run.record.peercycle_version,
         "policy": run.options.policy,
         "reviewer": run.options.reviewer,
-        "judge": run.options.judge or run.options.reviewer,
+        "judge": run.options.judge,
         "reward": run.options.reward,
         "models": {role: choice.name for role, choice in run.options.models.items()},
         "plugins": run.record.fingerprint.get("plugins"),

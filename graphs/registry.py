@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,13 @@ class Opened:
 
 
 def _place(path: str | Path) -> tuple[int, str]:
-    return id(asyncio.get_running_loop()), str(Path(path).resolve())
+    return id(asyncio.get_running_loop()), _resolved(str(path), str(Path.cwd()))
+
+
+@lru_cache(maxsize=1024)
+def _resolved(path: str, folder: str) -> str:
+    # Asked by every node; a run's folder does not move while it is open.
+    return str(Path(folder, path).resolve())
 
 
 def register(run: OpenRun) -> None:

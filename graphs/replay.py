@@ -97,7 +97,8 @@ async def replay(path: Path, plugins: Plugins, *, keep: Path | None = None) -> R
     """
     source = read_run(path)
     record = await source.record()
-    require_same(record.run_id, compare(record.fingerprint, fingerprint(record.options, record.task, plugins)))
+    differences = compare(record.fingerprint, fingerprint(record.options, record.task, plugins))
+    require_same(record.run_id, differences, "replay it with the plugins and settings that it was run with")
     task = ResearchTask.model_validate_json(await source.artifacts.get(record.task))
     with tempfile.TemporaryDirectory(prefix="peercycle-replay-") as temporary:
         runs_dir = keep or Path(temporary)

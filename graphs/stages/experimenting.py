@@ -75,6 +75,8 @@ class ExperimentStage:
             return await _simulate(work, plan, ctx)
         ran = await asyncio.gather(*[_run_experiment(experiment, work, ctx) for experiment in plan.experiments])
         executions = [execution for one in ran for execution in one.executions]
+        for one in ran:
+            await _tell_failures(one, ctx)
         final = [e for one in ran for e in one.executions if e.attempt == max(x.attempt for x in one.executions)]
         measured = [m for one in ran for m in one.measurements]
         results = accumulate(work.results, final, measured, [one.experiment for one in ran])
@@ -104,6 +106,18 @@ async def _run_experiment(experiment: Experiment, work: Work, ctx: DriverContext
             break
         ran.experiment = turn.value.model_copy(update={"id": experiment.id, "answers": experiment.answers})
     return ran
+
+
+async def _tell_failures(ran: Ran, ctx: DriverContext) -> None:
+    last = max((execution.attempt for execution in ran.executions), default=1)
+    tried = [execution for execution in ran.executions if execution.attempt == last]
+    failed = [execution for execution in tried if execution.status != "ok"]
+    if failed:
+        why = (failed[0].error or failed[0].status).strip().splitlines()
+        await ctx.log(
+            f"experiment {ran.experiment.id!r}: {len(failed)} of {len(tried)} executions failed: "
+            f"{failed[0].status}: {why[-1]}"
+        )
 
 
 async def _execute(

@@ -53,7 +53,7 @@ def deduplicate(works: Iterable[Reference]) -> list[Reference]:
     known: dict[str, int] = {}
     for work in works:
         names = identities(work)
-        at = next((known[name] for name in names if name in known), None)
+        at = next((known[name] for name in names if name in known and not differ(kept[known[name]], work)), None)
         if at is None:
             at = len(kept)
             kept.append(work)
@@ -62,3 +62,21 @@ def deduplicate(works: Iterable[Reference]) -> list[Reference]:
         for name in names:
             known.setdefault(name, at)
     return kept
+
+
+def differ(one: Reference, other: Reference) -> bool:
+    """Whether two records of one title and year are two works: other identifiers, or another first author."""
+    for scheme in ("doi", "arxiv"):
+        ours, theirs = _identifier(one, scheme), _identifier(other, scheme)
+        if ours and theirs:
+            return ours != theirs
+    authors = [
+        work.authors[0].split()[-1].casefold() for work in (one, other) if work.authors and work.authors[0].split()
+    ]
+    return len(set(authors)) > 1
+
+
+def _identifier(work: Reference, scheme: str) -> str | None:
+    value = next((name for name in identities(work) if name.startswith(f"{scheme}:")), None)
+    # A preprint's DOI stands for the preprint only: the published work has another one.
+    return None if value is None or value.startswith("doi:10.48550/") else value

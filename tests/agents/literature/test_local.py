@@ -79,6 +79,21 @@ def test_one_work_under_a_doi_an_arxiv_id_or_a_title_is_kept_once() -> None:
     assert kept[0].ids == {"doi": "10.1/X", "arxiv": "2001.00001v2"}
 
 
+def test_works_that_share_a_title_only_stay_apart() -> None:
+    apart = [
+        work("m", "Preface", year=2023, ids={"doi": "10.1/a"}, authors=("Ada Byron",)),
+        work("n", "Preface", year=2023, ids={"doi": "10.1/b"}, authors=("Max Born",)),
+        work("o", "Llama 2: models", year=2023, ids={"arxiv": "2307.1"}),
+        work("p", "Llama 3: models", year=2023, ids={"arxiv": "2407.1"}),
+        work("q", "Introduction", year=2020, authors=("Ada Byron",)),
+        work("r", "Introduction", year=2020, authors=("Max Born",)),
+    ]
+    assert [reference.key for reference in deduplicate(apart)] == ["m", "n", "o", "p", "q", "r"]
+    preprint = work("s", "On Rings", year=2020, ids={"doi": "10.48550/arXiv.2001.1"}, authors=("E. Noether",))
+    printed = work("t", "On rings", year=2020, ids={"doi": "10.1/r"}, authors=("Emmy Noether",))
+    assert [reference.key for reference in deduplicate([preprint, printed])] == ["s"]
+
+
 def test_a_bad_line_of_a_corpus_costs_only_itself() -> None:
     lines = [
         '{"title": "One", "externalIds": {"DOI": "10.1/a"}}',
