@@ -47,6 +47,7 @@ def read_citations(i: Inspection) -> Cited:
     in_lump = {(u.key, u.start) for lump in lumps for u in lump}
     spans = sentence_spans(scan.text)
     fits: dict[str, list[bool]] = {}
+    borrowed = _borrowed_words(i)
     told: set[tuple[str, str]] = set()
     for use in uses:
         if (use.key, use.start) in in_lump:
@@ -54,13 +55,38 @@ def read_citations(i: Inspection) -> Cited:
         span = sentence_at(spans, use.start)
         sentence = plain(_CITING.sub(" ", scan.at(span))) if span else ""
         wanted = stems(works.get(use.key, ""))
-        fit = len(wanted) < 3 or bool(wanted & stems(sentence))
+        spoken = stems(sentence)
+        fit = bool(wanted & spoken) if len(wanted) >= 3 else len(spoken) >= 3
+        fit = fit and not _is_borrowed(sentence, borrowed)
         fits.setdefault(use.key, []).append(fit)
         if fit:
             told.add((use.key, sentence))
     supported = frozenset(key for key, found in fits.items() if any(found) and key in works)
     stray = tuple(key for key, found in fits.items() if not any(found) and key in works)
     return Cited(works, uses, tuple(lumps), supported, stray, len(told))
+
+
+PASTED = 6
+"""So many words in a row, in a sentence that is mostly such runs, are pasted."""
+
+
+def _borrowed_words(i: Inspection) -> set[tuple[str, ...]]:
+    """Return every run of `PASTED` words of the abstracts that were submitted."""
+    found: set[tuple[str, ...]] = set()
+    for entry in i.submission.bibliography.entries:
+        words = tokens(plain(entry.abstract or ""))
+        found.update(tuple(words[at : at + PASTED]) for at in range(len(words) - PASTED + 1))
+    return found
+
+
+def _is_borrowed(sentence: str, runs: set[tuple[str, ...]]) -> bool:
+    """Tell whether most words of a sentence, quotations left out, stand in runs taken from an abstract."""
+    words = tokens(_QUOTED.sub(" ", sentence))
+    taken: set[int] = set()
+    for at in range(len(words) - PASTED + 1):
+        if tuple(words[at : at + PASTED]) in runs:
+            taken.update(range(at, at + PASTED))
+    return len(taken) > 0.6 * len(words)
 
 
 _CITING = re.compile(r"\\[A-Za-z]*cite[A-Za-z]*\*?(?:\[[^\]]*\])*\{[^{}]*\}")
@@ -85,6 +111,7 @@ def citations_exist(i: Inspection) -> Finding:
         return not_given(name, "no bibliography was submitted or printed")
     cited = read_citations(i)
     keys = list(dict.fromkeys(use.key for use in cited.uses))
+    told = cited.told > 0
     if not keys:
         fault = Fault("nothing is cited")
         return Finding(name, "0 works are cited", (fault,), 0.2)
@@ -96,7 +123,9 @@ def citations_exist(i: Inspection) -> Finding:
     ]
     faults = [Fault(f"{key!r} is cited, but has no entry") for key in missing]
     faults += [Fault(f"{c.key!r} is {c.status}: {c.detail}") for c in bad if c.key in keys]
-    return Finding(name, f"{len(keys) - len(missing)} of {len(keys)} cited keys have an entry", tuple(faults))
+    faults += [] if told else [Fault("no work is cited for anything that is said of it")]
+    evidence = f"{len(keys) - len(missing)} of {len(keys)} cited keys have an entry"
+    return Finding(name, evidence, tuple(faults), 1.0 if told else 0.2)
 
 
 def citations_say_something(i: Inspection) -> Finding:
@@ -123,7 +152,8 @@ def citations_say_something(i: Inspection) -> Finding:
         f"{len(cited.lumps)} lumps, "
         f"{len(padded)} entries cited in lumps only, {len(cited.stray)} off their subject"
     )
-    return Finding(name, evidence, tuple(faults), 0.5 + 0.5 * share)
+    told = len(cited.supported)
+    return Finding(name, evidence, tuple(faults), 0.5 + 0.5 * told / (told + 1))
 
 
 _ATTRIBUTION = re.compile(
@@ -151,8 +181,8 @@ def attributions_are_cited(i: Inspection) -> Finding:
                 if CITE not in line:
                     faults.append(Fault(f"speaks of others' work and cites none: {line[:160]!r}", part.heading))
     cited = read_citations(i)
-    if not cited.uses:
-        faults.append(Fault("the paper cites nothing"))
+    if not cited.told:
+        faults.append(Fault("the paper cites nothing for what it says"))
     telling = cited.told
     credit = 0.4 + 0.6 * telling / (telling + 3)
     evidence = f"{telling} citations say something of their work; {spoken} sentences speak of others' work by name"

@@ -7,7 +7,7 @@ import re
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding, not_given, nothing_there
 from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.paper import Paper, Part
-from peercycle.agents.reviewers.rubric.prose import stems
+from peercycle.agents.reviewers.rubric.prose import stem, stems
 from peercycle.agents.reviewers.rubric.quantities import all_values
 from peercycle.agents.reviewers.rubric.roles import LIMIT_CUE, PROCEDURE_CUE
 
@@ -46,12 +46,12 @@ def _out_of_order(parts: list[Part]) -> list[tuple[str, str]]:
 
 
 def _has(paper: Paper, role: str) -> bool:
+    if role == "limitations":
+        return bool(_telling_limits(paper))
     if any(part.words >= 12 for part in paper.of(role)):
         return True
     if role == "related":
         return any("⟨c⟩" in part.prose for part in paper.of("introduction"))
-    if role == "limitations":
-        return bool(_own_limits(paper))
     if role == "results":
         return bool(paper.tables) and bool(paper.of("results"))
     return any(part.words >= 12 for also in _SETTLES_ALSO.get(role, ()) for part in paper.of(also))
@@ -111,16 +111,10 @@ def limitations_are_specific(i: Inspection) -> Finding:
     """The limitations name things of this study: what was not done, measured or covered."""
     name = "limitations-are-specific"
     parts = i.paper.of("limitations")
-    rest = stems("\n".join(p.prose for p in i.paper.body if p.role != "limitations"))
-    lines = [line for p in parts for line in p.sentences]
-    if not parts:
-        lines = [
-            line for p in i.paper.of("discussion", "conclusion") for line in p.sentences if _OWN_LIMIT.search(line)
-        ]
-    telling = {line for line in lines if LIMIT_CUE.search(line) and len(line.split()) >= 6 and stems(line) & rest}
+    telling = _telling_limits(i.paper)
     fault = Fault("say what was not done, not measured or not covered, in terms of this study")
     n = len(telling)
-    evidence = f"{n} of {len(lines)} sentences on limitations name something of this study"
+    evidence = f"{n} sentences on limitations name something of this study"
     credit = (1 - 0.55**n) * (1.0 if parts else 0.8)
     if n and not parts:
         return Finding(name, evidence + ", outside a section of their own", (), max(0.0, credit))
@@ -134,6 +128,40 @@ _OWN_LIMIT = re.compile(
     r"(?:not|limited|restricted|only))",
     re.IGNORECASE,
 )
+
+
+def _telling_limits(paper: Paper) -> list[str]:
+    """Return the sentences that say, in the terms of this study, what was not done, measured or covered.
+
+    A section of its own counts as a whole: where it speaks of other things than the rest of the paper, single words
+    in common are chance.
+    """
+    parts = paper.of("limitations")
+    rest = [stems(line) for p in paper.parts if p.role not in {"limitations", "related"} for line in p.sentences]
+    rest += [stems(f.caption) for f in paper.floats] + [stems(paper.title)]
+    known = frozenset[str]().union(*rest) - _OF_ANY_STUDY
+    lines = {line: stems(line) - _OF_ANY_STUDY for p in parts for line in p.sentences}
+    said = frozenset[str]().union(*lines.values())
+    if parts and len(said & known) < OWN_SHARE * len(said):
+        return []
+    if not parts:
+        lines = {line: stems(line) - _OF_ANY_STUDY for line in _own_limits(paper)}
+    return [line for line, words in lines.items() if LIMIT_CUE.search(line) and len(words & known) >= 2]
+
+
+OWN_SHARE = 0.25
+"""At least this share of the words of the limitations, those of any study left out, must occur elsewhere in the paper."""
+_OF_ANY_STUDY = frozenset(
+    stem(word)
+    for word in (
+        "examined measured tested observed studied compared found reported known unknown change changes changing group "
+        "groups sample samples case cases time times condition conditions further left limited limiting general "
+        "different difference differences effect effects same single small larger smaller number numbers next come came "
+        "made make take taken given possible need needs used available question questions part parts point points "
+        "kind kinds side sides look looked draw drawn before after year years season month week days every always"
+    ).split()
+)
+"""Words that the limitations of any study share with it."""
 
 
 def _own_limits(paper: Paper) -> list[str]:
