@@ -13,11 +13,12 @@ from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata, CheckpointTuple
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from peercycle.core.errors import DamagedRunError, StoreError
 from peercycle.core.journal import RunStore
+from peercycle.graphs.plainrows import PlainRows
+from peercycle.store.database import connect_read_only
 
 FILE = "checkpoints.sqlite"
 
@@ -32,8 +33,7 @@ class FencedSaver(SqliteSaver):
     """
 
     def __init__(self, connection: sqlite3.Connection, store: RunStore, thread: ThreadPoolExecutor) -> None:
-        # State is JSON; no type beyond it is ever rebuilt from a row, which may be hostile.
-        super().__init__(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=[]))
+        super().__init__(connection, serde=PlainRows())
         self._store = store
         self._thread = thread
 
@@ -76,6 +76,40 @@ class FencedSaver(SqliteSaver):
         return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: context.run(work))
 
 
+async def check_checkpoints(path: Path) -> None:
+    """Read the checkpoints of a run through, changing nothing; where there are none, nothing is amiss.
+
+    Raises `DamagedRunError` for a damaged file, and for a row that is no plain state: it may be hostile.
+    """
+    await asyncio.to_thread(_check, path / FILE)
+
+
+def _check(target: Path) -> None:
+    if not target.exists():
+        return
+    rows = PlainRows()
+    try:
+        connection = connect_read_only(target)
+        try:
+            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if verdict != ("ok",):
+                raise DamagedRunError(_damaged(target, str(verdict[0])))
+            if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'checkpoints'").fetchone():
+                for row in connection.execute(_ALL_ROWS):
+                    rows.loads_typed(row)
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+            raise StoreError(f"cannot read {str(target)!r}: {error}") from None
+        raise DamagedRunError(_damaged(target, str(error))) from None
+    except ValueError as error:
+        raise DamagedRunError(_damaged(target, str(error))) from None
+
+
+_ALL_ROWS = "SELECT type, checkpoint FROM checkpoints UNION ALL SELECT type, value FROM writes"
+
+
 @asynccontextmanager
 async def open_checkpoints(path: Path, store: RunStore) -> AsyncIterator[FencedSaver]:
     """Open the checkpoints of a run. Raises `DamagedRunError` where SQLite finds the file damaged."""
@@ -95,14 +129,14 @@ async def open_checkpoints(path: Path, store: RunStore) -> AsyncIterator[FencedS
 
 
 def _make_ready(connection: sqlite3.Connection, target: Path) -> None:
+    # What a tampered schema says must not make SQLite call anything with effects.
+    connection.execute("PRAGMA trusted_schema = OFF")
     # Effects commit with FULL in run.sqlite; on resume the journal wins, so NORMAL is enough here.
     connection.execute("PRAGMA synchronous=NORMAL")
-    verdict = connection.execute("PRAGMA quick_check").fetchone()
-    if verdict is None or verdict[0] != "ok":
-        raise DamagedRunError(_damaged(target, str(verdict)))
     SqliteSaver(connection).setup()
     target.chmod(0o600)
 
 
 def _damaged(target: Path, detail: str) -> str:
-    return f"{target} is damaged ({detail}); move it away and resume: the journal in run.sqlite answers what was done"
+    line = " ".join(detail.split())
+    return f"{str(target)!r} is damaged ({line}); move it away and resume: the journal in run.sqlite answers what was done"

@@ -11,12 +11,13 @@ from typing import Any
 
 from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
+from pydantic import ValidationError
 
 from peercycle.core.base import JSON
 from peercycle.core.errors import LeaseLostError, PeercycleError, ReplayDivergedError, UsageError
 from peercycle.core.runs import EndReason, Extension, RunOptions, RunRecord, Terminal
 from peercycle.core.writing import ResearchTask
-from peercycle.graphs.checkpoints import open_checkpoints
+from peercycle.graphs.checkpoints import check_checkpoints, open_checkpoints
 from peercycle.graphs.cycle import beginning_of, build_graph, thread_of
 from peercycle.graphs.fingerprint import compare, fingerprint, require_same
 from peercycle.graphs.launch import create_and_open, open_existing, require_prices
@@ -60,6 +61,8 @@ async def resume(
     """
     run = await open_existing(path, plugins, RunControl())
     try:
+        # Before anything is written: a refusal leaves the run as it was.
+        await check_checkpoints(path)
         run.record = await _extend(run, dict(changes or {}), accept_changes)
     except BaseException:
         await run.close()
@@ -75,8 +78,7 @@ async def _extend(run: OpenRun, changes: dict[str, JSON], accept: bool) -> RunRe
         raise UsageError(
             f"a resume cannot change {unknown}; it may change {sorted(EXTENDABLE)}; begin a new run instead"
         )
-    options = RunOptions.model_validate({**record.options.model_dump(), **changes})
-    require_prices(options)
+    options = _extended(record.options, changes)
     current = fingerprint(options, record.task, run.plugins)
     differences = compare(record.fingerprint, current)
     if not accept:
@@ -100,6 +102,17 @@ async def _extend(run: OpenRun, changes: dict[str, JSON], accept: bool) -> RunRe
     )
     await run.store.write_record(record)
     return record
+
+
+def _extended(options: RunOptions, changes: Mapping[str, JSON]) -> RunOptions:
+    try:
+        extended = RunOptions.model_validate({**options.model_dump(), **changes})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{where}: {first['input']!r}: {first['msg']}; the run was left as it was") from None
+    require_prices(extended)
+    return extended
 
 
 async def drive(run: OpenRun) -> RunResult:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,6 +96,7 @@ async def resolve(options: RunOptions, plugins: Plugins) -> tuple[RunOptions, li
     options = options.model_copy(update={"policy": policy})
     _require_known(options, plugins)
     require_prices(options)
+    _require_time(options)
     _require_simulating(options, plugins)
     options, line = await _resolve_experiments(options, plugins)
     choices.append(line)
@@ -118,8 +120,15 @@ def _require_known(options: RunOptions, plugins: Plugins) -> None:
         plugins.create("models", *backend_of(choice))
 
 
+def _require_time(options: RunOptions) -> None:
+    until = options.budget.until
+    if until is not None and until <= time.time():
+        said = datetime.fromtimestamp(until, UTC).isoformat(" ", "seconds")
+        raise UsageError(f"the budget ends at {said} (until = {until!r}), which is past; give a later time, or none")
+
+
 def require_prices(options: RunOptions) -> None:
-    """Raise `UsageError` for a money limit where a model has no price: an unknown price is not 0."""
+    """Raise `UsageError` for a money limit where a model has no price: what is unknown cannot be limited."""
     if options.budget.cost is None:
         return
     unpriced = sorted(

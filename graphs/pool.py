@@ -10,7 +10,9 @@ from typing import Any
 
 from peercycle.core.base import JSON, canonical_json
 from peercycle.core.contracts import Closing
+from peercycle.core.errors import PeercycleError, PluginError
 from peercycle.plugins.manager import Kind, Plugins
+from peercycle.plugins.registry import SINGULAR
 
 
 class Lifetime:
@@ -65,9 +67,15 @@ class Pool:
         life.users += 1
         try:
             return Holding(self, key, life, await life.enter())
-        except BaseException:
+        except BaseException as error:
             self._lives.pop(key, None)
-            raise
+            if isinstance(error, PeercycleError) or not isinstance(error, Exception):
+                raise
+            offer = plugins.find(kind, name)
+            raise PluginError(
+                f"the {SINGULAR[kind]} {name!r} ({offer.owner}) failed when it was entered: "
+                f"{type(error).__name__}: {error}; name another one, or mend what it needs"
+            ) from error
 
     async def release(self, key: tuple[int, str, str, bytes], life: Lifetime) -> None:
         """Give one use back; the last one leaves the component."""

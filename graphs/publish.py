@@ -166,9 +166,7 @@ async def conclude_run(
     """Write the terminal record, then the report that shows it, and tell the plugins. `reason` None is `waiting`."""
     status: RunStatus = STATUS_OF_REASON[reason] if reason else "waiting"
     await run.tick()
-    await run.plugins.drain_events()
-    for problem in run.plugins.problems:
-        await run.emit("plugin_problem", problem.message, stage="finish", visit=visit)
+    told = await _tell_problems(run, visit, told=0)
     await run.emit("ended", message, stage="finish", visit=visit, data={"status": status, "reason": reason})
     terminal = Terminal(status=status, reason=reason, message=message, at=time.time())
     run.record = run.record.model_copy(update={"terminal": terminal})
@@ -178,8 +176,17 @@ async def conclude_run(
     await write_report(run, visit)
     run.plugins.on_run_end(RunEnd(run.run_id, str(run.path), status, reason, rating, rounds))
     # The process may end with the run, and the listeners' threads with it.
-    await run.plugins.drain_events()
+    await _tell_problems(run, visit, told=told)
     return terminal
+
+
+async def _tell_problems(run: OpenRun, visit: int, *, told: int) -> int:
+    """Log what plugins' hooks have raised so far, beyond the first `told` of them; return how many there are."""
+    await run.plugins.drain_events()
+    problems = run.plugins.problems
+    for problem in problems[told:]:
+        await run.emit("plugin_problem", problem.message, stage="finish", visit=visit)
+    return len(problems)
 
 
 async def best_so_far(run: OpenRun) -> dict[str, Any] | None:

@@ -108,13 +108,17 @@ class CandidateOutput(TypedDict, total=False):
 
 
 def check_updates(stage: str, updates: object, declared: frozenset[str]) -> dict[str, JSON]:
-    """Return a stage's updates, or raise `StateError`: undeclared, not JSON, or over the size limit."""
+    """Return a stage's updates as plain JSON, or raise `StateError`: undeclared, not JSON, or over the size limit.
+
+    An enumeration's text, a key that is a number or a tuple become what a checkpoint gives back after a crash.
+    """
     if updates is None:
         return {}
     if not isinstance(updates, Mapping):
         raise StateError(
             f"stage {stage!r} returned {type(updates).__name__}; return a mapping of channels to JSON values"
         )
+    plain: dict[str, JSON] = {}
     for name, value in updates.items():
         if name not in declared:
             raise StateError(
@@ -122,12 +126,14 @@ def check_updates(stage: str, updates: object, declared: frozenset[str]) -> dict
                 f"declare it with Channel({name!r}) where the stage is added"
             )
         try:
-            size = len(json.dumps(value, allow_nan=False).encode())
+            text = json.dumps(value, allow_nan=False)
         except (TypeError, ValueError) as error:
             raise StateError(f"stage {stage!r} returned a value for {name!r} that is not JSON ({error})") from None
-        if size > MAX_VALUE_BYTES:
+        # ASCII only, so that characters are bytes.
+        if (size := len(text)) > MAX_VALUE_BYTES:
             raise StateError(
                 f"stage {stage!r} returned {size} bytes for {name!r}, over the limit of {MAX_VALUE_BYTES}; "
                 f"store the body with ctx.save and return its reference"
             )
-    return dict(updates)
+        plain[name] = json.loads(text)
+    return plain

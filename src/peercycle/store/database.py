@@ -49,11 +49,13 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{_uri(path)}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_SECONDS, check_same_thread=False
     )
-    connection.execute("PRAGMA trusted_schema = OFF")
     try:
+        connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA schema_version").fetchone()
-    except sqlite3.OperationalError:
+    except sqlite3.DatabaseError as error:
         connection.close()
+        if not isinstance(error, sqlite3.OperationalError):
+            raise
         # A WAL database needs its -shm file; where none can be made and no driver left a log, the file is all.
         if path.with_name(f"{path.name}-wal").exists():
             raise
