@@ -12,6 +12,8 @@ from peercycle.agents.reviewers.rubric.quantities import P_VALUE, REPEATS, Pool,
 from peercycle.core.experiments import ExperimentResults, Measurement
 
 ENOUGH_SEEDS = 3
+MANY_SEEDS = 10
+"""More seeds than this add little to an interval over them."""
 _INTERVAL_PARTS = frozenset({"ci95_low", "ci95_high", "sd"})
 _PROSE = ("abstract", "results", "discussion", "conclusion", "other")
 
@@ -33,8 +35,13 @@ def seeds_suffice(i: Inspection) -> Finding:
         if n < ENOUGH_SEEDS
     )
     listed = ", ".join(f"{e}: {n}" for e, n in sorted(seeds.items()))
-    depth = mean(min(1.0, n / 10) for n in seeds.values())
-    return Finding(name, f"seeds per experiment: {listed}", faults, 0.7 + 0.3 * depth)
+    depth = mean(min(1.0, n / MANY_SEEDS) for n in seeds.values())
+    few = [e for e, n in sorted(seeds.items()) if ENOUGH_SEEDS <= n < MANY_SEEDS]
+    suggestions = tuple(
+        Fault(f"experiment {e!r} was run over {seeds[e]} seeds: more would make its figures firmer", None, "evidence")
+        for e in few
+    )
+    return Finding(name, f"seeds per experiment: {listed}", faults, 0.7 + 0.3 * depth, suggestions=suggestions)
 
 
 def seeds_by_experiment(results: ExperimentResults) -> dict[str, int]:

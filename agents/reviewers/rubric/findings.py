@@ -31,6 +31,8 @@ class Finding:
     """False where the paper has nothing of the kind: such a check is neither passed nor failed."""
     absent: float = 0.0
     """The score where it does not apply: never above that of one right thing, nor below that of one wrong thing."""
+    suggestions: tuple[Fault, ...] = ()
+    """What would make it firmer though it holds; they become points and cost nothing."""
     given: bool = True
     """False where the reviewer was not handed what the check needs; such a check is left out of the rating."""
 

@@ -164,6 +164,8 @@ def _points(finding: Finding, limit: int) -> list[ReviewPoint]:
     faults = list(finding.faults[:limit])
     if finding.passed is False and not faults:
         faults = [Fault(finding.evidence)]
+    if finding.passed:
+        faults = list(finding.suggestions[:limit])
     return [
         ReviewPoint(
             id=f"{finding.check}.{n}",

@@ -206,6 +206,18 @@ def test_earlier_points_stay_open_until_their_check_holds_or_their_experiment_ra
     assert _check(closed, "earlier-points-are-answered").passed is True
 
 
+def test_more_seeds_are_suggested_at_no_cost_and_closed_by_running_them_alone() -> None:
+    first = _review(_paper())
+    (point,) = [p for p in first.points if p.check == "experiments-are-repeated"]
+    assert (point.asks, "4 seeds: more would" in point.text) == ("evidence", True)
+    assert _check(first, "experiments-are-repeated").passed is True
+    again = _paper().model_copy(update={"earlier": (Assessment(reviews=(first,)),)})
+    assert "0 of 6" in _check(_review(again), "earlier-points-are-answered").evidence
+    ran = RESULTS.experiments[0].model_copy(update={"answers": (f"r1.{point.id}",)})
+    answered = again.model_copy(update={"results": RESULTS.model_copy(update={"experiments": (ran,)})})
+    assert "1 of 6" in _check(_review(answered), "earlier-points-are-answered").evidence
+
+
 def test_checks_can_be_left_out_and_a_misspelt_one_is_an_error() -> None:
     assert "latex-is-whole" not in {c.name for c in _review(_paper(), skip=("latex-is-whole",)).checks}
     with pytest.raises(SettingsError, match="latex-is-hole"):

@@ -61,7 +61,7 @@ def test_rounds_that_measure_more_are_taken_up(benches: SimpleNamespace, name: s
     bench = drafted(benches, name, settings=benches.quick.model_copy(update={"draft_seeds": 3, "revision_seeds": 3}))
     assessments = [reviewed(bench)]
     for _ in range(2):
-        benches.run(bench.revise(assessments[-1].points))
+        benches.run(bench.revise(assessments[-1].reviews[0].points))
         assessments.append(reviewed(bench, tuple(assessments)))
     ratings = [rating(assessment.reviews[0]) for assessment in assessments]
     assert ratings == sorted(ratings)
@@ -76,7 +76,7 @@ def test_fewer_than_ten_abstracts_are_said_to_be_too_few(benches: SimpleNamespac
     assert "the studies of the list need ten" in (bench.plans[0].declined or "")
     text = bench.manuscripts[-1].latex
     assert "\\measured" not in text
-    benches.run(bench.revise(reviewed(bench).points))
+    benches.run(bench.revise(reviewed(bench).reviews[0].points))
     answers = bench.revisions[-1].responses
     assert answers
     assert all(a.action == "decline" and "Nothing" in a.answer and "need ten" in a.answer for a in answers)
