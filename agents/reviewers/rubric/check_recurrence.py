@@ -18,7 +18,7 @@ def numbers_recur(i: Inspection) -> Finding:
     """Numbers given in several places agree: each agreement between two places is counted.
 
     One changed digit costs an agreement. Places are sections, the tables together and the captions together, so
-    that a table or section given twice adds none. Integers agree only as counts of the same thing.
+    that a table or section given twice adds none. Round integers agree only as counts of one thing.
     """
     name = "numbers-recur"
     places = {where: found for where, found in _places(i.paper).items() if found.numbers or found.counts}
@@ -39,8 +39,9 @@ class _Place:
     counts: set[tuple[int, str]] = field(default_factory=set)
 
     def put(self, number: Numeral) -> None:
-        """Keep a number that says something by itself: a decimal or a percentage."""
-        if (not number.integral or number.percent) and all(n.value != number.value for n in self.numbers):
+        """Keep a number that says something by itself: a decimal, a percentage, an integer that is not round."""
+        telling = not number.integral or number.percent or (abs(number.value) > 10 and number.value % 10 != 0)
+        if telling and all(n.value != number.value for n in self.numbers):
             self.numbers.append(number)
 
 

@@ -33,7 +33,7 @@ def _sentences(paper: Paper) -> list[Fault]:
     shingles: list[set[tuple[str, ...]]] = []
     faults: list[Fault] = []
     for part in paper.parts:
-        for line in part.sentences:
+        for line in (*part.sentences, *part.refrains):
             words = tokens(line)
             if len(words) < LONG:
                 continue

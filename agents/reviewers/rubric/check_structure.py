@@ -192,8 +192,28 @@ def paragraphs_belong(i: Inspection) -> Finding:
         for (where, text), words in zip(paragraphs, sets, strict=True)
         if words and len(paragraphs) > 2 and sum(counts[w] > 1 for w in words) < 0.12 * len(words)
     ]
+    faults += _foreign(i)
+    faults += [
+        Fault("a list of numbers stands there without a word", p.heading) for p in i.paper.parts if p.number_lists
+    ]
     faults += [Fault(f"filler: {m.group()!r}", p.heading) for p in i.paper.parts for m in _FILLER.finditer(p.prose)]
     return Finding(name, f"{len(paragraphs) - len(faults)} of {len(paragraphs)} paragraphs belong", tuple(faults))
+
+
+FOREIGN_SHARE = 0.2
+
+
+def _foreign(i: Inspection) -> list[Fault]:
+    """Find sections that share hardly a word with the rest: they are about something else."""
+    own = [p for p in i.paper.parts if p.role not in {"aside", "references"}]
+    words = [stems(p.prose) - _OF_ANY_STUDY for p in own]
+    captions = stems(" ".join(f.caption for f in i.paper.floats))
+    faults: list[Fault] = []
+    for at, (part, mine) in enumerate(zip(own, words, strict=True)):
+        others = captions.union(*words[:at], *words[at + 1 :])
+        if len(own) > 3 and len(mine) >= 12 and len(mine & others) < FOREIGN_SHARE * len(mine):
+            faults.append(Fault(f"the section {part.heading!r} is about something else", part.heading))
+    return faults
 
 
 _FILLER = re.compile(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -30,6 +31,8 @@ class Part:
     role: str
     prose: str
     sentences: tuple[str, ...]
+    refrains: tuple[str, ...] = ()
+    """Sentences left out of both because they are said again and again, with other numbers at most."""
     number_lists: int = 0
     """Paragraphs left out of `prose` because they list numbers without saying a word of them."""
 
@@ -183,7 +186,21 @@ def _parts(scan: LatexScan, environments: list[Environment], given: Sequence[tup
 def _part(heading: str, role: str, prose: str) -> Part:
     paragraphs = prose.split("\n\n")
     told = "\n\n".join(p for p in paragraphs if not is_number_list(p))
-    return Part(heading, role, told, sentences(told), sum(map(is_number_list, paragraphs)))
+    lines = sentences(told)
+    often = {line for line, n in Counter(map(_numberless, lines)).items() if n > REFRAIN and line.count(" ") >= 4}
+    if often:
+        kept = (" ".join(s for s in sentences(p) if _numberless(s) not in often) for p in told.split("\n\n"))
+        told = "\n\n".join(p for p in kept if p)
+    refrains = tuple(line for line in lines if _numberless(line) in often)
+    return Part(heading, role, told, sentences(told), refrains, sum(map(is_number_list, paragraphs)))
+
+
+REFRAIN = 5
+"""A sentence said more often than this in one section, other numbers aside, tells nothing more."""
+
+
+def _numberless(line: str) -> str:
+    return re.sub(r"\d+", "0", line)
 
 
 def _prose_of(scan: LatexScan, start: int, end: int) -> str:

@@ -8,7 +8,7 @@ from peercycle.agents.reviewers.rubric.plain_text import looks_like_latex
 from peercycle.core.latex_scan import scan_latex
 from peercycle.core.reviews import Submission
 
-_BREAK = re.compile(r"(?<!\n)[ \t]*\n[ \t]*(?![ \t]*\n)")
+_BREAK = re.compile(r"(?<!\n) ?\n ?(?! ?\n)")
 
 
 def unwrapped(submission: Submission) -> Submission:
@@ -25,5 +25,5 @@ def unwrapped(submission: Submission) -> Submission:
 
 def one_line(latex: str) -> str:
     """Return LaTeX without comments, each paragraph on one line."""
-    text = re.sub(r"\n[ \t]*\n\s*", "\n\n", scan_latex(latex.replace("\r\n", "\n")).text)
+    text = re.sub(r"\n[ \t]*\n\s*", "\n\n", re.sub(r"[ \t]+", " ", scan_latex(latex.replace("\r\n", "\n")).text))
     return _BREAK.sub(" ", text)
