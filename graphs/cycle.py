@@ -160,7 +160,15 @@ async def _run_stage(stage: Any, state: Any, ctx: DriverContext, declared: froze
     try:
         return await call_stage(stage, state, ctx, declared)
     except PeercycleError as error:
-        raise (await ending(error, ctx.run) if error.ends_run else error) from error
+        raise await _ended(error, ctx.run) from error
+
+
+async def _ended(error: PeercycleError, run: OpenRun) -> Exception:
+    """Return what to raise for an error of a stage that belongs to the run, and remember why the run ends."""
+    if error.ends_run:
+        return await ending(error, run)
+    run.stop_reason = run.stop_reason or ("error", str(error))
+    return error
 
 
 def thread_of(run: OpenRun, graph: Any) -> dict[str, Any]:
@@ -182,7 +190,10 @@ def _where(run: OpenRun) -> dict[str, Any]:
 def _select_node(runs: Runs) -> Any:
     async def select_best(state: Any, runtime: Runtime[Any]) -> dict[str, Any]:
         async with runs.use(state, runtime) as run:
-            updates = select(state, run.options)
+            try:
+                updates = select(state, run.options)
+            except PeercycleError as error:
+                raise await _ended(error, run) from error
             await _mark_selected(run, updates["best"])
             ended = updates["ending"]
             await run.emit(
@@ -210,10 +221,12 @@ def _finish_node(runs: Runs) -> Any:
         visit = int(state.get("round", 0)) + 1
         best, ended = state.get("best"), state.get("ending") or {}
         async with runs.use(state, runtime) as run:
+            await run.emit("stage_started", stage="finish", visit=visit)
             try:
                 judged = await publish(run, best, visit)
             except PeercycleError as error:
-                raise (await ending(error, run) if error.ends_run else error) from error
+                raise await _ended(error, run) from error
+            await run.emit("stage_finished", stage="finish", visit=visit)
             rating = judged.rating if judged else (best or {}).get("rating")
             rounds = int(state.get("round", 0))
             terminal = await conclude_run(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,15 @@ from langgraph.runtime import RunControl
 from pydantic import ValidationError
 
 from peercycle.core.base import JSON
-from peercycle.core.errors import LeaseLostError, PeercycleError, ReplayDivergedError, UsageError
-from peercycle.core.runs import EndReason, Extension, RunOptions, RunRecord, Terminal
+from peercycle.core.errors import LeaseLostError, PeercycleError, ReplayDivergedError, StoreError, UsageError
+from peercycle.core.runs import EndReason, Extension, RunOptions, RunRecord
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.checkpoints import check_checkpoints, open_checkpoints
 from peercycle.graphs.cycle import beginning_of, build_graph, thread_of
 from peercycle.graphs.fingerprint import compare, fingerprint, require_same
 from peercycle.graphs.launch import create_and_open, open_existing, require_prices
 from peercycle.graphs.openrun import OpenRun
-from peercycle.graphs.publish import best_so_far, conclude_run, publish, write_report
+from peercycle.graphs.publish import EARLY_VISIT, end_early, write_report
 from peercycle.graphs.registry import forget, register
 from peercycle.graphs.result import RunResult, result_of
 from peercycle.graphs.selecting import decide_ending
@@ -32,8 +32,6 @@ from peercycle.plugins.manager import Plugins
 POLL_S = 0.25
 """How often the driver looks for a stop request and at the clock."""
 
-EARLY_VISIT = 0
-"""The visit of `finish` in endings outside the graph; inside it, the visit is the number of the round, from 1."""
 
 EXTENDABLE = frozenset({"rounds", "patience", "budget", "on_outage"})
 """Options that a resume may change: limits, which no content depends on."""
@@ -138,17 +136,17 @@ async def _run_to_ending(run: OpenRun) -> None:
         async with open_checkpoints(run.path, run.store) as saver:
             waiting = await _invoke(run, build_graph(run.plugins, checkpointer=saver))
         if run.record.terminal is None and waiting:
-            await _end_early(run, None, "an open question: see `peercycle answer`")
+            await end_early(run, None, "an open question: see `peercycle answer`")
     except GraphDrained:
         reason, message = run.stop_reason or ("drained", "a stop was asked for")
-        await _end_early(run, reason, message)
+        await end_early(run, reason, message)
     except (LeaseLostError, ReplayDivergedError):
         # Not ours to write any more, or not a run's own ending.
         raise
     except PeercycleError as error:
-        await _end_early(run, "error", str(error))
+        await end_early(run, "error", str(error))
     except Exception as error:
-        await _end_early(run, "error", f"{type(error).__name__}: {error}")
+        await end_early(run, "error", f"{type(error).__name__}: {error}")
         raise
 
 
@@ -192,20 +190,6 @@ def _decide_again(run: OpenRun, state: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-async def _end_early(run: OpenRun, reason: EndReason | None, message: str) -> Terminal:
-    """End outside the graph: publish the best version there is, the report, the terminal record."""
-    best = await best_so_far(run)
-    try:
-        if best is not None and reason is not None:
-            await publish(run, best, EARLY_VISIT)
-    except PeercycleError as error:
-        await run.emit("export_failed", str(error), stage="finish")
-    rating = best.get("rating") if best else None
-    return await conclude_run(
-        run, reason, message, rounds=int((best or {}).get("round", 0)), rating=rating, visit=EARLY_VISIT
-    )
-
-
 @asynccontextmanager
 async def _watched(run: OpenRun) -> AsyncIterator[None]:
     """Watch for stop requests, deadlines and signals while the graph runs."""
@@ -219,17 +203,23 @@ async def _watched(run: OpenRun) -> AsyncIterator[None]:
 
 async def _watch(run: OpenRun) -> None:
     while True:
-        await run.tick()
-        if await run.store.stop_requested():
-            run.drain("drained", "`peercycle stop` asked for it")
-        budget = run.options.budget
-        if budget.until is not None and time.time() >= budget.until:
-            run.drain("budget", "the time given with --until has come")
-        for line in await run.store.spending():
-            if (
-                line.name == "hours"
-                and line.limit is not None
-                and (line.spent or 0.0) >= line.limit * (1 - budget.kept_for_finish)
-            ):
-                run.drain("budget", f"{line.limit:g} hours of work were allowed, and the finish needs the rest")
+        # A write that the disk refuses now is the business of the stage in hand, and no reason to stop watching.
+        with suppress(StoreError):
+            await _look(run)
         await asyncio.sleep(POLL_S)
+
+
+async def _look(run: OpenRun) -> None:
+    await run.tick()
+    if await run.store.stop_requested():
+        run.drain("drained", "`peercycle stop` asked for it")
+    budget = run.options.budget
+    if budget.until is not None and time.time() >= budget.until:
+        run.drain("budget", "the time given with --until has come")
+    for line in await run.store.spending():
+        if (
+            line.name == "hours"
+            and line.limit is not None
+            and (line.spent or 0.0) >= line.limit * (1 - budget.kept_for_finish)
+        ):
+            run.drain("budget", f"{line.limit:g} hours of work were allowed, and the finish needs the rest")

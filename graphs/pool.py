@@ -67,6 +67,10 @@ class Pool:
         life.users += 1
         try:
             return Holding(self, key, life, await life.enter())
+        except asyncio.CancelledError:
+            # Whoever else waits for it, or has it, goes on with it.
+            await self.release(key, life)
+            raise
         except BaseException as error:
             self._lives.pop(key, None)
             if isinstance(error, PeercycleError) or not isinstance(error, Exception):

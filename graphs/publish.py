@@ -25,6 +25,9 @@ from peercycle.graphs.result import best_row
 from peercycle.graphs.work import load_work, submission
 from peercycle.store.disk import DIRECTORY_MODE, disk_errors, replace_file
 
+EARLY_VISIT = 0
+"""The visit of `finish` in endings outside the graph; inside it, the visit is the number of the round, from 1."""
+
 TEXT_SUFFIXES = {".tex", ".bib", ".html", ".htm", ".xml", ".md", ".txt", ".json"}
 """What an exporter must write its disclosure into; pictures, tables and programs are what the texts speak of."""
 
@@ -193,3 +196,17 @@ async def best_so_far(run: OpenRun) -> dict[str, Any] | None:
     """Return the best complete version that the store knows, for endings before the graph's own selection."""
     best = best_row(await run.store.candidates())
     return dict(best.state) if best else None
+
+
+async def end_early(run: OpenRun, reason: EndReason | None, message: str) -> Terminal:
+    """End outside the graph: publish the best version there is, the report, the terminal record."""
+    best = await best_so_far(run)
+    try:
+        if best is not None and reason is not None:
+            await publish(run, best, EARLY_VISIT)
+    except PeercycleError as error:
+        await run.emit("export_failed", str(error), stage="finish")
+    rating = best.get("rating") if best else None
+    return await conclude_run(
+        run, reason, message, rounds=int((best or {}).get("round", 0)), rating=rating, visit=EARLY_VISIT
+    )

@@ -15,6 +15,7 @@ from langgraph.runtime import Runtime
 
 from peercycle.core.runs import RunOptions
 from peercycle.graphs.openrun import OpenRun
+from peercycle.graphs.publish import end_early
 from peercycle.plugins.manager import Plugins
 
 LINGER_S = 2.0
@@ -95,14 +96,14 @@ class Runs:
         broken_off = False
         try:
             yield opened.run
-        except asyncio.CancelledError:
+        except BaseException:
             broken_off = True
             raise
         finally:
             opened.users -= 1
             if not opened.driven and opened.users == 0:
                 if broken_off:
-                    # The loop may be shutting down, and would never begin another task.
+                    # The loop may be about to end, and would never begin another task.
                     await _close(place, opened)
                 else:
                     opened.closing = asyncio.create_task(_close_later(place, opened))
@@ -130,4 +131,10 @@ async def _close_later(place: tuple[int, str], opened: Opened) -> None:
 async def _close(place: tuple[int, str], opened: Opened) -> None:
     if opened.users == 0 and _OPEN.get(place) is opened:
         del _OPEN[place]
-        await opened.run.close()
+        run = opened.run
+        try:
+            if run.record.terminal is None and run.stop_reason is not None:
+                # A plain `ainvoke` came to an early end: no driver is there to write its account.
+                await end_early(run, *run.stop_reason)
+        finally:
+            await run.close()

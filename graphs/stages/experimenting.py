@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from peercycle.core.base import JSON, canonical_json
@@ -184,7 +184,8 @@ async def _simulate(work: Work, plan: ExperimentPlan, ctx: DriverContext) -> Upd
         )
     turn = await policy.simulate(work, ctx)
     measured: list[Measurement] = []
-    known: Sequence[Experiment] = [e for e in plan.experiments if e.id in turn.value]
+    # A results file holds one imagined run, so each experiment is told with one seed.
+    known = [e.model_copy(update={"seeds": e.seeds[:1]}) for e in plan.experiments if e.id in turn.value]
     for experiment in known:
         body = canonical_json(turn.value[experiment.id])
         artifact = await ctx.artifacts.put(
@@ -197,10 +198,13 @@ async def _simulate(work: Work, plan: ExperimentPlan, ctx: DriverContext) -> Upd
                 f"policy {ctx.options.policy!r} imagined results that do not parse: {problem}"
             ) from None
         measured += [m.model_copy(update={"provenance": "simulated", "execution": None}) for m in found]
+    earlier = work.results or ExperimentResults()
+    anew = {experiment.id for experiment in known}
     results = ExperimentResults(
         mode="simulate",
         reason="the policy imagined these results; nothing was run",
-        measurements=tuple(measured),
-        experiments=tuple(known),
+        measurements=(*(m for m in earlier.measurements if m.experiment not in anew), *measured),
+        experiments=(*(e for e in earlier.experiments if e.id not in anew), *known),
     )
+    await ctx.run.store.save_executions(ctx.candidate, ctx.stage, ctx.visit, [], results.measurements, {})
     return kept(turn.memory, {"results": await ctx.save(results), "executed": []})

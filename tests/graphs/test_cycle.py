@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from peercycle.core.errors import StageError
 from peercycle.core.runs import RunOptions
 from peercycle.core.writing import PointOutcome, ResearchTask
 from peercycle.graphs.cycle import build_graph
@@ -16,6 +20,7 @@ from peercycle.graphs.publish import best_so_far
 from peercycle.graphs.replay import replay
 from peercycle.plugins.manager import Plugins
 from peercycle.store.directory import read_run
+from peercycle.store.runs import run_status
 
 Options = Callable[..., RunOptions]
 Kit = Callable[..., Plugins]
@@ -163,3 +168,17 @@ def test_a_second_task_on_a_callers_thread_gets_a_run_of_its_own(options: Option
     first, second = asyncio.run(main())
     assert (first["run_id"], first["candidates"]) == ("one", 2)
     assert (second["run_id"], second["candidates"], second["rounds"]) == ("two", 1, 1)
+
+
+def test_a_plain_call_that_fails_leaves_a_report_and_a_terminal_record(options: Options, kit: Kit) -> None:
+    failing = {"policies": {"kit-policy": {"fail_stage": "write"}}}
+    wanted = options(run_id="plain", settings=failing)
+
+    async def main() -> None:
+        with pytest.raises(StageError, match="every candidate failed"):
+            await build_graph(kit()).ainvoke({"topic": "sorting"}, context=wanted)
+
+    asyncio.run(main())
+    path = Path(wanted.runs_dir) / "plain"
+    assert run_status(path) == "failed"
+    assert json.loads((path / "report.json").read_text())["reason"] == "error"
