@@ -44,7 +44,7 @@ def _swapped_bindings(i: Inspection) -> tuple[int, list[Fault]]:
     short = {"abstract": manuscript.abstract}
     short |= {s.heading: s.body for s in manuscript.sections if s.role == "conclusion"}
     elsewhere = [s.body for s in manuscript.sections if s.role != "conclusion"]
-    names = _names(i, elsewhere)
+    names = (_labels(i), _introductions(elsewhere))
     checked, faults = 0, []
     for where, latex in short.items():
         said = [(m, words) for m, words in _introduced(latex) if m in by_id]
@@ -52,30 +52,44 @@ def _swapped_bindings(i: Inspection) -> tuple[int, list[Fault]]:
             x, y = by_id[a], by_id[b]
             if a == b or (x.metric, x.experiment) != (y.metric, y.experiment) or x.group == y.group:
                 continue
-            own, other = names[a] - names[b], names[b] - names[a]
-            votes = _vote(near_a, own, other) + _vote(near_b, other, own)
-            checked += votes != 0
-            if votes < 0:
+            votes = (_vote(near_a, a, b, names), _vote(near_b, b, a, names))
+            checked += any(votes)
+            if votes == (-1, -1):
                 faults.append(Fault(f"the numbers {a!r} and {b!r} stand under each other's names", where))
     return checked, faults
 
 
-def _vote(words: frozenset[str], own: frozenset[str], other: frozenset[str]) -> int:
-    """Return 1 where words name a thing rather than the other, -1 where they name the other, else 0."""
-    mine, theirs = len(words & own), len(words & other)
-    return (mine > theirs) - (mine < theirs)
+def _vote(words: frozenset[str], own: str, other: str, names: tuple[dict[str, frozenset[str]], ...]) -> int:
+    """Return 1 where words name a thing rather than the other, -1 where they name the other, else 0.
+
+    Labels decide; where none is among the words, what stands before the numbers elsewhere does.
+    """
+    for known in names:
+        a, b = known.get(own, frozenset()), known.get(other, frozenset())
+        mine, theirs = len(words & (a - b)), len(words & (b - a))
+        if mine != theirs:
+            return 1 if mine > theirs else -1
+    return 0
 
 
 def _introduced(latex: str) -> list[tuple[str, frozenset[str]]]:
-    """Return the bound numbers of prose with the words of their sentence that stand before each, up to another."""
+    """Return the bound numbers of prose with the words of their sentence that name it: those
+    before it, up to another number, or those behind it."""
     found: list[tuple[str, frozenset[str]]] = []
     text = _SHOWN.sub(lambda m: f" ⟨{m.group(1)}⟩ ", latex)
     for span in sentence_spans(text):
-        begin = span.start
-        for m in re.finditer(r"⟨([^⟩]*)⟩", text[span.start : span.end]):
-            found.append((m.group(1).strip().replace("\\_", "_"), _words(text[begin : span.start + m.start()])))
-            begin = span.start + m.end()
+        pieces = re.split(r"⟨([^⟩]*)⟩", text[span.start : span.end])
+        for before, name, after in zip(pieces[::2], pieces[1::2], pieces[2::2], strict=False):
+            behind = _BEHIND.match(after)
+            words = _words(behind.group(1)) if behind else frozenset[str]()
+            found.append((name.strip().replace("\\_", "_"), words or _words(_BEHIND.sub("", before))))
     return found
+
+
+_BEHIND = re.compile(
+    r"[^,.;:()]{0,40}?\b(?:for|with|by|under|using|in)\s((?:(?!\b(?:and|to|against|than)\b)[^,.;:()⟨]){1,60})"
+)
+"""What names a number that goes before its name: `22.09 million for the ninther`."""
 
 
 def _words(latex: str) -> frozenset[str]:
@@ -85,8 +99,8 @@ def _words(latex: str) -> frozenset[str]:
 _UNSAID = (GENERIC | {"mean", "seeds", "median", "interval", "average"}) - {"one", "two", "three", "first", "second"}
 
 
-def _names(i: Inspection, bodies: list[str]) -> dict[str, frozenset[str]]:
-    """Return the words that name each measurement: its group, its row in a table, what stands before it in prose."""
+def _labels(i: Inspection) -> dict[str, frozenset[str]]:
+    """Return the words that name each measurement: its group, and its row in a table."""
     found: dict[str, frozenset[str]] = defaultdict(frozenset)
     for m in i.results.measurements if i.results else ():
         found[m.id] = _words((m.group or "").replace("-", " ").replace("_", " "))
@@ -94,6 +108,12 @@ def _names(i: Inspection, bodies: list[str]) -> dict[str, frozenset[str]]:
         for row in re.split(r"\\\\", i.paper.scan.at(span)):
             for m in BINDING.finditer(row):
                 found[m.group(1).strip()] |= _words(re.sub(r"\\(?:hline|toprule|midrule)", " ", row.split("&")[0]))
+    return found
+
+
+def _introductions(bodies: list[str]) -> dict[str, frozenset[str]]:
+    """Return the words that stand by each measurement in prose."""
+    found: dict[str, frozenset[str]] = defaultdict(frozenset)
     for body in bodies:
         for name, words in _introduced(_without_floats(body)):
             found[name] |= words
