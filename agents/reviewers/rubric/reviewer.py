@@ -7,6 +7,7 @@ from collections.abc import Callable
 from peercycle.agents.reviewers.rubric import (
     check_claims,
     check_consistency,
+    check_contrary,
     check_earlier,
     check_floats,
     check_naming,
@@ -55,6 +56,7 @@ CHECKS: tuple[tuple[float, CheckFunction], ...] = (
     (1.5, check_claims.claims_are_measured),
     (1.5, check_claims.significance_holds),
     (1.5, check_claims.directions_hold),
+    (1.0, check_contrary.contrary_findings_are_told),
     (1.5, check_naming.numbers_are_said_of_their_own),
     (1.5, check_uncertainty.seeds_suffice),
     (1.5, check_uncertainty.means_have_intervals),
