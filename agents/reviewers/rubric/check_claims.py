@@ -47,6 +47,8 @@ COMPARING = re.compile(
     re.IGNORECASE,
 )
 _OWN = re.compile(r"\b(?:we|our|ours|this (?:study|paper|work)|the proposed|proposed)\b", re.IGNORECASE)
+_DISCLAIMED = re.compile(r"\b(?:cannot|can ?not|could not|may not) (?:be|tell|say|show|follow)\b", re.IGNORECASE)
+"""Denies that anything follows: no claim that evidence must stand behind."""
 _STATISTIC = re.compile(r"\b(?:statistically )?significan(?:t(?:ly)?|ce)\b", re.IGNORECASE)
 _NOT_SIGNIFICANT = re.compile(
     r"\b(?:not|no|non|never|neither|without|fail\w*|nor|insignificant|n['’]t|lack\w*)\b[^.;]{0,50}significan|"
@@ -61,7 +63,11 @@ def claims_have_numbers(i: Inspection) -> Finding:
     claims: list[tuple[str, str, bool]] = []
     for part in i.paper.of("abstract", "results", "discussion", "conclusion", "other"):
         for before, line, after in _windows(part.sentences):
-            if COMPARING.search(line) and (_OWN.search(line) or part.role in {"results", "abstract"}):
+            if (
+                COMPARING.search(line)
+                and not _DISCLAIMED.search(line)
+                and (_OWN.search(line) or part.role in {"results", "abstract"})
+            ):
                 claims.append((part.heading, line, any(map(_has_evidence, (line, after, before)))))
     if not claims and not _not_shown(i):
         return nothing_there(name, "the paper draws no comparison", absent=1.0)

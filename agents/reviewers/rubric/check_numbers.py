@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding, not_given
 from peercycle.agents.reviewers.rubric.inspection import Inspection, without_results
 from peercycle.agents.reviewers.rubric.prose import plain
+from peercycle.agents.reviewers.rubric.units import flat, unit_pattern
 from peercycle.core.experiments import ExperimentResults, Measurement
 from peercycle.core.numerals import is_percentage
 from peercycle.core.writing import NumberCheck
@@ -108,7 +109,7 @@ _FAILED = re.compile(
 
 
 def units_are_shown(i: Inspection) -> Finding:
-    """A measurement with a unit is shown with that unit near it, or in its table."""
+    """A section that shows measurements with a unit names it after one of them, or in a heading."""
     name = "units-are-shown"
     results = i.results
     if results is None:
@@ -122,12 +123,12 @@ def units_are_shown(i: Inspection) -> Finding:
     if not units:
         return not_given(name, "no bound measurement has a unit")
     texts = _texts(i)
-    lost = [
-        (unit, n) for unit, found in units.items() for n in found if not _says(texts.get(n.where, ""), n.shown, unit)
-    ]
-    faults = tuple(Fault(f"{n.shown!r} is shown without its unit {unit!r}", n.where) for unit, n in lost)
-    all_ = sum(map(len, units.values()))
-    return Finding(name, f"{all_ - len(lost)} of {all_} numbers with a unit show it", faults)
+    places = {(unit, n.where): tuple(m.shown for m in found if m.where == n.where) for unit, found in units.items()
+              for n in found}  # fmt: skip
+    lost = [place for place, shown in places.items() if not _says(texts.get(place[1], ""), shown, place[0])]
+    faults = tuple(Fault(f"{places[u, w][0]!r} is shown without its unit {u!r}", w) for u, w in lost)
+    evidence = f"{len(places) - len(lost)} of {len(places)} times a section that shows numbers with a unit names it"
+    return Finding(name, evidence, faults)
 
 
 def _texts(i: Inspection) -> Mapping[str, str]:
@@ -137,11 +138,13 @@ def _texts(i: Inspection) -> Mapping[str, str]:
     found = {"abstract": manuscript.abstract, "title": manuscript.title}
     for section in manuscript.sections:
         found[section.heading] = found.get(section.heading, "") + section.body
-    return {where: plain(re.sub(r"\\measured\s*\{[^{}]*\}", "", text)) for where, text in found.items()}
+    return {where: flat(plain(re.sub(r"\\measured\s*\{[^{}]*\}", "", text))) for where, text in found.items()}
 
 
-def _says(text: str, shown: str, unit: str) -> bool:
-    """Tell whether a unit follows the number within a few words, or stands in brackets as in a table's heading."""
-    name = re.escape(plain(unit))
-    near = re.search(rf"{re.escape(plain(shown))}[^.\n]{{0,30}}?\s?{name}(?![A-Za-z])", text)
-    return near is not None or re.search(rf"[(\[]\s?{name}\s?[)\]]|\bin {name}\b", text) is not None
+def _says(text: str, shown: tuple[str, ...], unit: str) -> bool:
+    """Tell whether a unit follows one of some numbers within a few words, or stands in brackets as in a heading."""
+    name = f"(?:{unit_pattern(unit)})"
+    if re.search(rf"[(\[]\s?{name}\s?[)\]]|\bin (?:[a-z]+ )?{name}\b", text, re.IGNORECASE):
+        return True
+    numbers = "|".join(re.escape(plain(number)) for number in shown)
+    return re.search(rf"(?<![\d.])(?:{numbers})[^.\n]{{0,30}}?\s?{name}(?![A-Za-z])", text) is not None

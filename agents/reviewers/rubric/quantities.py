@@ -49,8 +49,8 @@ _UNITS = (
     "cases?|people"
 )
 COUNT = re.compile(
-    rf"\b(?<!\.)(?<!\d,)(?P<n>\d{{1,3}}(?:,\d{{3}})+|\d{{1,7}}|{_COUNT_WORDS})[\s-](?:[a-z-]+\s){{0,2}}?"
-    rf"(?P<unit>{_UNITS})\b|"
+    rf"\b(?<!\.)(?<!\d,)(?P<n>\d{{1,3}}(?:,\d{{3}})+|\d{{1,7}}|{_COUNT_WORDS})[\s-]"
+    rf"(?:(?!(?:over|in|of|at|from|with|for|and|to|by|on|{_COUNT_WORDS})\b)[a-z-]+\s){{0,2}}?(?P<unit>{_UNITS})\b|"
     r"\b(?<!\.)(?<!\d,)(?P<many>\d{1,3}(?:,\d{3})+|\d{2,7})\s(?!(?:[a-z-]+\s)?(?:years?|months?|weeks?|days?|"
     r"hours?|minutes?|seconds?|times|percents?|points|metres|meters|kilomet\w+|degrees|grams|litres|tonnes|levels|words|bytes|of)\b)(?:[a-z-]+\s)?"
     r"(?P<things>[a-z][a-z-]{3,}s)\b|"
