@@ -7,7 +7,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,9 @@ def test_a_money_limit_without_a_price_begins_nothing(
     task: ResearchTask, options: Options, priceless: Plugins, tmp_path: Path
 ) -> None:
     given = options(budget=Budget(cost=5.0), models={"default": ModelChoice(name="priceless")})
-    with pytest.raises(UsageError, match=r"a money limit of 5\.0 needs prices.*'default'.*set prompt_price") as caught:
+    with pytest.raises(
+        UsageError, match=r"a money limit of 5\.0 needs prices.*'default'.*set prompt_price"
+    ) as caught:
         asyncio.run(start(task, given, priceless))
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "runs").exists()
@@ -80,8 +82,8 @@ def test_a_resume_past_its_time_stops_again_and_a_later_time_lets_it_finish(
     again = asyncio.run(resume(stopped.path, stopped.plugins, {"budget": {"until": 978307200.0}}))
     assert (again.status, again.reason) == ("stopped", "budget")
     assert "--until" in again.message
-    later = {"budget": {"until": time.time() + 3600}}
-    assert asyncio.run(resume(stopped.path, stopped.plugins, later)).status == "finished"
+    later = time.time() + 3600
+    assert asyncio.run(resume(stopped.path, stopped.plugins, {"budget": {"until": later}})).status == "finished"
     assert artefacts(stopped.path) == undisturbed
 
 
@@ -176,6 +178,7 @@ def peercycle(folder: Path, *arguments: str, largest_file: int | None = None) ->
         capture_output=True,
         text=True,
         timeout=100,
+        check=False,
         preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (size, size)),
     )
 
@@ -184,17 +187,23 @@ def test_a_disk_that_fills_up_ends_the_run_in_one_line_and_it_goes_on_once_there
     (tmp_path / "refs.bib").write_text(BIBLIOGRAPHY)
     (tmp_path / "peercycle.toml").write_text(SETTINGS)
     given = ("run", "refs.bib", "--topic", "sorting networks", "--run-id", "r1")
-    full = peercycle(tmp_path, *given, largest_file=400_000)
+    full = peercycle(tmp_path, *given, largest_file=200_000)
     assert full.returncode == 1, full
     assert "Traceback" not in full.stderr
-    errors = [line for line in full.stderr.splitlines() if line.startswith("error: ")]
-    assert len(errors) == 1, full.stderr
     run = tmp_path / "runs" / "r1"
-    assert str(run) in errors[0] or "runs/r1" in errors[0]
     before = asyncio.run(read_run(run).rows("effects"))
     assert before
-    assert asyncio.run(read_run(run).record()).run_id == "r1"
+    ended = asyncio.run(read_run(run).record()).terminal
+    # Where the checkpoints filled up first, there was room for an ending; where the journal did, for nothing more.
+    said = ended.message if ended else full.stderr
+    assert "r1/" in said
+    assert "is the disk full" in said
+    assert said.rstrip("\n").count("\n") == 0
     resumed = peercycle(tmp_path, "resume", "r1")
     assert resumed.returncode == 0, resumed.stderr
-    after = {row["request_sha256"]: row for row in asyncio.run(read_run(run).rows("effects"))}
-    assert all(after[row["request_sha256"]]["attempts"] == 1 for row in before if row["state"] == "settled")
+    after = {place(row): row["attempts"] for row in asyncio.run(read_run(run).rows("effects"))}
+    assert all(after[place(row)] == 1 for row in before if row["state"] == "settled")
+
+
+def place(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in ("candidate", "stage", "visit", "kind", "request_sha256", "occurrence"))

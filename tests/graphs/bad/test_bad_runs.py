@@ -42,11 +42,21 @@ Harm = Callable[[Path], None]
 HARMS: dict[str, tuple[str, Harm, type[Exception], str]] = {
     "run.json of garbage": ("run.json", lambda f: _write(f, b"\x00\xffgarbage"), DamagedRunError, "is damaged"),
     "run.json deleted": ("run.json", Path.unlink, DamagedRunError, "is missing"),
-    "run.json of another version": ("run.json", record_99, RunVersionError, "has format 99, and this version reads 1"),
+    "run.json of another version": (
+        "run.json",
+        record_99,
+        RunVersionError,
+        "has format 99, and this version reads 1",
+    ),
     "database cut off": ("run.sqlite", cut, DamagedRunError, "is damaged"),
     "database of prose": ("run.sqlite", lambda f: _write(f, b"prose " * 2000), DamagedRunError, "is damaged"),
     "database deleted": ("run.sqlite", Path.unlink, DamagedRunError, "is missing"),
-    "database of another version": ("run.sqlite", version_7, RunVersionError, "has format 7, and this version reads 1"),
+    "database of another version": (
+        "run.sqlite",
+        version_7,
+        RunVersionError,
+        "has format 7, and this version reads 1",
+    ),
 }
 
 
