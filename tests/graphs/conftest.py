@@ -161,4 +161,4 @@ def options(tmp_path: Path) -> Callable[..., RunOptions]:
 @pytest.fixture
 def kit() -> Callable[..., Plugins]:
     """Load the kit, and whatever else a test brings."""
-    return lambda *extra: Plugins.load(Kit(), *extra, builtin=False, entry_points=False, environ={})
+    return lambda *extra, **how: Plugins.load(Kit(), *extra, builtin=False, entry_points=False, environ={}, **how)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -70,4 +71,12 @@ def as_store_error(error: Exception, doing: str, path: Path) -> PeercycleError:
     if isinstance(error, PeercycleError):
         return error
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-    return StoreError(f"cannot {doing} {str(path)!r}: {reason}; what it held before is kept")
+    asks = " (is the disk full?)" if _out_of_room(error) else ""
+    return StoreError(f"cannot {doing} {str(path)!r}: {reason}{asks}; what it held before is kept")
+
+
+def _out_of_room(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+    # Of the extended codes, the last byte is the kind: SQLite says of some full disks only that writing failed.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
