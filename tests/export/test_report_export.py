@@ -271,7 +271,10 @@ def test_scores_candidates_and_points_are_told(tmp_path: Path, results: Experime
     assert why[("c2", 0)] == "failed: write: the answer could not be parsed"
     assert why[("c0", 1)] == "became the best"
     assert why[("c0", 2)] == "did not score above the best; not taken"
-    (revision,) = data["revisions"]
+    revision, thrown_away = data["revisions"]
+    assert revision["taken"]
+    assert not thrown_away["taken"]
+    assert "thrown away" in report.md and "thrown away" in report.html
     assert revision["counts"] == {"done": 1, "declined": 1, "failed": 1}
     assert revision["points"][0]["artifact"].startswith("sha256:")
     assert revision["points"][1]["reason"] == "too costly"

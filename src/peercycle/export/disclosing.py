@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from peercycle.core.base import JSON
 from peercycle.core.contracts import Edition
 from peercycle.core.experiments import ExperimentResults, Measurement
+from peercycle.export.text import plain
 from peercycle.export.tidy.ledger import NumberKind
 
 
@@ -44,7 +45,7 @@ def disclosure_json(edition: Edition, shown: Iterable[str]) -> bytes:
         "machine_made": True,
         "disclosure": edition.disclosure,
         "made_by": dict(edition.made_by),
-        "title": edition.manuscript.title,
+        "title": plain(edition.manuscript.title),
         "topic": edition.topic,
         "experiments": results.mode if results is not None else "off",
         "numbers": rows,

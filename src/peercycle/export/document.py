@@ -10,6 +10,7 @@ from importlib.resources import files
 from peercycle.core.contracts import Edition
 from peercycle.export.bibliography import bibtex, printed_keys
 from peercycle.export.disclosing import maker, number_kinds
+from peercycle.export.text import plain
 from peercycle.export.tidy.body import tidy, tidy_line, verbatim
 from peercycle.export.tidy.characters import escape, settable, visible
 from peercycle.export.tidy.ledger import Ledger
@@ -91,18 +92,18 @@ def plain_ascii(text: str) -> str:
 
 
 def _frame(edition: Edition, title: str, abstract: str, bodies: str, *, has_works: bool) -> str:
-    def plain(text: str) -> str:
+    def set_text(text: str) -> str:
         return settable(escape(" ".join(visible(text).split())), lambda _: None)
 
     template = files("peercycle.export.templates").joinpath("paper.tex").read_text("utf-8")
     works = "\\bibliographystyle{plainnat}\n\\bibliography{references}\n" if has_works else ""
     values = {
-        "DISCLOSURE": plain(edition.disclosure),
+        "DISCLOSURE": set_text(edition.disclosure),
         "DISCLOSURE-COMMENT": " ".join(visible(edition.disclosure).split()),
         "DISCLOSURE-PLAIN": plain_ascii(edition.disclosure),
         "TITLE": title,
-        "TITLE-PLAIN": plain_ascii(edition.manuscript.title),
-        "MAKER": plain(maker(edition.made_by)),
+        "TITLE-PLAIN": plain_ascii(plain(edition.manuscript.title)),
+        "MAKER": set_text(maker(edition.made_by)),
         "MAKER-PLAIN": plain_ascii(maker(edition.made_by)),
         "ABSTRACT": abstract.strip(),
         "SECTIONS": bodies,

@@ -17,6 +17,7 @@ from peercycle.export.document import new_ledger
 from peercycle.export.pandoc import PandocError, latex_to_html
 from peercycle.export.pictures import load_figures, names
 from peercycle.export.rendering import render
+from peercycle.export.text import plain
 from peercycle.export.tidy.body import tidy, tidy_line
 from peercycle.export.tidy.ledger import Ledger
 from peercycle.export.webmarks import MarkReader
@@ -64,7 +65,7 @@ async def write_page(edition: Edition, figures: Mapping[str, bytes]) -> tuple[st
         "paper.html.j2",
         disclosure=edition.disclosure,
         maker=maker(edition.made_by),
-        plain_title=edition.manuscript.title,
+        plain_title=plain(edition.manuscript.title),
         title=title.removeprefix("<p>").removesuffix("</p>"),
         abstract=abstract,
         body=body,

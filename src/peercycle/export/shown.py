@@ -39,9 +39,15 @@ def ticks(text: str) -> Markup:
     )
 
 
-def score(value: float | None) -> str:
-    """Return a score with two decimals; a missing one is missing."""
-    return "none" if value is None else f"{value:.2f}"
+def score(value: float | None, digits: int = 2) -> str:
+    """Return a score with two decimals, or as many as are asked for; a missing one is missing."""
+    return "none" if value is None else f"{value:.{digits}f}"
+
+
+def sentence(text: str) -> str:
+    """Return text as a sentence: a capital at its beginning, a mark at its end; nothing stays nothing."""
+    text = text.strip()
+    return text if not text else text[:1].upper() + text[1:] + ("" if text[-1] in ".!?…" else ".")
 
 
 def short(value: float) -> str:
@@ -90,6 +96,7 @@ def brief(ref: str) -> str:
 
 
 FILTERS = {
-    f.__name__: f for f in (md, md_code, code, ticks, score, short, number, interval, amount, duration, when, brief)
+    f.__name__: f
+    for f in (md, md_code, code, ticks, score, sentence, short, number, interval, amount, duration, when, brief)
 }
 """What templates may apply, by name."""

@@ -9,7 +9,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from peercycle.core.errors import PeercycleError
 from peercycle.core.events import RunEvent
-from peercycle.core.experiments import ExperimentResults
+from peercycle.core.experiments import ExperimentPlan, ExperimentResults
 from peercycle.core.journal import CandidateRow, Question, Row, RunReader
 from peercycle.core.reviews import Assessment
 from peercycle.core.runs import RunRecord, SpendingLine
@@ -26,6 +26,7 @@ class Version:
     row: CandidateRow
     manuscript: Manuscript | None = None
     assessment: Assessment | None = None
+    plan: ExperimentPlan | None = None
     results: ExperimentResults | None = None
     check: CheckReport | None = None
     outcomes: tuple[PointOutcome, ...] = ()
@@ -151,9 +152,11 @@ async def gather(run: RunReader) -> Gathered:
 
 
 async def _version(row: CandidateRow, bodies: _Bodies) -> Version:
+    plan = row.state.get("plan")
     return Version(
         row=row,
         manuscript=await bodies.load(row.manuscript, Manuscript),
+        plan=await bodies.load(plan if isinstance(plan, str) else None, ExperimentPlan),
         assessment=await bodies.load(row.assessment, Assessment),
         results=await bodies.load(row.results, ExperimentResults),
         check=await bodies.load(row.check, CheckReport),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 _WIDTH, _HEIGHT = 620, 240
@@ -42,13 +43,23 @@ def round_plot(data: Any) -> str:
     parts = [*_axes(low, high, last, x, y)]
     line = [(row["round"], row["best_so_far"]) for row in data["rounds"] if row["best_so_far"] is not None]
     parts.append(f'<polyline class="best" points="{" ".join(f"{x(r):.1f},{y(v):.1f}" for r, v in line)}"/>')
-    seen: dict[tuple[int, float], int] = {}
-    for round_, value, selected, _ in points:
-        twins = seen[(round_, value)] = seen.get((round_, value), -1) + 1
-        kind = "chosen" if selected else "other"
-        parts.append(f'<circle class="{kind}" cx="{x(round_) + 9 * twins:.1f}" cy="{y(value):.1f}" r="4.5"/>')
+    parts += _dots(points, x, y)
     label = f"Rating by round: best {max(point[1] for point in points):.2f} on a scale from {low:g} to {high:g}"
     return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">{"".join(parts)}</svg>'
+
+
+def _dots(points: list[tuple[int, float, bool, str]], x: Any, y: Any) -> list[str]:
+    """Return a circle per rating, side by side where they would cover each other; those selected last, on top."""
+    seen: dict[tuple[int, int], int] = {}
+    dots: list[tuple[bool, str]] = []
+    for round_, value, selected, name in points:
+        place = (round_, round(y(value) / 9))
+        twins = seen[place] = seen.get(place, -1) + 1
+        kind, radius = ("chosen", 6) if selected else ("other", 4.5)
+        told = f"<title>{escape(name)}, round {round_}: {value:.4g}{', selected' if selected else ''}</title>"
+        where = f'cx="{x(round_) + 12 * twins:.1f}" cy="{y(value):.1f}" r="{radius:g}"'
+        dots.append((selected, f'<circle class="{kind}" {where}>{told}</circle>'))
+    return [dot for _, dot in sorted(dots, key=lambda dot: dot[0])]
 
 
 def _axes(low: float, high: float, last: int, x: Any, y: Any) -> list[str]:

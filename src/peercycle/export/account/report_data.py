@@ -6,8 +6,9 @@ from collections import Counter
 
 from peercycle.core.base import JSON
 from peercycle.core.runs import RunStatus
-from peercycle.export.account import evidence, scores, standing, troubles
+from peercycle.export.account import evidence, experimenting, scores, standing, steps, troubles
 from peercycle.export.account.gathering import Gathered
+from peercycle.export.text import plain
 
 SCHEMA_VERSION = 1
 _MOST_REMARKS = 60
@@ -32,10 +33,11 @@ def report_data(run: Gathered, *, driven: bool) -> dict[str, JSON]:
         "wall_seconds": _seconds(standing.spent(run, "hours")),
         "tokens": standing.spent(run, "tokens"),
         "cost": standing.spent(run, "cost"),
+        "score_digits": scores.digits(run),
         "rounds": scores.by_round(run),
         "candidates": scores.candidate_rows(run),
         "revisions": evidence.revisions(run),
-        "experiments": evidence.experiments(best, run),
+        "experiments": experimenting.experiments(best, run),
         "numbers": evidence.numbers(best.check if best is not None else None),
         "citations": evidence.citations(best.check if best is not None else None),
         "spending": standing.spending(run),
@@ -49,7 +51,7 @@ def report_data(run: Gathered, *, driven: bool) -> dict[str, JSON]:
         "remarks": _remarks(run),
         "unreadable": list(run.problems),
         "questions": standing.open_questions(run),
-        "next_steps": [*standing.next_steps(run, _as_status(status))],
+        "next_steps": [*steps.next_steps(run, _as_status(status))],
         "commands": standing.commands(run),
     }
 
@@ -66,15 +68,17 @@ def _best(run: Gathered) -> JSON:
     best = run.best
     if best is None:
         return None
+    judged, meaning = run.judged(best), scores.calibration(best.assessment)
     return {
         "candidate": best.row.candidate,
         "round": best.row.round,
-        "title": best.manuscript.title if best.manuscript is not None else None,
-        "rating": run.judged(best) if run.judged(best) is not None else best.row.rating,
+        "title": plain(best.manuscript.title) if best.manuscript is not None else None,
+        "rating": judged if judged is not None else best.row.rating,
         "steering_rating": best.row.rating,
         "reward": best.row.reward,
         "decision": best.assessment.decision if best.assessment is not None else None,
-        **{f"score_{name}": value for name, value in scores.calibration(best.assessment).items()},
+        **{f"score_{name}": value for name, value in meaning.items()},
+        "by_checks": judged is None and not meaning["calibrated"] and meaning["checks_applicable"] is not None,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from peercycle.core.base import JSON
 from peercycle.core.reviews import Assessment
 from peercycle.export.account.gathering import Gathered, Version
+from peercycle.export.text import plain
 
 
 def judged_by(run: Gathered) -> dict[str, JSON]:
@@ -51,10 +52,16 @@ def calibration(assessment: Assessment | None) -> dict[str, JSON]:
 
 def candidate_rows(run: Gathered) -> list[JSON]:
     """Return one row per version of each candidate, in order of rounds."""
-    return [_row(version) for version in run.versions]
+    return [_row(version, run) for version in run.versions]
 
 
-def _row(version: Version) -> JSON:
+def digits(run: Gathered) -> int:
+    """Return how many decimals tell the scores of the versions apart: two, or up to four where two are too few."""
+    values = {value for v in run.versions for value in (v.row.rating, v.row.reward) if value is not None}
+    return next((n for n in (2, 3) if len({f"{value:.{n}f}" for value in values}) == len(values)), 4 if values else 2)
+
+
+def _row(version: Version, run: Gathered) -> JSON:
     row, assessment = version.row, version.assessment
     rated = assessment.average("rating") if assessment is not None else None
     return {
@@ -66,14 +73,14 @@ def _row(version: Version) -> JSON:
         "ratings": rated.n if rated is not None else 0,
         "reward": row.reward,
         "decision": assessment.decision if assessment is not None else None,
-        "title": version.manuscript.title if version.manuscript is not None else None,
-        "why": why(version),
+        "title": plain(version.manuscript.title) if version.manuscript is not None else None,
+        "why": why(version, run),
         "error": row.error,
         "manuscript": row.manuscript,
     }
 
 
-def why(version: Version) -> str:
+def why(version: Version, run: Gathered) -> str:
     """Return in a few words what became of a version."""
     row = version.row
     if row.status == "failed":
@@ -82,9 +89,12 @@ def why(version: Version) -> str:
         return "became the best" if row.round else "selected: best reward of the first drafts"
     if row.reward is None:
         return "not selected: nothing could be scored"
-    return (
-        "not selected: another draft scored higher" if row.round == 0 else "did not score above the best; not taken"
-    )
+    before = [v.row.reward for v in run.versions if v.row.selected and v.row.reward is not None]
+    if row.round == 0:
+        tied = row.reward in [v.row.reward for v in run.versions if v.row.selected and v.row.round == 0]
+        return "not selected: a tie with the draft that was" if tied else "not selected: another draft scored higher"
+    tied = row.reward == max(before, default=None)
+    return "scored no higher than the best (a tie); not taken" if tied else "did not score above the best; not taken"
 
 
 def by_round(run: Gathered) -> list[JSON]:

@@ -1,7 +1,8 @@
-"""How a run stands: its status and why, the time and means it took, what to do next."""
+"""How a run stands: its status and why, the means it took, its open questions, the commands that go on."""
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
@@ -36,12 +37,20 @@ def status(run: Gathered, *, driven: bool) -> dict[str, JSON]:
         "status": state,
         "reason": reason,
         "why": why,
-        "message": message,
+        "message": _counted_once(message),
         "created_at": run.record.created_at,
         "ended_at": ended,
         "last_event_at": last.at if last is not None else None,
         "last_stage": next((e.stage for e in reversed(run.events) if e.stage), None),
     }
+
+
+_PLURAL = re.compile(r"\b([0-9]+) (\w+)\(s\)")
+
+
+def _counted_once(message: str) -> str:
+    """Return a message with `1 round` for `1 round(s)`, and without its full stop."""
+    return _PLURAL.sub(lambda m: f"{m[1]} {m[2]}{'' if m[1] == '1' else 's'}", message).rstrip(". ")
 
 
 def spending(run: Gathered) -> list[JSON]:
@@ -99,7 +108,7 @@ def commands(run: Gathered) -> list[JSON]:
                 )
             )
     found.append(("extend", f"peercycle resume {where} --rounds {options.rounds + 2}", "adds two rounds of revision"))
-    for line in _used_up(run):
+    for line in used_up(run):
         flag, limit = f"--max-{line.name.replace('_', '-')}", (line.limit or 0) * 2
         does = f"doubles the limit on {line.name.replace('_', ' ')}"
         found.append(("extend budget", f"peercycle resume {where} {flag} {limit:.10g}", does))
@@ -114,7 +123,7 @@ def commands(run: Gathered) -> list[JSON]:
     return [{"what": what, "command": command, "does": does} for what, command, does in found]
 
 
-def _used_up(run: Gathered) -> list[SpendingLine]:
+def used_up(run: Gathered) -> list[SpendingLine]:
     """Return the limits that are nearly used up, or that the run's end names."""
     terminal = run.record.terminal
     said = terminal.message if terminal is not None and terminal.reason == "budget" else ""
@@ -145,63 +154,3 @@ def open_questions(run: Gathered) -> list[JSON]:
             for text in dict.fromkeys(asked)
         ]
     return found
-
-
-def counted(count: int, noun: str) -> str:
-    """Return a count with its noun: `1 work`, `2 works`."""
-    return f"{count} {noun}" + ("" if count == 1 else "s")
-
-
-def next_steps(run: Gathered, state: RunStatus) -> list[str]:
-    """Return what to do next, most urgent first; never empty."""
-    steps = [*_by_state(run, state), *_by_paper(run)]
-    if not steps:
-        steps.append("Read the paper against its sources: no check here judges whether its argument holds.")
-        steps.append("Have a reviewer that did not steer judge it: `--judge` names one.")
-    return list(dict.fromkeys(steps))
-
-
-def _by_state(run: Gathered, state: RunStatus) -> list[str]:
-    where = shlex.quote(run.path)
-    terminal = run.record.terminal
-    if state == "waiting":
-        return [f"Answer the open question: `peercycle answer {where}`."]
-    if state == "crashed":
-        return [f"Resume it: `peercycle resume {where}`. What was journalled is not repeated."]
-    if state == "failed":
-        return [f"Read the errors below, mend their cause, then `peercycle resume {where}`."]
-    if terminal is not None and terminal.reason == "budget":
-        named = ", ".join(line.name.replace("_", " ") for line in _used_up(run)) or "budget"
-        return [f"Decide whether the gain so far is worth more {named}; if so, resume with a higher limit."]
-    if terminal is not None and terminal.reason == "outage":
-        return [f"When the service answers again: `peercycle resume {where}`."]
-    if state == "stopped":
-        return [f"Go on when it suits: `peercycle resume {where}`."]
-    return []
-
-
-def _by_paper(run: Gathered) -> list[str]:
-    best = run.best
-    if best is None:
-        return ["No complete paper exists yet: see the candidates and the errors."]
-    steps = []
-    if best.check is not None:
-        steps += [f"Mend in the paper: {fault}." for fault in best.check.faults[:10]]
-        loose = sum(1 for n in best.check.numbers if n.status == "unbound")
-        if loose:
-            steps.append(
-                f"Verify or remove the {counted(loose, 'number')} of the text that no measurement bears out."
-            )
-        if best.check.uncited:
-            unused = ", ".join(best.check.uncited[:5]) + (", …" if len(best.check.uncited) > 5 else "")
-            steps.append(f"Use or drop {counted(len(best.check.uncited), 'work')} that nothing cites: {unused}.")
-    unmet = [o for o in run.outcomes if o.end == "failed"]
-    steps += [f"Point {o.point} was not met ({o.reason or 'no reason recorded'}): {o.text}" for o in unmet[:10]]
-    if best.assessment is not None:
-        answered = {o.text for o in run.outcomes}
-        fresh = [p for p in best.assessment.points if p.text not in answered]
-        steps += [f"The latest review asks: {p.text}" for p in fresh[:8]]
-    if best.results is None or best.results.mode == "off":
-        why = best.results.reason if best.results is not None and best.results.reason else "none was run"
-        steps.append(f"The paper has no experiment ({why}): `peercycle doctor` says what a sandbox needs here.")
-    return steps

@@ -31,6 +31,7 @@ _SYMBOLS = {
     "■": "blacksquare", "▲": "blacktriangle", "▼": "blacktriangledown", "●": "bullet", "○": "bigcirc",
 }  # fmt: skip
 _MATH = {**_GREEK, **_SYMBOLS}
+_BY_NAME = {**{name: char for char, name in reversed(_MATH.items())}, "le": "≤", "ge": "≥", "ne": "≠", "to": "→"}
 _BLACKBOARD = {"ℝ": "R", "ℕ": "N", "ℤ": "Z", "ℚ": "Q", "ℂ": "C", "ℙ": "P", "𝔼": "E"}
 _TEXT = {
     "\u00a0": "~", "\u202f": "~", "\u2009": "\\,", "\u200a": "\\,", "\u2002": " ", "\u2003": "\\quad{}",
@@ -99,6 +100,11 @@ def _decomposed(char: str, lost: Callable[[str], None]) -> str:
             return f"\\textsuperscript{{{shown}}}" if kind.startswith("<super>") else shown
     lost(char)
     return "" if unicodedata.combining(char) else f"\\textsf{{[U+{ord(char):04X}]}}"
+
+
+def symbol_of(name: str) -> str | None:
+    """Return the character that a command for a letter or a sign prints, such as `α` for `alpha`."""
+    return _BY_NAME.get(name)
 
 
 def escape(text: str, *, code: bool = False) -> str:
