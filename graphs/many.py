@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -101,8 +101,12 @@ async def start_many(
     parallel: int = 8,
     on_launch: Callable[[int, Any], None] | None = None,
     on_done: Callable[[Outcome], None] | None = None,
+    begin: Callable[[int, Callable[[Any], None] | None], Awaitable[RunResult]] | None = None,
 ) -> tuple[Outcome, ...]:
-    """Run every task, at most `parallel` at once. One failure never ends the queue."""
+    """Run every task, at most `parallel` at once. One failure never ends the queue.
+
+    `begin` drives the run of a task, given its index, where it is not simply to be started: one may be there already.
+    """
     slots, gate = asyncio.Semaphore(parallel), Gate()
 
     async def one(index: int, task: ResearchTask, options: RunOptions) -> Outcome:
@@ -114,7 +118,8 @@ async def start_many(
                 return outcome
             try:
                 launched = partial(on_launch, index) if on_launch else None
-                outcome = Outcome(index, task, await start(task, options, plugins, on_launch=launched))
+                driven = begin(index, launched) if begin else start(task, options, plugins, on_launch=launched)
+                outcome = Outcome(index, task, await driven)
             except PeercycleError as error:
                 outcome = Outcome(index, task, None, str(error))
             except Exception as error:  # noqa: BLE001 - whatever broke this run, the others go on

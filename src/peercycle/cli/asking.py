@@ -42,6 +42,8 @@ class Asked:
     queue_id: str | None
     """Name of the queue's folder, where whoever started this process has chosen it."""
     as_json: bool
+    skip_bad: bool = False
+    """Whether a queue goes on without the lines that are no tasks."""
 
     @property
     def is_queue(self) -> bool:
@@ -71,10 +73,11 @@ class Asked:
         from peercycle.cli import detaching
 
         if self.is_queue:
-            from peercycle.cli.tasks import read_tasks
+            from peercycle.cli.tasks import read_tasks, sort_lines
 
             assert self.source is not None
-            read_tasks(self.source, self.options)
+            if not (self.skip_bad and sort_lines(self.source, self.options)[0]):
+                read_tasks(self.source, self.options)
             return detaching.detach_queue(arguments, Path(self.options.runs_dir), as_json=self.as_json)
         self.task()
         return detaching.detach_run(arguments, Path(self.options.runs_dir), self.options.run_id, as_json=self.as_json)

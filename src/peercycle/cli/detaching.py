@@ -39,7 +39,7 @@ def detach_run(arguments: Sequence[str], runs_dir: Path, run_id: str | None, *, 
 def detach_queue(arguments: Sequence[str], runs_dir: Path, *, as_json: bool) -> int:
     """Start a queue alone; return once its folder is there."""
     from peercycle.cli.queue import new_queue_name
-    from peercycle.cli.queue_report import STATE_FILE
+    from peercycle.cli.queue_state import STATE_FILE
 
     name = new_queue_name()
     queue = runs_dir / name
@@ -47,15 +47,15 @@ def detach_queue(arguments: Sequence[str], runs_dir: Path, *, as_json: bool) -> 
     child = _start([*_without_detach(arguments), "--queue-id", name], log)
     _await_file(child, queue / STATE_FILE, log)
     log.replace(queue / LOG)
-    _tell(Launch(name, queue, (), pid=child.pid), queue / LOG, as_json)
+    _tell(Launch(name, queue, (), pid=child.pid), queue / LOG, as_json, "queue")
     return 0
 
 
-def _tell(launch: Launch, log: Path, as_json: bool) -> None:
+def _tell(launch: Launch, log: Path, as_json: bool, kind: str = "run") -> None:
     if as_json:
         print_json(launch.line)
     else:
-        say(f"run {launch.run_id} in {launch.path}, driven by process {launch.pid}; its output is in {log}")
+        say(f"{kind} {launch.run_id} in {launch.path}, driven by process {launch.pid}; its output is in {log}")
 
 
 def _without_detach(arguments: Sequence[str]) -> list[str]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from peercycle.cli.following import Followers
+from peercycle.cli.interrupting import Announcer, Interrupted, announcing
 from peercycle.cli.screens import Launch, Screen
 
 if TYPE_CHECKING:
@@ -27,23 +30,41 @@ def drive_one(drive: Drive, screen: Screen, plugins: Plugins, *, after: int | No
     """Drive one run and return the exit code. `after` is the last line that the log of a resumed run had."""
     from peercycle.core.runs import EXIT_CODES
 
-    with screen:
-        result = asyncio.run(_drive(drive, screen, plugins, after))
-        screen.done(result)
+    launched: list[Launch] = []
+    try:
+        with screen:
+            result, failures = asyncio.run(_drive(drive, screen, plugins, after, launched))
+            screen.done(result, failures)
+    except KeyboardInterrupt:
+        raise Interrupted(_way_on(launched)) from None
     return EXIT_CODES[result.status]
 
 
-async def _drive(drive: Drive, screen: Screen, plugins: Plugins, after: int | None) -> RunResult:
+def _way_on(launched: list[Launch]) -> str:
+    if not launched:
+        return "no run was begun"
+    return f"go on with: peercycle resume {shlex.quote(str(launched[0].path))}"
+
+
+async def _drive(
+    drive: Drive, screen: Screen, plugins: Plugins, after: int | None, launched: list[Launch]
+) -> tuple[RunResult, tuple[str, ...]]:
+    from peercycle.cli.failures import failed_experiments
+
     followers = Followers(screen)
-    launched: list[Launch] = []
+    watching = ExitStack()
 
     def on_launch(run: Any) -> None:
         launched.append(launch_of(run, resumed=after is not None))
         screen.launched(launched[0])
+        # Not before: until there is a run, the first Ctrl-C ends everything.
+        watching.enter_context(announcing(Announcer(screen, run)))
         followers.begin(run.run_id, launched[0].path, after=after or 0)
 
     try:
-        return await drive(on_launch)
+        with watching:
+            result = await drive(on_launch)
+        return result, await failed_experiments(result)
     except Exception:
         # A bug: its run has a terminal record all the same, and whoever reads the lines is told before the traceback.
         await followers.end_all()

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from peercycle.core.reviews import Assessment
     from peercycle.graphs.result import RunResult
 
@@ -13,21 +15,24 @@ PAPERS = ("paper/paper.pdf", "paper/paper.html", "paper/paper.tex")
 REPORTS = ("report.html", "report.md")
 
 
-def ending_lines(result: RunResult) -> list[str]:
-    """Return the lines, for people."""
+def ending_lines(result: RunResult, failures: Sequence[str] = ()) -> list[str]:
+    """Return the lines, for people; `failures` names the experiments that failed."""
+    from peercycle.cli.plain_title import plain
+
     how = f"{result.status}" + (f": {result.reason}" if result.reason else "")
     lines = [f"{how}{f' ({result.message})' if result.message else ''}"]
     if result.paper is not None:
-        lines.append(f"paper: {result.paper.title}")
+        lines.append(f"paper: {plain(result.paper.title)}")
     if score := score_line(result.assessment, result.rating):
         lines.append(score)
+    lines += failures
     lines += [
         f"{_named(name)}: {result.path / name}" for name in (*PAPERS, *REPORTS) if (result.path / name).exists()
     ]
     if result.status in {"stopped", "waiting", "crashed"}:
-        lines.append(f"go on with: peercycle resume {_shown(result.path)}")
+        lines.append(f"go on with: peercycle resume {shown(result.path)}")
     elif result.status == "failed":
-        lines.append(f"what happened: peercycle logs {_shown(result.path)}")
+        lines.append(f"what happened: peercycle logs {shown(result.path)}")
     return lines
 
 
@@ -50,7 +55,8 @@ def _named(name: str) -> str:
     return f"{place.stem} ({place.suffix[1:].upper()})"
 
 
-def _shown(path: Path) -> str:
+def shown(path: Path) -> str:
+    """Return a path as a shell takes it."""
     import shlex
 
     return shlex.quote(str(path))

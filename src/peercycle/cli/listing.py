@@ -62,30 +62,39 @@ class Standing:
 
 def status(
     name: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="A run's path, id, or the unique beginning of an id.")
+        str | None, typer.Argument(metavar="[RUN|QUEUE]", help="A path, an id, or the unique beginning of an id.")
     ] = None,
     *,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """List all runs, or tell how one stands.
+    """List all runs and queues, or tell how one stands.
 
     Of a run that is driven: the stages in hand, and how long it has been idle.
     """
     from peercycle.cli.configuring import runs_dir as kept_in
+    from peercycle.cli.queue_listing import print_queue, queue_data, queue_row
+    from peercycle.cli.queue_state import find_queue, list_queues
     from peercycle.store.directory import find_run, list_runs
 
     folder = kept_in(runs_dir)
+    if name is not None and (queue := find_queue(name, folder)) is not None:
+        print_queue(queue, as_json)
+        return
     if name is not None:
         _print_one(wait_for(standing(find_run(name, folder))), as_json)
         return
     found = wait_for(_all(list_runs(folder)))
+    queues = [queue_data(queue) for queue in list_queues(folder)]
     if as_json:
-        print_json({"runs_dir": str(folder), "runs": [each for each, _ in found]})
-    elif not found:
+        print_json({"runs_dir": str(folder), "runs": [each for each, _ in found], "queues": queues})
+    elif not found and not queues:
         say(f"no runs in {str(folder)!r}; `peercycle run REFS.bib --topic …` begins one")
     else:
-        print_table(("run", "status", "in hand", "idle", "rating", "topic"), [row for _, row in found])
+        print_table(
+            ("run", "status", "in hand", "idle", "rating", "topic"),
+            [*[row for _, row in found], *map(queue_row, queues)],
+        )
 
 
 async def standing(path: Path) -> Standing:

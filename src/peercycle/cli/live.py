@@ -15,12 +15,24 @@ from peercycle.cli.progress import Progress
 from peercycle.cli.screens import Launch, event_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from peercycle.core.events import RunEvent
     from peercycle.core.runs import SpendingLine
     from peercycle.graphs.result import RunResult
 
 WORTH_A_LINE = frozenset(
-    {"stage_failed", "export_failed", "component_failed", "outage", "budget", "selected", "log", "warning"}
+    {
+        "stage_failed",
+        "export_failed",
+        "component_failed",
+        "outage",
+        "budget",
+        "selected",
+        "log",
+        "warning",
+        "draining",
+    }
 )
 """Events that stay on the screen above the table."""
 
@@ -63,12 +75,12 @@ class LiveScreen:
         if run_id in self._runs:
             self._runs[run_id].rating = rating
 
-    def done(self, result: RunResult) -> None:
+    def done(self, result: RunResult, failures: Sequence[str] = ()) -> None:
         """Print the ending where the line was."""
         from peercycle.cli.endings import ending_lines
 
         self._runs.pop(result.run_id, None)
-        for line in ending_lines(result):
+        for line in ending_lines(result, failures):
             self._keep(result.run_id, line)
 
     def not_begun(self, line: int, topic: str, why: str) -> None:

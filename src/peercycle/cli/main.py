@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from peercycle.cli.app import build_app
+from peercycle.cli.interrupting import Interrupted
 from peercycle.cli.output import print_json, say, warn
 from peercycle.core.errors import PeercycleError
 
@@ -31,6 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(_usage(error), error.exit_code, as_json)
     except PeercycleError as error:
         return _complain(_one_line(error), error.exit_code, as_json)
+    except Interrupted as interrupted:
+        warn(f"interrupted; {interrupted}")
+        return INTERRUPTED
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except BrokenPipeError:
@@ -39,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     if code == INTERRUPTED:
         # Some versions of typer raise, others return this.
-        warn("interrupted; `peercycle status` lists the runs, `peercycle resume` goes on with one")
+        warn("interrupted")
     return code if isinstance(code, int) else 0
 
 

@@ -8,6 +8,9 @@ from typing import Annotated
 import typer
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's path, id, or the unique beginning of an id.")]
+RunOrQueue = Annotated[
+    str, typer.Argument(metavar="RUN|QUEUE", help="A path, an id, or the unique beginning of an id.")
+]
 RunsDir = Annotated[
     Path | None,
     typer.Option("--runs-dir", metavar="DIR", help="Where runs are kept.", show_default="runs"),

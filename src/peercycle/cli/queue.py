@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from peercycle.cli.driving import launch_of
 from peercycle.cli.following import Followers
+from peercycle.cli.interrupting import Announcer, Interrupted, announcing
 from peercycle.cli.screens import Screen, choose_screen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from peercycle.cli.asking import Asked
+    from peercycle.cli.queue_report import QueueReport
     from peercycle.cli.tasks import QueuedTask
     from peercycle.graphs.many import Outcome
+    from peercycle.graphs.result import RunResult
     from peercycle.plugins.manager import Plugins
 
 
@@ -27,10 +32,28 @@ def new_queue_name() -> str:
     return f"queue-{new_run_id(time.time())}"
 
 
+@dataclass(slots=True)
+class Batch:
+    """The tasks of a queue that this process drives."""
+
+    tasks: Sequence[QueuedTask]
+    rows: Sequence[int]
+    """Of each task, its row in the report."""
+    report: QueueReport
+    plugins: Plugins
+    parallel: int
+    begin: Callable[[int, Any], Awaitable[RunResult]] | None = None
+    """Begins or resumes the run of a task; None begins each."""
+    after: dict[int, int] = field(default_factory=dict)
+    """Of a task whose run is resumed, the last line that its log had."""
+
+
 def run_queue(asked: Asked, name: str | None = None) -> int:
     """Run every task of the file, and return the exit code: 0 all finished, 1 one failed, else 3."""
-    from peercycle.cli.queue_report import QueueReport, exit_code
-    from peercycle.cli.tasks import read_tasks
+    from peercycle.cli.output import warn
+    from peercycle.cli.queue_report import QueueReport
+    from peercycle.cli.queue_state import save_tasks, with_run_ids
+    from peercycle.cli.tasks import read_tasks, sort_lines
     from peercycle.core.errors import UsageError
 
     assert asked.source is not None
@@ -38,39 +61,86 @@ def run_queue(asked: Asked, name: str | None = None) -> int:
         raise UsageError(f"--topic, --experiment and --data belong into the lines of {asked.source.name}")
     if asked.options.run_id is not None:
         raise UsageError('--run-id names one run; give the lines of a queue their own: "options": {"run_id": "…"}')
-    tasks = read_tasks(asked.source, asked.options)
-    report = QueueReport.begin(Path(asked.options.runs_dir), name or new_queue_name(), asked.source, tasks)
-    screen = choose_screen(asked.as_json, many=True)
-    with screen:
-        outcomes = asyncio.run(_run_all(tasks, asked.plugins, asked.parallel, screen, report))
+    tasks, bad = sort_lines(asked.source, asked.options)
+    if not asked.skip_bad or not tasks:
+        tasks, bad = read_tasks(asked.source, asked.options), ()
+    for each in bad:
+        warn(f"warning: {asked.source.name}: line {each.line} is skipped: {each.message}")
+    tasks = with_run_ids(tasks, time.time())
+    path = _new_folder(Path(asked.options.runs_dir), name or new_queue_name())
+    with driven(path):
+        save_tasks(path, tasks)
+        report = QueueReport.begin(path, asked.source, tasks, bad)
+        return drive(
+            Batch(tasks, range(len(tasks)), report, asked.plugins, asked.parallel),
+            choose_screen(asked.as_json, many=True),
+        )
+
+
+def _new_folder(runs_dir: Path, name: str) -> Path:
+    from peercycle.core.errors import StoreError
+
+    path = runs_dir / name
+    try:
+        path.mkdir(parents=True, mode=0o700)
+    except OSError as error:
+        raise StoreError(f"cannot make {str(path)!r}: {error.strerror}; give another with --runs-dir") from None
+    return path
+
+
+@contextmanager
+def driven(path: Path) -> Iterator[None]:
+    """Hold the queue's lease: there is one driver at a time."""
+    from peercycle.store.lease import take_lease
+
+    lease = take_lease(path)
+    try:
+        yield
+    finally:
+        lease.release()
+
+
+def drive(batch: Batch, screen: Screen) -> int:
+    """Drive the tasks of a queue whose lease is held, and return the exit code."""
+    from peercycle.cli.endings import shown
+    from peercycle.cli.queue_report import exit_code
+
+    try:
+        with screen:
+            outcomes = asyncio.run(_drive_all(batch, screen))
+    except KeyboardInterrupt:
+        raise Interrupted(f"go on with: peercycle resume {shown(batch.report.path)}") from None
     return exit_code(outcomes)
 
 
-async def _run_all(
-    tasks: Sequence[QueuedTask], plugins: Plugins, parallel: int, screen: Screen, report: Any
-) -> Sequence[Outcome]:
+async def _drive_all(batch: Batch, screen: Screen) -> Sequence[Outcome]:
+    from peercycle.cli.failures import failed_experiments
     from peercycle.graphs.many import start_many
 
-    followers, left = Followers(screen), len(tasks)
+    followers, left = Followers(screen), len(batch.tasks)
+    announcer = Announcer(screen)
     endings: list[asyncio.Task[None]] = []
 
     def on_launch(index: int, run: Any) -> None:
-        launch = launch_of(run, tasks[index].task.topic)
-        report.launched(index, launch)
+        launch = launch_of(run, batch.tasks[index].task.topic, resumed=index in batch.after)
+        batch.report.launched(batch.rows[index], launch)
         screen.launched(launch)
-        followers.begin(launch.run_id, launch.path)
+        followers.begin(launch.run_id, launch.path, after=batch.after.get(index, 0))
 
     async def end(outcome: Outcome, last: bool) -> None:
+        failures: tuple[str, ...] = ()
         if outcome.result is not None:
             await followers.end(outcome.result.run_id)
-        await asyncio.to_thread(report.ended, outcome)
+            failures = await failed_experiments(outcome.result)
+        await asyncio.to_thread(batch.report.ended, batch.rows[outcome.index], outcome, failures)
         if last:
             # Before the last done record, which ends the output of `--json`.
-            screen.note(f"report of all {len(tasks)}: {report.path / 'report.md'}", queue=str(report.path))
+            path = batch.report.path
+            screen.note(f"report of all {len(batch.report.rows)}: {path / 'report.md'}", queue=str(path))
         if outcome.result is not None:
-            screen.done(outcome.result)
+            screen.done(outcome.result, failures)
         else:
-            screen.not_begun(tasks[outcome.index].line, outcome.task.topic, outcome.error or "")
+            screen.not_begun(batch.tasks[outcome.index].line, outcome.task.topic, outcome.error or "")
 
     def on_done(outcome: Outcome) -> None:
         nonlocal left
@@ -79,17 +149,19 @@ async def _run_all(
         endings.append(asyncio.create_task(_after(previous, end(outcome, left == 0))))
 
     try:
-        return await start_many(
-            [(each.task, each.options) for each in tasks],
-            plugins,
-            parallel=parallel,
-            on_launch=on_launch,
-            on_done=on_done,
-        )
+        with announcing(announcer):
+            return await start_many(
+                [(each.task, each.options) for each in batch.tasks],
+                batch.plugins,
+                parallel=batch.parallel,
+                on_launch=on_launch,
+                on_done=on_done,
+                begin=batch.begin,
+            )
     finally:
         await asyncio.gather(*endings)
         await followers.end_all()
-        await plugins.close()
+        await batch.plugins.close()
 
 
 async def _after(previous: asyncio.Task[None] | None, work: Any) -> None:

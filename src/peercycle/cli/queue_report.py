@@ -10,12 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from peercycle.cli.endings import shown
+from peercycle.cli.queue_state import STATE_FILE, counted
+
 if TYPE_CHECKING:
     from peercycle.cli.screens import Launch
-    from peercycle.cli.tasks import QueuedTask
+    from peercycle.cli.tasks import BadLine, QueuedTask
     from peercycle.graphs.many import Outcome
 
-STATE_FILE = "queue.json"
+UNENDED = frozenset({"stopped", "waiting", "crashed", "failed", "not begun"})
+"""What a resume of the queue goes on with."""
+
 MACHINE_MADE = "Everything here was written, run and judged by machines; no person has checked it."
 
 
@@ -29,30 +34,41 @@ class QueueReport:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
-    def begin(cls, runs_dir: Path, name: str, source: Path, tasks: Sequence[QueuedTask]) -> QueueReport:
-        """Make the queue's folder. Raises `StoreError`."""
-        from peercycle.core.errors import StoreError
-
-        path = runs_dir / name
-        rows = [{"line": each.line, "topic": each.task.topic, "status": "queued"} for each in tasks]
+    def begin(
+        cls, path: Path, source: Path, tasks: Sequence[QueuedTask], skipped: Sequence[BadLine] = ()
+    ) -> QueueReport:
+        """Begin the report of a queue whose folder is there. Raises `StoreError`."""
+        rows: list[dict[str, Any]] = [
+            {"line": each.line, "topic": each.task.topic, "status": "queued", "run_id": each.options.run_id}
+            for each in tasks
+        ]
+        rows += [{"line": each.line, "topic": "", "status": "skipped", "message": each.message} for each in skipped]
         made = cls(path, str(source), time.time(), rows)
-        try:
-            path.mkdir(parents=True, mode=0o700)
-        except OSError as error:
-            raise StoreError(f"cannot make {str(path)!r}: {error.strerror}; give another with --runs-dir") from None
         made.write()
         return made
 
+    @classmethod
+    def reopen(cls, path: Path) -> QueueReport:
+        """Return the report of a queue, each task as it stands now. Raises `DamagedRunError`."""
+        from peercycle.cli.queue_state import read_state, standing_rows
+
+        state = read_state(path)
+        return cls(path, str(state.get("source", "")), float(state.get("began_at") or 0.0), standing_rows(path))
+
     def launched(self, index: int, launch: Launch) -> None:
         """Note that a task has its run."""
-        self.rows[index] |= {"status": "running", "run_id": launch.run_id, "path": str(launch.path)}
+        row = self.rows[index]
+        row |= {"status": "running", "run_id": launch.run_id, "path": str(launch.path)}
+        for name in ("reason", "message"):
+            row.pop(name, None)
         self.write()
 
-    def ended(self, outcome: Outcome) -> None:
-        """Note how a task ended."""
+    def ended(self, index: int, outcome: Outcome, failures: Sequence[str] = ()) -> None:
+        """Note how a task ended, and which of its experiments failed."""
         from peercycle.cli.endings import score_line
+        from peercycle.cli.plain_title import plain
 
-        row = self.rows[outcome.index]
+        row = self.rows[index]
         if outcome.result is None:
             row |= {"status": "failed" if outcome.begun else "not begun", "message": outcome.error or ""}
         else:
@@ -65,7 +81,8 @@ class QueueReport:
                 "message": result.message,
                 "rating": result.rating,
                 "score": score_line(result.assessment, result.rating),
-                "title": result.paper.title if result.paper else None,
+                "title": plain(result.paper.title) if result.paper else None,
+                "failed_experiments": list(failures),
                 "candidates": len({version.candidate for version in result.candidates}),
                 "rounds": result.rounds,
             }
@@ -75,11 +92,20 @@ class QueueReport:
         """Write the state and both reports. Raises `StoreError`."""
         from peercycle.store.disk import disk_errors, replace_file
 
-        body = json.dumps(self.data(), indent=2, ensure_ascii=False) + "\n"
         with disk_errors("write the report in", self.path):
-            replace_file(self.path / STATE_FILE, body.encode("utf-8", "replace"))
-            replace_file(self.path / "report.json", body.encode("utf-8", "replace"))
+            replace_file(self.path / STATE_FILE, self._body())
+        self.write_reports()
+
+    def write_reports(self) -> None:
+        """Write both reports, and leave the state to whoever drives the queue. Raises `StoreError`."""
+        from peercycle.store.disk import disk_errors, replace_file
+
+        with disk_errors("write the report in", self.path):
+            replace_file(self.path / "report.json", self._body())
             replace_file(self.path / "report.md", self.markdown().encode("utf-8", "replace"))
+
+    def _body(self) -> bytes:
+        return (json.dumps(self.data(), indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace")
 
     def data(self) -> dict[str, Any]:
         """Return the report as JSON."""
@@ -97,19 +123,25 @@ class QueueReport:
 
     def markdown(self) -> str:
         """Return the report for people."""
-        counts = Counter(row["status"] for row in self.rows)
-        summary = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
         lines = [
             f"# {self.path.name}",
             "",
             MACHINE_MADE,
             "",
-            f"{len(self.rows)} tasks of `{self.source}`: {summary}.",
+            f"{len(self.rows)} tasks of `{self.source}`: {counted(self.rows)}.",
             "",
         ]
+        if any(row["status"] in {"queued", "running"} for row in self.rows):
+            lines += [
+                f"This was written while the queue was going on: `peercycle status {shown(self.path)}` says how it "
+                f"stands, and should it be dead, `peercycle resume {shown(self.path)}` goes on with it.",
+                "",
+            ]
+        rows = sorted(self.rows, key=lambda row: int(row["line"]))
         lines += ["| line | topic | status | score | run |", "|---|---|---|---|---|"]
-        lines += [_row(row) for row in self.rows]
-        lines += _next_steps(self.rows)
+        lines += [_row(row) for row in rows]
+        lines += _experiments(rows)
+        lines += _next_steps(rows, self.path)
         return "\n".join(lines) + "\n"
 
 
@@ -121,18 +153,33 @@ def exit_code(outcomes: Sequence[Outcome]) -> int:
     return 3 if statuses & {"stopped", "waiting"} or not all(outcome.begun for outcome in outcomes) else 0
 
 
+def code_of(rows: Sequence[dict[str, Any]]) -> int:
+    """Return the exit code of a queue whose tasks stand so."""
+    statuses = {row["status"] for row in rows} - {"skipped", "finished"}
+    return 1 if statuses & {"failed", "crashed", "unreadable"} else 3 if statuses else 0
+
+
 def _row(row: dict[str, Any]) -> str:
     status = row["status"] + (f": {row['reason']}" if row.get("reason") else "")
-    run = f"[{row['run_id']}](../{Path(row['path']).name}/report.md)" if row.get("run_id") else ""
+    run = f"[{row['run_id']}](../{Path(row['path']).name}/report.md)" if row.get("path") else ""
     cells = (str(row["line"]), row["topic"], status, row.get("score") or "", run)
     return "| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in cells) + " |"
 
 
-def _next_steps(rows: Sequence[dict[str, Any]]) -> list[str]:
+def _experiments(rows: Sequence[dict[str, Any]]) -> list[str]:
+    lines = [f"- line {row['line']}: {failure}" for row in rows for failure in row.get("failed_experiments") or ()]
+    return ["", "## Experiments that failed", "", *lines] if lines else []
+
+
+def _next_steps(rows: Sequence[dict[str, Any]], queue: Path) -> list[str]:
     lines: list[str] = []
     for row in rows:
-        if row["status"] in {"stopped", "waiting"}:
-            lines.append(f"- line {row['line']} {row['status']} ({row['message']}): `peercycle resume {row['path']}`")
-        elif row["status"] in {"failed", "not begun"}:
-            lines.append(f"- line {row['line']} {row['status']}: {row['message']}")
+        message = " ".join(str(row.get("message") or "").split())
+        if row["status"] in {"stopped", "waiting", "crashed"}:
+            why = f" ({message})" if message else ""
+            lines.append(f"- line {row['line']} {row['status']}{why}: `peercycle resume {shown(Path(row['path']))}`")
+        elif row["status"] in {"failed", "not begun", "skipped", "unreadable"}:
+            lines.append(f"- line {row['line']} {row['status']}: {message}")
+    if any(row["status"] in UNENDED for row in rows):
+        lines.append(f"- all that has not ended: `peercycle resume {shown(queue)}`")
     return ["", "## What is left", "", *lines] if lines else []

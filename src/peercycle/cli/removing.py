@@ -32,7 +32,11 @@ def remove(
     if not yes:
         if as_json:
             raise UsageError("rm --json does not ask; give --yes as well")
-        if not typer.confirm(f"remove {path} with everything in it?"):
+        try:
+            agreed = typer.confirm(f"remove {path} with everything in it?")
+        except typer.Abort:
+            raise UsageError("nothing was removed: nobody answered; give --yes where nobody can") from None
+        if not agreed:
             say("nothing was removed")
             raise typer.Exit(0)
     wait_for(remove_run(path))

@@ -9,17 +9,27 @@ import typer
 
 from peercycle.cli.loops import wait_for
 from peercycle.cli.output import print_json, say
-from peercycle.cli.parameters import AsJson, DisabledPlugins, PluginFiles, RunName, RunsDir
+from peercycle.cli.parameters import AsJson, DisabledPlugins, PluginFiles, RunName, RunOrQueue, RunsDir
 
 
-def report(name: RunName, *, runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
-    """Write the report of a run again.
+def report(name: RunOrQueue, *, runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
+    """Write the report of a run or a queue again.
 
     It is made of what the run keeps, also while it is driven; the places of its files are printed.
     """
     from peercycle.cli.configuring import runs_dir as kept_in
+    from peercycle.cli.queue_report import QueueReport
+    from peercycle.cli.queue_state import find_queue
     from peercycle.store.directory import find_run
 
+    if (queue := find_queue(name, kept_in(runs_dir))) is not None:
+        QueueReport.reopen(queue).write_reports()
+        names = ("report.md", "report.json")
+        if as_json:
+            print_json({"queue": str(queue), "files": [str(queue / file) for file in names]})
+        for file in () if as_json else names:
+            say(str(queue / file))
+        return
     path = find_run(name, kept_in(runs_dir))
     files = wait_for(rebuild(path))
     if as_json:

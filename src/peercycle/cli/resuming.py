@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from peercycle.cli.loops import wait_for
-from peercycle.cli.parameters import AsJson, DisabledPlugins, PluginFiles, RunName, RunsDir
+from peercycle.cli.parameters import AsJson, DisabledPlugins, PluginFiles, RunOrQueue, RunsDir
 
 
 def resume(
-    name: RunName,
+    name: RunOrQueue,
     *,
     rounds: Annotated[int | None, typer.Option(help="Revisions at most, in all.")] = None,
     patience: Annotated[int | None, typer.Option(help="Revisions without gain before it ends.")] = None,
@@ -32,22 +32,24 @@ def resume(
     ] = False,
     plugin: PluginFiles = None,
     no_plugin: DisabledPlugins = None,
+    parallel: Annotated[int, typer.Option(min=1, max=256, help="Runs of a queue at the same time.")] = 8,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
 ) -> int:
-    """Go on with a run, or extend it.
+    """Go on with a run or a queue, or extend it.
 
-    A run that stopped, waits or crashed goes on where it was; with a limit, one that ended goes on, too.
+    A run that stopped, waits or crashed goes on where it was; with a limit, one that ended goes on, too. Of a
+    queue, every run that has not ended goes on, and every task that has none yet gets its run.
     """
     from peercycle.cli import configuring
     from peercycle.cli.clock import moment
     from peercycle.cli.driving import drive_one
+    from peercycle.cli.queue_state import find_queue
     from peercycle.cli.screens import choose_screen
     from peercycle.store.directory import find_run
     from peercycle.store.record import read_record
 
-    path = find_run(name, configuring.runs_dir(runs_dir))
-    options = read_record(path).options
+    folder = configuring.runs_dir(runs_dir)
     limits = {
         "tokens": max_tokens,
         "cost": max_cost,
@@ -56,7 +58,15 @@ def resume(
         "sandbox_seconds": max_sandbox_seconds,
         "until": None if until is None else moment(until),
     }
-    changes = changed_options(options, limits, {"rounds": rounds, "patience": patience, "on_outage": on_outage})
+    others = {"rounds": rounds, "patience": patience, "on_outage": on_outage}
+    if (queue := find_queue(name, folder)) is not None:
+        from peercycle.cli.queue_resuming import Extending, resume_queue
+
+        extending = Extending(limits, others, accept_changes, tuple(plugin or ()), tuple(no_plugin or ()))
+        return resume_queue(queue, extending, parallel=parallel, as_json=as_json)
+    path = find_run(name, folder)
+    options = read_record(path).options
+    changes = changed_options(options, limits, others)
     plugins = configuring.load_plugins(
         None, [*options.plugins, *(plugin or ())], [*options.disabled_plugins, *(no_plugin or ())]
     )

@@ -64,6 +64,9 @@ def run(
     plugin: PluginFiles = None,
     no_plugin: DisabledPlugins = None,
     parallel: Annotated[int, typer.Option(min=1, max=256, help="Runs of a queue at the same time.")] = 8,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Run a queue without the lines that are no tasks.")
+    ] = False,
     detach: Annotated[
         bool, typer.Option("--detach", help="Return once the run has begun; it goes on alone.")
     ] = False,
@@ -117,5 +120,6 @@ def run(
         parallel=parallel,
         queue_id=queue_id,
         as_json=as_json,
+        skip_bad=skip_bad,
     )
     return asked.detach(ctx.obj) if detach else asked.run()

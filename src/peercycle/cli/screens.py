@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -52,8 +53,8 @@ class Screen(Listener, Protocol):
         """A run has begun."""
         ...
 
-    def done(self, result: RunResult) -> None:
-        """It ended."""
+    def done(self, result: RunResult, failures: Sequence[str] = ()) -> None:
+        """It ended; `failures` names the experiments that failed."""
         ...
 
     def not_begun(self, line: int, topic: str, why: str) -> None:
@@ -138,8 +139,10 @@ class JsonScreen:
     def score(self, run_id: str, rating: float | None) -> None:
         """Print nothing: the done record has it."""
 
-    def done(self, result: RunResult) -> None:
-        """Print the done record."""
+    def done(self, result: RunResult, failures: Sequence[str] = ()) -> None:
+        """Print the experiments that failed, and the done record."""
+        for failure in failures:
+            print_json({"event": "experiment_failed", "run_id": result.run_id, "message": failure})
         print_json(done_line(result))
 
     def not_begun(self, line: int, topic: str, why: str) -> None:
@@ -182,11 +185,11 @@ class PlainScreen:
     def score(self, run_id: str, rating: float | None) -> None:
         """Print nothing: the event that selected the version says so."""
 
-    def done(self, result: RunResult) -> None:
+    def done(self, result: RunResult, failures: Sequence[str] = ()) -> None:
         """Print the ending."""
         from peercycle.cli.endings import ending_lines
 
-        for line in ending_lines(result):
+        for line in ending_lines(result, failures):
             say(self._of(result.run_id) + line)
 
     def not_begun(self, line: int, topic: str, why: str) -> None:

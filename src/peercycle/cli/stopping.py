@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from peercycle.cli.output import print_json, say
-from peercycle.cli.parameters import AsJson, RunName, RunsDir
+from peercycle.cli.parameters import AsJson, RunOrQueue, RunsDir
 
 EVERY_S = 0.1
 
 
 def stop(
-    name: RunName,
+    name: RunOrQueue,
     *,
     wait: Annotated[bool, typer.Option("--wait", help="Return once the run has stopped.")] = False,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask a run to stop.
+    """Ask a run or a queue to stop.
 
     The stages in hand end, and the report is written; `peercycle resume` goes on later.
     """
     from peercycle.cli.configuring import runs_dir as kept_in
+    from peercycle.cli.queue_state import find_queue
     from peercycle.store.directory import find_run, request_stop, run_status
     from peercycle.store.lease import holder
 
+    if (queue := find_queue(name, kept_in(runs_dir))) is not None:
+        _stop_queue(queue, wait, as_json)
+        return
     path = find_run(name, kept_in(runs_dir))
     status = run_status(path)
     asked = status == "running"
@@ -46,3 +54,26 @@ def stop(
         say(f"run {path.name}: {status}")
     else:
         say(f"run {path.name} was asked to stop; the stages in hand end first (`peercycle status {path.name}`)")
+
+
+def _stop_queue(queue: Path, wait: bool, as_json: bool) -> None:
+    """Send the driver of a queue the signal that drains it: its runs end their stages, and no other begins."""
+    from peercycle.cli.queue_state import driver_of, standing_rows, status_of
+
+    driver = driver_of(queue)
+    if driver:
+        # The lease is held, so the process lives and is the driver.
+        with suppress(ProcessLookupError):
+            os.kill(driver, signal.SIGTERM)
+        while wait and driver_of(queue) is not None:
+            time.sleep(EVERY_S)
+    status = status_of(queue, standing_rows(queue))
+    if as_json:
+        print_json({"queue": queue.name, "path": str(queue), "status": status, "asked": bool(driver)})
+    elif not driver:
+        say(f"queue {queue.name} is not running: {status}")
+    else:
+        say(
+            f"queue {queue.name} "
+            + (f"ended: {status}" if wait else "was asked to stop; the stages in hand end first")
+        )

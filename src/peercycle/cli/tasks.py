@@ -28,11 +28,31 @@ class QueuedTask:
     options: RunOptions
 
 
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that is no task, and why."""
+
+    line: int
+    message: str
+
+
 def read_tasks(path: Path, options: RunOptions) -> tuple[QueuedTask, ...]:
     """Return the tasks of a file, each with the options given and its own over them.
 
     Raises `BadInputError` naming every bad line.
     """
+    from peercycle.core.errors import BadInputError
+
+    tasks, bad = sort_lines(path, options)
+    if bad:
+        more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+        named = "; ".join(f"line {each.line}: {each.message}" for each in bad[:SHOWN])
+        raise BadInputError(f"{path.name}: {named}{more}; --skip-bad goes on without them")
+    return tasks
+
+
+def sort_lines(path: Path, options: RunOptions) -> tuple[tuple[QueuedTask, ...], tuple[BadLine, ...]]:
+    """Return the tasks of a file, and its bad lines. Raises `BadInputError` where it holds neither."""
     from peercycle.core.errors import BadInputError, PeercycleError
 
     try:
@@ -42,21 +62,20 @@ def read_tasks(path: Path, options: RunOptions) -> tuple[QueuedTask, ...]:
     except UnicodeDecodeError:
         raise BadInputError(f"{str(path)!r} is not UTF-8 text; give one JSON object a line") from None
     tasks: list[QueuedTask] = []
-    faults: list[str] = []
+    bad: list[BadLine] = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
             tasks.append(_task(number, line, path.parent, options))
         except PeercycleError as error:
-            faults.append(f"line {number}: {error}")
-    faults += _doubled(tasks)
-    if faults:
-        more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
-        raise BadInputError(f"{path.name}: {'; '.join(faults[:SHOWN])}{more}")
-    if not tasks:
+            bad.append(BadLine(number, str(error)))
+    doubled = _doubled(tasks)
+    bad = sorted([*bad, *doubled], key=lambda each: each.line)
+    tasks = [each for each in tasks if each.line not in {fault.line for fault in doubled}]
+    if not tasks and not bad:
         raise BadInputError(f"{str(path)!r} holds no task; give one JSON object a line, with at least a topic")
-    return tuple(tasks)
+    return tuple(tasks), tuple(bad)
 
 
 def _task(number: int, line: str, folder: Path, options: RunOptions) -> QueuedTask:
@@ -117,15 +136,15 @@ def _options(changes: Any, options: RunOptions) -> RunOptions:
         raise _bad("; ".join(said_by(Complaint.of(fault)) for fault in error.errors())) from None
 
 
-def _doubled(tasks: list[QueuedTask]) -> list[str]:
+def _doubled(tasks: list[QueuedTask]) -> list[BadLine]:
     seen: dict[str, int] = {}
-    faults = []
+    faults: list[BadLine] = []
     for each in tasks:
         if each.options.run_id is None:
             continue
         first = seen.setdefault(each.options.run_id, each.line)
         if first != each.line:
-            faults.append(f"line {each.line}: run id {each.options.run_id!r} is that of line {first}")
+            faults.append(BadLine(each.line, f"run id {each.options.run_id!r} is that of line {first}"))
     return faults
 
 
