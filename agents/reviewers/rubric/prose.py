@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from functools import lru_cache
 
 from peercycle.core.citations import cite_uses
 from peercycle.core.latex_scan import LatexScan, Span, sentence_spans
@@ -111,8 +112,13 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’][a-z]+)?|\d+(?:[.,]\d+)*")
 
 def tokens(prose: str) -> list[str]:
     """Return words and numbers in lower case, accents folded, citations left out."""
-    folded = unicodedata.normalize("NFKD", prose.replace(CITE, " ").replace(REF, " "))
-    return _WORD.findall("".join(c for c in folded if not unicodedata.combining(c)).lower())
+    text = prose.replace(CITE, " ").replace(REF, " ")
+    if not text.isascii():
+        text = _MARKS.sub("", unicodedata.normalize("NFKD", text))
+    return _WORD.findall(text.lower())
+
+
+_MARKS = re.compile(r"[\u0300-\u036f]")
 
 
 _GENERIC_WORDS = (
@@ -138,6 +144,7 @@ def stems(prose: str) -> set[str]:
     return {stem(word) for word in found}
 
 
+@lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
     """Return a rough stem: what inflection and spelling variants of a word share."""
     word = word.replace("isa", "iza").replace("ise", "ize").replace("isi", "izi").replace("our", "or")

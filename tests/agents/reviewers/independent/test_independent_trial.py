@@ -46,6 +46,7 @@ def trials(edits: dict[str, Edit], names: tuple[str, ...]) -> list[object]:
         for name in names:
             if edit.applied(version(name)) is not None:
                 marks = [pytest.mark.xfail(strict=True, reason=reason)] if name in papers else []
+                marks += [pytest.mark.prove] if name in WEAK else []
                 found.append(pytest.param(edit, name, marks=marks, id=f"{edit.name}-{name}"))
     return found
 
