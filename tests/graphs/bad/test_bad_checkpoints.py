@@ -7,6 +7,7 @@ import pickle
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from langgraph.checkpoint.serde.jsonplus import (
 from peercycle.core.errors import DamagedRunError
 from peercycle.graphs import checkpoints
 from peercycle.graphs.driver import resume
+from peercycle.graphs.plainrows import PlainRows
+from peercycle.graphs.state import check_updates
 from peercycle.store.directory import read_run
 
 CALLS: dict[str, tuple[int, Callable[[str], tuple[Any, ...]]]] = {
@@ -174,3 +177,20 @@ def test_without_checkpoints_the_run_begins_anew_from_its_journal(
     assert artefacts(stopped.path) == undisturbed
     later = asyncio.run(done())
     assert {key: later[key] for key in earlier} == earlier
+
+
+class Mood(StrEnum):
+    """A text that has a type of its own."""
+
+    CALM = "calm"
+
+
+def test_what_a_stage_returns_is_kept_as_plain_json_before_a_crash_as_after_it() -> None:
+    rows = PlainRows()
+    returned = {"mood": Mood.CALM, "seen": {1: ("a", "b")}}
+    kept = check_updates("feel", returned, frozenset(returned))
+    assert rows.loads_typed(rows.dumps_typed(kept)) == kept == {"mood": "calm", "seen": {"1": ["a", "b"]}}
+    assert type(kept["mood"]) is str
+    # As it was returned, the checkpoint would name the plugin's type, and no resume would take it.
+    with pytest.raises(ValueError, match=r"a row would call '.*\.Mood'"):
+        rows.loads_typed(rows.dumps_typed(returned))

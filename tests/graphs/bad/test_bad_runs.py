@@ -16,7 +16,7 @@ from peercycle import hookimpl
 from peercycle.core.errors import DamagedRunError, FingerprintError, RunVersionError
 from peercycle.core.runs import RunOptions
 from peercycle.core.writing import ResearchTask
-from peercycle.graphs.driver import resume
+from peercycle.graphs.driver import resume, start
 from peercycle.graphs.many import start_many
 from peercycle.plugins.manager import Plugins
 from peercycle.store.directory import read_run
@@ -126,11 +126,18 @@ def test_without_its_task_a_run_is_refused_and_its_lease_is_free_again(stopped: 
     assert asyncio.run(resume(stopped.path, stopped.plugins)).status == "finished"
 
 
-class Aged:
-    """A plugin of a version."""
+LISTENER = """
+from peercycle import hookimpl
 
-    def __init__(self, version: str) -> None:
-        self.__version__ = version
+
+@hookimpl
+def on_run_end(event):
+    pass
+"""
+
+
+class Ageing:
+    """One more plugin."""
 
     @hookimpl
     def on_run_end(self, event: Any) -> None:
@@ -149,15 +156,14 @@ def changed(path: Path) -> None:
 def test_what_decides_the_content_is_named_where_it_changed_and_may_be_accepted(stopped: Any, kept: Any) -> None:
     changed(stopped.path)
     before = kept(stopped.path)
-    plugins = stopped.load(Aged("2.0"))
+    plugins = stopped.load(Ageing())
     with pytest.raises(FingerprintError) as caught:
         asyncio.run(resume(stopped.path, plugins))
     line = str(caught.value)
     assert "\n" not in line
     assert "seed: 0 -> 41" in line
-    assert '"effects":3' in line
-    assert "policy: " in line
-    assert "plugins: " in line
+    assert "policy.settings.effects: null -> 3" in line
+    assert "plugins.Ageing: null -> " in line
     assert "--accept-changes" in line
     assert kept(stopped.path) == before
 
@@ -167,9 +173,34 @@ def test_what_decides_the_content_is_named_where_it_changed_and_may_be_accepted(
     (extension,) = record.extensions
     accepted = extension.changes["accepted"]
     assert isinstance(accepted, list)
-    assert [str(entry).partition(":")[0] for entry in accepted] == ["plugins", "policy", "seed"]
+    assert [str(entry).partition(":")[0] for entry in accepted] == [
+        "plugins.Ageing",
+        "policy.settings.effects",
+        "seed",
+    ]
     # Accepted once, it is the run's own: nothing is left to refuse.
     assert asyncio.run(resume(stopped.path, plugins)).status == "finished"
+
+
+def test_a_plugin_of_another_version_is_named_alone(
+    task: ResearchTask,
+    options: Callable[..., RunOptions],
+    tapped: Any,
+    kit: Callable[..., Plugins],
+    kept: Any,
+    tmp_path: Path,
+) -> None:
+    tap, _ = tapped(1)
+    file = tmp_path / "ageing.py"
+    file.write_text("VERSION = 1\n" + LISTENER)
+    given = options(literature=("tap",), candidates=1)
+    path = asyncio.run(start(task, given, kit(tap, files=[str(file)]))).path
+    before = kept(path)
+    file.write_text("VERSION = 2\n" + LISTENER)
+    with pytest.raises(FingerprintError, match=r"\(plugins\.ageing: [^;]+ -> [^;]+\); begin a new run") as caught:
+        asyncio.run(resume(path, kit(tap, files=[str(file)])))
+    assert "\n" not in str(caught.value)
+    assert kept(path) == before
 
 
 def test_one_broken_run_of_a_process_takes_no_other_with_it(
