@@ -15,7 +15,7 @@ from peercycle.agents.policies.extractive.clustering import (
     k_means,
     vector_of,
 )
-from peercycle.agents.policies.extractive.corpus import Corpus, MappedWork
+from peercycle.agents.policies.extractive.corpus import LEAST_ABSTRACT_WORDS, Corpus, MappedWork
 from peercycle.agents.policies.extractive.naming import cluster_terms, term_table
 from peercycle.agents.policies.extractive.notes import Cluster, Notes, Quote, Strategy
 from peercycle.agents.policies.extractive.numeric import nearest_numeric
@@ -41,7 +41,8 @@ def analyse(topic: str, corpus: Corpus, strategy: Strategy, settings: Extractive
     declined = None
     if facts.abstracts < settings.least_abstracts:
         declined = (
-            f"the list of {counted(facts.works, 'work')} has {counted(facts.abstracts, 'usable abstract')}, and the "
+            f"the list of {counted(facts.works, 'work')} has {counted(facts.abstracts, 'usable abstract')} (of "
+            f"{number_word(LEAST_ABSTRACT_WORDS)} words or more), and the "
             f"studies of the list need {number_word(settings.least_abstracts)}"
         )
     return Notes(

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from peercycle.agents.policies.extractive.notes import CorpusFacts
+from peercycle.agents.policies.extractive.sameness import KnownWorks
 from peercycle.agents.policies.extractive.terms import tokens_of, words_of
 from peercycle.core.literature import Bibliography, Reference
 
@@ -47,22 +48,9 @@ def is_citable(key: str) -> bool:
     return _CITABLE.fullmatch(key) is not None
 
 
-def _same_work(entry: Reference) -> str:
-    """Return what two entries of one work share: an identifier, else the letters of the title, with the year."""
-    for scheme in ("doi", "arxiv"):
-        if entry.ids.get(scheme):
-            return f"{scheme}:{entry.ids[scheme].lower()}"
-    letters = "".join(words_of(entry.title)).lower()
-    return f"title:{letters}:{entry.year}" if letters else f"key:{entry.key}:{entry.abstract}"
-
-
 def _abstract_of(entry: Reference) -> str:
     abstract = " ".join((entry.abstract or "").split())
     return abstract if len(words_of(abstract)) >= LEAST_ABSTRACT_WORDS else ""
-
-
-def _titles(entry: Reference) -> str:
-    return f"{''.join(words_of(entry.title)).lower()}:{entry.year}"
 
 
 def read_corpus(bibliography: Bibliography) -> Corpus:
@@ -71,18 +59,18 @@ def read_corpus(bibliography: Bibliography) -> Corpus:
     merged: list[str] = []
     untitled: list[str] = []
     recovered = 0
-    identities: set[str] = set()
+    known = KnownWorks()
+    short: set[str] = set()
     keys: set[str] = set()
     for entry in bibliography.entries:
         abstract = _abstract_of(entry)
         if not words_of(entry.title) and not abstract:
             untitled.append(entry.key)
             continue
-        same = {_same_work(entry)} | ({_titles(entry)} if words_of(entry.title) else set())
-        if same & identities:
+        if entry in known:
             merged.append(entry.key)
             continue
-        identities |= same
+        known.add(entry)
         title = " ".join(entry.title.split())
         key = entry.key if entry.key not in keys else f"{entry.key}#{len(works) + 1}"
         works.append(
@@ -97,8 +85,10 @@ def read_corpus(bibliography: Bibliography) -> Corpus:
             )
         )
         keys.add(key)
+        if not abstract and words_of(entry.abstract or ""):
+            short.add(key)
         recovered += entry.recovered
-    return Corpus(works=tuple(works), facts=_facts(bibliography, works, merged, untitled, recovered))
+    return Corpus(works=tuple(works), facts=_facts(bibliography, works, merged, untitled, recovered, short))
 
 
 def _facts(
@@ -107,7 +97,9 @@ def _facts(
     merged: list[str],
     untitled: list[str],
     recovered: int,
+    short: set[str],
 ) -> CorpusFacts:
+    without = [work for work in works if not work.abstract and work.citable]
     years = [work.year for work in works if work.year is not None]
     return CorpusFacts(
         entries=len(bibliography.entries),
@@ -122,5 +114,7 @@ def _facts(
         uncitable=sum(not work.citable for work in works),
         recovered=recovered,
         problems=len(bibliography.problems),
-        without_abstract=tuple(work.key for work in works if not work.abstract and work.citable),
+        short=len(short),
+        without_abstract=tuple(work.key for work in without if work.key not in short),
+        short_abstract=tuple(work.key for work in without if work.key in short),
     )

@@ -68,7 +68,12 @@ class CorpusFacts(Word):
     """Works whose key cannot stand in a citation command, or belongs to another entry."""
     recovered: int = 0
     problems: int = 0
+    short: int = 0
+    """Works with an abstract that is too short to be used."""
     without_abstract: tuple[str, ...] = ()
+    """Keys of the works that have no abstract at all and can be cited."""
+    short_abstract: tuple[str, ...] = ()
+    """Keys of the works whose abstract is too short to be used and that can be cited."""
 
 
 class TopicMatch(Word):

@@ -51,22 +51,41 @@ def _supplied(m: Material) -> str:
     if m.study is None or not m.concluded:
         return ""
     if not m.ran(STUDY):
-        why = "yielded no result" if m.experiments_run else "could not be run, for want of a sandbox"
+        why = "yielded no result" if m.experiments_run else "was not run, because this run had no experiments"
         return f"The study that came with the task, ``{m.study}'', {why}."
     f = m.findings
     metric = headline(m)
     groups = f.groups(STUDY, metric)
-    shown = [
-        f"{f.interval(STUDY, metric, group, digits_for(f.value(STUDY, metric, group) or 0.0))}"
-        + (f" for ``{escape(group)}''" if group else "")
-        for group in groups[:4]
-    ]
+    shown = _means(m, metric)
     among = ", among others," if len(groups) > 4 else ""
     return (
         f"A study that came with the task, ``{m.study}'', was run over "
         f"{f.number_of_seeds(STUDY, metric, groups[0])} seeds{_plural_fix(f.seeds(STUDY))}; its "
         f"``{escape(metric)}'' has a "
         f"mean{among} of {listed(shown)}."
+    )
+
+
+def _means(m: Material, metric: str) -> list[str]:
+    f = m.findings
+    return [
+        f"{f.interval(STUDY, metric, group, digits_for(f.value(STUDY, metric, group) or 0.0))}"
+        + (f" for ``{escape(group)}''" if group else "")
+        for group in f.groups(STUDY, metric)[:4]
+    ]
+
+
+def _supplied_result(m: Material) -> str:
+    """Return the conclusion's word on the user's own study."""
+    if m.study is None:
+        return ""
+    if not m.ran(STUDY):
+        why = "no number came out of it" if m.experiments_run else "it was not run"
+        return f"Of the study that came with the task nothing can be concluded, since {why}."
+    metric = headline(m)
+    return (
+        f"What the study that came with the task measured, a ``{escape(metric)}'' of {listed(_means(m, metric))}, "
+        "stands as its program gave it and was not checked against the works."
     )
 
 
@@ -130,7 +149,7 @@ def _not_measured(m: Material) -> str:
         )
         return f"{few}, and none was done."
     if not m.experiments_run:
-        return "No sandbox was available, so no study of the list was run and no figure is reported."
+        return "The run had no experiments, so no study of the list was run and no figure is reported."
     return "No study of the list yielded a number."
 
 
@@ -155,7 +174,7 @@ def conclusion(m: Material) -> Section | None:
     if not m.concluded or m.notes.facts.works == 0:
         return None
     if m.notes.facts.works == 1:
-        body = "One work was given, and one is described. A map needs more."
+        body = join("One work was given, and one is described. A map needs more.", _supplied_result(m))
     else:
         number = len(m.notes.clusters)
         form = f"fall into {number_word(number)} clusters" if number > 1 else "are too few to part into clusters"
@@ -164,6 +183,7 @@ def conclusion(m: Material) -> Section | None:
         body = join(
             f"{capital(m.placed if number else f'the {m.works}')} {f'on {m.topic}' if m.on_topic else 'given for the topic'} "
             f"{form}.",
+            _supplied_result(m),
             result_stability.conclusion(m) if "stability" in m.reported else "",
             result_retrieval.conclusion(m) if "retrieval" in m.reported else "",
             result_trends.conclusion(m) if "trends" in m.reported else "",

@@ -130,10 +130,22 @@ def questions(m: Material) -> list[str]:
         f"it{cite(m.citable(cluster.keys))}?"
         for cluster in thin
     ]
-    without = m.citable(m.notes.facts.without_abstract)
-    if without:
-        items.append(f"What do the works without an abstract add{cite(without[:4])}? Only their titles were read.")
-    return items[:MOST_QUESTIONS]
+    return [*items, *_unread(m)][:MOST_QUESTIONS]
+
+
+def _unread(m: Material) -> list[str]:
+    """Return the questions that the works raise whose abstract was not read."""
+    found: list[str] = []
+    for keys, one, many in (
+        (m.notes.facts.without_abstract, "work without an abstract", "works without an abstract"),
+        (m.notes.facts.short_abstract, "work with the shortest abstract", "works with the shortest abstracts"),
+    ):
+        without = m.citable(keys)
+        if without:
+            does, noun = plural(len(without), "does", "do"), plural(len(without), one, many)
+            its = plural(len(without), "Only its title was", "Only their titles were")
+            found.append(f"What {does} the {noun} add{cite(without[:4])}? {its} read.")
+    return found
 
 
 def _questions(m: Material) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from peercycle.agents.policies.extractive.corpus import LEAST_ABSTRACT_WORDS
 from peercycle.agents.policies.extractive.latex import cite, escape, join, paragraphs
 from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.planning import STUDY
-from peercycle.agents.policies.extractive.prose import capital, counted, listed, plural
+from peercycle.agents.policies.extractive.prose import capital, counted, listed, number_word, plural
 from peercycle.agents.policies.extractive.sections import result_gaps, result_trends
 from peercycle.agents.policies.extractive.sections.method import permutations
 from peercycle.core.writing import Section
 
 FEW_WORKS = 60
+LEAST = number_word(LEAST_ABSTRACT_WORDS)
 MOST_NAMED = 4
 
 
@@ -35,7 +37,9 @@ def _list(m: Material) -> str:
             f", and the {plural(len(left), 'study', 'studies')} of {listed(left)} leave{plural(len(left), 's', '')} "
         )
         out = f"{out}{plural(missing, 'it', 'them')} out" if left else ""
-        parts.append(f"Of {counted(missing, 'work')} without a usable abstract only the title was read{out}.")
+        parts.append(
+            f"Of {counted(missing, 'work')} without an abstract of {LEAST} words or more only the title was read{out}."
+        )
     if facts.dated < facts.works and facts.dated:
         undated = facts.works - facts.dated
         parts.append(
@@ -109,7 +113,7 @@ def _failed(m: Material) -> str:
         failed = len(m.findings.failures(name))
         parts.append(f"The study ``{escape(name)}'' gave no number for {counted(failed, 'seed')}.")
     if not m.experiments_run and m.notes.declined is None:
-        parts.append("Without a sandbox none of the studies of the list could be run.")
+        parts.append("No experiments were run, so none of the studies of the list was.")
     return join(*parts)
 
 
@@ -117,7 +121,7 @@ def _supplied(m: Material) -> str:
     if m.study is None:
         return ""
     if not m.ran(STUDY):
-        why = "yielded no result" if m.experiments_run else "was not run, because no sandbox was available"
+        why = "yielded no result" if m.experiments_run else "was not run, because this run had no experiments"
         return f"The supplied study ``{m.study}'' {why}, so none is reported."
     return (
         "The supplied study is reported as it measured; its program was not examined, and its intervals cover only "
@@ -129,11 +133,11 @@ def _details(m: Material) -> str:
     if not m.notes.detailed_limits:
         return ""
     parts: list[str] = []
-    without = m.citable(m.notes.facts.without_abstract)
+    without = m.citable((*m.notes.facts.without_abstract, *m.notes.facts.short_abstract))
     if without:
         more = "" if len(without) <= MOST_NAMED else ", among others"
         parts.append(
-            f"Without a usable abstract {plural(len(without), 'is', 'are')}{cite(without[:MOST_NAMED])}{more}."
+            f"Without an abstract of {LEAST} words or more {plural(len(without), 'is', 'are')}{cite(without[:MOST_NAMED])}{more}."
         )
     for cluster in m.notes.clusters:
         value = (

@@ -83,8 +83,8 @@ def _words(cluster: Cluster) -> str:
 def _passages(m: Material, cluster: Cluster) -> str:
     quotes = printed_quotes(cluster, m.notes)
     if not quotes:
-        if set(cluster.keys) <= set(m.notes.facts.without_abstract):
-            return "Its works come without a usable abstract, so none is quoted."
+        if set(cluster.keys) <= {*m.notes.facts.without_abstract, *m.notes.facts.short_abstract}:
+            return "Its works come without an abstract long enough to be used, so none is quoted."
         return "No sentence of its abstracts is short and plain enough to be quoted."
     first = f"A passage near to its centre reads: {_quoted(quotes[0])}."
     if len(quotes) == 1:

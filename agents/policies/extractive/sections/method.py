@@ -34,7 +34,7 @@ def _supplied(m: Material) -> str:
     done = (
         "was run as it is, once per seed, in the sandbox"
         if m.experiments_run
-        else "was not run, because no sandbox was available to run it in"
+        else "was not run, because this run had no experiments"
     )
     return (
         f"\\paragraph{{The supplied study.}} The program ``{m.study}'' came with the task and {done}. It was neither "
@@ -48,8 +48,9 @@ def _reading(m: Material) -> str:
     return (
         "\\paragraph{Reading.} Title and abstract of each work are cut into words; numbers, mathematics, markup and "
         "web addresses are dropped, plain English plurals are undone, and a fixed list of English stop words, among them words that "
-        "abstracts of every field use, is not counted. Entries that share an identifier, or title and year, are one "
-        "work."
+        "abstracts of every field use, is not counted. Entries that share a DOI or "
+        "an arXiv identifier are one work, and so are entries of one title, year and first author, unless their "
+        "identifiers differ."
     )
 
 
@@ -191,7 +192,7 @@ def _not_run(m: Material) -> str:
         return f"No study of the list was done: {escape(m.notes.declined)}."
     if not m.experiments_run:
         return (
-            "No program was run for this paper, because no sandbox was available to run it in. Clustering and "
+            "No program was run for this paper, because the run had no experiments. Clustering and "
             "quotation need none; stability, retrieval, trends and gaps were not measured, and the paper reports no "
             "measured figure."
         )

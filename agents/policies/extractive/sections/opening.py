@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from peercycle.agents.policies.extractive.corpus import LEAST_ABSTRACT_WORDS
 from peercycle.agents.policies.extractive.latex import escape, join, paragraphs
 from peercycle.agents.policies.extractive.material import Material
+from peercycle.agents.policies.extractive.notes import CorpusFacts
 from peercycle.agents.policies.extractive.prose import capital, counted, listed, number_word, plural, shares
 from peercycle.agents.policies.extractive.sections.discussion import questions
 from peercycle.core.writing import Section
@@ -61,7 +63,8 @@ def _list(m: Material) -> str:
     if facts.entries != facts.works:
         gone: list[str] = []
         if facts.merged:
-            gone.append(f"{counted(len(facts.merged), 'entry', 'entries')} for a work that an earlier entry names")
+            named = plural(len(facts.merged), "a work that an earlier entry names", "works that earlier entries name")
+            gone.append(f"{counted(len(facts.merged), 'entry', 'entries')} for {named}")
         if facts.untitled:
             gone.append(f"{counted(len(facts.untitled), 'entry', 'entries')} with neither a title nor an abstract")
         left = listed(gone)
@@ -69,14 +72,8 @@ def _list(m: Material) -> str:
     missing = facts.works - facts.abstracts
     if missing == 0:
         parts.append("Every work comes with an abstract." if facts.works > 1 else "It comes with an abstract.")
-    elif facts.abstracts == 0:
-        parts.append("No work comes with an abstract that can be used, so only titles were read.")
     else:
-        have, lack = plural(facts.abstracts, "has", "have"), plural(missing, "title was", "titles were")
-        parts.append(
-            f"{capital(number_word(facts.abstracts))} of the works {have} an abstract that can be used; of the other "
-            f"{number_word(missing)} only the {lack} read."
-        )
+        parts.append(_abstracts(facts, missing))
     undated = facts.works - facts.dated
     if facts.dated == 0:
         parts.append("No work has a year." if facts.works > 1 else "It has no year.")
@@ -93,6 +90,30 @@ def _list(m: Material) -> str:
             "can cite or belongs to an earlier entry."
         )
     return join(*parts)
+
+
+def _abstracts(facts: CorpusFacts, missing: int) -> str:
+    """Return which works have an abstract that is used, and what of the others was read."""
+    least = number_word(LEAST_ABSTRACT_WORDS)
+    titles = plural(missing, "title was", "titles were")
+    none = missing - facts.short
+    if facts.abstracts == 0 and facts.short == 0:
+        return "No work comes with an abstract, so only titles were read."
+    if facts.abstracts == 0:
+        return f"No work comes with an abstract of {least} words, the least that is used, so only titles were read."
+    have = plural(facts.abstracts, "has", "have")
+    used = f"{capital(number_word(facts.abstracts))} of the works {have} an abstract of at least {least} words"
+    of_it = "it" if missing == 1 else "them"
+    if none == 0:
+        its = plural(missing, "has a shorter one", "have shorter ones")
+        return f"{used}; {number_word(missing)} {its}, which {plural(missing, 'is', 'are')} not used, and only the {titles} read."
+    if facts.short == 0:
+        return f"{used}; {number_word(missing)} {plural(missing, 'has', 'have')} none, and of {of_it} only the {titles} read."
+    return (
+        f"{used}; {number_word(facts.short)} {plural(facts.short, 'has a shorter one', 'have shorter ones')}, which "
+        f"{plural(facts.short, 'is', 'are')} not used, and {number_word(none)} {plural(none, 'has', 'have')} none: of "
+        f"these only the {titles} read."
+    )
 
 
 def _are(facts: object) -> str:

@@ -53,6 +53,8 @@ def test_the_users_study_is_run_first_and_reported_first(benches: SimpleNamespac
     assert "``yield\\_trial''" in paper.abstract
     assert "study.yield_loss.plough.mean" in paper.abstract
     assert "their intervals do not overlap" in results
+    ending = next(section.body for section in paper.sections if section.role == "conclusion")
+    assert "study.yield_loss.plough.mean" in ending
     assert value(bench, "study.yield_loss.plough.mean") > 3.0
     assert [figure.file for figure in paper.figures] == ["study-plot.png"]
 
