@@ -29,7 +29,7 @@ def read_bibliography(source: str | Path) -> Bibliography:
     text, named = str(source), "the text"
     if isinstance(source, Path) or not ("@" in text or "\n" in text):
         named = repr(text)
-        text = _read_text(Path(source))
+        text = _read_text(Path(source), "a BibTeX file with at least one entry")
     bibliography = bibtex.read(text)
     if not bibliography.entries:
         first = f": line {p.line}: {p.message}" if (p := next(iter(bibliography.problems), None)) else ""
@@ -39,7 +39,7 @@ def read_bibliography(source: str | Path) -> Bibliography:
     return bibliography
 
 
-def _read_text(path: Path) -> str:
+def _read_text(path: Path, wanted: str) -> str:
     from peercycle.core.errors import BadInputError
 
     try:
@@ -47,9 +47,9 @@ def _read_text(path: Path) -> str:
     except OSError as error:
         raise BadInputError(f"cannot read {str(path)!r}: {error.strerror}") from None
     if not body.strip():
-        raise BadInputError(f"{str(path)!r} is empty; give a BibTeX file with at least one entry")
+        raise BadInputError(f"{str(path)!r} is empty; give {wanted}")
     if b"\0" in body[:4096]:
-        raise BadInputError(f"{str(path)!r} is binary; give a BibTeX file")
+        raise BadInputError(f"{str(path)!r} is binary; give {wanted}")
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -81,9 +81,20 @@ def make_task(
     )
     study = None
     if experiment is not None:
-        specs = tuple(_data_spec(Path(path)) for path in data)
-        study = UserStudy(name=Path(experiment).stem, script=_read_text(Path(experiment)), data=specs)
+        script = _read_text(Path(experiment), "a Python program that writes results.json")
+        study = UserStudy(name=Path(experiment).stem, script=script, data=_data_specs([Path(path) for path in data]))
     return Task(topic=topic.strip(), bibliography=works, study=study, notes=notes)
+
+
+def _data_specs(paths: Sequence[Path]) -> tuple[Any, ...]:
+    from peercycle.core.errors import UsageError
+
+    names = [path.name for path in paths]
+    if doubled := sorted({name for name in names if names.count(name) > 1}):
+        raise UsageError(
+            f"two data files are called {doubled[0]!r}; a study sees them by name only, as data/{doubled[0]}"
+        )
+    return tuple(_data_spec(path) for path in paths)
 
 
 def _data_spec(path: Path) -> Any:

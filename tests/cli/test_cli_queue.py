@@ -130,3 +130,99 @@ def test_a_queue_in_a_pipe_says_which_run_each_line_is_of(peercycle: Command, fo
     assert lines[0] == "[one] policy: scripted"
     assert "[one] run one in runs/one: sorting networks" in lines
     assert any(line.startswith("report of all 1: runs/queue-") for line in lines)
+
+
+def test_bad_lines_can_be_skipped_and_the_report_names_them(peercycle: Command, folder: Path) -> None:
+    write(
+        folder,
+        {"topic": "fine", "bibliography": "refs.bib", "options": {"run_id": "a"}},
+        "{",
+        {"topic": "again", "bibliography": "refs.bib", "options": {"run_id": "a"}},
+    )
+    assert "--skip-bad" in peercycle("run", "tasks.jsonl").err
+    done = peercycle("run", "tasks.jsonl", "--skip-bad", "--json")
+    assert done.code == 0
+    assert [line["run_id"] for line in done.lines if line["event"] == "done"] == ["a"]
+    assert "line 2 is skipped: is not JSON" in done.err
+    page = (queue_of(folder) / "report.md").read_text()
+    assert "- line 2 skipped: is not JSON" in page
+    assert "- line 3 skipped: run id 'a' is that of line 1" in page
+    write(folder, "{")
+    assert peercycle("run", "tasks.jsonl", "--skip-bad").code == 2
+
+
+def make_dead(queue: Path, folder: Path, *, crashed: str, absent: str) -> None:
+    """Leave a queue as a kill leaves it: one run without an ending, one task without a run."""
+    state = json.loads((queue / "queue.json").read_text())
+    for row in state["tasks"]:
+        row |= {"status": "running"} if row["run_id"] == crashed else {}
+        row |= {"status": "queued"} if row["run_id"] == absent else {}
+    (queue / "queue.json").write_text(json.dumps(state))
+    record = folder / "runs" / crashed / "run.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"terminal": None}))
+    (folder / "runs" / absent).rename(folder / f"{absent}-away")
+
+
+def test_a_dead_queue_is_listed_and_resumed_to_its_end(peercycle: Command, folder: Path) -> None:
+    write(
+        folder,
+        *[{"topic": f"topic {n}", "bibliography": "refs.bib", "options": {"run_id": f"t{n}"}} for n in range(3)],
+    )
+    assert peercycle("run", "tasks.jsonl", "--parallel", "1").code == 0
+    queue = queue_of(folder)
+    kept = (folder / "runs" / "t0" / "run.json").read_bytes()
+    make_dead(queue, folder, crashed="t1", absent="t2")
+    # The file of tasks and where it was run from are needed no more.
+    (folder / "tasks.jsonl").unlink()
+    [listed] = peercycle("status", "--json").json["queues"]
+    assert (listed["status"], listed["counts"]) == ("crashed", {"crashed": 1, "finished": 1, "not begun": 1})
+    assert f"go on with: peercycle resume runs/{queue.name}" in peercycle("status", queue.name).out
+    assert peercycle("report", str(queue)).code == 0
+    assert "1 crashed, 1 finished, 1 not begun" in (queue / "report.md").read_text()
+
+    done = peercycle("resume", str(queue), "--json")
+    assert done.code == 0, done.err
+    assert sorted(line["run_id"] for line in done.lines if line["event"] == "done") == ["t1", "t2"]
+    assert json.loads((queue / "report.json").read_text())["counts"] == {"finished": 3}
+    assert "What is left" not in (queue / "report.md").read_text()
+    assert (folder / "runs" / "t0" / "run.json").read_bytes() == kept
+    again = peercycle("resume", queue.name)
+    assert (again.code, "nothing is left" in again.out) == (0, True)
+
+
+def test_a_resumed_queue_goes_by_new_limits_and_leaves_the_runs_of_others_alone(
+    peercycle: Command, folder: Path
+) -> None:
+    (folder / "runs" / "taken").mkdir(parents=True)
+    (folder / "runs" / "taken" / "mine.txt").write_text("mine\n")
+    write(
+        folder,
+        {"topic": "one", "bibliography": "refs.bib", "options": {"run_id": "one", "rounds": 0}},
+        {"topic": "two", "bibliography": "refs.bib", "options": {"run_id": "taken"}},
+    )
+    assert peercycle("run", "tasks.jsonl").code == 1
+    done = peercycle("resume", queue_of(folder).name, "--rounds", "1", "--json")
+    assert done.code == 1
+    assert [line["rounds"] for line in done.lines if line["event"] == "done"] == [1]
+    [error] = [line for line in done.lines if line["event"] == "error"]
+    assert "exists already" in error["message"]
+    assert [path.name for path in (folder / "runs" / "taken").iterdir()] == ["mine.txt"]
+
+
+def test_a_queue_that_is_driven_or_damaged_is_refused(peercycle: Command, folder: Path) -> None:
+    from peercycle.store.lease import take_lease
+
+    write(folder, {"topic": "one", "bibliography": "refs.bib"})
+    peercycle("run", "tasks.jsonl")
+    queue = queue_of(folder)
+    lease = take_lease(queue)
+    try:
+        assert "is driven by process" in peercycle("resume", queue.name).err
+        assert peercycle("status", queue.name, "--json").json["status"] == "running"
+    finally:
+        lease.release()
+    (queue / "tasks.json").write_text("{}")
+    assert "is damaged" in peercycle("resume", queue.name).err
+    (queue / "queue.json").write_text("[]")
+    assert "is damaged" in peercycle("status", queue.name).err
+    assert peercycle("status").code == 0

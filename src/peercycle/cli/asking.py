@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from peercycle.core.literature import Bibliography
     from peercycle.core.runs import RunOptions
     from peercycle.core.writing import ResearchTask
     from peercycle.plugins.manager import Plugins
@@ -26,6 +27,19 @@ def require_literature(options: RunOptions) -> None:
             "there is nothing to start from: give a BibTeX file (`peercycle run REFS.bib --topic …`), "
             "or set literature.local.corpora"
         )
+
+
+def read_so_far(bibliography: Bibliography) -> str:
+    """Return in one line what was read: how many works, and the problems met."""
+    number, problems = len(bibliography.entries), bibliography.problems
+    if not number:
+        return ""
+    works = f"{number} work{'s' if number != 1 else ''} read"
+    if not problems:
+        return works
+    first = problems[0]
+    said = "1 problem" if len(problems) == 1 else f"{len(problems)} problems, the first"
+    return f"{works}, {said}: line {first.line}: {' '.join(first.message.split())}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +80,7 @@ class Asked:
 
             return await start(task, self.options, self.plugins, on_launch=on_launch)
 
-        return drive_one(drive, choose_screen(self.as_json), self.plugins)
+        return drive_one(drive, choose_screen(self.as_json), self.plugins, label=read_so_far(task.bibliography))
 
     def detach(self, arguments: Sequence[str]) -> int:
         """Check it here, then let a process of its own drive it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -38,10 +39,20 @@ def read_settings(overrides: Sequence[str] | None = None) -> Settings:
 
 def runs_dir(given: Path | None, settings: Settings | None = None) -> Path:
     """Return where runs are kept: the flag, else the setting, else `runs`."""
-    if given is not None:
-        return given
-    settings = read_settings() if settings is None else settings
-    return Path(str(settings.run.get("runs_dir", "runs")))
+    if given is None:
+        settings = read_settings() if settings is None else settings
+        given = Path(str(settings.run.get("runs_dir", "runs")))
+    return require_folder(given)
+
+
+def require_folder(path: Path) -> Path:
+    """Return where runs are kept, or will be. Raises `UsageError` for a file."""
+    from peercycle.core.errors import UsageError
+
+    with suppress(PermissionError):
+        if path.is_file():
+            raise UsageError(f"--runs-dir {path}: is a file; give a folder")
+    return path
 
 
 def load_plugins(
@@ -51,12 +62,34 @@ def load_plugins(
     from peercycle.cli.output import warn
     from peercycle.plugins.manager import Plugins
 
-    plugins = Plugins.load(
-        files=_joined(settings, "plugins", files), disabled=_joined(settings, "disabled_plugins", disabled)
-    )
+    wanted, off = named_plugins(settings, files, disabled)
+    plugins = Plugins.load(files=wanted, disabled=off)
     for problem in plugins.problems:
         warn(f"warning: {problem.message}")
     return plugins
+
+
+def named_plugins(
+    settings: Settings | None, files: Sequence[str] | None, disabled: Sequence[str] | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the plugin files to load and the names to go without. Raises `UsageError` for what is neither."""
+    from peercycle.core.errors import UsageError
+
+    for name in files or ():
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise UsageError(f"--plugin {name}: " + ("is a folder" if path.is_dir() else "there is no such file"))
+    return _joined(settings, "plugins", files), _joined(settings, "disabled_plugins", disabled)
+
+
+def without(value: list[str] | None) -> list[str] | None:
+    """Check what `-p` was given: no plugin is left out by a slip."""
+    import typer
+
+    for name in value or ():
+        if not name.startswith("no:") or name == "no:":
+            raise typer.BadParameter(f"{name!r}: write -p no:NAME", param_hint="-p")
+    return value
 
 
 def _joined(settings: Settings | None, name: str, given: Sequence[str] | None) -> tuple[str, ...]:
@@ -93,9 +126,11 @@ def choose_options(flags: Mapping[str, Any], settings: Settings, plugins: Plugin
         "settings": component_tables(settings, plugins),
     }
     try:
-        return RunOptions.model_validate(values)
+        options = RunOptions.model_validate(values)
     except ValidationError as error:
         raise UsageError("; ".join(said_by(Complaint.of(fault)) for fault in error.errors())) from None
+    require_folder(Path(options.runs_dir))
+    return options
 
 
 def choose_models(model: str | None, by_role: Sequence[str], settings: Settings) -> dict[str, Any]:

@@ -26,14 +26,14 @@ def launch_of(run: Any, label: str = "", *, resumed: bool = False) -> Launch:
     return Launch(run.run_id, Path(run.path), tuple(run.record.choices), label, resumed=resumed)
 
 
-def drive_one(drive: Drive, screen: Screen, plugins: Plugins, *, after: int | None = None) -> int:
+def drive_one(drive: Drive, screen: Screen, plugins: Plugins, *, label: str = "", after: int | None = None) -> int:
     """Drive one run and return the exit code. `after` is the last line that the log of a resumed run had."""
     from peercycle.core.runs import EXIT_CODES
 
     launched: list[Launch] = []
     try:
         with screen:
-            result, failures = asyncio.run(_drive(drive, screen, plugins, after, launched))
+            result, failures = asyncio.run(_drive(drive, screen, plugins, after, launched, label))
             screen.done(result, failures)
     except KeyboardInterrupt:
         raise Interrupted(_way_on(launched)) from None
@@ -47,7 +47,7 @@ def _way_on(launched: list[Launch]) -> str:
 
 
 async def _drive(
-    drive: Drive, screen: Screen, plugins: Plugins, after: int | None, launched: list[Launch]
+    drive: Drive, screen: Screen, plugins: Plugins, after: int | None, launched: list[Launch], label: str
 ) -> tuple[RunResult, tuple[str, ...]]:
     from peercycle.cli.failures import failed_experiments
 
@@ -55,7 +55,7 @@ async def _drive(
     watching = ExitStack()
 
     def on_launch(run: Any) -> None:
-        launched.append(launch_of(run, resumed=after is not None))
+        launched.append(launch_of(run, label, resumed=after is not None))
         screen.launched(launched[0])
         # Not before: until there is a run, the first Ctrl-C ends everything.
         watching.enter_context(announcing(Announcer(screen, run)))

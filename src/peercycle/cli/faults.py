@@ -57,7 +57,7 @@ def said_by(complaint: Complaint) -> str:
     """Return the clause, such as `--candidates 0: must be at least 1`."""
     flag = FLAGS.get(complaint.place, complaint.place)
     shown = str(complaint.value) if isinstance(complaint.value, int | float | str) else repr(complaint.value)
-    return f"{flag} {shown}: {_why(complaint)}"
+    return " ".join(filter(None, (flag, shown))) + f": {_why(complaint)}"
 
 
 def _why(complaint: Complaint) -> str:

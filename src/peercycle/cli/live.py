@@ -57,6 +57,8 @@ class LiveScreen:
         """Show the choices, and a line of the table."""
         for choice in launch.choices:
             self._keep(launch.run_id, choice)
+        if launch.label and not self._many:
+            self._keep(launch.run_id, f"run {launch.run_id} in {launch.path}: {launch.label}")
         self._runs[launch.run_id] = Progress(launch.run_id, launch.label)
 
     def event(self, event: RunEvent) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import typer
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters but for tab and newline, and those that turn the direction of writing."""
 
 
 def say(text: str = "", *, error: bool = False) -> None:
@@ -23,6 +27,13 @@ def warn(text: str) -> None:
 def print_json(value: Any) -> None:
     """Print one JSON value on one line."""
     say(json.dumps(value, ensure_ascii=False, allow_nan=False, default=str))
+
+
+def safe(text: str, stream: TextIO) -> str:
+    """Return untrusted text for a stream: a terminal is not given characters that could drive it."""
+    if not stream.isatty():
+        return text
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def on_terminal() -> bool:

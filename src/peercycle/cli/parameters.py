@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from peercycle.cli.configuring import without
+
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's path, id, or the unique beginning of an id.")]
 RunOrQueue = Annotated[
     str, typer.Argument(metavar="RUN|QUEUE", help="A path, an id, or the unique beginning of an id.")
@@ -22,7 +24,7 @@ PluginFiles = Annotated[
 ]
 DisabledPlugins = Annotated[
     list[str] | None,
-    typer.Option("-p", metavar="no:NAME", help="Go without a plugin; may be repeated."),
+    typer.Option("-p", metavar="no:NAME", help="Go without a plugin; may be repeated.", callback=without),
 ]
 SettingOverrides = Annotated[
     list[str] | None,

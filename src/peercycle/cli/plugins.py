@@ -25,21 +25,35 @@ def plugins(
 
     `peercycle plugins show NAME` lists the settings of everything that it offers.
     """
-    from peercycle.cli.configuring import read_settings
+    from peercycle.cli.configuring import named_plugins, read_settings
     from peercycle.core.errors import UsageError
     from peercycle.plugins.manager import Plugins
 
-    settings = read_settings()
-    manager = Plugins.load(
-        files=[*_listed(settings, "plugins"), *(plugin or ())],
-        disabled=[*_listed(settings, "disabled_plugins"), *(no_plugin or ())],
-    )
+    files, disabled = named_plugins(read_settings(), plugin, no_plugin)
+    manager = Plugins.load(files=files, disabled=disabled)
     if action is None:
         _list(manager.describe(), as_json)
     elif action == "show" and name:
-        _show(manager.show(name), as_json)
+        _show(_found(manager, name), as_json)
     else:
         raise UsageError(f"plugins {action}: write `peercycle plugins`, or `peercycle plugins show NAME`")
+
+
+def _found(manager: Any, name: str) -> dict[str, Any]:
+    from peercycle.core.errors import UnknownNameError
+
+    try:
+        return dict(manager.show(name))
+    except UnknownNameError as error:
+        offers = [
+            f"{each['name']!r} offers it under {kind}: `peercycle plugins show {each['name']}`"
+            for each in manager.describe()
+            for kind, names in each["registrations"].items()
+            if name in names
+        ]
+        if not offers:
+            raise
+        raise UnknownNameError(f"no plugin is called {name!r}, but {'; '.join(offers)}") from error
 
 
 def _listed(settings: Any, name: str) -> list[str]:

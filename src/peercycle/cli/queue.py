@@ -50,6 +50,7 @@ class Batch:
 
 def run_queue(asked: Asked, name: str | None = None) -> int:
     """Run every task of the file, and return the exit code: 0 all finished, 1 one failed, else 3."""
+    from peercycle.cli.asking import read_so_far
     from peercycle.cli.output import warn
     from peercycle.cli.queue_report import QueueReport
     from peercycle.cli.queue_state import save_tasks, with_run_ids
@@ -64,8 +65,11 @@ def run_queue(asked: Asked, name: str | None = None) -> int:
     tasks, bad = sort_lines(asked.source, asked.options)
     if not asked.skip_bad or not tasks:
         tasks, bad = read_tasks(asked.source, asked.options), ()
-    for each in bad:
-        warn(f"warning: {asked.source.name}: line {each.line} is skipped: {each.message}")
+    for fault in bad:
+        warn(f"warning: {asked.source.name}: line {fault.line} is skipped: {fault.message}")
+    for each in tasks:
+        if each.task.bibliography.problems:
+            warn(f"warning: {asked.source.name}: line {each.line}: {read_so_far(each.task.bibliography)}")
     tasks = with_run_ids(tasks, time.time())
     path = _new_folder(Path(asked.options.runs_dir), name or new_queue_name())
     with driven(path):

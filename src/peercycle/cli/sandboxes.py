@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from peercycle.cli.loops import wait_for
-from peercycle.cli.output import print_json, say
+from peercycle.cli.output import print_json, safe, say
 from peercycle.cli.parameters import AsJson, SettingOverrides
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ def execute(
     as_json: AsJson = False,
 ) -> int:
     """Run one program as an experiment runs.
+
+    Such as `peercycle sandbox exec --file hi.py -- python hi.py`.
 
     Exit code 0 where it ended well, 1 where it did not.
     """
@@ -212,9 +214,9 @@ def read_limits(pairs: list[str] | tuple[str, ...]) -> Limits:
 
 
 def _say_result(result: ExecResult) -> None:
-    sys.stdout.write(result.stdout.text)
+    sys.stdout.write(safe(result.stdout.text, sys.stdout))
     sys.stdout.flush()
-    sys.stderr.write(result.stderr.text)
+    sys.stderr.write(safe(result.stderr.text, sys.stderr))
     sys.stderr.flush()
     ended = f"exit code {result.exit_code}" if result.exit_code is not None else f"signal {result.signal}"
     memory = f", {result.peak_memory_mb:.0f} MB at most" if result.peak_memory_mb is not None else ""

@@ -42,7 +42,7 @@ def read_record(directory: Path) -> RunRecord:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise damaged(path, f"{where}: {first['msg']}") from error
+        raise damaged(path, f"{where}: {first['msg']}" if where else "it is no record of a run") from error
 
 
 def replace_record(directory: Path, record: RunRecord) -> None:

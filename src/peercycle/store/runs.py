@@ -38,17 +38,28 @@ def new_run_id(now: float, entropy: bytes | None = None) -> str:
 
 
 def is_run(path: Path) -> bool:
-    """Whether a directory holds a run."""
-    return (path / RECORD_FILE).is_file()
+    """Whether a directory holds a run. Raises `StoreError` where one may not look into it."""
+    with disk_errors("look into", path):
+        return (path / RECORD_FILE).is_file()
 
 
 def list_runs(runs_dir: Path) -> list[Path]:
-    """Return the run directories in a folder, by name, and so oldest first; an absent folder has none."""
+    """Return the run directories in a folder, by name, and so oldest first; an absent folder has none.
+
+    One that may not be looked into is among them: it hides no other, and whoever reads it is told why he cannot.
+    """
     with disk_errors("list", runs_dir):
         try:
-            return sorted(path for path in runs_dir.iterdir() if not path.name.startswith(".") and is_run(path))
+            return sorted(path for path in runs_dir.iterdir() if not path.name.startswith(".") and _may_be_run(path))
         except FileNotFoundError:
             return []
+
+
+def _may_be_run(path: Path) -> bool:
+    try:
+        return is_run(path)
+    except StoreError:
+        return True
 
 
 def find_run(name_or_path: str, runs_dir: Path) -> Path:
