@@ -93,7 +93,7 @@ _VERSUS = re.compile(
     r"(?:vs\.?|versus|against|compared (?:with|to)|rather than)\s(?P<b>[-−]?\d*\.?\d+)"
 )
 _LESS = frozenset({"lower", "smaller", "fewer", "less", "shorter", "below", "cooler", "colder", "lighter", "younger"})
-_ESTIMATE_BEFORE = re.compile(r"(?P<x>[-−]?\d*\.\d+|[-−]?\d+)\s?(?:\\%)?[^.;\d]{0,45}$")
+_ESTIMATE_BEFORE = re.compile(r"(?P<x>[-−]?(?<![\w^.])(?:\d*\.\d+|\d+))\s?(?:\\%)?[^.;\d]{0,45}$")
 _INTERVAL_NAME = re.compile(
     r"[(\[,]?\s*(?:with a |a )?(?:(?:95|99|90)\s?\\%)?[\s-]*(?:[a-z]+\s){0,2}?(?:CIs?|intervals?)?\s*(?:of|from|"
     r"was|[:,=])?\s*$",

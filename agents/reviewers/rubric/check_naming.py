@@ -79,11 +79,19 @@ def _introduced(latex: str) -> list[tuple[str, frozenset[str]]]:
     text = _SHOWN.sub(lambda m: f" ⟨{m.group(1)}⟩ ", latex)
     for span in sentence_spans(text):
         pieces = re.split(r"⟨([^⟩]*)⟩", text[span.start : span.end])
-        for before, name, after in zip(pieces[::2], pieces[1::2], pieces[2::2], strict=False):
+        for at, (before, name, after) in enumerate(zip(pieces[::2], pieces[1::2], pieces[2::2], strict=False)):
             behind = _BEHIND.match(after)
             words = _words(behind.group(1)) if behind else frozenset[str]()
-            found.append((name.strip().replace("\\_", "_"), words or _words(_BEHIND.sub("", before))))
+            found.append(
+                (name.strip().replace("\\_", "_"), words or _words(before[_behind_last(before) if at else 0 :]))
+            )
     return found
+
+
+def _behind_last(text: str) -> int:
+    """Return where the words end that name the number before this text."""
+    behind = _BEHIND.match(text)
+    return behind.end() if behind else 0
 
 
 _BEHIND = re.compile(
@@ -106,8 +114,8 @@ def _labels(i: Inspection) -> dict[str, frozenset[str]]:
         found[m.id] = _words((m.group or "").replace("-", " ").replace("_", " "))
     for span in table_spans(i.paper.scan):
         for row in re.split(r"\\\\", i.paper.scan.at(span)):
-            for m in BINDING.finditer(row):
-                found[m.group(1).strip()] |= _words(re.sub(r"\\(?:hline|toprule|midrule)", " ", row.split("&")[0]))
+            for use in BINDING.finditer(row):
+                found[use.group(1).strip()] |= _words(re.sub(r"\\(?:hline|toprule|midrule)", " ", row.split("&")[0]))
     return found
 
 

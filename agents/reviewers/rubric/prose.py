@@ -104,7 +104,8 @@ def sentences(prose: str) -> tuple[str, ...]:
 def is_number_list(paragraph: str) -> bool:
     """Tell whether a paragraph lists numbers and hardly says a word of them."""
     numbers = len(re.findall(r"\d+(?:[.,]\d+)*", paragraph))
-    return numbers >= 6 and len(re.findall(r"[^\W\d_]{2,}", paragraph)) < numbers
+    words = set(re.findall(r"[^\W\d_]{2,}", paragraph.lower()))
+    return numbers >= 6 and len(words) < 0.6 * numbers
 
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][a-z]+)?|\d+(?:[.,]\d+)*")
