@@ -3,105 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from peercycle.agents.reviewers.rubric.citing import QUOTED, read_citations
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding, not_given, nothing_there
 from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.paper import OWN_RESULTS
-from peercycle.agents.reviewers.rubric.prose import CITE, LUMP, plain, stems, tokens
-from peercycle.core.citations import CiteUse, cite_uses
-from peercycle.core.latex_scan import sentence_at, sentence_spans
+from peercycle.agents.reviewers.rubric.prose import CITE, plain, tokens
 from peercycle.core.numerals import printed_numbers
 from peercycle.core.result_numbers import result_numbers
 
 RUN = 10
 """So many words in a row of another's abstract are no coincidence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cited:
-    """The works that a paper may cite, and how it cites them."""
-
-    works: dict[str, str]
-    """Title and abstract, by key."""
-    uses: tuple[CiteUse, ...]
-    lumps: tuple[tuple[CiteUse, ...], ...]
-    supported: frozenset[str]
-    """Keys cited outside lumps, in a sentence that shares a word with the work's title or abstract."""
-    stray: tuple[str, ...]
-    """Keys whose citing sentences all share none."""
-    told: int
-    """Citations, a key once per sentence, whose sentence shares a word with the work."""
-
-
-def read_citations(i: Inspection) -> Cited:
-    """Read the citations of the whole text against its bibliography, submitted or printed."""
-    works = dict(i.paper.entries)
-    for entry in i.submission.bibliography.entries:
-        works.setdefault(entry.key, f"{entry.title}. {entry.abstract or ''} {' '.join(entry.authors)}")
-    scan = i.paper.scan
-    uses = cite_uses(scan)
-    lumps = _lumps(
-        scan.text, uses, {c.start: scan.arguments(c)[2] for c in scan.commands if "cite" in c.name.lower()}
-    )
-    in_lump = {(u.key, u.start) for lump in lumps for u in lump}
-    spans = sentence_spans(scan.text)
-    fits: dict[str, list[bool]] = {}
-    borrowed = _borrowed_words(i)
-    told: set[tuple[str, str]] = set()
-    for use in uses:
-        if (use.key, use.start) in in_lump:
-            continue
-        span = sentence_at(spans, use.start)
-        sentence = plain(_CITING.sub(" ", scan.at(span))) if span else ""
-        wanted = stems(works.get(use.key, ""))
-        spoken = stems(sentence)
-        fit = bool(wanted & spoken) if len(wanted) >= 3 else len(spoken) >= 3
-        fit = fit and not _is_borrowed(sentence, borrowed)
-        fits.setdefault(use.key, []).append(fit)
-        if fit:
-            told.add((use.key, sentence))
-    supported = frozenset(key for key, found in fits.items() if any(found) and key in works)
-    stray = tuple(key for key, found in fits.items() if not any(found) and key in works)
-    return Cited(works, uses, tuple(lumps), supported, stray, len(told))
-
-
-PASTED = 6
-"""So many words in a row, in a sentence that is mostly such runs, are pasted."""
-
-
-def _borrowed_words(i: Inspection) -> set[tuple[str, ...]]:
-    """Return every run of `PASTED` words of the abstracts that were submitted."""
-    found: set[tuple[str, ...]] = set()
-    for entry in i.submission.bibliography.entries:
-        words = tokens(plain(entry.abstract or ""))
-        found.update(tuple(words[at : at + PASTED]) for at in range(len(words) - PASTED + 1))
-    return found
-
-
-def _is_borrowed(sentence: str, runs: set[tuple[str, ...]]) -> bool:
-    """Tell whether most words of a sentence, quotations left out, stand in runs taken from an abstract."""
-    words = tokens(_QUOTED.sub(" ", sentence))
-    taken: set[int] = set()
-    for at in range(len(words) - PASTED + 1):
-        if tuple(words[at : at + PASTED]) in runs:
-            taken.update(range(at, at + PASTED))
-    return len(taken) > 0.6 * len(words)
-
-
-_CITING = re.compile(r"\\[A-Za-z]*cite[A-Za-z]*\*?(?:\[[^\]]*\])*\{[^{}]*\}")
-
-
-def _lumps(text: str, uses: tuple[CiteUse, ...], ends: dict[int, int]) -> list[tuple[CiteUse, ...]]:
-    """Group citations with nothing but blanks and punctuation between them; return the groups that are too large."""
-    groups: list[list[CiteUse]] = []
-    for use in uses:
-        last = groups[-1][-1] if groups else None
-        near = last is not None and (
-            last.start == use.start or not text[ends.get(last.start, last.start) : use.start].strip(" \n\t~,;.()")
-        )
-        groups[-1].append(use) if near else groups.append([use])
-    return [tuple(group) for group in groups if len({u.key for u in group}) > LUMP]
 
 
 def citations_exist(i: Inspection) -> Finding:
@@ -202,7 +114,7 @@ def text_is_own(i: Inspection) -> Finding:
     faults: list[Fault] = []
     taken = 0
     for part in i.paper.parts:
-        words = tokens(_QUOTED.sub(" ¶ ", part.prose))
+        words = tokens(QUOTED.sub(" ¶ ", part.prose))
         for begin, end in _runs(words, where):
             taken += end - begin
             key = where[tuple(words[begin : begin + RUN])]
@@ -216,9 +128,6 @@ def text_is_own(i: Inspection) -> Finding:
             )
     evidence = f"{len(faults)} runs of {RUN} or more words ({taken} words) shared with {len(abstracts)} abstracts"
     return Finding(name, evidence, tuple(faults))
-
-
-_QUOTED = re.compile(r"“[^”]{1,1500}”|\"[^\"]{1,1500}\"")
 
 
 def _runs(words: list[str], known: dict[tuple[str, ...], str]) -> list[tuple[int, int]]:
