@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sqlite3
 import statistics
 import subprocess
@@ -52,7 +53,7 @@ def main() -> int:
         "rounds": [run["rounds"] for run in runs],
         "executions": [run["executions"] for run in runs],
         "reason": sorted({run["reason"] for run in runs}),
-        "measured_command": " ".join(["peercycle", *arguments(Path("examples") / BIBLIOGRAPHY.name)]),
+        "measured_command": shlex.join(["peercycle", *arguments(Path("examples") / BIBLIOGRAPHY.name)]),
         "load_before": load_before,
         "target_seconds": TARGET_S,
         "over_target": round(median / TARGET_S, 2),
