@@ -229,3 +229,16 @@ def test_without_pandoc_the_text_is_shown_as_source(case: Any, monkeypatch: pyte
     walker = assert_harmless(page)
     assert "We ask what finds a paper." in walker.text
     assert case.edition.disclosure in walker.text
+
+
+def test_the_byline_names_no_judge_where_there_was_none(case: Any) -> None:
+    case.edition.made_by["judge"] = None
+    page, _ = exported(case)
+    assert "reviewer rubric" in page
+    assert "judge" not in page
+
+
+def test_the_pages_title_is_plain_text(case: Any) -> None:
+    manuscript = case.edition.manuscript.model_copy(update={"title": r"On \textbackslash{}input and ``quotes''"})
+    page, _ = exported(case.with_manuscript(manuscript))
+    assert "<title>On \\input and “quotes”</title>" in page

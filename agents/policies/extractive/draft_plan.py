@@ -15,13 +15,13 @@ from peercycle.agents.policies.extractive.settings import ExtractiveSettings
 from peercycle.core.contracts import Work
 from peercycle.core.experiments import Experiment, ExperimentPlan
 
-NO_SANDBOX = "this run has no sandbox, and no program is run outside one"
+NO_EXPERIMENTS = "this run has no experiments"
 
 
 def draft_plan(work: Work, notes: Notes, settings: ExtractiveSettings, run_seed: int) -> tuple[ExperimentPlan, Notes]:
     """Return the user's study first, a numerical one where the topic calls for it, and the studies of the list."""
     if not work.experiments_run:
-        return ExperimentPlan(declined=NO_SANDBOX), notes
+        return ExperimentPlan(declined=NO_EXPERIMENTS), notes
     start = first_seed(run_seed)
     seeds = tuple(range(start, start + settings.draft_seeds))
     planned: list[Experiment] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from peercycle.agents.policies.extractive.answering import Kind
-from peercycle.agents.policies.extractive.draft_plan import NO_SANDBOX
+from peercycle.agents.policies.extractive.draft_plan import NO_EXPERIMENTS
 from peercycle.agents.policies.extractive.findings import Findings
 from peercycle.agents.policies.extractive.notes import Notes
 from peercycle.agents.policies.extractive.planning import (
@@ -65,7 +65,7 @@ class Round:
 
     def _unable(self) -> str | None:
         if not self._runs:
-            return f"Nothing can be measured: {NO_SANDBOX}."
+            return f"Nothing can be measured: {NO_EXPERIMENTS}."
         if self._notes.declined is not None and not self._extended:
             return f"Nothing can be measured: {self._notes.declined}."
         return None

@@ -71,7 +71,7 @@ class Rewording:
         if self.notes.declined is not None:
             return f"Nothing was measured that could be reported: {self.notes.declined}."
         if not self._work.experiments_run:
-            return "Nothing was measured that could be reported, because there was no sandbox to run a program in."
+            return "Nothing was measured that could be reported, because this run had no experiments."
         return "No change of the text that this policy can make truthfully would answer it."
 
     def _compose(self, notes: Notes) -> Manuscript:

@@ -141,4 +141,4 @@ def test_without_a_sandbox_evidence_is_declined(benches: SimpleNamespace) -> Non
     for text in ("More seeds", "An ablation is missing"):
         response = answer(benches, bench, ReviewPoint(id="e", text=text, asks="evidence"))
         assert response.action == "decline"
-        assert "no sandbox" in response.answer
+        assert "no experiments" in response.answer
