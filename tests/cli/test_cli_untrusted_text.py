@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 
+from peercycle.cli.endings import ending_lines
 from peercycle.cli.failures import failure_lines
 from peercycle.cli.output import safe
 from peercycle.core.experiments import Execution
+from peercycle.core.writing import Manuscript
+from peercycle.graphs.result import RunResult
 
 
 class Terminal(io.StringIO):
@@ -53,3 +57,9 @@ def test_public_names_are_listed(name: str) -> None:
     import peercycle
 
     assert name in dir(peercycle)
+
+
+def test_a_title_is_shown_as_text(tmp_path: Path) -> None:
+    paper = Manuscript.model_construct(title=r"\emph{Sorting} \& ``merging'': $n^2$")
+    ended = RunResult("r1", tmp_path, "finished", "accepted", "", paper, None, None, (), 0)
+    assert "paper: Sorting & “merging”: n²" in ending_lines(ended)
