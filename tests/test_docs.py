@@ -105,6 +105,8 @@ def run(steps: list[Snippet], folder: Path) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "MPLBACKEND": "Agg",
+        # The PDF costs a snippet more than all the rest of its run; the tests of the exporters make it.
+        "PEERCYCLE_RUN__EXPORTERS": '["latex", "html", "report"]',
     }
     return subprocess.run(
         [sys.executable, "-P", "-c", DRIVER, str(plan)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sqlite3
@@ -102,17 +103,14 @@ def test_a_value_out_of_range_is_named_with_its_flag(
         (["--set", "policies.scriptd.seeds=1"], ["policies.scriptd", "did you mean 'scripted'"]),
         (["--set", "policies.scripted.sees=1"], ["'sees'", "'seeds'"]),
         (["--set", "polices.scripted.seeds=1"], ["'polices'", "'policies'"]),
-        (["--plugin", "absent.py"], ["plugin file 'absent.py' cannot be read"]),
+        (["--plugin", "absent.py"], ["--plugin absent.py: there is no such file"]),
+        (["-p", "scripted"], ["-p", "'scripted': write -p no:NAME"]),
     ],
 )
 def test_an_unknown_name_comes_with_the_nearest_ones(
     peercycle: Command, folder: Path, arguments: list[str], words: list[str]
 ) -> None:
-    refused(
-        peercycle("run", "refs.bib", "--topic", "sorting", *arguments),
-        *words,
-        code=1 if arguments[0] == "--plugin" else 2,
-    )
+    refused(peercycle("run", "refs.bib", "--topic", "sorting", *arguments), *words)
     assert not list((folder / "runs").glob("*")) if (folder / "runs").exists() else True
 
 
@@ -123,6 +121,7 @@ def test_an_unknown_command_comes_with_the_nearest_one(peercycle: Command) -> No
 def test_an_unknown_plugin_and_run_come_with_what_there_is(peercycle: Command, ran: Command) -> None:
     ran("--run-id", "night-1")
     refused(peercycle("plugins", "show", "nobody"), "no plugin is called 'nobody'", "builtin")
+    refused(peercycle("plugins", "show", "extractive"), "offers it under policies", "peercycle plugins show ")
     refused(peercycle("status", "nigth-1"), "no run 'nigth-1'", "'night-1'")
 
 
@@ -212,3 +211,73 @@ def test_a_broken_plugin_that_was_named_is_an_error_with_the_way_on(ran: Command
     (folder / "broken.py").write_text("raise RuntimeError('as it stands')\n")
     refused(ran("--plugin", "broken.py"), "plugin 'broken' (broken.py)", "as it stands", code=1)
     assert ran("--plugin", "broken.py", "-p", "no:broken").code == 0
+
+
+@pytest.mark.parametrize("body", [b"", b"\0\1"])
+def test_a_study_that_is_no_program_is_told_what_is_wanted(ran: Command, folder: Path, body: bytes) -> None:
+    (folder / "study.py").write_bytes(body)
+    line = refused(ran("--experiment", "study.py"), "'study.py' is ", "give a Python program")
+    assert "BibTeX" not in line
+    assert not (folder / "runs").exists()
+
+
+def test_two_data_files_of_one_name_begin_nothing(ran: Command, folder: Path) -> None:
+    (folder / "study.py").write_text("pass\n")
+    for name in ("d1", "d2"):
+        (folder / name).mkdir()
+        (folder / name / "x.csv").write_text("1\n")
+    done = ran("--experiment", "study.py", "--data", "d1/x.csv", "--data", "d2/x.csv")
+    refused(done, "two data files are called 'x.csv'")
+    assert not (folder / "runs").exists()
+
+
+@pytest.mark.parametrize("command", [["run", "refs.bib", "--topic", "x"], ["status"], ["resume", "r1"]])
+def test_a_file_is_no_folder_for_runs(peercycle: Command, folder: Path, command: list[str]) -> None:
+    before = tree(folder)
+    refused(peercycle(*command, "--runs-dir", "refs.bib"), "--runs-dir refs.bib: is a file; give a folder")
+    assert tree(folder) == before
+
+
+def test_a_run_of_another_user_is_said_in_one_line_and_hides_no_other(
+    peercycle: Command, ran: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran("--run-id", "mine")
+    (folder / "runs" / "theirs").mkdir()
+    looked = Path.is_file
+
+    def is_file(path: Path, **given: Any) -> bool:
+        # Root may look into everything: what any other user meets is raised here.
+        if "theirs" in path.parts:
+            raise PermissionError(13, "Permission denied", str(path))
+        return looked(path, **given)
+
+    monkeypatch.setattr(Path, "is_file", is_file)
+    refused(peercycle("status", "runs/theirs"), "cannot look into 'runs/theirs'", "Permission denied", code=1)
+    assert {line["path"] for line in peercycle("status", "--json").json["runs"]} >= {str(folder / "runs" / "mine")}
+
+
+def test_a_record_that_is_no_object_is_said_plainly(peercycle: Command, ran: Command, folder: Path) -> None:
+    ran()
+    (folder / "runs" / "r1" / "run.json").write_text("[]")
+    line = refused(peercycle("resume", "r1"), "is damaged: it is no record of a run", code=1)
+    assert ": :" not in line
+
+
+def test_what_is_wrong_in_a_bibliography_is_said_while_it_is_used(ran: Command, folder: Path) -> None:
+    good = (folder / "refs.bib").read_text()
+    (folder / "refs.bib").write_bytes(good.encode() + good.replace("Merging", "M\u00e9rging").encode("latin-1"))
+    done = ran()
+    assert done.code == 0
+    [line] = [line for line in done.out.splitlines() if line.startswith("run r1 in")]
+    assert "works read, " in line
+    assert "problem" in line
+
+
+def test_a_removal_that_nobody_answers_removes_nothing(
+    peercycle: Command, ran: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran()
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    done = peercycle("rm", "r1")
+    assert (done.code, "nothing was removed" in done.err, "resume" in done.err) == (2, True, False)
+    assert (folder / "runs" / "r1" / "run.json").is_file()

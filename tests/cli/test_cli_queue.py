@@ -155,8 +155,7 @@ def make_dead(queue: Path, folder: Path, *, crashed: str, absent: str) -> None:
     """Leave a queue as a kill leaves it: one run without an ending, one task without a run."""
     state = json.loads((queue / "queue.json").read_text())
     for row in state["tasks"]:
-        row |= {"status": "running"} if row["run_id"] == crashed else {}
-        row |= {"status": "queued"} if row["run_id"] == absent else {}
+        row["status"] = {crashed: "running", absent: "queued"}.get(row["run_id"], row["status"])
     (queue / "queue.json").write_text(json.dumps(state))
     record = folder / "runs" / crashed / "run.json"
     record.write_text(json.dumps(json.loads(record.read_text()) | {"terminal": None}))

@@ -38,7 +38,7 @@ def test_in_a_pipe_the_first_line_names_the_policy_and_the_last_ones_say_where_e
     done = ran()
     lines = done.out.splitlines()
     assert lines[0] == "policy: scripted"
-    assert "run r1 in runs/r1" in lines
+    assert "run r1 in runs/r1: 2 works read" in lines
     assert "c0 outline started" in lines
     assert any(line.startswith("finished: round_limit") for line in lines)
     places = dict(line.split(": ", 1) for line in lines if line.startswith(("paper (", "report (")))

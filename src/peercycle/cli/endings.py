@@ -17,7 +17,7 @@ REPORTS = ("report.html", "report.md")
 
 def ending_lines(result: RunResult, failures: Sequence[str] = ()) -> list[str]:
     """Return the lines, for people; `failures` names the experiments that failed."""
-    from peercycle.cli.plain_title import plain
+    from peercycle.export.text import plain
 
     how = f"{result.status}" + (f": {result.reason}" if result.reason else "")
     lines = [f"{how}{f' ({result.message})' if result.message else ''}"]

@@ -66,7 +66,7 @@ class QueueReport:
     def ended(self, index: int, outcome: Outcome, failures: Sequence[str] = ()) -> None:
         """Note how a task ended, and which of its experiments failed."""
         from peercycle.cli.endings import score_line
-        from peercycle.cli.plain_title import plain
+        from peercycle.export.text import plain
 
         row = self.rows[index]
         if outcome.result is None:
