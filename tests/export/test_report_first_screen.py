@@ -205,7 +205,7 @@ def test_an_uncalibrated_score_is_shown_as_checks(tmp_path: Path) -> None:
 
 def test_a_tie_is_called_one_and_near_scores_get_digits(tmp_path: Path) -> None:
     def why(report: Written) -> str:
-        return next(row["why"] for row in report.data["candidates"] if row["candidate"] == "c1")
+        return next(str(row["why"]) for row in report.data["candidates"] if row["candidate"] == "c1")
 
     tied = Written(tmp_path / "a")
     assert why(tied) == "not selected: a tie with the draft that was"
