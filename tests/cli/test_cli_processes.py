@@ -182,3 +182,30 @@ def test_a_pipe_that_closes_is_no_traceback(peercycle: Callable[..., Any], folde
         check=False,
     )
     assert (done.stdout.count("\n"), done.stderr) == (1, "")
+
+
+def test_a_killed_queue_goes_on_where_it_was(start: Start, folder: Path, peercycle: Callable[..., Any]) -> None:
+    lines = [{"topic": f"sorting {n}", "bibliography": "refs.bib", "options": {"run_id": f"t{n}"}} for n in range(2)]
+    (folder / "tasks.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    process = start("run", "tasks.jsonl", "--parallel", "1", *SLOW, "--rounds", "0", "--json")
+    await_event(process, lambda event: event["event"] == "stage_started" and event.get("stage") == "outline")
+    process.kill()
+    process.wait()
+    [queue] = (folder / "runs").glob("queue-*")
+    assert peercycle("status", str(queue), "--json").json["counts"] == {"crashed": 1, "not begun": 1}
+    done = peercycle("resume", str(queue), "--json")
+    assert done.code == 0, done.err
+    assert {line["run_id"]: line["status"] for line in done.lines if line["event"] == "done"} == {
+        "t0": "finished",
+        "t1": "finished",
+    }
+    assert json.loads((queue / "report.json").read_text())["counts"] == {"finished": 2}
+
+
+def test_a_queue_stops_when_asked_and_names_how_to_go_on(start: Start, folder: Path) -> None:
+    (folder / "tasks.jsonl").write_text('{"topic": "sorting", "bibliography": "refs.bib"}\n')
+    long = ("--rounds", "200", "--patience", "200")
+    queue = Path(json_of(start("run", "tasks.jsonl", "--detach", *SLOW, *long, "--json"))["path"])
+    done = json_of(start("stop", queue.name, "--wait", "--json"))
+    assert (done["asked"], done["status"]) == (True, "stopped")
+    assert f"`peercycle resume runs/{queue.name}`" in (queue / "report.md").read_text()
