@@ -60,6 +60,6 @@ def test_public_names_are_listed(name: str) -> None:
 
 
 def test_a_title_is_shown_as_text(tmp_path: Path) -> None:
-    paper = Manuscript(title=r"\emph{Sorting} \& ``merging'': $n^2$", abstract="", latex="")
+    paper = Manuscript(title=r"\emph{Sorting} \& ``merging'': $n^2$", abstract="")
     ended = RunResult("r1", tmp_path, "finished", "accepted", "", paper, None, None, (), 0)
     assert "paper: Sorting & “merging”: n²" in ending_lines(ended)
