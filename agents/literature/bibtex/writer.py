@@ -16,6 +16,7 @@ from peercycle.agents.literature.bibtex.words import VENUES, words_of
 from peercycle.core.literature import Bibliography, Reference
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_:.+-]*")
+_OPEN_BACKSLASH = re.compile(r"(?<!\\)(?:\\\\)*\\\Z")
 _VERBATIM_UNSAFE = re.compile(r"[^A-Za-z0-9_.;()/:+<>?=@\[\]!*',-]+")
 _VERBATIM = {"doi", "eprint", "archiveprefix", "eprinttype", "primaryclass", *OWN_FIELDS.values()}
 _VENUE_FIELDS = {
@@ -95,6 +96,9 @@ def _fields(entry: Reference, defined: frozenset[str]) -> dict[str, str]:
     for name in ("author", "editor"):
         if name in fields and not is_proper(fields[name]):
             fields[name] = to_author_field(authors_of(fields[name]))
+        if name in fields and _OPEN_BACKSLASH.search(fields[name]):
+            # A last backslash alone would make the closing brace part of the text.
+            fields[name] += "textbackslash{}"
     return _agreeing(fields, entry)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from decimal import Decimal
 from itertools import combinations
 
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding, nothing_there
@@ -40,7 +41,7 @@ class _Place:
 
     def put(self, number: Numeral) -> None:
         """Keep a number that says something by itself: a decimal, a percentage, an integer that is not round."""
-        telling = not number.integral or number.percent or (abs(number.value) > 10 and number.value % 10 != 0)
+        telling = not number.integral or number.percent or _is_not_round(number.value)
         if telling and all(n.value != number.value for n in self.numbers):
             self.numbers.append(number)
 
@@ -98,3 +99,8 @@ def results_are_stated(i: Inspection) -> Finding:
 
 def _rising(n: int) -> float:
     return 0.2 + 0.08 * min(n, 10) if n else 0.0
+
+
+def _is_not_round(value: Decimal) -> bool:
+    # A remainder of a number beyond the precision of decimals cannot be formed; such a number is not round.
+    return abs(value) > 10 and (value.adjusted() >= 27 or value % 10 != 0)

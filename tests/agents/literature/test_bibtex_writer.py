@@ -8,7 +8,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from peercycle.agents.literature.bibtex import read, write
@@ -149,6 +149,7 @@ def test_any_words_come_back_the_same(title: str, venue: str) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(LATEX, LATEX)
+@example("", "\\ \\")
 def test_any_fields_are_written_stably(title: str, author: str) -> None:
     read_once = read(f"@article{{k, title={{{title}}}, author = {{{author}}}, year=2000}}")
     text = write(read_once)

@@ -7,7 +7,7 @@ import time
 from typing import cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from peercycle.agents.reviewers.rubric import RubricReviewer, RubricSettings
@@ -261,6 +261,7 @@ _SCRAPS = st.sampled_from(
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.one_of(_SCRAPS, st.text(max_size=6)), max_size=40).map("".join))
+@example("1E100")
 def test_any_text_is_reviewed_without_an_error(text: str) -> None:
     foreign = _review(Submission(text=text, bibliography=SOURCES))
     assert foreign.rating is None or 1 <= foreign.rating <= 10
