@@ -28,7 +28,8 @@ demo: .venv/.installed ## install into .venv, then plan, write, review and revis
 # `--group` came with pip 25.1; a fresh .venv has whatever its Python bundles.
 .venv/.installed-test: .venv/.installed
 	$(PIP) install -qq --upgrade 'pip>=25.1'
-	$(PIP) install -qq --editable . --group test
+	$(PIP) install -qq torch==2.13.0
+	$(PIP) install -qq --editable '.[train]' --group test
 	@touch $@
 
 .venv/.installed-lint: .venv/.installed-test
