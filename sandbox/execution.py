@@ -50,6 +50,7 @@ async def execute(
     on_output: OnOutput | None = None,
 ) -> ExecResult:
     """Run a program without asking what the sandbox guarantees; `BubblewrapSandbox.run` asks first."""
+    request = request.spelled_out()
     check_request(request)
     bwrap = find_bwrap(settings.bwrap)
     built = await asyncio.to_thread(environments.opened, settings, environment)
