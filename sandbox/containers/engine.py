@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -19,21 +20,36 @@ BUILD = "make the image once: peercycle sandbox build, or peercycle sandbox impo
 GONE, CONFLICT = 404, 409
 
 
+def url_of(settings: DockerSettings) -> str:
+    """Return where the daemon is to listen."""
+    return settings.base_url or os.environ.get("DOCKER_HOST") or SOCKET
+
+
 @contextlib.contextmanager
 def engine(settings: DockerSettings, timeout_s: float = 60.0) -> Iterator[APIClient]:
     """A client of the daemon. Raises `SandboxUnavailableError` where none answers."""
     from docker.api import APIClient
     from docker.errors import DockerException
 
-    url = settings.base_url or os.environ.get("DOCKER_HOST") or SOCKET
+    url = url_of(settings)
     try:
+        knock(url)
         client = APIClient(base_url=url, version="auto", timeout=timeout_s)
     except (DockerException, OSError, ValueError) as error:
-        raise SandboxUnavailableError(f"no Docker daemon answers at {url!r}: {START}") from error
+        why = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
+        raise SandboxUnavailableError(f"no Docker daemon answers at {url!r}{why}: {START}") from error
     try:
         yield client
     finally:
         client.close()
+
+
+def knock(url: str) -> None:
+    """Raise `OSError` where nobody listens on a Unix socket; the SDK would leave its own one open."""
+    if url.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as door:
+            door.settimeout(10)
+            door.connect("/" + url.removeprefix("unix://").lstrip("/"))
 
 
 @contextlib.contextmanager

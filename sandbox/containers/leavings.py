@@ -63,7 +63,7 @@ def entries(most: int) -> list[list[Any]]:
             continue
         try:
             for name in sorted(os.fsencode(name) for name in os.listdir(folder)):  # noqa: PTH208
-                seen = os.stat(name, dir_fd=folder, follow_symlinks=False)  # noqa: PTH116
+                seen = os.stat(name, dir_fd=folder, follow_symlinks=False)
                 inside = [*parts, name]
                 # What is mounted here was given to the program, and is not its own.
                 mode = seen.st_mode if seen.st_dev == device else 0

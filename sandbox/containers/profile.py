@@ -133,7 +133,15 @@ def processes(limits: Limits) -> int:
     return max(limits.processes + 1, LEAST_TO_START)
 
 
+def limit_processes(client: APIClient, container: str, most: int) -> None:
+    """Lower the limit of a container that runs already, which the SDK's own `update_container` cannot."""
+    url = client._url("/containers/{0}/update", container)
+    client._raise_for_status(client._post_json(url, data={"PidsLimit": most}))
+
+
 def first_process() -> tuple[str, ...]:
     """Return the command of process 1: our two programs, as text, so that no path of ours is mounted for it."""
-    texts = (files("peercycle.sandbox.containers").joinpath(name).read_text() for name in ("leavings.py", "warden.py"))
+    texts = (
+        files("peercycle.sandbox.containers").joinpath(name).read_text() for name in ("leavings.py", "warden.py")
+    )
     return ("python3", "-I", "-S", "-c", _BOOT, *texts)

@@ -53,9 +53,11 @@ class Session:
     wake: int
     """Readable when the caller cancels."""
     start_s: float
+    silence_s: float
     streams: dict[Stream, HeadAndTail] = field(default_factory=dict)
     began: float | None = None
     ended: float = 0.0
+    _said: float = 0.0
     _waiting: list[tuple[str, bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -85,6 +87,7 @@ class Session:
                 elif kind == "x":
                     self.ended = time.monotonic()
                     return _ended(body, stopped)
+            self._sign_of_life()
             if time.monotonic() >= deadline:
                 if self.began is None:
                     raise SandboxError(f"a container was not ready after {self.start_s:g} s")
@@ -97,6 +100,12 @@ class Session:
                     self.line.say({"stop": stopped}, 1.0)
         self.ended = time.monotonic()
         return None
+
+    def _sign_of_life(self) -> None:
+        if self.began is not None and time.monotonic() > self._said + self.silence_s / 6:
+            self._said = time.monotonic()
+            with contextlib.suppress(OSError):
+                self.line.say({}, 1.0)
 
     def _take(self, name: Stream, data: bytes) -> ExecStatus | None:
         stream = self.streams[name]

@@ -36,5 +36,7 @@ class DockerSettings(Word):
     `/var/lib/peercycle` as root, else the user's data folder."""
     start_s: float = Field(default=60.0, gt=0)
     """How long the daemon may take to start a container before that is an error."""
+    silence_s: float = Field(default=60.0, gt=0)
+    """How long a program goes on whose driver is not heard any more, because the daemon between them died."""
     fetch: FetchSettings = FetchSettings()
     """What the prepare step may fetch."""

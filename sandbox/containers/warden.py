@@ -3,9 +3,11 @@
 It is passed as text to `python3 -I -S -c` inside, after `leavings`, so it holds the standard library only. It runs
 as the same unprivileged user as the program, but as process 1: no signal from inside ends it, and it lets nobody trace
 it or read its memory. Whoever started it holds its standard input. When that ends, because the driver died or was
-cancelled, so does process 1, and the kernel kills all others with it; and it gives up by itself after its deadline.
+cancelled, so does process 1, and the kernel kills all others with it. It gives up by itself too, after its deadline and
+when it hears nothing for a while: a dead daemon leaves its containers running, and their standard input open.
 
-In (standard input): four bytes of length, then JSON: the plan first, then `{"stop": cause}`, `{"fetch": [numbers]}`.
+In (standard input): four bytes of length, then JSON: the plan first, then `{"stop": cause}`, `{}` as a
+sign of life, `{"fetch": [numbers]}`.
 Out (standard output): a letter, four bytes of length, then: `o` and `e` what the program wrote, `x` how it ended,
 `b` that it began, `t` a piece of the list of what lies in the working directory, `l` its end, `f` a file's bytes,
 `n` that file's end, `d` the end of the fetch; `!` that the program could not be started.
@@ -83,7 +85,7 @@ class Warden:
         self.ended: int | None = None
         self.written = {b"o": 0, b"e": 0}
         self.memory = Memory()
-        self.began = 0.0
+        self.began = self.heard = 0.0
         self.entries_before = self.space()[1]
         self.next_look = 0.0
 
@@ -129,7 +131,7 @@ class Warden:
             send(b"!", refusal)
             sys.exit(4)
         send(b"b")
-        self.began = time.monotonic()
+        self.began = self.heard = time.monotonic()
         return child, {out[0]: b"o", err[0]: b"e"}
 
     def become(self, out: int, err: int, report: int) -> None:
@@ -165,10 +167,13 @@ class Warden:
             if descriptor == wake:
                 os.read(wake, CHUNK)
             elif descriptor == 0:
-                self.stop(str(receive().get("stop", "killed")))
+                self.heard = time.monotonic()
+                if (cause := receive().get("stop")) is not None:
+                    self.stop(str(cause))
             elif not self.take(descriptor, pipes[descriptor]):
                 poll.unregister(descriptor)
-        if time.monotonic() > self.began + self.plan["wall_s"] + GRACE_S:
+        late = time.monotonic() > self.began + self.plan["wall_s"] + GRACE_S
+        if late or time.monotonic() > self.heard + self.plan["silence_s"]:
             sys.exit(3)
 
     def take(self, descriptor: int, kind: bytes) -> bool:
@@ -213,7 +218,8 @@ class Warden:
         """Kill every other process here, until none is left. Process 1 may, and is not among them."""
         end = time.monotonic() + DEATH_S
         while True:
-            try:
+            # contextlib costs a millisecond of every start.
+            try:  # noqa: SIM105
                 os.kill(-1, signal.SIGKILL)
             except ProcessLookupError:
                 pass
@@ -252,6 +258,19 @@ def prctl(option: int, value: int) -> None:
         raise OSError(ctypes.get_errno(), f"prctl {option}")
 
 
+def lay_out(plan: dict[str, Any]) -> None:
+    """Make the folders that programs look for, and put prepared files into them."""
+    for folder in plan["folders"]:
+        os.mkdir(folder, 0o700)  # noqa: PTH102
+    for source, target in plan["links"].items():
+        try:
+            names = os.listdir(source)  # noqa: PTH208
+        except OSError:
+            continue
+        for name in names:
+            os.symlink(f"{source}/{name}", f"{target}/{name}")  # noqa: PTH211
+
+
 def victim(score: int) -> None:
     """Let the kernel kill this process before others when memory ends."""
     with open("/proc/self/oom_score_adj", "w") as setting:  # noqa: PTH123
@@ -287,6 +306,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(0o022)
     warden = Warden(receive())
+    lay_out(warden.plan)
     warden.run()
     answer(entries(warden.plan["files"] + warden.entries_before) if warden.plan["list"] else [])
 
