@@ -114,18 +114,19 @@ _ALL_ROWS = "SELECT type, checkpoint FROM checkpoints UNION ALL SELECT type, val
 async def open_checkpoints(path: Path, store: RunStore) -> AsyncIterator[FencedSaver]:
     """Open the checkpoints of a run. Raises `DamagedRunError` where SQLite finds the file damaged."""
     target = path / FILE
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"checkpoints {path.name}") as thread:
-        try:
-            with closing(sqlite3.connect(target, check_same_thread=False)) as connection:
-                await asyncio.get_running_loop().run_in_executor(thread, _make_ready, connection, target)
-                saver = FencedSaver(connection, store, thread)
-                yield saver
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise StoreError(
-                    f"cannot use {target}: {error}; is the disk full, or the folder read-only?"
-                ) from None
-            raise DamagedRunError(_damaged(target, str(error))) from None
+    try:
+        # The thread ends before its connection closes: a cancelled call may still be writing, and a connection
+        # closed under a running statement crashes the process.
+        with (
+            closing(sqlite3.connect(target, check_same_thread=False)) as connection,
+            ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"checkpoints {path.name}") as thread,
+        ):
+            await asyncio.get_running_loop().run_in_executor(thread, _make_ready, connection, target)
+            yield FencedSaver(connection, store, thread)
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):
+            raise StoreError(f"cannot use {target}: {error}; is the disk full, or the folder read-only?") from None
+        raise DamagedRunError(_damaged(target, str(error))) from None
 
 
 def _make_ready(connection: sqlite3.Connection, target: Path) -> None:
