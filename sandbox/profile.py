@@ -122,7 +122,11 @@ def _system(view: View, without: Weakening) -> list[str]:
             args += ["--ro-bind-try", f"/{name}", f"/{name}"]
         # Writable, as far as its owner and mode allow: where the proofs lay what they attack.
         args += ["--bind-try", "/var/tmp", "/var/tmp"]  # noqa: S108
-    return [*args, "--proc", "/proc", "--dev", "/dev"]
+    args += ["--proc", "/proc", "--dev", "/dev"]
+    if "sysctl_mount" not in without:
+        # Settings of the machine are root's, but since Linux 6.14 pid_max belongs to whoever made the namespace.
+        args += ["--ro-bind", "/proc/sys", "/proc/sys"]
+    return args
 
 
 def tmpfs_sizes(memory_mb: int) -> dict[str, int]:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from peercycle.core.contracts import Sandbox
+from peercycle.plugins.testing import SandboxContract
 from peercycle.plugins.testing.attacks import AttackContract
 from peercycle.plugins.testing.sandbox_suite.ground import alive
 from peercycle.sandbox.bubblewrap import BubblewrapSandbox, BubblewrapSettings
@@ -47,7 +48,7 @@ def _kill(found: list[int]) -> None:
     os.kill(min(found), signal.SIGKILL)
 
 
-class TestBubblewrapAsRoot(OnBubblewrap):
+class TestBubblewrapAsRoot(OnBubblewrap, SandboxContract):
     """Each program has a user id of its own, and a cgroup."""
 
     kind = "bubblewrap as root"

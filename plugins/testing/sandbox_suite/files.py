@@ -48,7 +48,7 @@ end()
 """
 
 
-@attack(18, "mount_namespace")
+@attack(18, "mount_namespace", "unprivileged_uid", user=("mount_namespace",))
 async def another_runs_folder_is_not_there(ground: Ground) -> list[str]:
     """One program opens its folder to all; another one, meanwhile, looks for the file in it."""
     mark, up = f"mine-{secrets.token_hex(6)}", asyncio.Event()
@@ -57,7 +57,8 @@ async def another_runs_folder_is_not_there(ground: Ground) -> list[str]:
     )
     try:
         await asyncio.wait_for(up.wait(), 20)
-        return await ground.got(SEEK, mark, "/var/tmp", "/tmp", "/work", "/run", "/var/lib/peercycle")  # noqa: S108
+        places = (str(ground.folder.parent / "state"), "/tmp", "/work", "/run", "/var/lib/peercycle")  # noqa: S108
+        return await ground.got(SEEK, mark, *places)
     finally:
         first.cancel()
         await asyncio.gather(first, return_exceptions=True)
@@ -95,25 +96,44 @@ for pid in pids():
     attempt(f"folder of {pid}", lambda: os.readlink(f"/proc/{pid}/cwd").encode().index(hidden))
 end()
 """,
-        ground.folder.name[::-1],
+        ground.folder.parent.name[::-1],
     )
 
 
-@attack(21, "unprivileged_uid", user=KERNEL)
-async def settings_of_the_machine_cannot_be_written(ground: Ground) -> list[str]:
-    """A setting is written with the value that it has."""
-    return await ground.got("""
+REWRITE = """
 def rewrite(path):
     with open(path, "r+b", buffering=0) as setting:
         value = setting.read()
         setting.seek(0)
         setting.write(value)
-for path in ("/proc/sys/vm/swappiness", "/proc/sys/kernel/pid_max"):
-    attempt(path, lambda: rewrite(path))
+"""
+
+
+@attack(21, "sysctl_mount", "unprivileged_uid", user=KERNEL)
+async def settings_of_the_machine_cannot_be_written(ground: Ground) -> list[str]:
+    """A setting is written with the value that it has; others are opened for writing."""
+    return await ground.got(
+        REWRITE
+        + """
+attempt("swappiness", lambda: rewrite("/proc/sys/vm/swappiness"))
 for path in ("/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/sys/kernel/uevent_helper"):
     attempt(path, lambda: os.close(os.open(path, os.O_WRONLY)))
 end()
-""")
+"""
+    )
+
+
+@attack(None, "sysctl_mount")
+async def settings_of_its_own_namespaces_cannot_be_written(ground: Ground) -> list[str]:
+    """Linux 6.14 and newer give whoever makes a process namespace the largest process id in it."""
+    return await ground.got(
+        REWRITE
+        + """
+for path in ("kernel/pid_max", "net/ipv4/ip_forward", "user/max_user_namespaces", "kernel/hostname"):
+    attempt(path, lambda: rewrite("/proc/sys/" + path))
+end()
+"""
+    )
 
 
 @attack(21, "read_only_system", "unprivileged_uid", user=KERNEL)

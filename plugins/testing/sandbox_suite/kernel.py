@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import os
+import secrets
 import socket
 import subprocess
 import sys
 
-from peercycle.plugins.testing.sandbox_suite.ground import Ground, unless
+from peercycle.plugins.testing.sandbox_suite.ground import Ground, alive, unless, until
 from peercycle.plugins.testing.sandbox_suite.rows import KERNEL, Nothing, attack
 
 
@@ -55,9 +57,9 @@ child = os.fork()
 if child == 0:
     time.sleep(10); os._exit(0)
 attempt("seize a child", lambda: call((101, 117), 0x4206, child, 0, 0))
-if alone:
+if alone and not got:
     attempt("seize the first process", lambda: call((101, 117), 0x4206, 1, 0, 0))
-attempt("be traced", lambda: call((101, 117), 0, 0, 0, 0))
+    attempt("be traced", lambda: call((101, 117), 0, 0, 0, 0))
 data = ctypes.create_string_buffer(8)
 vector = (ctypes.c_ulong * 2)(ctypes.addressof(data), 8)
 attempt("read a child's memory", lambda: call((310, 270), child, vector, 1, vector, 1, 0))
@@ -82,24 +84,52 @@ end()
 """)
 
 
-@attack(25, "capabilities_dropped", "user_namespace", "unprivileged_uid", "seccomp", user=KERNEL)
-async def nothing_is_mounted_and_nobody_becomes_root(ground: Ground) -> list[str]:
-    """mount, chroot, setuid 0, and the program that is there for it."""
+@attack(25, "seccomp", "capabilities_dropped", "user_namespace", "unprivileged_uid", user=KERNEL)
+async def nothing_is_mounted(ground: Ground) -> list[str]:
+    """Mounting, and another root."""
+    return await ground.got("""
+attempt("mount", lambda: call((165, 40), b"none", b"/tmp", b"tmpfs", 0, 0))
+attempt("chroot", lambda: os.chroot("/tmp"))
+end()
+""")
+
+
+@attack(25, "capabilities_dropped", "user_namespace", "unprivileged_uid", user=KERNEL)
+async def nobody_becomes_another(ground: Ground) -> list[str]:
+    """setuid 0, other groups, and the programs that are there for it."""
     return await ground.got("""
 import subprocess
-empty = ctypes.c_char_p(b"none")
-attempt("mount", lambda: call((165, 40), empty, b"/tmp", b"tmpfs", 0, 0))
-attempt("chroot", lambda: os.chroot("/tmp"))
 attempt("setuid", lambda: os.setuid(0) if os.getuid() else (_ for _ in ()).throw(OSError()))
 attempt("setgroups", lambda: os.setgroups([0]))
-for command in (["su", "-c", "id -u"], ["sudo", "-n", "id", "-u"], ["mount", "-t", "tmpfs", "none", "/tmp"]):
+for command in (["su", "-c", "id -u"], ["sudo", "-n", "id", "-u"]):
     def run():
         done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL)
-        if done.returncode or (command[0] != "mount" and done.stdout.strip() != b"0"):
+        if done.returncode or done.stdout.strip() != b"0":
             raise OSError()
     attempt(command[0], run) if os.getuid() else None
 end()
 """)
+
+
+@attack(None, "unprivileged_uid", user=KERNEL)
+async def no_process_of_it_is_root(ground: Ground) -> list[str]:
+    """Whatever user it sees itself as: on the host its processes are not those of user 0."""
+    mark = secrets.token_hex(8)
+    task = asyncio.ensure_future(ground.run("import time; time.sleep(1)", mark))
+    try:
+        found = await until(lambda: alive(mark))
+        assert found, "the program did not start"
+        await asyncio.sleep(0.2)
+        return [f"process {pid} is root's" for pid in alive(mark) if _user_of(pid) == 0]
+    finally:
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _user_of(pid: int) -> int | None:
+    try:
+        return os.stat(f"/proc/{pid}").st_uid  # noqa: PTH116
+    except OSError:
+        return None
 
 
 @attack(26, "seccomp")

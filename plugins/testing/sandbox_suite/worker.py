@@ -27,7 +27,8 @@ from typing import Any
 
 OUTER_MEMORY = 3 << 30
 OUTER_PROCESSES = 600
-OUTER_FILE = 1 << 30
+OUTER_FILE = 9 << 40
+"""A file may be long, as long as nothing is written into it: the attack with a sparse one is to be seen to succeed."""
 PYTHON = "/usr/bin/python3"
 """What starts programs for a user who cannot reach this one."""
 
@@ -99,8 +100,7 @@ class Worker:
             os.kill(pid, signal.SIGTERM)
         os.waitpid(pid, 0)
         if self._group is not None:
-            self._group.kill()
-            self._group.remove()
+            _remove_below(self._group)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -119,6 +119,18 @@ def _outer_group() -> Any:
         group.remove(patience_s=0.5)
         return None
     return group
+
+
+def _remove_below(outer: Any) -> None:
+    """Kill and remove what a proof has left in the outer group, and then that."""
+    from peercycle.sandbox.cgroups import Group
+
+    for inner in sorted({path.name for top in outer.paths for path in top.glob("*") if path.is_dir()}):
+        group = Group(outer.version, outer.memory / inner, outer.pids / inner)
+        group.kill()
+        group.remove()
+    outer.kill()
+    outer.remove()
 
 
 def _be_the_worker(serve: Any, folder: Path, uid: int | None, terminal: int, ask: int, answer: int) -> None:
