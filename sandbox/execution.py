@@ -132,7 +132,7 @@ async def holding(settings: BubblewrapSettings, without: Weakening, request: Exe
                 _limit(group, request, without)
             yield Held(slot, made, group)
         finally:
-            await to_the_end(lambda: _let_go(made, group))
+            await to_the_end(lambda: _let_go(made, None if "group_kill" in without else group))
     finally:
         slot.release()
 
