@@ -33,6 +33,10 @@ PYTHON = "/usr/bin/python3"
 """What starts programs for a user who cannot reach this one."""
 
 
+Serve = Callable[[Path, contextlib.AsyncExitStack], Any]
+"""Awaited in the process, gives what answers a request; the stack is left at the end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What became of a row."""
@@ -46,7 +50,7 @@ class Answer:
 class Worker:
     """Forks at once; `ask` runs a row in the process, `close` ends it and removes its folder."""
 
-    def __init__(self, serve: Callable[[Path], Any], *, uid: int | None) -> None:
+    def __init__(self, serve: Serve, *, uid: int | None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="peercycle-attack-", dir="/var/tmp"))
         self._group = _outer_group()
         ask, self._ask = os.pipe()
@@ -133,7 +137,7 @@ def _remove_below(outer: Any) -> None:
     outer.remove()
 
 
-def _be_the_worker(serve: Any, folder: Path, uid: int | None, terminal: int, ask: int, answer: int) -> None:
+def _be_the_worker(serve: Serve, folder: Path, uid: int | None, terminal: int, ask: int, answer: int) -> None:
     try:
         os.setsid()
         _take_terminal(terminal)
@@ -185,7 +189,7 @@ def _limit_and_become(folder: Path, uid: int | None) -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
 
 
-async def _serve(serve: Any, folder: Path, commands: Any, answer: int) -> None:
+async def _serve(serve: Serve, folder: Path, commands: Any, answer: int) -> None:
     async with contextlib.AsyncExitStack() as stack:
         handle = await serve(folder, stack)
         while line := await asyncio.to_thread(commands.readline):
