@@ -30,9 +30,12 @@ SANDBOX_PREFERENCE = ("docker", "bubblewrap")
 
 
 async def create_and_open(
-    task: ResearchTask, options: RunOptions, plugins: Plugins, control: RunControl | None
+    task: ResearchTask, options: RunOptions, plugins: Plugins, control: RunControl | None, *, in_loop: bool = False
 ) -> OpenRun:
-    """Resolve the options, write the run's record, and open the run. Nothing was spent where this raises."""
+    """Resolve the options, write the run's record, and open the run. Nothing was spent where this raises.
+
+    `in_loop` as in `create_run`: for a loop of our own, not for a server's.
+    """
     resolved, choices = await resolve(options, plugins)
     ref = artifact_ref(canonical_json(task))
     now = time.time()
@@ -45,7 +48,7 @@ async def create_and_open(
         fingerprint=fingerprint(resolved, ref, plugins),
         choices=tuple(choices),
     )
-    store = await create_run(Path(resolved.runs_dir), record, task)
+    store = await create_run(Path(resolved.runs_dir), record, task, in_loop=in_loop)
     try:
         run = await open_components(store.path, store, record, task, plugins, _control(control))
     except BaseException:
@@ -57,9 +60,11 @@ async def create_and_open(
     return run
 
 
-async def open_existing(path: Path, plugins: Plugins, control: RunControl | None) -> OpenRun:
-    """Open a run of which the record is on disk, and take its lease."""
-    store = await open_run(path)
+async def open_existing(
+    path: Path, plugins: Plugins, control: RunControl | None, *, in_loop: bool = False
+) -> OpenRun:
+    """Open a run of which the record is on disk, and take its lease; `in_loop` as in `create_run`."""
+    store = await open_run(path, in_loop=in_loop)
     try:
         record = await store.record()
         task = ResearchTask.model_validate_json(await store.artifacts.get(record.task))
