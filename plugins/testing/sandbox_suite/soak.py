@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import tempfile
 from collections import Counter
@@ -105,7 +104,7 @@ MIX: tuple[Callable[[Ground, str], Awaitable[list[str]]], ...] = (
 
 async def soak(ground: Ground, executions: int = EXECUTIONS) -> list[str]:
     """Run so many programs; return what went wrong, and what was left."""
-    before, temporary = _mounts(), _temporary()
+    temporary = _temporary()
     gate, marks = asyncio.Semaphore(AT_A_TIME), [secrets.token_hex(8) for _ in range(executions)]
 
     async def one(number: int) -> list[str]:
@@ -119,15 +118,13 @@ async def soak(ground: Ground, executions: int = EXECUTIONS) -> list[str]:
         found += await gone(mark, 0.5)
     remains = ground.facts.get("remains")
     found += [f"left: {each}" for each in (await asyncio.to_thread(remains) if remains else ())]
-    found += [f"left mounted: {line}" for line in sorted(_mounts() - before)]
+    found += [f"left mounted: {line}" for line in _mounts() if ground.folder.parent.name in line]
     return found + [f"left: {name}" for name in sorted(_temporary() - temporary)]
 
 
-def _mounts() -> set[str]:
-    return {line.split(" ", 1)[1] for line in Path("/proc/self/mountinfo").read_text().splitlines()}
+def _mounts() -> list[str]:
+    return Path("/proc/self/mountinfo").read_text().splitlines()
 
 
 def _temporary() -> set[str]:
-    """Return this user's own things in the folder for temporary ones; others come and go."""
-    folder = Path(tempfile.gettempdir())
-    return {entry.name for entry in os.scandir(folder) if entry.stat(follow_symlinks=False).st_uid == os.geteuid()}
+    return {entry.name for entry in Path(tempfile.gettempdir()).iterdir()}

@@ -15,7 +15,7 @@ KINDS: tuple[str, ...] = get_args(Kind)
 
 MEANINGS = ("<!-- the protections -->", "<!-- end of the protections -->")
 
-_NAMES = re.compile(r"/var/tmp/peercycle-attack-\w+|(?<=-)[0-9a-f]{8,}|\d{2,}-\d{4,}-")
+_NAMES = re.compile(r"/var/tmp/peercycle-attack-\w+|(?<=-)[0-9a-f]{8,}|\d{2,}-\d{4,}-")  # noqa: S108
 """What is another in each run."""
 
 Proofs = Mapping[str, Mapping[str, Mapping[str, Any]]]

@@ -168,20 +168,23 @@ def _limit_and_become(folder: Path, uid: int | None) -> None:
     cgroups.find.cache_clear()
     with contextlib.suppress(Exception):
         seccomp.filter_program()
-        importlib.import_module("peercycle.graphs.stages.results")
+        for name in ("concurrent.futures.thread", "peercycle.graphs.stages.results"):
+            importlib.import_module(name)
     resource.setrlimit(resource.RLIMIT_FSIZE, (OUTER_FILE, OUTER_FILE))
     folder.chmod(0o711)
-    for name in ("state", "bait", "artifacts"):
+    for name in ("state", "bait", "artifacts", "tmp"):
         (folder / name).mkdir()
         (folder / name).chmod(0o777 if name == "bait" else 0o711)
         if uid is not None:
             os.chown(folder / name, uid, uid)
+    # A temporary folder of our own, in which what is left is ours.
+    os.environ["TMPDIR"] = str(folder / "tmp")
+    tempfile.tempdir = None
     if uid is not None:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
-        os.environ.update(HOME=str(folder / "state"), TMPDIR=str(folder / "bait"))
-        tempfile.tempdir = None
+        os.environ["HOME"] = str(folder / "state")
         if not os.access(sys.executable, os.X_OK):
             sys.executable = PYTHON
         # Without it /proc/self is root's, as after any change of user.
