@@ -80,6 +80,11 @@ class Harness:
 
 
 @pytest.fixture(scope="session")
+def bodies() -> Bodies:
+    return Bodies()
+
+
+@pytest.fixture(scope="session")
 def state() -> Iterator[Path]:
     made = Path(tempfile.mkdtemp(prefix="peercycle-sandbox-", dir="/var/tmp"))
     made.chmod(0o711)
