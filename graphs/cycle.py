@@ -53,21 +53,18 @@ def build_graph(
     channels = frozenset(CANDIDATE_CHANNELS) | frozenset(builder.channels)
     schema = candidate_schema(tuple(builder.channels.values()))
     stages = builder.finished()
-    nodes = {
-        name: candidate_node(stage, runs, channels - {"run", "candidate", "visits"}) for name, stage in stages.items()
-    }
+    declared = channels - {"run", "candidate", "visits"}
     defaults = {name: channel.default for name, channel in builder.channels.items() if channel.default is not None}
 
     def path(order: Sequence[str]) -> Any:
         graph: Any = StateGraph(schema, context_schema=RunOptions, output_schema=CandidateOutput)
         graph.set_node_defaults(retry_policy=NEVER)
-        for name in order:
-            graph.add_node(name, cast(Any, nodes[name]))
-        graph.add_node("seal", cast(Any, seal_node(runs, channels)))
-        graph.add_edge(START, order[0])
         for name, following in zip(order, [*order[1:], "seal"], strict=True):
             after = order[order.index("experiment") + 1] if name == "plan" and "experiment" in order else None
-            graph.add_conditional_edges(name, _next(following, after), list({following, after or following, "seal"}))
+            node = candidate_node(stages[name], runs, declared, _next(following, after))
+            graph.add_node(name, cast(Any, node), destinations=tuple({following, after or following, "seal"}))
+        graph.add_node("seal", cast(Any, seal_node(runs, channels)))
+        graph.add_edge(START, order[0])
         graph.add_edge("seal", END)
         return graph.compile()
 

@@ -5,26 +5,51 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from peercycle.core.events import RunEvent
 from peercycle.store.bodies import json_text, plain_text
 
+LINES_AT_ONCE = 50
+"""SQLite takes some thousands of values in one statement."""
 
-def add_event(connection: sqlite3.Connection, event: RunEvent) -> None:
-    """Append a line to the log."""
-    connection.execute(
-        "INSERT INTO events (at, kind, candidate, stage, visit, message, data_json, run_id) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            event.at,
-            event.kind,
-            event.candidate,
-            event.stage,
-            event.visit,
-            plain_text(event.message),
-            json_text(dict(event.data), "an event's data") if event.data else None,
-            event.run_id,
-        ),
+EventRow = tuple[float, str, str, str, int, str, str | None, str]
+
+
+@dataclass(slots=True, eq=False)
+class Lines:
+    """Lines of the log that one commit will write, in one statement: each statement costs as much as its row."""
+
+    rows: list[EventRow] = field(default_factory=list)
+    taken: bool = False
+    """A commit has begun to write them: later lines go elsewhere."""
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether another line may join these."""
+        return not self.taken and len(self.rows) < LINES_AT_ONCE
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Append the lines to the log; safe to call again where they were taken back."""
+        self.taken = True
+        places = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * len(self.rows))
+        connection.execute(
+            f"INSERT INTO events (at, kind, candidate, stage, visit, message, data_json, run_id) VALUES {places}",  # noqa: S608 - question marks only
+            [value for row in self.rows for value in row],
+        )
+
+
+def row_of(event: RunEvent) -> EventRow:
+    """Return a line as its row. Raises `StoreError` for data that is not JSON."""
+    return (
+        event.at,
+        event.kind,
+        event.candidate,
+        event.stage,
+        event.visit,
+        plain_text(event.message),
+        json_text(dict(event.data), "an event's data") if event.data else None,
+        event.run_id,
     )
 
 
