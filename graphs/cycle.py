@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, cast
 
 from langgraph.graph import END, START, StateGraph
@@ -203,7 +202,7 @@ def _select_node(runs: Runs) -> Any:
                 updates = select(state, run.options)
             except PeercycleError as error:
                 raise await _ended(error, run) from error
-            await _mark_selected(run, updates["best"])
+            await run.store.mark_selected(updates["best"]["candidate"], updates["best"].get("round", 0))
             ended = updates["ending"]
             await run.emit(
                 "selected",
@@ -215,12 +214,6 @@ def _select_node(runs: Runs) -> Any:
         return updates
 
     return select_best
-
-
-async def _mark_selected(run: OpenRun, best: Mapping[str, Any]) -> None:
-    for row in await run.store.candidates():
-        if (row.candidate, row.round) == (best["candidate"], best.get("round", 0)) and not row.selected:
-            await run.store.save_candidate(replace(row, selected=True))
 
 
 def _finish_node(runs: Runs) -> Any:

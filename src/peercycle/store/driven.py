@@ -122,6 +122,10 @@ class RunDirectory(RunReaderImpl):
         state = await lay(self._artifacts, json_text(dict(row.state), "a candidate's state"), "candidate state")
         await self._commits.write(lambda connection: candidates.save_candidate(connection, row, state))
 
+    async def mark_selected(self, candidate: str, round_: int) -> None:
+        """Note that a saved version is the best so far."""
+        await self._commits.write(lambda connection: candidates.mark_selected(connection, candidate, round_))
+
     async def save_completions(
         self,
         key: EffectKey,

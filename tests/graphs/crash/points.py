@@ -21,7 +21,14 @@ from typing import Any
 MIDWAY_S = 0.12
 """How long a sandboxed program has run at its point `midway`."""
 
-TABLES = ("save_candidate", "save_assessment", "save_executions", "save_completions", "save_question")
+TABLES = (
+    "save_candidate",
+    "mark_selected",
+    "save_assessment",
+    "save_executions",
+    "save_completions",
+    "save_question",
+)
 
 
 @dataclass(slots=True)
