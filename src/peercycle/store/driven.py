@@ -44,7 +44,7 @@ class RunDirectory(RunReaderImpl):
         self._record = record
         self._commits = commits
         self._artifacts = FileArtifactStore(path / ARTIFACTS, self._register_artifact)
-        self._lines = events.Lines(taken=True)
+        self._lines: events.Lines | None = None
         self._unfinished: set[asyncio.Task[Any]] = set()
 
     @property
@@ -111,11 +111,10 @@ class RunDirectory(RunReaderImpl):
     async def add_event(self, event: RunEvent) -> None:
         """Add to the log: written with the next commit, or within 50 ms. A crash may lose the last lines."""
         row = events.row_of(event)
-        if not self._lines.takes_more:
-            self._lines = events.Lines()
-        self._lines.rows.append(row)
-        if len(self._lines.rows) == 1:
-            self._commits.defer(self._lines.write)
+        if self._lines is None or not self._lines.add(row):
+            lines = events.Lines(row)
+            self._commits.defer(lines.write)
+            self._lines = lines
 
     async def save_candidate(self, row: CandidateRow) -> None:
         """Insert or replace by (candidate, round)."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from peercycle.core.events import RunEvent
 from peercycle.store.bodies import json_text, plain_text
@@ -16,26 +16,31 @@ LINES_AT_ONCE = 50
 EventRow = tuple[float, str, str, str, int, str, str | None, str]
 
 
-@dataclass(slots=True, eq=False)
 class Lines:
     """Lines of the log that one commit will write, in one statement: each statement costs as much as its row."""
 
-    rows: list[EventRow] = field(default_factory=list)
-    taken: bool = False
-    """A commit has begun to write them: later lines go elsewhere."""
+    def __init__(self, row: EventRow) -> None:
+        self._rows = [row]
+        self._taken = False
+        # The commit may be made in another thread.
+        self._lock = threading.Lock()
 
-    @property
-    def takes_more(self) -> bool:
-        """Whether another line may join these."""
-        return not self.taken and len(self.rows) < LINES_AT_ONCE
+    def add(self, row: EventRow) -> bool:
+        """Add a line; False where a commit has begun to write these, or they are enough."""
+        with self._lock:
+            if self._taken or len(self._rows) >= LINES_AT_ONCE:
+                return False
+            self._rows.append(row)
+            return True
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Append the lines to the log; safe to call again where they were taken back."""
-        self.taken = True
-        places = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * len(self.rows))
+        with self._lock:
+            self._taken = True
+        places = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * len(self._rows))
         connection.execute(
             f"INSERT INTO events (at, kind, candidate, stage, visit, message, data_json, run_id) VALUES {places}",  # noqa: S608 - question marks only
-            [value for row in self.rows for value in row],
+            [value for row in self._rows for value in row],
         )
 
 
