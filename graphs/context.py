@@ -18,10 +18,10 @@ from peercycle.core.journal import ArtifactStore, EffectKey, Question
 from peercycle.core.literature import Reference
 from peercycle.core.modelling import Usage
 from peercycle.core.runs import RunOptions
+from peercycle.core.sameness import fuse
 from peercycle.core.sandboxing import ExecRequest, ExecResult
 from peercycle.graphs.effects import Answer, Effects
 from peercycle.graphs.models import JournalledModel
-from peercycle.graphs.search import fuse
 
 if TYPE_CHECKING:
     from peercycle.graphs.openrun import OpenRun
