@@ -62,10 +62,8 @@ def build_graph(
         for name in order:
             graph.add_node(name, cast(Any, nodes[name]))
         graph.add_node("seal", cast(Any, seal_node(runs, channels)))
-        graph.add_edge(START, order[0])
-        for name, following in zip(order, [*order[1:], "seal"], strict=True):
-            after = order[order.index("experiment") + 1] if name == "plan" and "experiment" in order else None
-            graph.add_conditional_edges(name, _next(following, after), list({following, after or following, "seal"}))
+        for place, name in enumerate([START, *order]):
+            graph.add_conditional_edges(name, _next(name, order[place:]), [*order[place:], "seal"])
         graph.add_edge("seal", END)
         return graph.compile()
 
@@ -91,13 +89,17 @@ def step_limit(graph: Any, rounds: int) -> int:
     return max(20 + 4 * (rounds + 1), longest + 5)
 
 
-def _next(following: str, after_experiment: str | None) -> Any:
+def _next(name: str, rest: Sequence[str]) -> Any:
+    """Return the way on from a stage: to the first of the rest that is not left out."""
+
     def route(state: Mapping[str, Any]) -> str:
         if state.get("failure"):
             return "seal"
-        if after_experiment and following == "experiment" and not state.get("planned"):
-            return after_experiment
-        return following
+        skipped = set(state["run"].get("skip") or ())
+        nothing_planned = not state.get("planned") and (name == "plan" or "plan" in skipped)
+        if nothing_planned and next((stage for stage in rest if stage not in skipped), None) == "experiment":
+            skipped.add("experiment")
+        return next((stage for stage in rest if stage not in skipped), "seal")
 
     return route
 
@@ -110,7 +112,7 @@ def _fan_out(defaults: Mapping[str, Any]) -> Any:
                 "draft",
                 {
                     **defaults,
-                    "run": {"id": state["run"]["id"], "dir": state["run"]["dir"]},
+                    "run": {key: value for key, value in state["run"].items() if key != "seeds"},
                     "candidate": f"c{index}",
                     "seed": seed,
                     "round": 0,
@@ -184,7 +186,8 @@ def beginning_of(run: OpenRun) -> dict[str, Any]:
 def _where(run: OpenRun) -> dict[str, Any]:
     options = run.options
     seeds = [options.seed * 1000 + index for index in range(options.candidates)]
-    return {"id": run.run_id, "dir": str(run.path), "seeds": seeds}
+    skip = {"skip": sorted(options.skip)} if options.skip else {}
+    return {"id": run.run_id, "dir": str(run.path), "seeds": seeds, **skip}
 
 
 def _select_node(runs: Runs) -> Any:
