@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.trainers.logs import Draft, Said, draft, logged_run
 
 from peercycle.core.errors import BadInputError, DamagedRunError
 from peercycle.core.modelling import Message
 from peercycle.core.training import PreferencePair
 from peercycle.trainers.pair_building import PairSet, build_pairs, require_pairs
 from peercycle.trainers.pair_settings import PairReport, PairSettings
-from tests.trainers.logs import Draft, Said, draft, logged_run
 
 QUESTION = Message(role="user", content="Write on rivers.")
 COUNTED = " ".join(map(str, range(100)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -14,16 +14,21 @@ from peercycle.core.base import JSON
 from peercycle.store.lease import take_lease
 from peercycle.store.policies import file_sha256, find_policy, name_policy
 from peercycle.trainers.loop.evaluating import Evaluation
-from peercycle.trainers.loop.manifest import Done, Manifest, StepName, perform
+from peercycle.trainers.loop.manifest import Done, Told, perform
 from peercycle.trainers.loop.processes import Command
 from peercycle.trainers.loop.promoting import Ending, Verdict, decide, first_verdict
-from peercycle.trainers.loop.record import LoopRecord, LoopTerminal, Place, content_of, read_record, require_same, write_record
+from peercycle.trainers.loop.record import (
+    LoopRecord,
+    LoopTerminal,
+    Place,
+    content_of,
+    read_record,
+    require_same,
+    write_record,
+)
 from peercycle.trainers.loop.settings import LoopSettings
 from peercycle.trainers.loop.starting import inputs_of
 from peercycle.trainers.loop.steps import PolicyRef, Steps
-
-Tell = Callable[[Mapping[str, JSON]], None]
-"""Hears of every step, as it ends."""
 
 ENDINGS: Mapping[Ending, str] = {
     "iteration_limit": "every iteration was done",
@@ -45,7 +50,7 @@ class Loop:
     versions: Mapping[str, str] = field(default_factory=dict)
     """Of the plugins."""
     disabled: tuple[str, ...] = ()
-    tell: Tell = lambda _: None
+    told: Told = field(default_factory=Told)
 
     def run(self) -> LoopRecord:
         """Drive the loop to its ending, behind whatever is done already. Raises `LoopError`, `FingerprintError`."""
@@ -84,7 +89,7 @@ class Loop:
         return terminal.reason == "iteration_limit" and self.settings.iterations > terminal.iterations
 
     def _iterate(self) -> LoopTerminal:
-        steps = Steps(self.settings, self.place, self.command, self.disabled, self._done)
+        steps = Steps(self.settings, self.place, self.command, self.disabled, self.told)
         first = steps.first()
         evaluations = [steps.evaluation(first, 0)]
         verdicts = [self._promote(steps, first, evaluations, [])]
@@ -126,7 +131,9 @@ class Loop:
         folder = self.place.step(iteration, "promote")
 
         def work(out: Path) -> Done:
-            verdict = decide(evaluations, verdicts, self.settings.promote) if verdicts else first_verdict(evaluations[0])
+            verdict = (
+                decide(evaluations, verdicts, self.settings.promote) if verdicts else first_verdict(evaluations[0])
+            )
             if verdict.promoted and policy.kept:
                 name_policy(self.place.policies, steps.best_name, find_policy(self.place.policies, policy.name))
             (out / "verdict.json").write_text(verdict.model_dump_json(indent=1) + "\n", encoding="utf-8")
@@ -134,22 +141,5 @@ class Loop:
 
         inputs = {each.policy: file_sha256(steps.evaluation_file(n)) for n, each in enumerate(evaluations)}
         settings: dict[str, JSON] = self.settings.promote.model_dump(mode="json")
-        manifest, fresh = perform(folder, "promote", iteration, inputs, settings, work)
-        self._done(manifest, fresh)
+        perform(folder, "promote", iteration, inputs, settings, work, self.told)
         return Verdict.model_validate(json.loads((folder / "verdict.json").read_bytes()))
-
-    def _done(self, manifest: Manifest, fresh: bool) -> None:
-        step: StepName = manifest.step
-        self.tell(
-            {
-                "event": "step",
-                "loop": self.settings.name,
-                "arm": self.settings.arm,
-                "iteration": manifest.iteration,
-                "step": step,
-                "fresh": fresh,
-                "seconds": manifest.seconds,
-                "tokens": dict(manifest.tokens),
-                "figures": dict(manifest.figures),
-            }
-        )

@@ -54,6 +54,16 @@ class Done:
     figures: Mapping[str, JSON] = field(default_factory=dict)
 
 
+class Told:
+    """Hears when a step begins, and what it came to; this one keeps it to itself."""
+
+    def begun(self, step: StepName, iteration: int) -> None:
+        """A step is not done, and begins."""
+
+    def done(self, manifest: Manifest, *, fresh: bool) -> None:
+        """A step is done; `fresh` where it was done just now, and not before a kill."""
+
+
 def perform(
     folder: Path,
     step: StepName,
@@ -61,8 +71,9 @@ def perform(
     inputs: Mapping[str, str],
     settings: Mapping[str, JSON],
     work: Callable[[Path], Done],
-) -> tuple[Manifest, bool]:
-    """Do a step, unless its manifest says that it is done; return the manifest, and whether it was done just now.
+    told: Told,
+) -> Manifest:
+    """Do a step, unless its manifest says that it is done, and return the manifest.
 
     Raises `FingerprintError` where it was done of something else, `DamagedRunError` where what it made has changed.
     """
@@ -70,7 +81,9 @@ def perform(
     if done is not None:
         _require_same(folder, done, inputs, settings)
         verify_outputs(folder, done)
-        return done, False
+        told.done(done, fresh=False)
+        return done
+    told.begun(step, iteration)
     with disk_errors("make", folder):
         folder.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
@@ -87,7 +100,8 @@ def perform(
         figures=dict(found.figures),
     )
     write_json(folder / FILE, manifest.model_dump(mode="json"))
-    return manifest, True
+    told.done(manifest, fresh=True)
+    return manifest
 
 
 def read_manifest(folder: Path) -> Manifest | None:

@@ -35,9 +35,7 @@ def rewards_of(rollouts: Sequence[Rollout], *, shuffled: bool, seed: int) -> lis
         values = [row.reward for row in group]
         if shuffled:
             random.Random(f"{seed}:{task}").shuffle(values)
-        rows += [
-            {"episode": row.id, "task": task, "reward": value} for row, value in zip(group, values, strict=True)
-        ]
+        rows += [{"episode": row.id, "task": task, "reward": value} for row, value in zip(group, values, strict=True)]
     return rows
 
 
@@ -55,7 +53,11 @@ def reward_figures(rows: Sequence[Mapping[str, JSON]]) -> dict[str, JSON]:
 
 
 def make_pairs(
-    runs: Sequence[Path], iterations: Mapping[str, int], rewards: Mapping[str, float], settings: PairSettings, out: Path
+    runs: Sequence[Path],
+    iterations: Mapping[str, int],
+    rewards: Mapping[str, float],
+    settings: PairSettings,
+    out: Path,
 ) -> PairReport:
     """Write the pairs of an iteration as JSON lines, streamed, and return the account.
 

@@ -39,9 +39,7 @@ def first_verdict(evaluation: Evaluation) -> Verdict:
     )
 
 
-def decide(
-    evaluations: Sequence[Evaluation], verdicts: Sequence[Verdict], settings: PromoteSettings
-) -> Verdict:
+def decide(evaluations: Sequence[Evaluation], verdicts: Sequence[Verdict], settings: PromoteSettings) -> Verdict:
     """Judge the latest of the evaluations (oldest first) by all that came before it."""
     latest, before = evaluations[-1], evaluations[-2]
     best = next(each for each in evaluations if each.policy == verdicts[-1].best)

@@ -100,10 +100,14 @@ def require_same(record: LoopRecord, settings: Mapping[str, JSON], inputs: Mappi
         )
 
 
-def _changed(at: str, before: JSON | Mapping[str, str], now: JSON | Mapping[str, JSON] | Mapping[str, str]) -> list[str]:
+def _changed(
+    at: str, before: JSON | Mapping[str, str], now: JSON | Mapping[str, JSON] | Mapping[str, str]
+) -> list[str]:
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         keys = sorted({*before, *now})
-        return [line for key in keys for line in _changed(f"{at}.{key}" if at else key, before.get(key), now.get(key))]
+        return [
+            line for key in keys for line in _changed(f"{at}.{key}" if at else key, before.get(key), now.get(key))
+        ]
     return [] if canonical_json(before) == canonical_json(now) else [at]
 
 

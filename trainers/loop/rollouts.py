@@ -65,7 +65,7 @@ def read_rollouts(path: Path, task: str) -> list[Rollout]:
         return [Rollout(run_id=record.run_id, task=task, status="failed", error=why[:500])]
     artifacts = FileArtifactStore(path / ARTIFACTS)
     rows: list[Rollout] = []
-    for candidate, status, error, reward, rating, judged in candidates:
+    for candidate, status, why_failed, reward, rating, judged in candidates:
         own = [_answer(row[1:], artifacts) for row in answers if row[0] == candidate]
         verdict = json.loads(judged) if judged else {}
         rows.append(
@@ -74,7 +74,7 @@ def read_rollouts(path: Path, task: str) -> list[Rollout]:
                 candidate=candidate,
                 task=task,
                 status=status,
-                error=error[:500] if error else None,
+                error=why_failed[:500] if why_failed else None,
                 reward=reward,
                 rating=rating,
                 judge=verdict.get("value"),

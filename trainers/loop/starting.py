@@ -75,4 +75,8 @@ def run_options(settings: LoopSettings, model: str) -> RunOptions:
 
 
 def _tables(value: JSON) -> dict[str, dict[str, JSON]]:
-    return {key: dict(below) for key, below in value.items() if isinstance(below, dict)} if isinstance(value, dict) else {}
+    return (
+        {key: dict(below) for key, below in value.items() if isinstance(below, dict)}
+        if isinstance(value, dict)
+        else {}
+    )

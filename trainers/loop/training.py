@@ -43,7 +43,9 @@ def train(job: TrainJob, plugins: Plugins) -> int:
 
     record = trainer.train(_pairs(job), job.base, out, settings, report)
     if Path(record.weights).is_absolute() or not (out / record.weights).is_file():
-        raise UsageError(f"trainer {job.trainer!r} names weights at {record.weights!r}, which are not below its folder")
+        raise UsageError(
+            f"trainer {job.trainer!r} names weights at {record.weights!r}, which are not below its folder"
+        )
     write_lines(folder / METRICS, metrics)
     write_policy(out, record)
     return 0

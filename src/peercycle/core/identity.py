@@ -15,7 +15,14 @@ from pathlib import Path
 from peercycle.core.base import canonical_json, sha256_hex
 
 WEIGHTS = ("*.safetensors", "*.bin", "*.gguf")
-TOKENIZERS = ("tokenizer.json", "tokenizer.model", "tekken.json", "spiece.model", "sentencepiece.bpe.model", "vocab.json")
+TOKENIZERS = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "tekken.json",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "vocab.json",
+)
 """Files that hold a whole vocabulary, the telling one first."""
 WHOLE_BYTES = 1 << 30
 """Weights up to this size are hashed whole; of larger files samples are, as a hash of 200 GB takes many minutes."""
