@@ -3,43 +3,50 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata, CheckpointTuple
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from peercycle.core.errors import DamagedRunError, StoreError
-from peercycle.core.journal import RunStore
 from peercycle.graphs.plainrows import PlainRows
+from peercycle.store import commits
 from peercycle.store.database import connect_read_only
 
 FILE = "checkpoints.sqlite"
 
-T = TypeVar("T")
+LOG_BYTES = 4_000_000
+"""The write-ahead log is folded into the file once it is longer."""
+LOOK_AT_LOG_EVERY = 64
+"""After how many writes to look."""
 
 
 class FencedSaver(SqliteSaver):
-    """Writes only while this driver holds the run's lease.
+    """Writes only while this driver's fencing number is the newest: checked in the transaction that writes.
 
-    LangGraph's asynchronous saver changes threads for every statement, six times a checkpoint; here the synchronous
-    one does each checkpoint whole, in one thread of its own.
+    LangGraph's asynchronous saver changes threads for every statement, six times a checkpoint. Here each checkpoint
+    is one short transaction in the loop's own thread: nothing waits for the disk in it, because SQLite syncs this
+    file only when it folds its log in, and another thread does that. So nothing is under way while it is closed.
     """
 
-    def __init__(self, connection: sqlite3.Connection, store: RunStore, thread: ThreadPoolExecutor) -> None:
+    def __init__(self, connection: sqlite3.Connection, fence: int, target: Path) -> None:
         super().__init__(connection, serde=PlainRows())
-        self._store = store
-        self._thread = thread
+        self.is_setup = True
+        self._fence = fence
+        self._target = target
+        self._closed = False
+        self._folding: asyncio.Task[None] | None = None
+        self._written = 0
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return a checkpoint, the latest where the configuration names none."""
-        return await self._do(lambda: self.get_tuple(config))
+        self._require_open()
+        return self.get_tuple(config)
 
     async def alist(
         self,
@@ -50,7 +57,8 @@ class FencedSaver(SqliteSaver):
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
         """Yield checkpoints, the newest first."""
-        for found in await self._do(lambda: list(self.list(config, filter=filter, before=before, limit=limit))):
+        self._require_open()
+        for found in list(self.list(config, filter=filter, before=before, limit=limit)):
             yield found
 
     async def aput(
@@ -61,19 +69,55 @@ class FencedSaver(SqliteSaver):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Save a checkpoint, unless another driver took over."""
-        await self._store.check_lease()
-        return await self._do(lambda: self.put(config, checkpoint, metadata, new_versions))
+        with self._fenced():
+            return self.put(config, checkpoint, metadata, new_versions)
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
         """Save what a task wrote, unless another driver took over."""
-        await self._store.check_lease()
-        await self._do(lambda: self.put_writes(config, writes, task_id, task_path))
+        with self._fenced():
+            self.put_writes(config, writes, task_id, task_path)
 
-    async def _do(self, work: Callable[[], T]) -> T:
-        context = contextvars.copy_context()
-        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: context.run(work))
+    async def close(self) -> None:
+        """Close the file; what a cancelled task still wants to save is refused."""
+        self._closed = True
+        if self._folding is not None:
+            await asyncio.wait([self._folding])
+        # The last connection folds the log in, and waits for the disk.
+        await asyncio.to_thread(self.conn.close)
+
+    @contextmanager
+    def _fenced(self) -> Iterator[None]:
+        """Begin the transaction that the saver commits; take it back where anything is raised in it."""
+        self._require_open()
+        commits.begin(self.conn)
+        try:
+            commits.check_fence(self.conn, self._fence, "driver")
+            yield
+        except BaseException:
+            self.conn.rollback()
+            raise
+        self._written += 1
+        if self._written % LOOK_AT_LOG_EVERY == 0:
+            self._fold()
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise StoreError(f"{str(self._target)!r} was closed by this driver; resume the run")
+
+    def _fold(self) -> None:
+        log = self._target.with_name(f"{self._target.name}-wal")
+        idle = self._folding is None or self._folding.done()
+        if idle and log.exists() and log.stat().st_size > LOG_BYTES:
+            self._folding = asyncio.create_task(asyncio.to_thread(_fold_log, self._target))
+
+
+def _fold_log(target: Path) -> None:
+    """Bring what the log holds into the file; it waits for no writer, and none waits for it."""
+    # Where it cannot be done now, it is done when the file is closed.
+    with suppress(sqlite3.Error), closing(sqlite3.connect(target)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 async def check_checkpoints(path: Path) -> None:
@@ -111,31 +155,50 @@ _ALL_ROWS = "SELECT type, checkpoint FROM checkpoints UNION ALL SELECT type, val
 
 
 @asynccontextmanager
-async def open_checkpoints(path: Path, store: RunStore) -> AsyncIterator[FencedSaver]:
-    """Open the checkpoints of a run. Raises `DamagedRunError` where SQLite finds the file damaged."""
+async def open_checkpoints(path: Path, fence: int) -> AsyncIterator[FencedSaver]:
+    """Open the checkpoints of a run for the driver with this fencing number.
+
+    Raises `LeaseLostError` where this driver is not the newest, `DamagedRunError` where SQLite finds the file damaged.
+    """
     target = path / FILE
     try:
-        # The thread ends before its connection closes: a cancelled call may still be writing, and a connection
-        # closed under a running statement crashes the process.
-        with (
-            closing(sqlite3.connect(target, check_same_thread=False)) as connection,
-            ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"checkpoints {path.name}") as thread,
-        ):
-            await asyncio.get_running_loop().run_in_executor(thread, _make_ready, connection, target)
-            yield FencedSaver(connection, store, thread)
+        saver = FencedSaver(await asyncio.to_thread(_open, target, fence), fence, target)
+        try:
+            yield saver
+        finally:
+            await saver.close()
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):
             raise StoreError(f"cannot use {target}: {error}; is the disk full, or the folder read-only?") from None
         raise DamagedRunError(_damaged(target, str(error))) from None
 
 
-def _make_ready(connection: sqlite3.Connection, target: Path) -> None:
-    # What a tampered schema says must not make SQLite call anything with effects.
-    connection.execute("PRAGMA trusted_schema = OFF")
-    # Effects commit with FULL in run.sqlite; on resume the journal wins, so NORMAL is enough here.
-    connection.execute("PRAGMA synchronous=NORMAL")
-    SqliteSaver(connection).setup()
-    target.chmod(0o600)
+def _open(target: Path, fence: int) -> sqlite3.Connection:
+    connection = sqlite3.connect(target, check_same_thread=False)
+    try:
+        # What a tampered schema says must not make SQLite call anything with effects.
+        connection.execute("PRAGMA trusted_schema = OFF")
+        # Effects commit with FULL in run.sqlite; on resume the journal wins, so NORMAL is enough here.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        SqliteSaver(connection).setup()
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        target.chmod(0o600)
+        _claim(connection, fence)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _claim(connection: sqlite3.Connection, fence: int) -> None:
+    """Put this driver's fencing number in: from here on no earlier driver commits anything to this file."""
+    commits.begin(connection)
+    connection.execute("CREATE TABLE IF NOT EXISTS driver (fence INTEGER NOT NULL)")
+    if connection.execute("SELECT 1 FROM driver WHERE fence > ?", (fence,)).fetchone():
+        commits.check_fence(connection, fence, "driver")
+    connection.execute("DELETE FROM driver")
+    connection.execute("INSERT INTO driver (fence) VALUES (?)", (fence,))
+    connection.commit()
 
 
 def _damaged(target: Path, detail: str) -> str:

@@ -13,7 +13,7 @@ from langgraph.types import RetryPolicy, Send
 from peercycle.core.errors import PeercycleError
 from peercycle.core.runs import RunOptions
 from peercycle.graphs.context import DriverContext
-from peercycle.graphs.nodes import call_stage, candidate_node, ending, seal_node
+from peercycle.graphs.nodes import announced, call_stage, candidate_node, ending, seal_node
 from peercycle.graphs.openrun import OpenRun
 from peercycle.graphs.publish import conclude_run, publish
 from peercycle.graphs.registry import Runs
@@ -22,6 +22,7 @@ from peercycle.graphs.selecting import revision_of, select
 from peercycle.graphs.stagelist import build_stages
 from peercycle.graphs.state import (
     CANDIDATE_CHANNELS,
+    OWN_CHANNELS,
     CandidateOutput,
     CycleOutput,
     CycleState,
@@ -51,9 +52,7 @@ def build_graph(
     channels = frozenset(CANDIDATE_CHANNELS) | frozenset(builder.channels)
     schema = candidate_schema(tuple(builder.channels.values()))
     stages = builder.finished()
-    nodes = {
-        name: candidate_node(stage, runs, channels - {"run", "candidate", "visits"}) for name, stage in stages.items()
-    }
+    nodes = {name: candidate_node(stage, runs, channels - OWN_CHANNELS) for name, stage in stages.items()}
     defaults = {name: channel.default for name, channel in builder.channels.items() if channel.default is not None}
 
     def path(order: Sequence[str]) -> Any:
@@ -193,19 +192,21 @@ def _where(run: OpenRun) -> dict[str, Any]:
 def _select_node(runs: Runs) -> Any:
     async def select_best(state: Any, runtime: Runtime[Any]) -> dict[str, Any]:
         async with runs.use(state, runtime) as run:
+            # The first selection, among the drafts, then one after each round.
+            visit = 1 if state.get("best") is None else int(state.get("round", 0)) + 2
+            ctx = DriverContext(run, stage="select", candidate="", visit=visit)
             try:
-                updates = select(state, run.options)
+                async with announced(ctx) as updates:
+                    updates.update(select(state, run.options))
+                    await _mark_selected(run, updates["best"])
+                    ended = updates["ending"]
+                    await ctx.emit(
+                        "selected",
+                        f"best: {updates['best']['candidate']} of round {updates['best'].get('round', 0)}, "
+                        f"reward {updates['best'].get('reward')}" + (f"; ending: {ended['reason']}" if ended else ""),
+                    )
             except PeercycleError as error:
                 raise await _ended(error, run) from error
-            await _mark_selected(run, updates["best"])
-            ended = updates["ending"]
-            await run.emit(
-                "selected",
-                f"best: {updates['best']['candidate']} of round {updates['best'].get('round', 0)}, "
-                f"reward {updates['best'].get('reward')}" + (f"; ending: {ended['reason']}" if ended else ""),
-                stage="select",
-            )
-            await run.tick()
         return updates
 
     return select_best
@@ -224,12 +225,11 @@ def _finish_node(runs: Runs) -> Any:
         visit = int(state.get("round", 0)) + 1
         best, ended = state.get("best"), state.get("ending") or {}
         async with runs.use(state, runtime) as run:
-            await run.emit("stage_started", stage="finish", visit=visit)
             try:
-                judged = await publish(run, best, visit)
+                async with announced(DriverContext(run, stage="finish", candidate="", visit=visit)):
+                    judged = await publish(run, best, visit)
             except PeercycleError as error:
                 raise await _ended(error, run) from error
-            await run.emit("stage_finished", stage="finish", visit=visit)
             rating = judged.rating if judged else (best or {}).get("rating")
             rounds = int(state.get("round", 0))
             terminal = await conclude_run(

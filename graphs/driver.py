@@ -118,9 +118,10 @@ async def drive(run: OpenRun) -> RunResult:
     register(run)
     try:
         if run.record.terminal is None:
-            await run.store.clear_stop()
             async with _watched(run):
                 await _run_to_ending(run)
+            # Answered: whatever the clock says then, no later driver takes it for its own.
+            await run.store.clear_stop()
         else:
             # A kill may have come between the terminal record and the report.
             await write_report(run, EARLY_VISIT)
@@ -133,7 +134,7 @@ async def drive(run: OpenRun) -> RunResult:
 async def _run_to_ending(run: OpenRun) -> None:
     reason: EndReason | None
     try:
-        async with open_checkpoints(run.path, run.store) as saver:
+        async with open_checkpoints(run.path, run.store.fence) as saver:
             waiting = await _invoke(run, build_graph(run.plugins, checkpointer=saver))
         if run.record.terminal is None and waiting:
             await end_early(run, None, "an open question: see `peercycle answer`")

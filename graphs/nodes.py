@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import Any
 
@@ -75,14 +76,22 @@ async def call_stage(
     stage: Stage, state: Mapping[str, Any], ctx: DriverContext, declared: frozenset[str]
 ) -> dict[str, JSON]:
     """Call a stage between its events, and check what it returns."""
+    async with announced(ctx) as updates:
+        updates.update(check_updates(stage.name, await stage(MappingProxyType(dict(state)), ctx), declared))
+    return updates
+
+
+@asynccontextmanager
+async def announced(ctx: DriverContext) -> AsyncIterator[dict[str, Any]]:
+    """Tell the log and the plugins that a stage begins, and how it ended; yields where its updates go."""
     run = ctx.run
     run.plugins.before_stage(BeforeStage(run.run_id, ctx.candidate, ctx.stage, ctx.visit))
     await ctx.emit("stage_started")
     began = time.monotonic()
-    updates: dict[str, JSON] = {}
+    updates: dict[str, Any] = {}
     error: str | None = None
     try:
-        updates = check_updates(stage.name, await stage(MappingProxyType(dict(state)), ctx), declared)
+        yield updates
     except GraphBubbleUp:
         await ctx.emit("stage_paused")
         raise
@@ -94,7 +103,6 @@ async def call_stage(
     else:
         seconds = time.monotonic() - began
         await ctx.emit("stage_finished", seconds=round(seconds, 3), updates=list[JSON](sorted(updates)))
-        return updates
     finally:
         await run.tick()
         seconds = time.monotonic() - began

@@ -45,6 +45,9 @@ CANDIDATE_CHANNELS: Mapping[str, str] = {
 }
 """The channels of one candidate's path. Plugins add theirs with `Channel`."""
 
+OWN_CHANNELS = frozenset({"run", "candidate", "seed", "round", "visits", "failure"})
+"""The channels by which the graph keeps its books: no stage, ours or a plugin's, may return them."""
+
 
 def merge(old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, Any]:
     """Join two dictionaries, the newer value of a key standing; None forgets the old one."""
@@ -121,6 +124,8 @@ def check_updates(stage: str, updates: object, declared: frozenset[str]) -> dict
         )
     plain: dict[str, JSON] = {}
     for name, value in updates.items():
+        if name in OWN_CHANNELS:
+            raise StateError(f"stage {stage!r} returned the channel {name!r}, which the graph keeps; leave it out")
         if name not in declared:
             raise StateError(
                 f"stage {stage!r} returned the channel {name!r}, which nobody declared; "

@@ -9,12 +9,17 @@ from peercycle.core.errors import UsageError
 from peercycle.core.identity import template_hash, tokenizer_hash
 from peercycle.trainers.extras import require_train
 
+ADAPTER_FILE = "adapter_config.json"
+
 
 def folder_of(base: str) -> Path:
-    """Return the folder of a model's files: a path as it is, a hub's name from the local cache or the hub."""
+    """Return the folder of a model's files: a path as it is, a hub's name from the local cache or the hub.
+
+    The folder of an adapter is one, too. Raises `UsageError` for what is neither.
+    """
     path = Path(base)
     if path.is_dir():
-        if not (path / "config.json").is_file():
+        if not any((path / name).is_file() for name in ("config.json", ADAPTER_FILE)):
             raise UsageError(f"{base!r} holds no config.json; name the folder of a model")
         return path
     if path.is_absolute() or base.startswith("."):

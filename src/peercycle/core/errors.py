@@ -173,3 +173,10 @@ class DisclosureError(PeercycleError):
     """An exporter dropped the statement that its output is machine-made."""
 
     ends_run = True
+
+
+# --------------------------------------------------------------------------------------------- training
+
+
+class TrainingError(PeercycleError):
+    """A training cannot go on (a loss that is not finite); what it saved before is whole, and says the step."""

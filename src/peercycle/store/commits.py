@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from peercycle.core.errors import LeaseLostError, StoreError
 from peercycle.store.disk import as_store_error
@@ -32,9 +32,13 @@ def commit(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
-def check_fence(connection: sqlite3.Connection, fence: int) -> None:
-    """Raise `LeaseLostError` where a newer driver has opened the run."""
-    newest = connection.execute("SELECT fence FROM runs").fetchone()[0]
+def check_fence(connection: sqlite3.Connection, fence: int, table: Literal["runs", "driver"] = "runs") -> None:
+    """Raise `LeaseLostError` where a newer driver has opened the run.
+
+    `table` holds the newest fencing number in one row: `runs` in `run.sqlite`, `driver` in `checkpoints.sqlite`.
+    """
+    row = connection.execute(f"SELECT fence FROM {table}").fetchone()  # noqa: S608 - one of two words of ours
+    newest = row[0] if row else None
     if newest != fence:
         raise LeaseLostError(
             f"driver {fence} of this run may write no more: driver {newest} took it over; leave the run to that one"

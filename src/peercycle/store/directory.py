@@ -39,6 +39,7 @@ from peercycle.store.runs import (
     request_stop,
     run_status,
     sweep_unfinished,
+    take_over,
 )
 
 __all__ = [
@@ -125,7 +126,7 @@ def _fill(directory: Path, record: RunRecord, task: bytes) -> None:
 def _open(path: Path) -> RunDirectory:
     if not path.is_dir() or not (is_run(path) or (path / DATABASE_FILE).exists()):
         raise UsageError(f"{str(path)!r} is no run directory: it has no {RECORD_FILE}")
-    lease = take_lease(path)
+    lease = take_over(path)
     try:
         record = read_record(path)
         check_database(path / DATABASE_FILE)
