@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,12 @@ from peercycle.core.errors import DamagedRunError, StoreError
 from peercycle.graphs.plainrows import PlainRows
 from peercycle.store import commits
 from peercycle.store.database import connect_read_only
+from peercycle.store.syncing import Growth, fold_log, log_of, sync_never
 
 FILE = "checkpoints.sqlite"
 
-LOG_BYTES = 4_000_000
-"""The write-ahead log is folded into the file once it is longer."""
 LOOK_AT_LOG_EVERY = 64
-"""After how many writes to look."""
+"""After how many writes to see whether the write-ahead log has become long."""
 
 
 class FencedSaver(SqliteSaver):
@@ -40,6 +39,7 @@ class FencedSaver(SqliteSaver):
         self._fence = fence
         self._target = target
         self._closed = False
+        self._growth = Growth()
         self._folding: asyncio.Task[None] | None = None
         self._written = 0
 
@@ -100,24 +100,20 @@ class FencedSaver(SqliteSaver):
             raise
         self._written += 1
         if self._written % LOOK_AT_LOG_EVERY == 0:
-            self._fold()
+            self._fold_where_long()
 
     def _require_open(self) -> None:
         if self._closed:
             raise StoreError(f"{str(self._target)!r} was closed by this driver; resume the run")
 
-    def _fold(self) -> None:
-        log = self._target.with_name(f"{self._target.name}-wal")
-        idle = self._folding is None or self._folding.done()
-        if idle and log.exists() and log.stat().st_size > LOG_BYTES:
-            self._folding = asyncio.create_task(asyncio.to_thread(_fold_log, self._target))
-
-
-def _fold_log(target: Path) -> None:
-    """Bring what the log holds into the file; it waits for no writer, and none waits for it."""
-    # Where it cannot be done now, it is done when the file is closed.
-    with suppress(sqlite3.Error), closing(sqlite3.connect(target)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    def _fold_where_long(self) -> None:
+        log = log_of(self._target)
+        if (
+            (self._folding is None or self._folding.done())
+            and log.exists()
+            and self._growth.is_long(log.stat().st_size)
+        ):
+            self._folding = asyncio.create_task(asyncio.to_thread(fold_log, self._target))
 
 
 async def check_checkpoints(path: Path) -> None:
@@ -178,10 +174,9 @@ def _open(target: Path, fence: int) -> sqlite3.Connection:
     try:
         # What a tampered schema says must not make SQLite call anything with effects.
         connection.execute("PRAGMA trusted_schema = OFF")
-        # Effects commit with FULL in run.sqlite; on resume the journal wins, so NORMAL is enough here.
-        connection.execute("PRAGMA synchronous = NORMAL")
         SqliteSaver(connection).setup()
-        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        # Effects are synced in run.sqlite; on resume the journal wins, so that nothing need wait here.
+        sync_never(connection)
         target.chmod(0o600)
         _claim(connection, fence)
     except BaseException:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from peercycle.core.base import JSON, canonical_json, sha256_hex
 from peercycle.core.contracts import LanguageModel
-from peercycle.core.errors import DamagedRunError, UsageError
+from peercycle.core.errors import DamagedRunError, SandboxError, UsageError
 from peercycle.core.journal import ArtifactStore, EffectKey, Question
 from peercycle.core.literature import Reference
 from peercycle.core.modelling import Usage
@@ -101,14 +101,22 @@ class DriverContext:
         return fuse(await asyncio.gather(*[one(name) for name in self.options.literature]), limit)
 
     async def run_sandbox(self, request: ExecRequest) -> ExecResult:
-        """Run a program in the run's sandbox."""
+        """Run a program in the run's sandbox, where it holds the guarantees that the run names."""
+        request = request.model_copy(update={"requires": request.requires & frozenset(self.options.guarantees)})
         asked = request.model_dump(mode="json")
         asked["requires"] = sorted(asked["requires"])
+        if request.script is None:
+            # The key of a request must not change with what requests have learned to say.
+            del asked["script"]
         key = self._effects.key("sandbox", asked)
 
         async def execute() -> Answer:
             async with self._run.sandbox_slots():
                 result = await self._run.execute(request)
+            if result.status == "sandbox_error":
+                raise SandboxError(
+                    f"the sandbox {result.backend!r} failed: {result.problem or 'it does not say how'}"
+                )
             return result.model_dump(mode="json"), Usage(sandbox_seconds=result.duration_s)
 
         outcome = await self._effects.perform(key, asked, Usage(sandbox_seconds=request.limits.wall_s), execute)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -15,6 +16,7 @@ from peercycle.core.runs import RunOptions
 from peercycle.graphs.context import DriverContext
 from peercycle.graphs.nodes import announced, call_stage, candidate_node, ending, seal_node
 from peercycle.graphs.openrun import OpenRun
+from peercycle.graphs.pool import current_pool
 from peercycle.graphs.publish import conclude_run, publish
 from peercycle.graphs.registry import Runs
 from peercycle.graphs.runstages import LiteratureStage, ReadBibliography, read_task
@@ -80,6 +82,16 @@ def build_graph(
     cycle.add_edge("improve", "select")
     cycle.add_edge("finish", END)
     return cycle.compile(checkpointer=checkpointer, name="peercycle")
+
+
+def cycle_of(plugins: Plugins, checkpointer: Any) -> Any:
+    """Return the compiled cycle for one run of the driver's; runs of one loop share all but the checkpointer."""
+    compiled = current_pool().cycles
+    if plugins not in compiled:
+        compiled[plugins] = build_graph(plugins)
+    cycle = copy.copy(compiled[plugins])
+    cycle.checkpointer = checkpointer
+    return cycle
 
 
 def step_limit(graph: Any, rounds: int) -> int:

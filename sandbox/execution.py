@@ -50,6 +50,7 @@ async def execute(
     on_output: OnOutput | None = None,
 ) -> ExecResult:
     """Run a program without asking what the sandbox guarantees; `BubblewrapSandbox.run` asks first."""
+    request = request.spelled_out()
     check_request(request)
     bwrap = find_bwrap(settings.bwrap)
     built = await asyncio.to_thread(environments.opened, settings, environment)
@@ -131,7 +132,7 @@ async def holding(settings: BubblewrapSettings, without: Weakening, request: Exe
                 _limit(group, request, without)
             yield Held(slot, made, group)
         finally:
-            await to_the_end(lambda: _let_go(made, group))
+            await to_the_end(lambda: _let_go(made, None if "group_kill" in without else group))
     finally:
         slot.release()
 

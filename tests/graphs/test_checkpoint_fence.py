@@ -14,6 +14,7 @@ from langgraph.checkpoint.base import empty_checkpoint
 from peercycle.core.errors import LeaseLostError, StoreError
 from peercycle.graphs import checkpoints
 from peercycle.graphs.checkpoints import FILE, FencedSaver, open_checkpoints
+from peercycle.store import syncing
 
 PLACE: Any = {"configurable": {"thread_id": "t", "checkpoint_ns": ""}}
 
@@ -88,7 +89,7 @@ def test_a_cancelled_task_that_still_wants_to_save_is_refused_after_the_close(tm
 def test_a_long_log_is_folded_into_the_file_while_the_run_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checkpoints, "LOG_BYTES", 100_000)
+    monkeypatch.setattr(syncing, "LOG_BYTES", 100_000)
     monkeypatch.setattr(checkpoints, "LOOK_AT_LOG_EVERY", 2)
     log = tmp_path / f"{FILE}-wal"
 

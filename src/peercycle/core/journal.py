@@ -144,10 +144,6 @@ class RunStore(RunReader, Protocol):
         """This driver's fencing number."""
         ...
 
-    async def check_lease(self) -> None:
-        """Raise `LeaseLostError` where this driver's fencing number is no longer the newest."""
-        ...
-
     async def write_record(self, record: RunRecord) -> None:
         """Replace `run.json`: temporary file, fsync, rename, fsync of the folder."""
         ...

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, JsonValue, field_validator
 
 from peercycle.core.base import JSON, Record, Word
+from peercycle.core.sandboxing import ALL_GUARANTEES, Guarantee
 
 RunStatus = Literal["running", "waiting", "finished", "stopped", "failed", "crashed"]
 """`crashed` is never written: it is what a free lease without a terminal record is called."""
@@ -86,6 +87,8 @@ class RunOptions(Word):
     exporters: tuple[str, ...] = ("latex", "html", "pdf", "report")
     experiments: Literal["auto", "run", "simulate", "off"] = "auto"
     sandbox: str = "auto"
+    guarantees: tuple[Guarantee, ...] = tuple(sorted(ALL_GUARANTEES))
+    """What the sandbox must hold on this machine, or nothing runs in it; all, unless the run names fewer."""
     repairs: int = Field(default=2, ge=0, le=10)
     """How often a failed program goes back to the policy."""
     skip: tuple[str, ...] = ()
