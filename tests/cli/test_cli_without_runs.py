@@ -18,14 +18,15 @@ Command = Callable[..., Any]
 
 
 def test_search_finds_works_by_their_words(peercycle: Command) -> None:
-    found = peercycle("search", "merging lists", "--bib", "refs.bib", "--json").json
+    found = peercycle("search", "merging lists", "refs.bib", "--json").json
     assert [work["key"] for work in found["results"]] == ["merging"]
-    assert peercycle("search", "depth", "--bib", "refs.bib").out == (
+    assert peercycle("search", "depth", "refs.bib").out == (
         "networks: Sorting networks and their depth. Ada Byron (1990)\n"
     )
-    nothing = peercycle("search", "whales", "--bib", "refs.bib")
+    nothing = peercycle("search", "whales", "refs.bib")
     assert (nothing.code, nothing.out, nothing.err) == (0, "", "nothing fits 'whales'\n")
     assert peercycle("search", "depth").code == 2
+    assert peercycle("search", "depth", "refs.bib", "--bib").out.startswith("@article{networks,\n")
 
 
 def test_a_review_is_stamped_as_made_by_a_machine(peercycle: Command, folder: Path) -> None:
