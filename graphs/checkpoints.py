@@ -3,43 +3,53 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata, CheckpointTuple
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from peercycle.core.errors import DamagedRunError, StoreError
-from peercycle.core.journal import RunStore
 from peercycle.graphs.plainrows import PlainRows
+from peercycle.store import commits
 from peercycle.store.database import connect_read_only
+from peercycle.store.syncing import Growth, fold_log, log_of, sync_never
 
 FILE = "checkpoints.sqlite"
 
-T = TypeVar("T")
+LOOK_AT_LOG_EVERY = 64
+"""After how many commits to see whether the write-ahead log has become long."""
 
 
 class FencedSaver(SqliteSaver):
-    """Writes only while this driver holds the run's lease.
+    """Writes only while this driver's fencing number is the newest: checked in the transaction that writes.
 
-    LangGraph's asynchronous saver changes threads for every statement, six times a checkpoint; here the synchronous
-    one does each checkpoint whole, in one thread of its own.
+    LangGraph's asynchronous saver changes threads for every statement, six times a checkpoint. Here it is one short
+    transaction in the loop's own thread, and what a task wrote goes together with the checkpoint that follows on it.
+    Nothing waits for the disk in it: SQLite syncs this file only when it folds its log in, and another thread does
+    that. So nothing is under way while it is closed.
     """
 
-    def __init__(self, connection: sqlite3.Connection, store: RunStore, thread: ThreadPoolExecutor) -> None:
+    def __init__(self, connection: sqlite3.Connection, fence: int, target: Path) -> None:
         super().__init__(connection, serde=PlainRows())
-        self._store = store
-        self._thread = thread
+        self.is_setup = True
+        self._fence = fence
+        self._target = target
+        self._closed = False
+        self._growth = Growth()
+        self._folding: asyncio.Task[None] | None = None
+        self._commits = 0
+        self._pending: list[tuple[Callable[[], object], asyncio.Future[None]]] = []
+        """What tasks wrote, until the loop comes round or a checkpoint is saved, and who waits for it."""
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return a checkpoint, the latest where the configuration names none."""
-        return await self._do(lambda: self.get_tuple(config))
+        self._require_open()
+        return self.get_tuple(config)
 
     async def alist(
         self,
@@ -50,7 +60,8 @@ class FencedSaver(SqliteSaver):
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
         """Yield checkpoints, the newest first."""
-        for found in await self._do(lambda: list(self.list(config, filter=filter, before=before, limit=limit))):
+        self._require_open()
+        for found in list(self.list(config, filter=filter, before=before, limit=limit)):
             yield found
 
     async def aput(
@@ -61,19 +72,79 @@ class FencedSaver(SqliteSaver):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Save a checkpoint, unless another driver took over."""
-        await self._store.check_lease()
-        return await self._do(lambda: self.put(config, checkpoint, metadata, new_versions))
+        saved: list[RunnableConfig] = []
+        self._write(lambda: saved.append(self.put(config, checkpoint, metadata, new_versions)))
+        return saved[0]
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
         """Save what a task wrote, unless another driver took over."""
-        await self._store.check_lease()
-        await self._do(lambda: self.put_writes(config, writes, task_id, task_path))
+        self._require_open()
+        loop = asyncio.get_running_loop()
+        if not self._pending:
+            loop.call_soon(self._write_pending)
+        saved: asyncio.Future[None] = loop.create_future()
+        self._pending.append((lambda: self.put_writes(config, writes, task_id, task_path), saved))
+        await saved
 
-    async def _do(self, work: Callable[[], T]) -> T:
-        context = contextvars.copy_context()
-        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: context.run(work))
+    @contextmanager
+    def cursor(self, transaction: bool = True) -> Iterator[sqlite3.Cursor]:
+        """Yield a cursor; the transaction around it is `_write`'s."""
+        with closing(self.conn.cursor()) as cursor:
+            yield cursor
+
+    async def close(self) -> None:
+        """Close the file; what a cancelled task still wants to save is refused."""
+        self._closed = True
+        self._write_pending()
+        if self._folding is not None:
+            await asyncio.wait([self._folding])
+        # The last connection folds the log in, and waits for the disk.
+        await asyncio.to_thread(self.conn.close)
+
+    def _write_pending(self) -> None:
+        # What it raises is told to those who wait.
+        with suppress(Exception):
+            self._write(lambda: None)
+
+    def _write(self, last: Callable[[], object]) -> None:
+        """Do what is pending and `last` in one transaction, which all of it shares for better or worse."""
+        pending, self._pending = self._pending, []
+        failure: BaseException | None = None
+        try:
+            self._require_open()
+            commits.begin(self.conn)
+            commits.check_fence(self.conn, self._fence, "driver")
+            for save, _ in pending:
+                save()
+            last()
+            self.conn.commit()
+        except BaseException as error:
+            failure = error
+            if not self._closed:
+                self.conn.rollback()
+            raise
+        finally:
+            for _, saved in pending:
+                if not saved.done():
+                    saved.set_exception(failure) if failure else saved.set_result(None)
+        self._commits += 1
+        if self._commits % LOOK_AT_LOG_EVERY == 0:
+            self._fold_where_long()
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise StoreError(f"{str(self._target)!r} was closed by this driver; resume the run")
+
+    def _fold_where_long(self) -> None:
+        log = log_of(self._target)
+        if (
+            (self._folding is None or self._folding.done())
+            and log.exists()
+            and self._growth.is_long(log.stat().st_size)
+        ):
+            self._folding = asyncio.create_task(asyncio.to_thread(fold_log, self._target))
 
 
 async def check_checkpoints(path: Path) -> None:
@@ -111,30 +182,49 @@ _ALL_ROWS = "SELECT type, checkpoint FROM checkpoints UNION ALL SELECT type, val
 
 
 @asynccontextmanager
-async def open_checkpoints(path: Path, store: RunStore) -> AsyncIterator[FencedSaver]:
-    """Open the checkpoints of a run. Raises `DamagedRunError` where SQLite finds the file damaged."""
+async def open_checkpoints(path: Path, fence: int) -> AsyncIterator[FencedSaver]:
+    """Open the checkpoints of a run for the driver with this fencing number.
+
+    Raises `LeaseLostError` where this driver is not the newest, `DamagedRunError` where SQLite finds the file damaged.
+    """
     target = path / FILE
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"checkpoints {path.name}") as thread:
+    try:
+        saver = FencedSaver(await asyncio.to_thread(_open, target, fence), fence, target)
         try:
-            with closing(sqlite3.connect(target, check_same_thread=False)) as connection:
-                await asyncio.get_running_loop().run_in_executor(thread, _make_ready, connection, target)
-                saver = FencedSaver(connection, store, thread)
-                yield saver
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise StoreError(
-                    f"cannot use {target}: {error}; is the disk full, or the folder read-only?"
-                ) from None
-            raise DamagedRunError(_damaged(target, str(error))) from None
+            yield saver
+        finally:
+            await saver.close()
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):
+            raise StoreError(f"cannot use {target}: {error}; is the disk full, or the folder read-only?") from None
+        raise DamagedRunError(_damaged(target, str(error))) from None
 
 
-def _make_ready(connection: sqlite3.Connection, target: Path) -> None:
-    # What a tampered schema says must not make SQLite call anything with effects.
-    connection.execute("PRAGMA trusted_schema = OFF")
-    # Effects commit with FULL in run.sqlite; on resume the journal wins, so NORMAL is enough here.
-    connection.execute("PRAGMA synchronous=NORMAL")
-    SqliteSaver(connection).setup()
-    target.chmod(0o600)
+def _open(target: Path, fence: int) -> sqlite3.Connection:
+    connection = sqlite3.connect(target, check_same_thread=False)
+    try:
+        # What a tampered schema says must not make SQLite call anything with effects.
+        connection.execute("PRAGMA trusted_schema = OFF")
+        SqliteSaver(connection).setup()
+        # Effects are synced in run.sqlite; on resume the journal wins, so that nothing need wait here.
+        sync_never(connection)
+        target.chmod(0o600)
+        _claim(connection, fence)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _claim(connection: sqlite3.Connection, fence: int) -> None:
+    """Put this driver's fencing number in: from here on no earlier driver commits anything to this file."""
+    commits.begin(connection)
+    connection.execute("CREATE TABLE IF NOT EXISTS driver (fence INTEGER NOT NULL)")
+    if connection.execute("SELECT 1 FROM driver WHERE fence > ?", (fence,)).fetchone():
+        commits.check_fence(connection, fence, "driver")
+    connection.execute("DELETE FROM driver")
+    connection.execute("INSERT INTO driver (fence) VALUES (?)", (fence,))
+    connection.commit()
 
 
 def _damaged(target: Path, detail: str) -> str:

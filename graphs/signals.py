@@ -23,15 +23,20 @@ class Drainable(Protocol):
 
 
 _DRIVEN: list[Drainable] = []
+_ASKED: list[str] = []
+"""What those driven now were asked to drain for: a run that was still being opened then hears of it, too."""
 
 
 @contextmanager
 def draining_on_signals(run: Drainable) -> Iterator[None]:
     """Drain this run on a signal; the handlers stand while any run is driven, and only in the main thread."""
     if not _DRIVEN:
+        _ASKED.clear()
         _install()
     _DRIVEN.append(run)
     try:
+        if _ASKED:
+            run.drain("drained", _ASKED[0])
         yield
     finally:
         _DRIVEN.remove(run)
@@ -46,7 +51,7 @@ def _install() -> None:
     # A loop that is not asyncio's own may have no handlers; its owner then drains by `peercycle stop`.
     with suppress(NotImplementedError, RuntimeError):
         for number in SIGNALS:
-            loop.add_signal_handler(number, _drain_all, number)
+            loop.add_signal_handler(number, _on_signal, number)
 
 
 def _restore() -> None:
@@ -56,8 +61,14 @@ def _restore() -> None:
             loop.remove_signal_handler(number)
 
 
-def _drain_all(number: signal.Signals) -> None:
+def drain_all(message: str) -> None:
+    """Drain every run that this process drives, and those that it is about to."""
+    _ASKED.append(message)
+    for run in tuple(_DRIVEN):
+        run.drain("drained", message)
+
+
+def _on_signal(number: signal.Signals) -> None:
     # The next signal has its usual effect: whoever sends a second one does not want to wait for the stage in hand.
     _restore()
-    for run in _DRIVEN:
-        run.drain("drained", f"{number.name} was received")
+    drain_all(f"{number.name} was received")

@@ -34,6 +34,7 @@ CANDIDATE_CHANNELS: Mapping[str, str] = {
     "reviewed": "artefact: the manuscript that the assessment judges",
     "check": "artefact: citations and numbers checked",
     "assessment": "artefact: the latest, of the manuscript",
+    "judgement": "artefact: the judge's assessment, where every version is judged",
     "reward": "value of the reward function, or null",
     "rating": "mean rating, or null",
     "decision": "the steering reviewer's decision, or null",
@@ -43,6 +44,9 @@ CANDIDATE_CHANNELS: Mapping[str, str] = {
     "failure": "stage and message of what ended this candidate",
 }
 """The channels of one candidate's path. Plugins add theirs with `Channel`."""
+
+OWN_CHANNELS = frozenset({"run", "candidate", "seed", "round", "visits", "failure"})
+"""The channels by which the graph keeps its books: no stage, ours or a plugin's, may return them."""
 
 
 def merge(old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, Any]:
@@ -120,6 +124,8 @@ def check_updates(stage: str, updates: object, declared: frozenset[str]) -> dict
         )
     plain: dict[str, JSON] = {}
     for name, value in updates.items():
+        if name in OWN_CHANNELS:
+            raise StateError(f"stage {stage!r} returned the channel {name!r}, which the graph keeps; leave it out")
         if name not in declared:
             raise StateError(
                 f"stage {stage!r} returned the channel {name!r}, which nobody declared; "

@@ -9,6 +9,7 @@ from peercycle.plugins.builtin.policies import register_policies
 from peercycle.plugins.builtin.reviewers import register_reviewers
 from peercycle.plugins.builtin.rewards import register_rewards
 from peercycle.plugins.builtin.sandboxes import register_sandboxes
+from peercycle.plugins.builtin.trainers import register_trainers
 
 requires_api = "1"
 
@@ -20,4 +21,5 @@ __all__ = [
     "register_reviewers",
     "register_rewards",
     "register_sandboxes",
+    "register_trainers",
 ]

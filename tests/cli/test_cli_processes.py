@@ -202,9 +202,6 @@ def test_a_killed_queue_goes_on_where_it_was(start: Start, folder: Path, peercyc
     assert json.loads((queue / "report.json").read_text())["counts"] == {"finished": 2}
 
 
-@pytest.mark.xfail(
-    strict=False, reason="seen to fail once, cause not known: `stop --wait` on a queue did not return within 60 s"
-)
 def test_a_queue_stops_when_asked_and_names_how_to_go_on(start: Start, folder: Path) -> None:
     (folder / "tasks.jsonl").write_text('{"topic": "sorting", "bibliography": "refs.bib"}\n')
     long = ("--rounds", "200", "--patience", "200")

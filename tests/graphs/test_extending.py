@@ -93,6 +93,8 @@ def test_a_wrapped_stage_does_what_it_did_and_more(task: ResearchTask, options: 
     ("updates", "message"),
     [
         ({"surprise": 1}, "the channel 'surprise', which nobody declared"),
+        ({"round": 7}, "the channel 'round', which the graph keeps"),
+        ({"failure": None}, "the channel 'failure', which the graph keeps"),
         ({"check": {1, 2}}, "is not JSON"),
         ({"check": float("nan")}, "is not JSON"),
         ({"check": "x" * 300_000}, "over the limit of 262144"),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.graphs.conftest import MeanRating
 
 from peercycle import hookimpl
 from peercycle.agents.models.scripted import ScriptedModel, ScriptedModelSettings
@@ -18,6 +21,8 @@ from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.runs import ModelChoice, RunOptions
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.driver import resume, start
+from peercycle.graphs.many import start_many
+from peercycle.graphs.signals import drain_all
 from peercycle.plugins.manager import Plugins
 from peercycle.store.directory import read_run
 from peercycle.store.runs import answer_question, request_stop, run_status
@@ -168,6 +173,53 @@ def test_a_stop_request_drains_and_resume_finishes(task: ResearchTask, options: 
     assert (stopped.status, stopped.reason) == ("stopped", "drained")
     assert (stopped.path / "report.json").exists()
     assert asyncio.run(resume(stopped.path, kit())).reason == "round_limit"
+
+
+def test_a_stop_that_is_asked_for_before_the_first_stage_is_heard(
+    task: ResearchTask, options: Options, kit: Kit
+) -> None:
+    def asks(run: Any) -> None:
+        request_stop(run.path)
+
+    stopped = asyncio.run(start(task, options(), kit(), on_launch=asks))
+    assert (stopped.status, stopped.reason) == ("stopped", "drained")
+    assert asyncio.run(resume(stopped.path, kit())).reason == "round_limit"
+
+
+def test_a_stop_that_an_earlier_driver_left_behind_stops_no_later_one(
+    task: ResearchTask, options: Options, kit: Kit
+) -> None:
+    stopped = asyncio.run(start(task, options(rounds=0), kit()))
+    request_stop(stopped.path)
+    long_ago = time.time() - 60
+    os.utime(stopped.path / "stop", (long_ago, long_ago))
+    assert asyncio.run(resume(stopped.path, kit(), {"rounds": 1})).reason == "round_limit"
+
+
+class Ringing:
+    """A reward function during whose opening a signal arrives."""
+
+    async def __aenter__(self) -> MeanRating:
+        drain_all("SIGTERM was received")
+        return MeanRating()
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+
+def test_a_run_that_is_being_opened_when_a_signal_comes_drains_too(
+    task: ResearchTask, options: Options, kit: Kit
+) -> None:
+    class Plugin:
+        @hookimpl
+        def register_rewards(self, register: Any) -> None:
+            register("ringing", lambda settings: Ringing())
+
+    (outcome,) = asyncio.run(start_many([(task, options(reward="ringing"))], kit(Plugin())))
+    assert (outcome.status, outcome.message) == ("stopped", "SIGTERM was received")
+    # What one queue was asked to do is forgotten by the next.
+    (again,) = asyncio.run(start_many([(task, options(run_id="r2"))], kit()))
+    assert again.status == "finished"
 
 
 def test_a_request_that_a_model_refuses_counts_against_the_limits(

@@ -12,6 +12,7 @@ from peercycle.cli import (
     doctor,
     listing,
     logs,
+    pairing,
     plugins,
     removing,
     reporting,
@@ -21,6 +22,7 @@ from peercycle.cli import (
     sandboxes,
     searching,
     stopping,
+    training,
 )
 
 HELP = "Research done, reviewed and revised by machines, that learns from its own reviews."
@@ -37,6 +39,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "rm": removing.remove,
     "review": reviewing.review,
     "search": searching.search,
+    "pairs": pairing.pairs,
+    "train": training.train,
     "plugins": plugins.plugins,
     "new-plugin": plugins.new_plugin,
     "doctor": doctor.doctor,

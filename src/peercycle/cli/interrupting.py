@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,3 +44,33 @@ def announcing(announcer: Announcer) -> Iterator[None]:
 
     with draining_on_signals(announcer):
         yield
+
+
+@contextmanager
+def draining_when_asked(queue: Path) -> Iterator[None]:
+    """Drain a queue's runs, and begin no other, once `peercycle stop` has left its request in the queue's folder."""
+    import asyncio
+
+    watcher = asyncio.create_task(_await_request(queue))
+    try:
+        yield
+    finally:
+        watcher.cancel()
+
+
+async def _await_request(queue: Path) -> None:
+    import asyncio
+
+    from peercycle.core.errors import StoreError
+    from peercycle.graphs.driver import POLL_S
+    from peercycle.graphs.signals import drain_all
+    from peercycle.store.runs import read_stop
+
+    asked: str | None = None
+    while asked is None:
+        # A disk that cannot be read now may be read again.
+        with suppress(StoreError):
+            asked = await asyncio.to_thread(read_stop, queue)
+        if asked is None:
+            await asyncio.sleep(POLL_S)
+    drain_all("`peercycle stop` asked for it")

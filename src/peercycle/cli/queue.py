@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from peercycle.cli.driving import launch_of
 from peercycle.cli.following import Followers
-from peercycle.cli.interrupting import Announcer, Interrupted, announcing
+from peercycle.cli.interrupting import Announcer, Interrupted, announcing, draining_when_asked
 from peercycle.cli.screens import Screen, choose_screen
 
 if TYPE_CHECKING:
@@ -95,11 +95,12 @@ def _new_folder(runs_dir: Path, name: str) -> Path:
 @contextmanager
 def driven(path: Path) -> Iterator[None]:
     """Hold the queue's lease: there is one driver at a time."""
-    from peercycle.store.lease import take_lease
+    from peercycle.store.runs import clear_stop, take_over
 
-    lease = take_lease(path)
+    lease = take_over(path)
     try:
         yield
+        clear_stop(path)
     finally:
         lease.release()
 
@@ -153,7 +154,7 @@ async def _drive_all(batch: Batch, screen: Screen) -> Sequence[Outcome]:
         endings.append(asyncio.create_task(_after(previous, end(outcome, left == 0))))
 
     try:
-        with announcing(announcer):
+        with announcing(announcer), draining_when_asked(batch.report.path):
             return await start_many(
                 [(each.task, each.options) for each in batch.tasks],
                 batch.plugins,

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -57,20 +54,22 @@ def stop(
 
 
 def _stop_queue(queue: Path, wait: bool, as_json: bool) -> None:
-    """Send the driver of a queue the signal that drains it: its runs end their stages, and no other begins."""
-    from peercycle.cli.queue_state import driver_of, standing_rows, status_of
+    """Leave a request for the driver of a queue: its runs end their stages, and no other begins.
 
-    driver = driver_of(queue)
-    if driver:
-        # The lease is held, so the process lives and is the driver.
-        with suppress(ProcessLookupError):
-            os.kill(driver, signal.SIGTERM)
+    A signal would be lost, or end the driver, where it has not yet come to the point of hearing one.
+    """
+    from peercycle.cli.queue_state import driver_of, standing_rows, status_of
+    from peercycle.store.directory import request_stop
+
+    asked = driver_of(queue) is not None
+    if asked:
+        request_stop(queue)
         while wait and driver_of(queue) is not None:
             time.sleep(EVERY_S)
     status = status_of(queue, standing_rows(queue))
     if as_json:
-        print_json({"queue": queue.name, "path": str(queue), "status": status, "asked": bool(driver)})
-    elif not driver:
+        print_json({"queue": queue.name, "path": str(queue), "status": status, "asked": asked})
+    elif not asked:
         say(f"queue {queue.name} is not running: {status}")
     else:
         say(

@@ -46,7 +46,7 @@ class FileArtifactStore:
 
     async def get(self, ref: str) -> bytes:
         """Return a body, its hash verified. Raises `DamagedRunError` (missing, or other bytes)."""
-        return await asyncio.to_thread(self._load, ref)
+        return await asyncio.to_thread(self.load, ref)
 
     def path(self, ref: str) -> Path:
         """Return where a body lies; it may not exist. Raises `UsageError` for what is no reference."""
@@ -89,7 +89,8 @@ class FileArtifactStore:
         self._known.add(ref)
         return True
 
-    def _load(self, ref: str) -> bytes:
+    def load(self, ref: str) -> bytes:
+        """Return a body, its hash verified; `get` for who has no event loop. Raises `DamagedRunError`."""
         path = self.path(ref)
         try:
             data = path.read_bytes()

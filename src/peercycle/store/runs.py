@@ -7,6 +7,7 @@ import difflib
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterable
 from contextlib import closing
 from datetime import UTC, datetime
@@ -18,13 +19,15 @@ from peercycle.core.runs import RunStatus
 from peercycle.store.commits import begin, commit
 from peercycle.store.database import check_version, connect
 from peercycle.store.disk import disk_errors, replace_file, sync_directory
-from peercycle.store.lease import holder, take_lease
+from peercycle.store.lease import Lease, holder, take_lease
 from peercycle.store.questions import give_answer
 from peercycle.store.reader import DATABASE_FILE
 from peercycle.store.record import RECORD_FILE, read_record
 
 STOP_FILE = "stop"
 STOPS = ("drain",)
+CLOCK_GRAIN_S = 0.05
+"""By how much a file's time may lag behind the clock."""
 
 
 def new_run_id(now: float, entropy: bytes | None = None) -> str:
@@ -113,6 +116,27 @@ def read_stop(path: Path) -> str | None:
             return (path / STOP_FILE).read_text(encoding="utf-8").strip() or None
         except FileNotFoundError:
             return None
+
+
+def take_over(path: Path) -> Lease:
+    """Take the lease of a run or a queue, and forget a stop that was asked of an earlier driver.
+
+    One that was asked of this driver stands, however early it came: whoever asks has seen the lease held.
+    """
+    before = time.time()
+    lease = take_lease(path)
+    try:
+        with disk_errors("read", path / STOP_FILE):
+            try:
+                asked_at = (path / STOP_FILE).stat().st_mtime
+            except FileNotFoundError:
+                return lease
+        if asked_at < before - CLOCK_GRAIN_S:
+            clear_stop(path)
+    except BaseException:
+        lease.release()
+        raise
+    return lease
 
 
 def clear_stop(path: Path) -> None:

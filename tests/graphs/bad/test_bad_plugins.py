@@ -68,6 +68,40 @@ def test_event_hooks_that_raise_are_in_the_log_and_the_run_finishes(
     assert len(said) == 4
 
 
+class Listener:
+    """Keeps which stages it heard begin and end."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str, int]] = []
+
+    @hookimpl
+    def before_stage(self, event: Any) -> None:
+        self.heard.append(("before", event.stage, event.visit))
+
+    @hookimpl
+    def after_stage(self, event: Any) -> None:
+        self.heard.append(("after", event.stage, event.visit))
+
+
+def test_every_stage_tells_that_it_begins_and_ends_selection_and_finish_too(
+    task: ResearchTask, options: Options, kit: Kit
+) -> None:
+    listener = Listener()
+    result = asyncio.run(start(task, options(candidates=1, rounds=1), kit(listener)))
+    assert (result.status, result.reason) == ("finished", "round_limit")
+    heard = listener.heard
+    assert [heard[at + 1] for at in range(0, len(heard), 2)] == [
+        ("after", *place[1:]) for place in heard[::2] if place[0] == "before"
+    ]
+    places = [place[1:] for place in heard[::2]]
+    assert places[0] == ("literature", 1)
+    assert [place for place in places if place[0] in {"select", "finish"}] == [
+        ("select", 1),
+        ("select", 2),
+        ("finish", 2),
+    ]
+
+
 def test_an_event_hook_that_hangs_is_given_up_and_the_run_finishes_in_time(
     task: ResearchTask, options: Options, kit: Kit
 ) -> None:

@@ -97,11 +97,6 @@ def test_a_second_driver_is_refused_while_the_first_one_lives(crashes: Crashes) 
     assert ended["ended"]["status"] == "finished"
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="seen to fail once under load: probably a checkpoint that passed the fence's check just before the lease was taken was "
-    "committed just after it, because check and write are two transactions",
-)
 @pytest.mark.parametrize("place", ["c1/write/1 within", "model/{}/0 done", "checkpoint draft step 2 before"])
 def test_a_driver_whose_lease_was_taken_writes_nothing_more(crashes: Crashes, place: str) -> None:
     late = late_driver(crashes, place, keep=("fence",))
