@@ -94,6 +94,10 @@ class StageContext(Protocol):
         """
         ...
 
+    async def accept(self, result: ModelResult, choice: int | None = 0) -> None:
+        """Log which of an answer's completions was used; None for none, as where it is asked again."""
+        ...
+
     async def search(self, query: str, *, limit: int = 20) -> tuple[Reference, ...]:
         """Ask every configured literature source; the task's own bibliography is among them.
 
