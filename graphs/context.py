@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -17,8 +16,8 @@ from peercycle.core.journal import ArtifactStore, EffectKey, Question
 from peercycle.core.literature import Reference
 from peercycle.core.modelling import Usage
 from peercycle.core.runs import RunOptions
-from peercycle.core.sameness import fuse
 from peercycle.core.sandboxing import ExecRequest, ExecResult
+from peercycle.graphs import sources
 from peercycle.graphs.effects import Answer, Effects
 from peercycle.graphs.models import JournalledModel
 
@@ -39,7 +38,7 @@ class DriverContext:
         self.candidate = candidate
         self.visit = visit
         self._run = run
-        self._effects = Effects(
+        self.effects = Effects(
             store=run.store,
             candidate=candidate,
             stage=stage,
@@ -77,28 +76,27 @@ class DriverContext:
             choice=served.choice,
             model=served.model,
             engine=served.engine,
-            effects=self._effects,
+            effects=self.effects,
             store=self._run.store,
         )
 
     async def search(self, query: str, *, limit: int = 20) -> tuple[Reference, ...]:
         """Ask every configured literature source, and fuse their answers."""
+        return await sources.search(self, query, limit)
 
-        async def one(name: str) -> tuple[Reference, ...]:
-            request: JSON = {"source": name, "query": query, "limit": limit}
+    async def get(self, ids: Sequence[str]) -> tuple[Reference | None, ...]:
+        """Return one answer per id, joined of what the sources know."""
+        return await sources.get(self, ids)
 
-            async def ask() -> Answer:
-                source = await self._run.literature(name)
-                found = await source.search(query, limit=limit)
-                return [work.model_dump(mode="json") for work in found], Usage(requests=1)
+    async def expand(
+        self, work_id: str, direction: Literal["references", "citations"], *, limit: int = 100
+    ) -> tuple[Reference, ...]:
+        """Return what a work cites, or what cites it."""
+        return await sources.expand(self, work_id, direction, limit)
 
-            outcome = await self._effects.perform(
-                self._effects.key("search", request), request, Usage(requests=1), ask
-            )
-            listed = outcome.result if isinstance(outcome.result, list) else []
-            return tuple(Reference.model_validate(work) for work in listed)
-
-        return fuse(await asyncio.gather(*[one(name) for name in self.options.literature]), limit)
+    async def recommend(self, like: Sequence[str], *, limit: int = 20) -> tuple[Reference, ...]:
+        """Return works like these."""
+        return await sources.recommend(self, like, limit)
 
     async def run_sandbox(self, request: ExecRequest) -> ExecResult:
         """Run a program in the run's sandbox, where it holds the guarantees that the run names."""
@@ -108,7 +106,7 @@ class DriverContext:
         if request.script is None:
             # The key of a request must not change with what requests have learned to say.
             del asked["script"]
-        key = self._effects.key("sandbox", asked)
+        key = self.effects.key("sandbox", asked)
 
         async def execute() -> Answer:
             async with self._run.sandbox_slots():
@@ -119,7 +117,7 @@ class DriverContext:
                 )
             return result.model_dump(mode="json"), Usage(sandbox_seconds=result.duration_s)
 
-        outcome = await self._effects.perform(key, asked, Usage(sandbox_seconds=request.limits.wall_s), execute)
+        outcome = await self.effects.perform(key, asked, Usage(sandbox_seconds=request.limits.wall_s), execute)
         result = ExecResult.model_validate(outcome.result)
         return result.model_copy(update={"execution_id": execution_id(key)})
 
@@ -129,12 +127,12 @@ class DriverContext:
         async def call() -> Answer:
             return await fn(), Usage()
 
-        return (await self._effects.perform(self._effects.key(kind, request), request, Usage(), call)).result
+        return (await self.effects.perform(self.effects.key(kind, request), request, Usage(), call)).result
 
     async def ask(self, question: str, schema: type[ModelT]) -> ModelT:
         """Ask a person; the run waits until there is an answer."""
         request: JSON = {"question": question, "schema": schema.model_json_schema()}
-        key = self._effects.key("ask", request)
+        key = self.effects.key("ask", request)
         question_id = execution_id(key).replace("e", "q", 1)
 
         async def answer() -> Answer:
@@ -148,7 +146,7 @@ class DriverContext:
             async def known() -> Answer:
                 return value, usage
 
-            journalled = await self._effects.perform(key, request, Usage(), known)
+            journalled = await self.effects.perform(key, request, Usage(), known)
         return schema.model_validate(journalled.result)
 
     async def _answer_to(self, question_id: str, question: str, schema: type[ModelT]) -> JSON:

@@ -101,6 +101,27 @@ class StageContext(Protocol):
         """
         ...
 
+    async def get(self, ids: Sequence[str]) -> tuple[Reference | None, ...]:
+        """Return one answer per id (`doi:…`, `arxiv:…`, `s2:…`), joined of what the sources know of it.
+
+        None where no source knows the work. Raises `OutageError` where a source is down.
+        """
+        ...
+
+    async def expand(
+        self, work_id: str, direction: Literal["references", "citations"], *, limit: int = 100
+    ) -> tuple[Reference, ...]:
+        """Return what a work cites, or what cites it; empty where no source has a citation graph.
+
+        Raises `WorkNotFoundError` where none of the sources that have one knows the work, `OutageError` where one
+        is down.
+        """
+        ...
+
+    async def recommend(self, like: Sequence[str], *, limit: int = 20) -> tuple[Reference, ...]:
+        """Return works like those with these ids; empty where no source recommends any. Raises as `expand` does."""
+        ...
+
     async def run_sandbox(self, request: ExecRequest) -> ExecResult:
         """Run a program in the run's sandbox.
 
@@ -240,9 +261,13 @@ class RewardFunction(Protocol):
 
 
 class LiteratureSource(Protocol):
-    """Where references come from. An outage raises `OutageError`; it is never an empty answer.
+    """Where references come from. An outage is never an empty answer.
 
-    Unlike other components, a source is made anew for each run, so that it may hold the run's bibliography.
+    Errors are typed: `SourceUnavailableError`, `RateLimitedError` (both an `OutageError`: nothing is journalled, and
+    the run waits or stops), `WorkNotFoundError` and `BadRequestError` (both a `LiteratureError`, an outcome).
+
+    Unlike other components, a source is made anew for each run, so that it may hold the run's bibliography. One that
+    asks the network says so by an attribute `online = True`: what it knows of a work then counts as a look outside.
     """
 
     capabilities: frozenset[Literal["search", "get", "expand", "recommend"]]
