@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
+NOTHING = Usage()
+"""What an effect uses that costs nothing."""
+
 SHARED_WORDS = 128
 """How many words a run keeps at hand, the oldest going first."""
 
@@ -38,7 +42,7 @@ class DriverContext:
         self.candidate = candidate
         self.visit = visit
         self._run = run
-        self.effects = Effects(
+        self._effects = Effects(
             store=run.store,
             candidate=candidate,
             stage=stage,
@@ -46,8 +50,13 @@ class DriverContext:
             finishing=stage == "finish",
             on_outage=run.wait_through,
         )
-        place = f"{run.options.seed if seed is None else seed}|{candidate}|{stage}|{visit}"
-        self.rng = random.Random(int(sha256_hex(place.encode())[:16], 16))
+        self._seed = run.options.seed if seed is None else seed
+
+    @cached_property
+    def rng(self) -> random.Random:
+        """Random numbers of this place of the run, the same after any crash."""
+        place = f"{self._seed}|{self.candidate}|{self.stage}|{self.visit}"
+        return random.Random(int(sha256_hex(place.encode())[:16], 16))
 
     @property
     def options(self) -> RunOptions:
@@ -64,6 +73,11 @@ class DriverContext:
         """The open run: for our own stages; a plugin's stage keeps to the protocol."""
         return self._run
 
+    @property
+    def effects(self) -> Effects:
+        """The effects of this visit: for our own stages."""
+        return self._effects
+
     def model(self, role: str = "default") -> LanguageModel:
         """Return the model that serves a role."""
         served = self._run.models.get(role) or self._run.models.get("default")
@@ -76,7 +90,7 @@ class DriverContext:
             choice=served.choice,
             model=served.model,
             engine=served.engine,
-            effects=self.effects,
+            effects=self._effects,
             store=self._run.store,
         )
 
@@ -106,7 +120,7 @@ class DriverContext:
         if request.script is None:
             # The key of a request must not change with what requests have learned to say.
             del asked["script"]
-        key = self.effects.key("sandbox", asked)
+        key = self._effects.key("sandbox", asked)
 
         async def execute() -> Answer:
             async with self._run.sandbox_slots():
@@ -117,7 +131,7 @@ class DriverContext:
                 )
             return result.model_dump(mode="json"), Usage(sandbox_seconds=result.duration_s)
 
-        outcome = await self.effects.perform(key, asked, Usage(sandbox_seconds=request.limits.wall_s), execute)
+        outcome = await self._effects.perform(key, asked, Usage(sandbox_seconds=request.limits.wall_s), execute)
         result = ExecResult.model_validate(outcome.result)
         return result.model_copy(update={"execution_id": execution_id(key)})
 
@@ -125,18 +139,18 @@ class DriverContext:
         """Do something else to the world, effectively once."""
 
         async def call() -> Answer:
-            return await fn(), Usage()
+            return await fn(), NOTHING
 
-        return (await self.effects.perform(self.effects.key(kind, request), request, Usage(), call)).result
+        return (await self._effects.perform(self._effects.key(kind, request), request, NOTHING, call)).result
 
     async def ask(self, question: str, schema: type[ModelT]) -> ModelT:
         """Ask a person; the run waits until there is an answer."""
         request: JSON = {"question": question, "schema": schema.model_json_schema()}
-        key = self.effects.key("ask", request)
+        key = self._effects.key("ask", request)
         question_id = execution_id(key).replace("e", "q", 1)
 
         async def answer() -> Answer:
-            return await self._answer_to(question_id, question, schema), Usage()
+            return await self._answer_to(question_id, question, schema), NOTHING
 
         journalled = await self._run.store.find_effect(key)
         if journalled is None:
@@ -146,7 +160,7 @@ class DriverContext:
             async def known() -> Answer:
                 return value, usage
 
-            journalled = await self.effects.perform(key, request, Usage(), known)
+            journalled = await self._effects.perform(key, request, NOTHING, known)
         return schema.model_validate(journalled.result)
 
     async def _answer_to(self, question_id: str, question: str, schema: type[ModelT]) -> JSON:

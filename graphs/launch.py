@@ -13,12 +13,13 @@ from peercycle import __version__
 from peercycle.core.base import artifact_ref, canonical_json
 from peercycle.core.contracts import SimulatingPolicy
 from peercycle.core.errors import SandboxUnavailableError, UsageError
-from peercycle.core.runs import RunOptions, RunRecord
+from peercycle.core.runs import SKIPPABLE, RunOptions, RunRecord
 from peercycle.core.sandboxing import ALL_GUARANTEES, Guarantee, ProbeResult
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.fingerprint import fingerprint
 from peercycle.graphs.openrun import OpenRun, backend_of, component_settings, open_components
 from peercycle.graphs.pool import current_pool
+from peercycle.graphs.trained import use_trained
 from peercycle.plugins.manager import Kind, Plugins
 from peercycle.store.directory import create_run, new_run_id, open_run, remove_run
 
@@ -88,6 +89,7 @@ def _control(control: RunControl | None) -> RunControl:
 async def resolve(options: RunOptions, plugins: Plugins) -> tuple[RunOptions, list[str]]:
     """Return the options with every `auto` decided, and a line for each decision. Refuses what cannot work."""
     choices: list[str] = []
+    options, trained = use_trained(options, plugins)
     policy = options.policy
     if policy == "auto":
         configured = bool(options.models)
@@ -102,9 +104,10 @@ async def resolve(options: RunOptions, plugins: Plugins) -> tuple[RunOptions, li
             )
         choices.append(f"policy: {policy}, because {why}")
     else:
-        choices.append(f"policy: {policy}")
+        choices.append(trained or f"policy: {policy}")
     options = options.model_copy(update={"policy": policy})
     _require_known(options, plugins)
+    _require_skippable(options)
     require_prices(options)
     _require_time(options)
     _require_simulating(options, plugins)
@@ -140,6 +143,13 @@ def _require_known(options: RunOptions, plugins: Plugins) -> None:
         plugins.create(kind, name, component_settings(options, kind, name))
     for choice in options.models.values():
         plugins.create("models", *backend_of(choice))
+
+
+def _require_skippable(options: RunOptions) -> None:
+    if unknown := sorted(set(options.skip) - SKIPPABLE):
+        raise UsageError(f"stage {unknown[0]!r} cannot be skipped; these can: {', '.join(sorted(SKIPPABLE))}")
+    if "conclude" in options.skip and options.rounds:
+        raise UsageError("a run without 'conclude' cannot revise: set rounds = 0, or do not skip it")
 
 
 def _require_time(options: RunOptions) -> None:
@@ -221,7 +231,9 @@ async def probe_all(options: RunOptions, plugins: Plugins) -> Sequence[ProbeResu
 def complaint_of(probe: ProbeResult, needed: Iterable[Guarantee] = ALL_GUARANTEES) -> str:
     """Return in one line why a sandbox does not hold what is needed: each canary that failed, with the fix."""
     if not probe.available:
-        return f"{probe.backend}: {probe.problem or 'not available'}" + (f" (fix: {probe.fix})" if probe.fix else "")
+        problem = probe.problem or "not available"
+        told = probe.fix is None or probe.fix in problem
+        return f"{probe.backend}: {problem}" + ("" if told else f" (fix: {probe.fix})")
     failed = [c for c in probe.canaries if not c.passed and c.guarantee in set(needed)]
     untried = sorted(set(needed) - {c.guarantee for c in probe.canaries})
     if untried and not failed:

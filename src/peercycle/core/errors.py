@@ -165,6 +165,17 @@ class SandboxUnavailableError(SandboxError):
     exit_code = 2
 
 
+# --------------------------------------------------------------------------------------------- training
+
+
+class LoopError(PeercycleError):
+    """A step of a training loop failed; what is done stands, and the same command goes on behind it."""
+
+
+class StaleEngineError(LoopError):
+    """An engine answered from other weights than those that it was to serve."""
+
+
 # ------------------------------------------------------------------------------------------------ graph
 
 

@@ -34,6 +34,10 @@ EXIT_CODES: dict[RunStatus, int] = {
 }
 
 
+SKIPPABLE = frozenset({"literature", "outline", "related", "plan", "experiment", "conclude", "check"})
+"""Stages that a run can do without: somebody must write, and something must be compared."""
+
+
 class Budget(Word):
     """Limits of a run; None is no limit."""
 
@@ -78,6 +82,8 @@ class RunOptions(Word):
     """The reviewer that steers."""
     judge: str | None = None
     """The reviewer that reports, and steers nothing; None means the steering one, and the report says so."""
+    judged: Literal["best", "every"] = "best"
+    """What the judge judges: the best version at the end, or every candidate's, as an evaluation of a policy wants."""
     reward: str = "mean-rating"
     literature: tuple[str, ...] = ("auto",)
     """Sources by name. `auto` is `local`, and `semantic-scholar` beside it for a task without any work to start from
@@ -89,6 +95,8 @@ class RunOptions(Word):
     """What the sandbox must hold on this machine, or nothing runs in it; all, unless the run names fewer."""
     repairs: int = Field(default=2, ge=0, le=10)
     """How often a failed program goes back to the policy."""
+    skip: tuple[str, ...] = ()
+    """Stages that are left out; the others find what a skipped one would have made absent. See `SKIPPABLE`."""
     models: dict[str, ModelChoice] = {}
     """Models by role; `default` serves every role that is not named."""
     budget: Budget = Budget()
@@ -96,11 +104,15 @@ class RunOptions(Word):
     """What an outage means: stop, wait so long and then stop, or (for literature sources) go on without the answer."""
     settings: dict[str, dict[str, dict[str, JsonValue]]] = {}
     """Component settings: kind (`policies`, `rewards`, …), name, setting."""
+    policies_dir: str = "policies"
+    """Where trained policies are kept: a name that no plugin offers is looked up here."""
+    checkpoint: str | None = None
+    """`NAME@sha256 of its weights`, where the policy is a trained one; set when the run begins."""
     plugins: tuple[str, ...] = ()
     """Single-file plugins to load, by path."""
     disabled_plugins: tuple[str, ...] = ()
 
-    @field_validator("literature", "exporters")
+    @field_validator("literature", "exporters", "skip")
     @classmethod
     def _names_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(names))
