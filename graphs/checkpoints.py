@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -17,21 +17,21 @@ from peercycle.core.errors import DamagedRunError, StoreError
 from peercycle.graphs.plainrows import PlainRows
 from peercycle.store import commits
 from peercycle.store.database import connect_read_only
+from peercycle.store.syncing import Growth, fold_log, log_of, sync_never
 
 FILE = "checkpoints.sqlite"
 
-LOG_BYTES = 4_000_000
-"""The write-ahead log is folded into the file once it is longer."""
 LOOK_AT_LOG_EVERY = 64
-"""After how many writes to look."""
+"""After how many commits to see whether the write-ahead log has become long."""
 
 
 class FencedSaver(SqliteSaver):
     """Writes only while this driver's fencing number is the newest: checked in the transaction that writes.
 
-    LangGraph's asynchronous saver changes threads for every statement, six times a checkpoint. Here each checkpoint
-    is one short transaction in the loop's own thread: nothing waits for the disk in it, because SQLite syncs this
-    file only when it folds its log in, and another thread does that. So nothing is under way while it is closed.
+    LangGraph's asynchronous saver changes threads for every statement, six times a checkpoint. Here it is one short
+    transaction in the loop's own thread, and what a task wrote goes together with the checkpoint that follows on it.
+    Nothing waits for the disk in it: SQLite syncs this file only when it folds its log in, and another thread does
+    that. So nothing is under way while it is closed.
     """
 
     def __init__(self, connection: sqlite3.Connection, fence: int, target: Path) -> None:
@@ -40,8 +40,11 @@ class FencedSaver(SqliteSaver):
         self._fence = fence
         self._target = target
         self._closed = False
+        self._growth = Growth()
         self._folding: asyncio.Task[None] | None = None
-        self._written = 0
+        self._commits = 0
+        self._pending: list[tuple[Callable[[], object], asyncio.Future[None]]] = []
+        """What tasks wrote, until the loop comes round or a checkpoint is saved, and who waits for it."""
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return a checkpoint, the latest where the configuration names none."""
@@ -69,55 +72,79 @@ class FencedSaver(SqliteSaver):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Save a checkpoint, unless another driver took over."""
-        with self._fenced():
-            return self.put(config, checkpoint, metadata, new_versions)
+        saved: list[RunnableConfig] = []
+        self._write(lambda: saved.append(self.put(config, checkpoint, metadata, new_versions)))
+        return saved[0]
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
         """Save what a task wrote, unless another driver took over."""
-        with self._fenced():
-            self.put_writes(config, writes, task_id, task_path)
+        self._require_open()
+        loop = asyncio.get_running_loop()
+        if not self._pending:
+            loop.call_soon(self._write_pending)
+        saved: asyncio.Future[None] = loop.create_future()
+        self._pending.append((lambda: self.put_writes(config, writes, task_id, task_path), saved))
+        await saved
+
+    @contextmanager
+    def cursor(self, transaction: bool = True) -> Iterator[sqlite3.Cursor]:
+        """Yield a cursor; the transaction around it is `_write`'s."""
+        with closing(self.conn.cursor()) as cursor:
+            yield cursor
 
     async def close(self) -> None:
         """Close the file; what a cancelled task still wants to save is refused."""
         self._closed = True
+        self._write_pending()
         if self._folding is not None:
             await asyncio.wait([self._folding])
         # The last connection folds the log in, and waits for the disk.
         await asyncio.to_thread(self.conn.close)
 
-    @contextmanager
-    def _fenced(self) -> Iterator[None]:
-        """Begin the transaction that the saver commits; take it back where anything is raised in it."""
-        self._require_open()
-        commits.begin(self.conn)
+    def _write_pending(self) -> None:
+        # What it raises is told to those who wait.
+        with suppress(Exception):
+            self._write(lambda: None)
+
+    def _write(self, last: Callable[[], object]) -> None:
+        """Do what is pending and `last` in one transaction, which all of it shares for better or worse."""
+        pending, self._pending = self._pending, []
+        failure: BaseException | None = None
         try:
+            self._require_open()
+            commits.begin(self.conn)
             commits.check_fence(self.conn, self._fence, "driver")
-            yield
-        except BaseException:
-            self.conn.rollback()
+            for save, _ in pending:
+                save()
+            last()
+            self.conn.commit()
+        except BaseException as error:
+            failure = error
+            if not self._closed:
+                self.conn.rollback()
             raise
-        self._written += 1
-        if self._written % LOOK_AT_LOG_EVERY == 0:
-            self._fold()
+        finally:
+            for _, saved in pending:
+                if not saved.done():
+                    saved.set_exception(failure) if failure else saved.set_result(None)
+        self._commits += 1
+        if self._commits % LOOK_AT_LOG_EVERY == 0:
+            self._fold_where_long()
 
     def _require_open(self) -> None:
         if self._closed:
             raise StoreError(f"{str(self._target)!r} was closed by this driver; resume the run")
 
-    def _fold(self) -> None:
-        log = self._target.with_name(f"{self._target.name}-wal")
-        idle = self._folding is None or self._folding.done()
-        if idle and log.exists() and log.stat().st_size > LOG_BYTES:
-            self._folding = asyncio.create_task(asyncio.to_thread(_fold_log, self._target))
-
-
-def _fold_log(target: Path) -> None:
-    """Bring what the log holds into the file; it waits for no writer, and none waits for it."""
-    # Where it cannot be done now, it is done when the file is closed.
-    with suppress(sqlite3.Error), closing(sqlite3.connect(target)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    def _fold_where_long(self) -> None:
+        log = log_of(self._target)
+        if (
+            (self._folding is None or self._folding.done())
+            and log.exists()
+            and self._growth.is_long(log.stat().st_size)
+        ):
+            self._folding = asyncio.create_task(asyncio.to_thread(fold_log, self._target))
 
 
 async def check_checkpoints(path: Path) -> None:
@@ -178,10 +205,9 @@ def _open(target: Path, fence: int) -> sqlite3.Connection:
     try:
         # What a tampered schema says must not make SQLite call anything with effects.
         connection.execute("PRAGMA trusted_schema = OFF")
-        # Effects commit with FULL in run.sqlite; on resume the journal wins, so NORMAL is enough here.
-        connection.execute("PRAGMA synchronous = NORMAL")
         SqliteSaver(connection).setup()
-        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        # Effects are synced in run.sqlite; on resume the journal wins, so that nothing need wait here.
+        sync_never(connection)
         target.chmod(0o600)
         _claim(connection, fence)
     except BaseException:

@@ -6,26 +6,30 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from peercycle.core.base import JSON, canonical_json, sha256_hex
 from peercycle.core.contracts import LanguageModel
-from peercycle.core.errors import DamagedRunError, UsageError
+from peercycle.core.errors import DamagedRunError, SandboxError, UsageError
 from peercycle.core.journal import ArtifactStore, EffectKey, Question
 from peercycle.core.literature import Reference
 from peercycle.core.modelling import Usage
 from peercycle.core.runs import RunOptions
+from peercycle.core.sameness import fuse
 from peercycle.core.sandboxing import ExecRequest, ExecResult
 from peercycle.graphs.effects import Answer, Effects
 from peercycle.graphs.models import JournalledModel
-from peercycle.graphs.search import fuse
 
 if TYPE_CHECKING:
     from peercycle.graphs.openrun import OpenRun
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+
+NOTHING = Usage()
+"""What an effect uses that costs nothing."""
 
 SHARED_WORDS = 128
 """How many words a run keeps at hand, the oldest going first."""
@@ -47,8 +51,13 @@ class DriverContext:
             finishing=stage == "finish",
             on_outage=run.wait_through,
         )
-        place = f"{run.options.seed if seed is None else seed}|{candidate}|{stage}|{visit}"
-        self.rng = random.Random(int(sha256_hex(place.encode())[:16], 16))
+        self._seed = run.options.seed if seed is None else seed
+
+    @cached_property
+    def rng(self) -> random.Random:
+        """Random numbers of this place of the run, the same after any crash."""
+        place = f"{self._seed}|{self.candidate}|{self.stage}|{self.visit}"
+        return random.Random(int(sha256_hex(place.encode())[:16], 16))
 
     @property
     def options(self) -> RunOptions:
@@ -101,14 +110,22 @@ class DriverContext:
         return fuse(await asyncio.gather(*[one(name) for name in self.options.literature]), limit)
 
     async def run_sandbox(self, request: ExecRequest) -> ExecResult:
-        """Run a program in the run's sandbox."""
+        """Run a program in the run's sandbox, where it holds the guarantees that the run names."""
+        request = request.model_copy(update={"requires": request.requires & frozenset(self.options.guarantees)})
         asked = request.model_dump(mode="json")
         asked["requires"] = sorted(asked["requires"])
+        if request.script is None:
+            # The key of a request must not change with what requests have learned to say.
+            del asked["script"]
         key = self._effects.key("sandbox", asked)
 
         async def execute() -> Answer:
             async with self._run.sandbox_slots():
                 result = await self._run.execute(request)
+            if result.status == "sandbox_error":
+                raise SandboxError(
+                    f"the sandbox {result.backend!r} failed: {result.problem or 'it does not say how'}"
+                )
             return result.model_dump(mode="json"), Usage(sandbox_seconds=result.duration_s)
 
         outcome = await self._effects.perform(key, asked, Usage(sandbox_seconds=request.limits.wall_s), execute)
@@ -119,9 +136,9 @@ class DriverContext:
         """Do something else to the world, effectively once."""
 
         async def call() -> Answer:
-            return await fn(), Usage()
+            return await fn(), NOTHING
 
-        return (await self._effects.perform(self._effects.key(kind, request), request, Usage(), call)).result
+        return (await self._effects.perform(self._effects.key(kind, request), request, NOTHING, call)).result
 
     async def ask(self, question: str, schema: type[ModelT]) -> ModelT:
         """Ask a person; the run waits until there is an answer."""
@@ -130,7 +147,7 @@ class DriverContext:
         question_id = execution_id(key).replace("e", "q", 1)
 
         async def answer() -> Answer:
-            return await self._answer_to(question_id, question, schema), Usage()
+            return await self._answer_to(question_id, question, schema), NOTHING
 
         journalled = await self._run.store.find_effect(key)
         if journalled is None:
@@ -140,7 +157,7 @@ class DriverContext:
             async def known() -> Answer:
                 return value, usage
 
-            journalled = await self._effects.perform(key, request, Usage(), known)
+            journalled = await self._effects.perform(key, request, NOTHING, known)
         return schema.model_validate(journalled.result)
 
     async def _answer_to(self, question_id: str, question: str, schema: type[ModelT]) -> JSON:

@@ -18,7 +18,7 @@ from peercycle.core.errors import LeaseLostError, PeercycleError, ReplayDiverged
 from peercycle.core.runs import EndReason, Extension, RunOptions, RunRecord
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.checkpoints import check_checkpoints, open_checkpoints
-from peercycle.graphs.cycle import beginning_of, build_graph, thread_of
+from peercycle.graphs.cycle import beginning_of, cycle_of, thread_of
 from peercycle.graphs.fingerprint import compare, fingerprint, require_same
 from peercycle.graphs.launch import create_and_open, open_existing, require_prices
 from peercycle.graphs.openrun import OpenRun
@@ -39,7 +39,7 @@ EXTENDABLE = frozenset({"rounds", "patience", "budget", "on_outage"})
 
 async def start(task: ResearchTask, options: RunOptions, plugins: Plugins, on_launch: Any = None) -> RunResult:
     """Create a run and drive it to an ending. Raises only where nothing was begun."""
-    run = await create_and_open(task, options, plugins, RunControl())
+    run = await create_and_open(task, options, plugins, RunControl(), in_loop=True)
     if on_launch is not None:
         on_launch(run)
     return await drive(run)
@@ -57,7 +57,7 @@ async def resume(
 
     Raises `FingerprintError` where what decides its content has changed, `RunInUseError`, `DamagedRunError`.
     """
-    run = await open_existing(path, plugins, RunControl())
+    run = await open_existing(path, plugins, RunControl(), in_loop=True)
     try:
         # Before anything is written: a refusal leaves the run as it was.
         await check_checkpoints(path)
@@ -135,7 +135,7 @@ async def _run_to_ending(run: OpenRun) -> None:
     reason: EndReason | None
     try:
         async with open_checkpoints(run.path, run.store.fence) as saver:
-            waiting = await _invoke(run, build_graph(run.plugins, checkpointer=saver))
+            waiting = await _invoke(run, cycle_of(run.plugins, saver))
         if run.record.terminal is None and waiting:
             await end_early(run, None, "an open question: see `peercycle answer`")
     except GraphDrained:

@@ -37,6 +37,10 @@ def fingerprint(options: RunOptions, task: str, plugins: Plugins) -> dict[str, J
         "models": {role: {"name": c.name, "settings": c.settings} for role, c in sorted(options.models.items())},
         "experiments": options.experiments,
         "repairs": options.repairs,
+        # Named only where they are used: a run from before they were there goes on as it was.
+        **({"skip": sorted(options.skip)} if options.skip else {}),
+        **({"judged": options.judged} if options.judged != "best" else {}),
+        **({"checkpoint": options.checkpoint} if options.checkpoint else {}),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +13,13 @@ from peercycle import __version__
 from peercycle.core.base import artifact_ref, canonical_json
 from peercycle.core.contracts import SimulatingPolicy
 from peercycle.core.errors import SandboxUnavailableError, UsageError
-from peercycle.core.runs import RunOptions, RunRecord
-from peercycle.core.sandboxing import ProbeResult
+from peercycle.core.runs import SKIPPABLE, RunOptions, RunRecord
+from peercycle.core.sandboxing import ALL_GUARANTEES, Guarantee, ProbeResult
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.fingerprint import fingerprint
 from peercycle.graphs.openrun import OpenRun, backend_of, component_settings, open_components
 from peercycle.graphs.pool import current_pool
+from peercycle.graphs.trained import use_trained
 from peercycle.plugins.manager import Kind, Plugins
 from peercycle.store.directory import create_run, new_run_id, open_run, remove_run
 
@@ -30,9 +31,12 @@ SANDBOX_PREFERENCE = ("docker", "bubblewrap")
 
 
 async def create_and_open(
-    task: ResearchTask, options: RunOptions, plugins: Plugins, control: RunControl | None
+    task: ResearchTask, options: RunOptions, plugins: Plugins, control: RunControl | None, *, in_loop: bool = False
 ) -> OpenRun:
-    """Resolve the options, write the run's record, and open the run. Nothing was spent where this raises."""
+    """Resolve the options, write the run's record, and open the run. Nothing was spent where this raises.
+
+    `in_loop` as in `create_run`: for a loop of our own, not for a server's.
+    """
     resolved, choices = await resolve(options, plugins)
     ref = artifact_ref(canonical_json(task))
     now = time.time()
@@ -45,7 +49,7 @@ async def create_and_open(
         fingerprint=fingerprint(resolved, ref, plugins),
         choices=tuple(choices),
     )
-    store = await create_run(Path(resolved.runs_dir), record, task)
+    store = await create_run(Path(resolved.runs_dir), record, task, in_loop=in_loop)
     try:
         run = await open_components(store.path, store, record, task, plugins, _control(control))
     except BaseException:
@@ -57,9 +61,11 @@ async def create_and_open(
     return run
 
 
-async def open_existing(path: Path, plugins: Plugins, control: RunControl | None) -> OpenRun:
-    """Open a run of which the record is on disk, and take its lease."""
-    store = await open_run(path)
+async def open_existing(
+    path: Path, plugins: Plugins, control: RunControl | None, *, in_loop: bool = False
+) -> OpenRun:
+    """Open a run of which the record is on disk, and take its lease; `in_loop` as in `create_run`."""
+    store = await open_run(path, in_loop=in_loop)
     try:
         record = await store.record()
         task = ResearchTask.model_validate_json(await store.artifacts.get(record.task))
@@ -78,6 +84,7 @@ def _control(control: RunControl | None) -> RunControl:
 async def resolve(options: RunOptions, plugins: Plugins) -> tuple[RunOptions, list[str]]:
     """Return the options with every `auto` decided, and a line for each decision. Refuses what cannot work."""
     choices: list[str] = []
+    options, trained = use_trained(options, plugins)
     policy = options.policy
     if policy == "auto":
         configured = bool(options.models)
@@ -92,9 +99,10 @@ async def resolve(options: RunOptions, plugins: Plugins) -> tuple[RunOptions, li
             )
         choices.append(f"policy: {policy}, because {why}")
     else:
-        choices.append(f"policy: {policy}")
+        choices.append(trained or f"policy: {policy}")
     options = options.model_copy(update={"policy": policy})
     _require_known(options, plugins)
+    _require_skippable(options)
     require_prices(options)
     _require_time(options)
     _require_simulating(options, plugins)
@@ -118,6 +126,13 @@ def _require_known(options: RunOptions, plugins: Plugins) -> None:
         plugins.create(kind, name, component_settings(options, kind, name))
     for choice in options.models.values():
         plugins.create("models", *backend_of(choice))
+
+
+def _require_skippable(options: RunOptions) -> None:
+    if unknown := sorted(set(options.skip) - SKIPPABLE):
+        raise UsageError(f"stage {unknown[0]!r} cannot be skipped; these can: {', '.join(sorted(SKIPPABLE))}")
+    if "conclude" in options.skip and options.rounds:
+        raise UsageError("a run without 'conclude' cannot revise: set rounds = 0, or do not skip it")
 
 
 def _require_time(options: RunOptions) -> None:
@@ -156,11 +171,11 @@ async def _resolve_experiments(options: RunOptions, plugins: Plugins) -> tuple[R
         changes = {"experiments": mode, "sandbox": await _any_sandbox(options, plugins)}
         return options.model_copy(update=changes), f"experiments: {mode}, as asked"
     probes = await probe_all(options, plugins)
-    if probes and probes[-1].passed:
+    if probes and probes[-1].holds(options.guarantees):
         chosen = options.model_copy(update={"experiments": "run", "sandbox": probes[-1].backend})
         where = f"{probes[-1].backend} {probes[-1].version}".strip()
         return chosen, f"experiments: run in {where}, which passed its probe"
-    complaint = "; ".join(complaint_of(probe) for probe in probes) or "no sandbox is installed"
+    complaint = "; ".join(complaint_of(probe, options.guarantees) for probe in probes) or "no sandbox is installed"
     if options.experiments == "run":
         raise SandboxUnavailableError(f"no sandbox passes its probe: {complaint}; see `peercycle doctor`")
     off = options.model_copy(update={"experiments": "off", "sandbox": "none"})
@@ -172,7 +187,7 @@ async def _any_sandbox(options: RunOptions, plugins: Plugins) -> str:
     if options.sandbox != "auto":
         return options.sandbox
     probes = await probe_all(options, plugins)
-    return probes[-1].backend if probes and probes[-1].passed else "none"
+    return probes[-1].backend if probes and probes[-1].holds(options.guarantees) else "none"
 
 
 async def probe_all(options: RunOptions, plugins: Plugins) -> Sequence[ProbeResult]:
@@ -191,16 +206,21 @@ async def probe_all(options: RunOptions, plugins: Plugins) -> Sequence[ProbeResu
         finally:
             await holding.release()
         probes.append(probe)
-        if probe.passed:
+        if probe.holds(options.guarantees):
             break
     return probes
 
 
-def complaint_of(probe: ProbeResult) -> str:
-    """Return in one line why a sandbox does not pass, with the fix."""
+def complaint_of(probe: ProbeResult, needed: Iterable[Guarantee] = ALL_GUARANTEES) -> str:
+    """Return in one line why a sandbox does not hold what is needed: each canary that failed, with the fix."""
     if not probe.available:
-        return f"{probe.backend}: {probe.problem or 'not available'}" + (f" (fix: {probe.fix})" if probe.fix else "")
-    failed = [c for c in probe.canaries if not c.passed]
+        problem = probe.problem or "not available"
+        told = probe.fix is None or probe.fix in problem
+        return f"{probe.backend}: {problem}" + ("" if told else f" (fix: {probe.fix})")
+    failed = [c for c in probe.canaries if not c.passed and c.guarantee in set(needed)]
+    untried = sorted(set(needed) - {c.guarantee for c in probe.canaries})
+    if untried and not failed:
+        return f"{probe.backend}: its probe has no canary for {', '.join(untried)}"
     return f"{probe.backend}: " + ", ".join(
         f"{c.guarantee} failed: {c.detail}" + (f" (fix: {c.fix})" if c.fix else "") for c in failed
     )

@@ -58,6 +58,8 @@ class Pool:
     """The entered components of one event loop, by plugin manager, kind, name and settings."""
 
     _lives: dict[tuple[int, str, str, bytes], Lifetime] = field(default_factory=dict)
+    cycles: dict[Plugins, Any] = field(default_factory=dict)
+    """The compiled cycle of each program's plugins: compiling costs as much as fifty stages."""
 
     async def acquire(self, plugins: Plugins, kind: Kind, name: str, settings: Mapping[str, JSON]) -> Holding:
         """Return a component in use; `Holding.release` gives it back."""

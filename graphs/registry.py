@@ -82,17 +82,22 @@ class Runs:
         from peercycle.graphs.launch import open_existing
 
         driven = _DRIVEN.get()
-        path = driven.path if driven and driven.run_id == state["run"]["id"] else Path(state["run"]["dir"])
+        if driven is not None and driven.run_id == state["run"]["id"]:
+            # Its driver opened it, and closes it.
+            yield driven
+            return
+        path = Path(state["run"]["dir"])
         place = _place(path)
-        async with self._opening.setdefault(place, asyncio.Lock()):
-            opened = _OPEN.get(place)
-            if opened is None:
-                run = await open_existing(path, self.loaded(), runtime.control)
-                opened = _OPEN[place] = Opened(run, driven=False)
-            opened.users += 1
-            if opened.closing is not None:
-                opened.closing.cancel()
-                opened.closing = None
+        while (opened := _OPEN.get(place)) is None:
+            async with self._opening.setdefault(place, asyncio.Lock()):
+                if place not in _OPEN:
+                    run = await open_existing(path, self.loaded(), runtime.control)
+                    _OPEN[place] = Opened(run, driven=False)
+            self._opening.pop(place, None)
+        opened.users += 1
+        if opened.closing is not None:
+            opened.closing.cancel()
+            opened.closing = None
         broken_off = False
         try:
             yield opened.run

@@ -15,7 +15,7 @@ from langgraph.runtime import RunControl
 from peercycle.core.errors import ReplayDivergedError
 from peercycle.core.journal import ArtifactStore, CandidateRow, EffectKey, EffectOutcome, RunReader, RunStore
 from peercycle.core.writing import ResearchTask
-from peercycle.graphs.cycle import beginning_of, build_graph, thread_of
+from peercycle.graphs.cycle import beginning_of, cycle_of, thread_of
 from peercycle.graphs.fingerprint import compare, fingerprint, require_same
 from peercycle.graphs.openrun import open_components
 from peercycle.graphs.registry import forget, register
@@ -106,12 +106,12 @@ async def replay(path: Path, plugins: Plugins, *, keep: Path | None = None) -> R
         fresh = record.model_copy(
             update={"run_id": f"replay-{record.run_id}"[:100], "options": options, "terminal": None, "extensions": ()}
         )
-        own = await create_run(runs_dir, fresh, task)
+        own = await create_run(runs_dir, fresh, task, in_loop=True)
         store = ReplayStore(own, source)
         run = await open_components(own.path, cast(RunStore, store), fresh, task, plugins, RunControl(), offline=True)
         register(run)
         try:
-            graph = build_graph(plugins, checkpointer=InMemorySaver())
+            graph = cycle_of(plugins, InMemorySaver())
             await graph.ainvoke(beginning_of(run), thread_of(run, graph), context=options, control=run.control)
             differences = await _differences(source, own)
         finally:

@@ -25,8 +25,10 @@ class LiteratureStage:
     name = "literature"
 
     async def __call__(self, _: Mapping[str, Any], ctx: DriverContext) -> Mapping[str, JSON]:
-        """Ask the policy for queries, search, and keep every work once."""
+        """Ask the policy for queries, search, and keep every work once; the task's own works where it is skipped."""
         known = ctx.run.task.bibliography
+        if self.name in ctx.options.skip:
+            return {"works": await ctx.save(known)}
         work = Work(task=ctx.run.task, bibliography=known, experiments_run=ctx.options.experiments != "off")
         queries = (await ctx.run.policy.queries(work, ctx)).value
         new = new_works(await search_all(queries, ctx), known)

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import stat
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,14 +52,15 @@ async def collect(
         return (), ()
     directory = os.open(work, _OPEN)
     try:
-        candidates, refused = await asyncio.to_thread(_candidates, directory, patterns, inputs, limits)
+        most = sys.maxsize if "collector_caps" in without else limits.files
+        candidates, refused = await asyncio.to_thread(_candidates, directory, patterns, inputs, most)
         outputs: list[OutputFile] = []
-        room = limits.disk_mb << 20
+        room = sys.maxsize if "collector_caps" in without else limits.disk_mb << 20
         for found in candidates:
             body = await asyncio.to_thread(_body, directory, work, found, room, without)
             if isinstance(body, str):
                 refused.append(f"{_shown(found.path)}: {body}")
-            elif len(outputs) >= MAX_OUTPUTS:
+            elif len(outputs) >= MAX_OUTPUTS and "collector_caps" not in without:
                 refused.append(f"{_shown(found.path)}: more than {MAX_OUTPUTS} outputs")
             else:
                 room -= len(body)
@@ -70,7 +72,7 @@ async def collect(
 
 
 def _candidates(
-    directory: int, patterns: Sequence[str], inputs: Sequence[str], limits: Limits
+    directory: int, patterns: Sequence[str], inputs: Sequence[str], most: int
 ) -> tuple[list[_Found], list[str]]:
     refused: list[str] = []
     split = [tuple(pattern.split("/")) for pattern in patterns]
@@ -78,8 +80,8 @@ def _candidates(
     seen = 0
     for parts, is_folder in _walk(directory, refused):
         seen += 1
-        if seen > limits.files + len(inputs):
-            refused.append(f"more than {limits.files} entries: the rest was not looked at")
+        if seen > most + len(inputs):
+            refused.append(f"more than {most} entries: the rest was not looked at")
             break
         if parts[0] in inputs or is_folder or not any(matches(parts, pattern) for pattern in split):
             continue
@@ -145,16 +147,19 @@ def _names(directory: int) -> list[str]:
 
 def _body(directory: int, work: Path, found: _Found, room: int, without: Weakening) -> bytes | str:
     """Return a file's bytes, or why they are not taken."""
-    if "safe_collector" in without:
-        return (work / found.path).read_bytes()
-    if not _plain(found.path):
+    if not _plain(found.path) and "collector_names" not in without:
         return "its name is not printable text"
     try:
-        opened = open_beneath(directory, found.path)
+        if "collector_beneath" in without:
+            opened = os.open(work / found.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        else:
+            opened = open_beneath(directory, found.path)
     except OSError as error:
         return _reason(error)
     try:
         status = os.fstat(opened)
+        if "collector_regular" in without and not stat.S_ISDIR(status.st_mode):
+            return os.read(opened, min(room, 1 << 24))
         if not stat.S_ISREG(status.st_mode):
             return "not a regular file"
         if status.st_nlink != 1:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from peercycle.sandbox.protections import Weakening
+from peercycle.sandbox.protections import Protection, Weakening
 
 WORK = "/work"
 ENVIRONMENT = "/env"
@@ -81,28 +82,37 @@ def program(view: View) -> list[str]:
     return ["/usr/bin/prlimit", f"--nproc={view.processes}:{view.processes}", "--", *view.argv]
 
 
+_NAMESPACES: Mapping[Protection, tuple[str, ...]] = {
+    "user_namespace": ("--unshare-user", "--uid", str(UID), "--gid", str(UID)),
+    "ipc_namespace": ("--unshare-ipc",),
+    "pid_namespace": ("--unshare-pid",),
+    "uts_namespace": ("--unshare-uts", "--hostname", "sandbox"),
+    "network_namespace": ("--unshare-net",),
+    "capabilities_dropped": ("--cap-drop", "ALL"),
+    "own_session": ("--new-session",),
+    "die_with_parent": ("--die-with-parent",),
+}
+
+
 def _namespaces(without: Weakening) -> list[str]:
-    args = [
-        "--unshare-user",
-        *("--uid", str(UID), "--gid", str(UID)),
-        *("--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try"),
-        *("--hostname", "sandbox", "--disable-userns", "--cap-drop", "ALL", "--new-session"),
-    ]
-    if "network_namespace" not in without:
-        args.append("--unshare-net")
-    if "die_with_parent" not in without:
-        args.append("--die-with-parent")
+    args = ["--unshare-cgroup-try"]
+    for protection, options in _NAMESPACES.items():
+        if protection not in without:
+            args += options
+    if not without & {"user_namespace", "nested_namespaces"}:
+        args.append("--disable-userns")
     return args
 
 
 def _system(view: View, without: Weakening) -> list[str]:
-    args = ["--ro-bind", "/usr", "/usr"]
+    bind = "--bind" if "read_only_system" in without else "--ro-bind"
+    args = [bind, "/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         place = Path("/", name)
         if place.is_symlink():
             args += ["--symlink", str(place.readlink()), f"/{name}"]
         elif place.is_dir():
-            args += ["--ro-bind", f"/{name}", f"/{name}"]
+            args += [bind, f"/{name}", f"/{name}"]
     for name in ("ld.so.cache", "alternatives"):
         args += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     for name in sorted(ETC):
@@ -110,7 +120,13 @@ def _system(view: View, without: Weakening) -> list[str]:
     if "mount_namespace" in without:
         for name in ("var", "home", "root", "opt", "srv"):
             args += ["--ro-bind-try", f"/{name}", f"/{name}"]
-    return [*args, "--proc", "/proc", "--dev", "/dev"]
+        # Writable, as far as its owner and mode allow: where the proofs lay what they attack.
+        args += ["--bind-try", "/var/tmp", "/var/tmp"]  # noqa: S108
+    args += ["--proc", "/proc", "--dev", "/dev"]
+    if "sysctl_mount" not in without:
+        # Settings of the machine are root's, but since Linux 6.14 pid_max belongs to whoever made the namespace.
+        args += ["--ro-bind", "/proc/sys", "/proc/sys"]
+    return args
 
 
 def tmpfs_sizes(memory_mb: int) -> dict[str, int]:
@@ -121,7 +137,7 @@ def tmpfs_sizes(memory_mb: int) -> dict[str, int]:
 def _folders(view: View, without: Weakening) -> list[str]:
     args = []
     for place, size in tmpfs_sizes(view.memory_mb).items():
-        args += ["--size", str(size), "--tmpfs", place]
+        args += [*(() if "tmpfs_limit" in without else ("--size", str(size))), "--tmpfs", place]
     args += ["--dir", HOME, "--dir", MATPLOTLIB, "--bind", str(view.work), WORK]
     writable = "read_only_inputs" in without
     for source, name in view.inputs:

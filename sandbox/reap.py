@@ -4,17 +4,44 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
+import time
 from pathlib import Path
 
-from peercycle.sandbox import processes
-from peercycle.sandbox.cgroups import PREFIX, Group
+from peercycle.sandbox import cgroups, processes
+from peercycle.sandbox.cgroups import PREFIX, Group, Hierarchy
 from peercycle.sandbox.place import Leftover, leftovers, remove_tree
 
 
 def reap(state: Path) -> tuple[str, ...]:
     """Remove every execution whose driver is dead, and say what was removed. One that lives is left alone."""
-    return tuple(line for leftover in leftovers(state) for line in _remove(leftover))
+    removed = [line for leftover in leftovers(state) for line in _remove(leftover)]
+    return (*removed, *_remove_forgotten(cgroups.find()))
+
+
+_NAME = re.compile(re.escape(PREFIX) + r"(?:[a-z]+-)?(\d+)-(\d+)(?:-[0-9a-f]+)?")
+FORGOTTEN_S = 60.0
+
+
+def _remove_forgotten(hierarchy: Hierarchy | None) -> list[str]:
+    """Remove empty groups of drivers that are dead, whose directories went another way (with a state directory, say).
+
+    A group that has a member is not touched: a driver in a container would not be seen from here, and may live.
+    """
+    if hierarchy is None:
+        return []
+    done = []
+    for parent in dict.fromkeys((hierarchy.memory, hierarchy.pids)):
+        for path in sorted(parent.glob(f"{PREFIX}*")):
+            named = _NAME.fullmatch(path.name)
+            if named is None or processes.start_time(int(named[1])) is not None:
+                continue
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > FORGOTTEN_S and not (path / "cgroup.procs").read_text():
+                    path.rmdir()
+                    done.append(f"removed cgroup {path}")
+    return done
 
 
 def _remove(leftover: Leftover) -> list[str]:

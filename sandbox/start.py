@@ -19,7 +19,7 @@ from peercycle.sandbox import launch, seccomp
 from peercycle.sandbox.cgroups import Group
 from peercycle.sandbox.processes import LABEL
 from peercycle.sandbox.profile import View, options, packed, program
-from peercycle.sandbox.protections import Weakening
+from peercycle.sandbox.protections import Protection, Weakening
 
 INSTALL = "install bubblewrap 0.8 or newer (Debian and Ubuntu: apt install bubblewrap libseccomp2)"
 
@@ -46,6 +46,10 @@ class Start:
             _fill(args, packed(options(self.view, self.without)))
             command = [self.bwrap, "--args", str(args.fileno()), "--json-status-fd", str(report)]
             passed = [args.fileno(), report]
+            if "arguments_hidden" in self.without:
+                command[1:3] = options(self.view, self.without)
+            if "closed_descriptors" in self.without:
+                passed += [each for each in _open() if os.get_inheritable(each)]
             if "seccomp" not in self.without:
                 _fill(rules, seccomp.filter_program())
                 command += ["--seccomp", str(rules.fileno())]
@@ -53,14 +57,14 @@ class Start:
             command += ["--", *program(self.view)]
             return subprocess.Popen(
                 [*wrap, *self.launcher(command, parent="PARENT" if wrap else str(os.getpid()))],
-                stdin=stdin,
+                stdin=None if "empty_stdin" in self.without else stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=self._environment(),
                 cwd="/",
                 close_fds=True,
                 pass_fds=passed,
-                start_new_session=True,
+                start_new_session="own_session" not in self.without,
             )
 
     def launcher(self, command: list[str], *, parent: str) -> list[str]:
@@ -87,10 +91,25 @@ class Start:
 def rlimits(limits: Limits, without: Weakening) -> dict[str, int]:
     """Return the limits of each process; those of the whole execution are kept by cgroup and watch."""
     cpu = limits.cpu_s if limits.cpu_s is not None else limits.wall_s * (os.cpu_count() or 1)
-    set_to = {"RLIMIT_CPU": max(1, int(cpu + 0.999)), "RLIMIT_NOFILE": limits.open_files, "RLIMIT_CORE": 0}
-    if "disk_watch" not in without:
-        set_to["RLIMIT_FSIZE"] = limits.disk_mb << 20
-    return set_to
+    kept: dict[Protection, tuple[str, int]] = {
+        "cpu_limit": ("RLIMIT_CPU", max(1, int(cpu + 0.999))),
+        "open_files_limit": ("RLIMIT_NOFILE", limits.open_files),
+        "core_limit": ("RLIMIT_CORE", 0),
+        "file_size_limit": ("RLIMIT_FSIZE", limits.disk_mb << 20),
+    }
+    return dict(limit for protection, limit in kept.items() if protection not in without)
+
+
+def _open() -> list[int]:
+    return [int(name) for name in os.listdir("/proc/self/fd") if int(name) > 2 and _is_open(int(name))]  # noqa: PTH208
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:  # the listing's own
+        return False
+    return True
 
 
 def _fill(file: BinaryIO, data: bytes) -> None:

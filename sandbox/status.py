@@ -40,7 +40,9 @@ class Status:
             # Its parent has not reaped it yet or it lives: either way the id is still its own.
             with contextlib.suppress(ProcessLookupError):
                 self._pidfd = os.pidfd_open(child)
-            self.namespace = processes.namespace_of(child)
+            namespace = processes.namespace_of(child)
+            # Our own is none of the program's: all of the machine would count as its.
+            self.namespace = None if namespace == processes.namespace_of("self") else namespace
 
     def kill(self) -> bool:
         """Kill the first process inside, and with it every other; return whether it is known."""

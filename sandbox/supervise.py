@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import selectors
 import signal
@@ -129,7 +130,7 @@ class Supervisor:
         selector.register(self._end, selectors.EVENT_READ, "end")
 
     def _watch(self, selector: selectors.BaseSelector, process: subprocess.Popen[bytes], begun: float) -> None:
-        deadline = begun + self.limits.wall_s
+        deadline = begun + (math.inf if "wall_clock" in self.without else self.limits.wall_s)
         while self._cause is None and process.poll() is None:
             self._read(selector, min(TICK_S, max(0.0, deadline - time.monotonic())))
             if time.monotonic() >= deadline:
@@ -164,7 +165,7 @@ class Supervisor:
         if self.on_output is not None and not stream.over:
             self.on_output(name, data[: self.limits.output_bytes - stream.total])
         stream.add(data)
-        if stream.over:
+        if stream.over and "output_limit" not in self.without:
             self._stop("output_limit")
 
     def _look_at_memory(self) -> None:
@@ -223,7 +224,7 @@ class Supervisor:
             kill_tree(process.pid)
             process.wait()
         self._status.kill()
-        if self.group is not None and "die_with_parent" not in self.without:
+        if self.group is not None and not self.without & {"die_with_parent", "group_kill"}:
             self.group.kill()
 
     def _bury(self, selector: selectors.BaseSelector, process: subprocess.Popen[bytes]) -> None:
@@ -248,8 +249,10 @@ class Supervisor:
 
     def _ending(self, process: subprocess.Popen[bytes], duration: float) -> Ending:
         stderr = self._streams["stderr"].capture()
-        code, number = _decoded(self._status.exit_code)
-        if self._cause is None and self._status.exit_code is None:
+        code, number = decoded(self._status.exit_code)
+        if self._cause is None and self._status.exit_code is None and "exit_report" in self.without:
+            number = -process.returncode if process.returncode < 0 else None
+        elif self._cause is None and self._status.exit_code is None:
             # Nothing of the program has run, so this line is bubblewrap's own.
             if process.returncode == 1 and stderr.head.startswith("bwrap: execvp "):
                 code = NOT_FOUND
@@ -259,7 +262,7 @@ class Supervisor:
                 raise SandboxError(f"bubblewrap died of signal {-process.returncode}, which peercycle did not send")
         peak = self.group.peak_bytes() if self.group is not None else None
         return Ending(
-            status=None if self._cause == "cancelled" else self._cause or _status_of(code, number),
+            status=None if self._cause == "cancelled" else self._cause or status_of(code, number),
             exit_code=None if self._cause else code,
             signal=signal.SIGKILL if self._cause else number,
             stdout=self._streams["stdout"].capture(),
@@ -269,14 +272,14 @@ class Supervisor:
         )
 
 
-def _decoded(code: int | None) -> tuple[int | None, int | None]:
+def decoded(code: int | None) -> tuple[int | None, int | None]:
     """Return exit code and signal. Like a shell, bubblewrap says 128 + n for death by signal n."""
     if code is not None and 128 < code <= 128 + signal.NSIG:
         return None, code - 128
     return code, None
 
 
-def _status_of(code: int | None, number: int | None) -> ExecStatus:
+def status_of(code: int | None, number: int | None) -> ExecStatus:
     if number == signal.SIGXCPU:
         return "timeout"
     if number == signal.SIGXFSZ:

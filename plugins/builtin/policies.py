@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from peercycle import hookimpl
 
 if TYPE_CHECKING:
+    from peercycle.agents.policies.direct import DirectSettings
     from peercycle.agents.policies.extractive import ExtractiveSettings
     from peercycle.agents.policies.scripted import ScriptedSettings
     from peercycle.core.contracts import Policy, Register
@@ -14,11 +15,13 @@ if TYPE_CHECKING:
 
 @hookimpl
 def register_policies(register: Register[Policy]) -> None:
-    """Offer `extractive` (a systematic map of the literature, without a model) and `scripted` (for tests)."""
+    """Offer `extractive` (a systematic map, without a model), `direct` (one completion) and `scripted` (for tests)."""
+    from peercycle.agents.policies.direct import DirectSettings
     from peercycle.agents.policies.extractive import ExtractiveSettings
     from peercycle.agents.policies.scripted import ScriptedSettings
 
     register("extractive", _extractive, ExtractiveSettings)
+    register("direct", _direct, DirectSettings)
     register("scripted", _scripted, ScriptedSettings)
 
 
@@ -32,3 +35,9 @@ def _scripted(settings: ScriptedSettings) -> Policy:
     from peercycle.agents.policies.scripted import ScriptedPolicy
 
     return ScriptedPolicy(settings)
+
+
+def _direct(settings: DirectSettings) -> Policy:
+    from peercycle.agents.policies.direct import DirectPolicy
+
+    return DirectPolicy(settings)

@@ -12,6 +12,7 @@ and the journal of the first to answer, and once with a kill and a resume.
 
 from __future__ import annotations
 
+from peercycle.plugins.testing.attacks import AttackContract
 from peercycle.plugins.testing.contract import Contract, ReplayContract, failures
 from peercycle.plugins.testing.exporters import ExporterContract
 from peercycle.plugins.testing.literature import LiteratureContract
@@ -24,6 +25,7 @@ from peercycle.plugins.testing.stages import StageContract
 from peercycle.plugins.testing.trainers import TrainerContract
 
 __all__ = [
+    "AttackContract",
     "Contract",
     "ExporterContract",
     "LiteratureContract",

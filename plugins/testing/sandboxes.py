@@ -15,15 +15,8 @@ import pytest
 
 from peercycle.core.base import JSON
 from peercycle.core.contracts import Sandbox
-from peercycle.core.sandboxing import (
-    ALL_GUARANTEES,
-    EnvironmentRef,
-    EnvironmentSpec,
-    ExecRequest,
-    ExecResult,
-    Guarantee,
-    Limits,
-)
+from peercycle.core.sandboxing import EnvironmentRef, ExecRequest, ExecResult, Limits
+from peercycle.plugins.testing.attacks import AttackContract
 from peercycle.plugins.testing.context import Bench
 from peercycle.plugins.testing.contract import ReplayContract, Take
 
@@ -38,23 +31,16 @@ time.sleep(50)
 """
 
 
-class SandboxContract(ReplayContract):
+class SandboxContract(ReplayContract, AttackContract):
     """A sandbox and small programs: what comes back, what is kept out, and what is left behind.
 
         class TestMine(SandboxContract):
             def sandbox(self):
                 return Mine(MineSettings())
 
-    Skips where the sandbox's own probe says that it cannot run here.
+    It brings every attack and behaviour of the suite, each as a test. Skips where the sandbox's own probe says that it
+    cannot run here. `requires` holds the guarantees that the sandbox claims; the probe must show each.
     """
-
-    environment: EnvironmentSpec = EnvironmentSpec(name="base")
-    requires: frozenset[Guarantee] = ALL_GUARANTEES
-    """The guarantees that the sandbox claims; the probe must show each."""
-
-    def sandbox(self) -> Sandbox:
-        """Return a fresh sandbox."""
-        raise NotImplementedError
 
     def subject(self) -> Sandbox:
         """Return a fresh sandbox."""

@@ -14,6 +14,7 @@ from langgraph.checkpoint.base import empty_checkpoint
 from peercycle.core.errors import LeaseLostError, StoreError
 from peercycle.graphs import checkpoints
 from peercycle.graphs.checkpoints import FILE, FencedSaver, open_checkpoints
+from peercycle.store import syncing
 
 PLACE: Any = {"configurable": {"thread_id": "t", "checkpoint_ns": ""}}
 
@@ -63,13 +64,21 @@ def test_an_older_driver_cannot_open_after_a_newer_one(tmp_path: Path) -> None:
 
 
 def test_no_driver_can_come_between_the_check_and_the_write(tmp_path: Path) -> None:
+    tried: list[int] = []
+
     async def main() -> None:
         async with open_checkpoints(tmp_path, 1) as saver:
-            with saver._fenced():
-                with closing(sqlite3.connect(tmp_path / FILE, timeout=0)) as other:
-                    with pytest.raises(sqlite3.OperationalError, match="locked"):
-                        other.execute("UPDATE driver SET fence = 2")
-                saver.conn.commit()
+
+            def another_driver() -> None:
+                tried.append(1)
+                with (
+                    closing(sqlite3.connect(tmp_path / FILE, timeout=0)) as other,
+                    pytest.raises(sqlite3.OperationalError, match="locked"),
+                ):
+                    other.execute("UPDATE driver SET fence = 2")
+
+            saver._write(another_driver)
+            assert tried == [1]
 
     asyncio.run(main())
 
@@ -88,7 +97,7 @@ def test_a_cancelled_task_that_still_wants_to_save_is_refused_after_the_close(tm
 def test_a_long_log_is_folded_into_the_file_while_the_run_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checkpoints, "LOG_BYTES", 100_000)
+    monkeypatch.setattr(syncing, "LOG_BYTES", 100_000)
     monkeypatch.setattr(checkpoints, "LOOK_AT_LOG_EVERY", 2)
     log = tmp_path / f"{FILE}-wal"
 

@@ -51,7 +51,7 @@ def test_links_out_are_refused_by_name(harness: Harness) -> None:
 
 def test_a_collector_that_follows_links_would_read_the_host(harness: Harness) -> None:
     result = harness.run(
-        "import os; os.symlink('/etc/passwd', 'out.json')", outputs=("out.json",), without=("safe_collector",)
+        "import os; os.symlink('/etc/passwd', 'out.json')", outputs=("out.json",), without=("collector_beneath",)
     )
     assert harness.bodies.held[result.outputs[0].artifact] == Path("/etc/passwd").read_bytes()
 

@@ -8,7 +8,6 @@ import secrets
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -20,6 +19,7 @@ from peercycle.core.errors import RefusedRequestError, SandboxError, SandboxUnav
 from peercycle.core.sandboxing import DataSpec, EnvironmentSpec, ExecRequest, Limits
 from peercycle.sandbox import cgroups, execution
 from peercycle.sandbox.bubblewrap import BubblewrapSandbox, BubblewrapSettings
+from peercycle.sandbox.protections import Protection
 from peercycle.sandbox.slots import acquire
 
 if TYPE_CHECKING:
@@ -192,6 +192,7 @@ import asyncio, sys
 from pathlib import Path
 from peercycle.core.sandboxing import EnvironmentSpec, ExecRequest
 from peercycle.sandbox.bubblewrap import BubblewrapSandbox, BubblewrapSettings
+from peercycle.sandbox.protections import Protection
 from peercycle.sandbox.canaries import NoArtifacts
 
 async def main():
@@ -216,7 +217,7 @@ def test_a_driver_killed_by_signal_9_leaves_no_process_and_reap_removes_the_rest
             assert driver.poll() is None, driver.communicate()
             time.sleep(0.02)
         # A living driver's execution is left alone.
-        assert asyncio.run(harness.sandbox.reap()) == ()
+        assert not of(state, asyncio.run(harness.sandbox.reap()))
         driver.kill()
         assert driver.wait() == -signal.SIGKILL
     finally:
@@ -232,7 +233,12 @@ def test_a_driver_killed_by_signal_9_leaves_no_process_and_reap_removes_the_rest
     if cgroups.find() is not None:
         assert sum("cgroup" in line for line in removed) >= 1
     assert leftovers(state) == []
-    assert asyncio.run(harness.sandbox.reap()) == ()
+    assert not of(state, asyncio.run(harness.sandbox.reap()))
+
+
+def of(state: Path, removed: tuple[str, ...]) -> list[str]:
+    """What was removed of ours; other drivers of this machine die too."""
+    return [line for line in removed if str(state) in line]
 
 
 def test_a_sandbox_killed_from_outside_is_an_error_and_no_result(harness: Harness, state: Path) -> None:
@@ -259,30 +265,30 @@ def test_without_bubblewrap_the_probe_says_what_to_install(state: Path) -> None:
     assert "apt install bubblewrap" in (probed.fix or "")
 
 
-WEAK: dict[str, str] = {
-    "clean_environment": "environment_clean",
-    "network_namespace": "network_none",
-    "mount_namespace": "host_files_hidden",
-    "process_limit": "processes_limited",
-    "memory_limit": "memory_limited",
-    "disk_watch": "disk_limited",
-    "die_with_parent": "dies_with_driver",
-    "unprivileged_uid": "sysctl_read_only",
+WEAK: dict[tuple[Protection, ...], str] = {
+    ("clean_environment",): "environment_clean",
+    ("network_namespace",): "network_none",
+    ("mount_namespace",): "host_files_hidden",
+    ("process_limit",): "processes_limited",
+    ("memory_limit",): "memory_limited",
+    ("disk_watch",): "disk_limited",
+    ("die_with_parent",): "dies_with_driver",
+    ("sysctl_mount", "unprivileged_uid"): "sysctl_read_only",
 }
 
 
-@pytest.mark.parametrize("protection", sorted(WEAK))
-def test_each_canary_dies_without_its_protection(harness: Harness, protection: str) -> None:
-    if protection == "unprivileged_uid" and os.geteuid() != 0:
+@pytest.mark.parametrize("without", sorted(WEAK))
+def test_each_canary_dies_without_its_protection(harness: Harness, without: tuple[Protection, ...]) -> None:
+    if "unprivileged_uid" in without and os.geteuid() != 0:
         pytest.skip("needs root: an ordinary user has no privileged uid to keep")
 
     async def main() -> None:
-        weak = BubblewrapSandbox.weakened(harness.settings, frozenset([protection]))  # type: ignore[list-item]
+        weak = BubblewrapSandbox.weakened(harness.settings, frozenset(without))
         probed = await weak.probe()
         failed = {canary.guarantee: canary for canary in probed.canaries if not canary.passed}
-        assert set(failed) == {WEAK[protection]}, failed
+        assert set(failed) == {WEAK[without]}, failed
         request = ExecRequest(argv=("python", "-c", "1"), environment=BASE)
-        with pytest.raises(SandboxUnavailableError, match=f"'bubblewrap' does not hold '{WEAK[protection]}'"):
+        with pytest.raises(SandboxUnavailableError, match=f"'bubblewrap' does not hold '{WEAK[without]}'"):
             await weak.run(request, await weak.prepare(BASE), harness.bodies)
 
     asyncio.run(main())
@@ -304,35 +310,3 @@ def test_a_cancelled_wait_for_cleaning_up_still_cleans_up() -> None:
         assert done == [1]
 
     asyncio.run(main())
-
-
-def test_the_same_holds_for_an_ordinary_user(harness: Harness) -> None:
-    """Run these tests again as a user without privileges, with a Python that such a user can reach."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root: this run is an ordinary user's already")
-    import pydantic
-
-    site, here = Path(pydantic.__file__).parent.parent, Path(__file__).parent
-    python = Path("/usr/bin/python3")
-    check = f"import sys; sys.path.insert(0, {str(site)!r}); import pydantic_core, pytest"
-    as_nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
-    tried = subprocess.run([*as_nobody, str(python), "-c", check], capture_output=True, cwd="/", check=False)
-    if tried.returncode != 0:
-        pytest.skip("needs /usr/bin/python3 of this version, and packages that another user may read")
-    files = [str(here / name) for name in ("test_attacks.py", "test_collecting.py", "test_endings.py")]
-    ran = subprocess.run(
-        [*as_nobody, str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *files],
-        env={
-            "PATH": "/usr/bin:/bin",
-            "PYTHONPATH": os.pathsep.join((str(site), str(here.parent.parent / "src"))),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "HOME": "/nonexistent",
-        },
-        cwd=here.parent.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    tail = textwrap.shorten(ran.stdout[-3000:], 3000)
-    assert ran.returncode == 0, tail
-    assert " passed" in ran.stdout

@@ -48,14 +48,20 @@ def key_for() -> Callable[..., EffectKey]:
     return make
 
 
+@pytest.fixture(params=[False, True], ids=["in a thread", "in the loop"])
+def in_loop(request: pytest.FixtureRequest) -> bool:
+    """Where the store commits; all that it promises holds in both places."""
+    return bool(request.param)
+
+
 RunScope = Callable[..., AbstractAsyncContextManager[RunDirectory]]
 
 
 @pytest.fixture
-def new_run(tmp_path: Path, record_for: Callable[..., RunRecord]) -> RunScope:
+def new_run(tmp_path: Path, record_for: Callable[..., RunRecord], in_loop: bool) -> RunScope:
     @asynccontextmanager
     async def scope(run_id: str = "river", **budget: Any) -> AsyncIterator[RunDirectory]:
-        run = await create_run(tmp_path / "runs", record_for(run_id, **budget), TASK)
+        run = await create_run(tmp_path / "runs", record_for(run_id, **budget), TASK, in_loop=in_loop)
         try:
             yield run
         finally:
@@ -65,10 +71,10 @@ def new_run(tmp_path: Path, record_for: Callable[..., RunRecord]) -> RunScope:
 
 
 @pytest.fixture
-def reopened(tmp_path: Path) -> RunScope:
+def reopened(tmp_path: Path, in_loop: bool) -> RunScope:
     @asynccontextmanager
     async def scope(run_id: str = "river") -> AsyncIterator[RunDirectory]:
-        run = await open_run(tmp_path / "runs" / run_id)
+        run = await open_run(tmp_path / "runs" / run_id, in_loop=in_loop)
         try:
             yield run
         finally:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import sqlite3
+import threading
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from peercycle.core.errors import BudgetExceededError
+from peercycle.core.errors import BudgetExceededError, StoreError
 from peercycle.core.journal import EffectKey, EffectOutcome
 from peercycle.core.modelling import Usage
-from peercycle.store import commits
+from peercycle.store import commits, disk, syncing
+from peercycle.store.directory import create_run
 
 
 def test_writes_that_arrive_together_share_a_commit(
@@ -69,7 +74,7 @@ def test_a_write_is_on_the_disk_before_its_caller_goes_on(
     asyncio.run(main())
 
 
-def test_every_commit_of_the_driver_is_synced(new_run: Callable[..., Any]) -> None:
+def test_every_commit_of_the_driver_is_synced(new_run: Callable[..., Any], in_loop: bool) -> None:
     async def main() -> None:
         async with new_run() as run:
             full, wal = await run._commits.read(
@@ -78,7 +83,58 @@ def test_every_commit_of_the_driver_is_synced(new_run: Callable[..., Any]) -> No
                     c.execute("PRAGMA journal_mode").fetchone()[0],
                 )
             )
-            assert (full, wal) == (2, "wal")
+            # In the loop a commit does not sync by itself: the next test shows that its callers wait all the same.
+            assert (full, wal) == (1 if in_loop else 2, "wal")
+
+    asyncio.run(main())
+
+
+def test_no_caller_goes_on_before_the_disk_has_its_commit(
+    tmp_path: Path, record_for: Callable[..., Any], task: Any, key_for: Callable[..., EffectKey], monkeypatch: Any
+) -> None:
+    reached, let_go = threading.Event(), threading.Event()
+    committed: list[int] = []
+
+    async def main() -> None:
+        run = await create_run(tmp_path, record_for(), task, in_loop=True)
+        real = disk.sync_log
+
+        def slow(descriptor: int) -> None:
+            with closing(sqlite3.connect(run.path / "run.sqlite")) as other:
+                committed.extend(other.execute("SELECT COUNT(*) FROM effects").fetchone())
+            reached.set()
+            let_go.wait(60)
+            real(descriptor)
+
+        monkeypatch.setattr(syncing, "sync_log", slow)
+        first = asyncio.create_task(run.begin_effect(key_for(1), 1, Usage()))
+        await asyncio.to_thread(reached.wait, 60)
+        second = asyncio.create_task(run.begin_effect(key_for(2), 2, Usage()))
+        # The loop is not held up, and reads see what is committed; yet nobody is told that it is safe.
+        assert len(await run.rows("effects")) == 2
+        assert not first.done()
+        assert not second.done()
+        let_go.set()
+        await asyncio.gather(first, second)
+        await run.close()
+
+    asyncio.run(main())
+    assert committed[:2] == [1, 2]
+
+
+def test_a_disk_that_cannot_be_synced_fails_those_who_wait(
+    tmp_path: Path, record_for: Callable[..., Any], task: Any, key_for: Callable[..., EffectKey], monkeypatch: Any
+) -> None:
+    def refuse(_descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    async def main() -> None:
+        run = await create_run(tmp_path, record_for(), task, in_loop=True)
+        with monkeypatch.context() as patched:
+            patched.setattr(syncing, "sync_log", refuse)
+            with pytest.raises(StoreError, match=r"cannot write '.*run\.sqlite': Input/output error"):
+                await run.begin_effect(key_for(1), 1, Usage())
+        await run.close()
 
     asyncio.run(main())
 
@@ -92,7 +148,7 @@ def test_an_error_inside_a_write_reaches_its_caller_and_the_thread_lives(new_run
 
             with pytest.raises(ZeroDivisionError):
                 await run._commits.write(broken)
-            await run.check_lease()
+            assert len(await run.rows("runs")) == 1
 
     asyncio.run(main())
 

@@ -132,7 +132,7 @@ def test_one_process_cannot_drive_a_run_twice(new_run: Callable[..., Any]) -> No
         async with new_run() as run:
             with pytest.raises(RunInUseError, match=f"process {os.getpid()};"):
                 await open_run(run.path)
-            await run.check_lease()
+            await run.write_record(await run.record())
 
     asyncio.run(main())
 
@@ -280,7 +280,7 @@ def test_a_run_is_removed_whole_and_never_while_it_is_driven(new_run: Callable[.
         async with new_run() as run:
             with pytest.raises(RunInUseError):
                 await remove_run(run.path)
-            await run.check_lease()
+            await run.write_record(await run.record())
         papers = run.path.parent / "papers"
         papers.mkdir()
         with pytest.raises(UsageError, match="nothing was removed"):

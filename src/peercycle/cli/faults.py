@@ -25,6 +25,7 @@ FLAGS: Mapping[str, str] = {
     "reward": "--reward",
     "experiments": "--experiments",
     "sandbox": "--sandbox",
+    "guarantees": "--guarantee",
     "on_outage": "--on-outage",
     "models.default": "--model",
 }

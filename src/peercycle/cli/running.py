@@ -48,6 +48,12 @@ def run(
         str | None, typer.Option(metavar="auto|run|simulate|off", help="Experiments.", show_default="auto")
     ] = None,
     sandbox: Annotated[str | None, typer.Option(help="Where experiments run.", show_default="auto")] = None,
+    guarantee: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--guarantee", metavar="NAME", help="What the sandbox must hold; may be repeated.", show_default="all"
+        ),
+    ] = None,
     experiment: Annotated[
         Path | None, typer.Option(metavar="STUDY.py", help="A study of your own, repeated over seeds.")
     ] = None,
@@ -105,6 +111,7 @@ def run(
         "on_outage": on_outage,
         "experiments": experiments,
         "sandbox": sandbox,
+        "guarantees": tuple(guarantee or ()),
         "model": model,
         "model_role": tuple(model_role or ()),
         "plugins": plugin or (),

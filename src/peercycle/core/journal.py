@@ -144,10 +144,6 @@ class RunStore(RunReader, Protocol):
         """This driver's fencing number."""
         ...
 
-    async def check_lease(self) -> None:
-        """Raise `LeaseLostError` where this driver's fencing number is no longer the newest."""
-        ...
-
     async def write_record(self, record: RunRecord) -> None:
         """Replace `run.json`: temporary file, fsync, rename, fsync of the folder."""
         ...
@@ -178,6 +174,10 @@ class RunStore(RunReader, Protocol):
 
     async def save_candidate(self, row: CandidateRow) -> None:
         """Insert or replace by (candidate, round)."""
+        ...
+
+    async def mark_selected(self, candidate: str, round_: int) -> None:
+        """Note that a saved version is the best so far."""
         ...
 
     async def save_completions(

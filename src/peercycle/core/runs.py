@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, JsonValue, field_validator
 
 from peercycle.core.base import JSON, Record, Word
+from peercycle.core.sandboxing import ALL_GUARANTEES, Guarantee
 
 RunStatus = Literal["running", "waiting", "finished", "stopped", "failed", "crashed"]
 """`crashed` is never written: it is what a free lease without a terminal record is called."""
@@ -31,6 +32,10 @@ EXIT_CODES: dict[RunStatus, int] = {
     "failed": 1,
     "crashed": 1,
 }
+
+
+SKIPPABLE = frozenset({"literature", "outline", "related", "plan", "experiment", "conclude", "check"})
+"""Stages that a run can do without: somebody must write, and something must be compared."""
 
 
 class Budget(Word):
@@ -75,24 +80,34 @@ class RunOptions(Word):
     """The reviewer that steers."""
     judge: str | None = None
     """The reviewer that reports, and steers nothing; None means the steering one, and the report says so."""
+    judged: Literal["best", "every"] = "best"
+    """What the judge judges: the best version at the end, or every candidate's, as an evaluation of a policy wants."""
     reward: str = "mean-rating"
     literature: tuple[str, ...] = ("local",)
     exporters: tuple[str, ...] = ("latex", "html", "pdf", "report")
     experiments: Literal["auto", "run", "simulate", "off"] = "auto"
     sandbox: str = "auto"
+    guarantees: tuple[Guarantee, ...] = tuple(sorted(ALL_GUARANTEES))
+    """What the sandbox must hold on this machine, or nothing runs in it; all, unless the run names fewer."""
     repairs: int = Field(default=2, ge=0, le=10)
     """How often a failed program goes back to the policy."""
+    skip: tuple[str, ...] = ()
+    """Stages that are left out; the others find what a skipped one would have made absent. See `SKIPPABLE`."""
     models: dict[str, ModelChoice] = {}
     """Models by role; `default` serves every role that is not named."""
     budget: Budget = Budget()
     on_outage: str = Field(default="stop", pattern=r"^(stop|wait:\d+(\.\d+)?[smh])$")
     settings: dict[str, dict[str, dict[str, JsonValue]]] = {}
     """Component settings: kind (`policies`, `rewards`, …), name, setting."""
+    policies_dir: str = "policies"
+    """Where trained policies are kept: a name that no plugin offers is looked up here."""
+    checkpoint: str | None = None
+    """`NAME@sha256 of its weights`, where the policy is a trained one; set when the run begins."""
     plugins: tuple[str, ...] = ()
     """Single-file plugins to load, by path."""
     disabled_plugins: tuple[str, ...] = ()
 
-    @field_validator("literature", "exporters")
+    @field_validator("literature", "exporters", "skip")
     @classmethod
     def _names_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(names))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from collections.abc import Iterable
+from typing import Literal, Self, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from peercycle.core.base import ArtifactRef, Word
 
@@ -22,8 +23,16 @@ Guarantee = Literal[
 
 ALL_GUARANTEES: frozenset[Guarantee] = frozenset(get_args(Guarantee))
 
-ExecStatus = Literal["ok", "nonzero", "timeout", "oom", "output_limit", "disk_limit", "killed"]
-"""How a program ended. That the sandbox failed, or refused the request, is an exception, never a status."""
+ExecStatus = Literal["ok", "nonzero", "timeout", "oom", "output_limit", "disk_limit", "killed", "sandbox_error"]
+"""How a program ended.
+
+`sandbox_error` is no ending of a program: it stands for an exception where none can be raised, as in
+`peercycle sandbox exec --json`. `Sandbox.run` raises `SandboxError` instead, and a driver that is handed this status
+raises it too, so that no model is ever told that its program failed where the sandbox did.
+"""
+
+SCRIPT = "script.py"
+"""What a request's `script` is called in the working directory."""
 
 
 class Limits(Word):
@@ -108,26 +117,47 @@ class ProbeResult(Word):
     @property
     def passed(self) -> bool:
         """Whether it holds every guarantee."""
-        return self.guarantees == ALL_GUARANTEES
+        return self.holds(ALL_GUARANTEES)
+
+    def holds(self, needed: Iterable[Guarantee]) -> bool:
+        """Whether it works here and holds these guarantees."""
+        return self.available and self.guarantees >= frozenset(needed)
 
 
 class ExecRequest(Word):
     """One program to run, with its inputs and limits. Journalled, so it holds references and no bodies."""
 
-    argv: tuple[str, ...] = Field(min_length=1)
-    """The program and its arguments; `python` is the environment's interpreter."""
+    argv: tuple[str, ...] = ()
+    """The program and its arguments; `python` is the environment's interpreter. With a `script`, its arguments."""
+    script: ArtifactRef | None = None
+    """A Python program to run instead of `argv[0]`; it lies read-only in the working directory, as `script.py`."""
     files: dict[str, ArtifactRef] = {}
     """Read-only files in the working directory, by relative path."""
     stdin: ArtifactRef | None = None
     environment: EnvironmentSpec = EnvironmentSpec()
     data: tuple[DataSpec, ...] = ()
     variables: dict[str, str] = {}
-    """Environment variables, beside the few that every execution has."""
+    """The environment, an allow-list: beside the few that every execution has, nothing else is set, none inherited."""
     outputs: tuple[str, ...] = ()
     """Globs, relative to the working directory, of the files to collect; `**` is allowed."""
     limits: Limits = Limits()
     requires: frozenset[Guarantee] = ALL_GUARANTEES
     """Guarantees without which the program is not run."""
+
+    @model_validator(mode="after")
+    def _something_to_run(self) -> Self:
+        if self.script is None and not self.argv:
+            raise ValueError("name what to run: `argv`, or a `script`")
+        if self.script is not None and SCRIPT in self.files:
+            raise ValueError(f"a request with a `script` cannot bring a file {SCRIPT!r} of its own")
+        return self
+
+    def spelled_out(self) -> ExecRequest:
+        """Return the same request with its script, where it has one, as a file and a command line."""
+        if self.script is None:
+            return self
+        files = {**self.files, SCRIPT: self.script}
+        return self.model_copy(update={"argv": ("python", SCRIPT, *self.argv), "script": None, "files": files})
 
 
 class StreamCapture(Word):
@@ -151,12 +181,23 @@ class OutputFile(Word):
     path: str
     size: int
     artifact: ArtifactRef
+    sha256: str = ""
+    """Of its bytes, as hexadecimal digits: what `artifact` says."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _hash_of_its_bytes(cls, given: object) -> object:
+        if isinstance(given, dict) and not given.get("sha256"):
+            return {**given, "sha256": str(given.get("artifact", "")).removeprefix("sha256:")}
+        return given
 
 
 class ExecResult(Word):
     """How a program ended, and what it left."""
 
     status: ExecStatus
+    problem: str | None = None
+    """What was wrong with the sandbox, where the status is `sandbox_error`."""
     exit_code: int | None = None
     signal: int | None = None
     stdout: StreamCapture = StreamCapture()

@@ -25,14 +25,18 @@ class Body:
     ref: str | None = None
 
 
+def fits_a_row(text: str) -> bool:
+    """Whether a text is kept in its row."""
+    return len(text) <= INLINE_BYTES and (text.isascii() or len(text.encode()) <= INLINE_BYTES)
+
+
 async def lay(artifacts: ArtifactStore, text: str | None, name: str, media_type: str = "application/json") -> Body:
     """Return the body of a row's column, after storing it outside the row where it is long."""
     if text is None:
         return Body()
-    data = text.encode()
-    if len(data) <= INLINE_BYTES:
+    if fits_a_row(text):
         return Body(text=text)
-    return Body(ref=await artifacts.put(data, media_type=media_type, name=name))
+    return Body(ref=await artifacts.put(text.encode(), media_type=media_type, name=name))
 
 
 async def fetch(artifacts: ArtifactStore, text: str | None, ref: str | None) -> str | None:

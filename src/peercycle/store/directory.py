@@ -25,7 +25,7 @@ from peercycle.store.artifacts import ARTIFACTS, FileArtifactStore, register_art
 from peercycle.store.commits import begin, commit
 from peercycle.store.database import check_database, connect, create_database, damaged
 from peercycle.store.disk import DIRECTORY_MODE, disk_errors, sync_directory
-from peercycle.store.driven import RunDirectory, open_driver
+from peercycle.store.driven import Home, RunDirectory, open_driver
 from peercycle.store.lease import Lease, take_lease
 from peercycle.store.reader import DATABASE_FILE, RunReaderImpl
 from peercycle.store.record import RECORD_FILE, read_record, replace_record, save_run_row
@@ -58,22 +58,26 @@ __all__ = [
 ]
 
 
-async def create_run(runs_dir: Path, record: RunRecord, task: ResearchTask) -> RunDirectory:
+async def create_run(runs_dir: Path, record: RunRecord, task: ResearchTask, *, in_loop: bool = False) -> RunDirectory:
     """Make a run directory named by the record's id, and open it for its first driver.
+
+    `in_loop`: commit in the thread of the running loop, which is quicker; else in a thread of the run's own, for a
+    loop that must never be held up.
 
     It appears under its name whole: record, database and task. Raises `UsageError` where something is there
     already or the record names another task, `StoreError` where the disk refuses.
     """
-    return await asyncio.to_thread(_create, runs_dir / record.run_id, record, task)
+    home = Home.here() if in_loop else None
+    return await asyncio.to_thread(_create, runs_dir / record.run_id, record, task, home)
 
 
-async def open_run(path: Path) -> RunDirectory:
-    """Take the lease of a run and open it for writing.
+async def open_run(path: Path, *, in_loop: bool = False) -> RunDirectory:
+    """Take the lease of a run and open it for writing; `in_loop` as in `create_run`.
 
     What a dead driver had in flight counts as spent, and its unfinished artefacts are removed. Raises
     `RunInUseError`, `RunVersionError`, `DamagedRunError`, or `UsageError` for what is no run directory.
     """
-    return await asyncio.to_thread(_open, path)
+    return await asyncio.to_thread(_open, path, Home.here() if in_loop else None)
 
 
 def read_run(path: Path) -> RunReaderImpl:
@@ -83,7 +87,7 @@ def read_run(path: Path) -> RunReaderImpl:
     return RunReaderImpl(path)
 
 
-def _create(path: Path, record: RunRecord, task: ResearchTask) -> RunDirectory:
+def _create(path: Path, record: RunRecord, task: ResearchTask, home: Home | None) -> RunDirectory:
     body = canonical_json(task)
     if record.task != artifact_ref(body):
         raise UsageError(f"the record names the task {record.task!r}, and the task given is {artifact_ref(body)!r}")
@@ -101,7 +105,7 @@ def _create(path: Path, record: RunRecord, task: ResearchTask) -> RunDirectory:
             with disk_errors("make a run at", path):
                 aside.rename(path)
                 sync_directory(path.parent)
-            return _drive(path, record, lease)
+            return _drive(path, record, lease, home)
         except BaseException:
             lease.release()
             raise
@@ -123,7 +127,7 @@ def _fill(directory: Path, record: RunRecord, task: bytes) -> None:
     replace_record(directory, record)
 
 
-def _open(path: Path) -> RunDirectory:
+def _open(path: Path, home: Home | None) -> RunDirectory:
     if not path.is_dir() or not (is_run(path) or (path / DATABASE_FILE).exists()):
         raise UsageError(f"{str(path)!r} is no run directory: it has no {RECORD_FILE}")
     lease = take_over(path)
@@ -131,20 +135,20 @@ def _open(path: Path) -> RunDirectory:
         record = read_record(path)
         check_database(path / DATABASE_FILE)
         FileArtifactStore(path / ARTIFACTS).sweep()
-        return _drive(path, record, lease)
+        return _drive(path, record, lease, home)
     except BaseException:
         lease.release()
         raise
 
 
-def _drive(path: Path, record: RunRecord, lease: Lease) -> RunDirectory:
+def _drive(path: Path, record: RunRecord, lease: Lease, home: Home | None) -> RunDirectory:
     database = path / DATABASE_FILE
     with disk_errors("open", database):
         connection = connect(database)
         try:
             if connection.execute("SELECT run_id FROM runs").fetchall() != [(record.run_id,)]:
                 raise damaged(database, f"it is not that of run {record.run_id!r}")
-            return open_driver(path, record, lease, connection)
+            return open_driver(path, record, lease, connection, home)
         except BaseException:
             connection.close()
             raise

@@ -20,6 +20,12 @@ def sync_file(descriptor: int) -> None:
     os.fsync(descriptor)
 
 
+def sync_log(descriptor: int) -> None:
+    """Wait until the disk holds what was appended to an open log, and its length."""
+    # Without the times of the file: they would cost a second write. macOS has no such call.
+    getattr(os, "fdatasync", os.fsync)(descriptor)
+
+
 def sync_directory(path: Path) -> None:
     """Wait until the disk holds a folder's entries, so that a rename in it lasts."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import math
 import sqlite3
+import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from peercycle.core.base import JSON
-from peercycle.core.errors import UsageError
+from peercycle.core.errors import PeercycleError, UsageError
 from peercycle.core.events import RunEvent
 from peercycle.core.experiments import Execution, Measurement
 from peercycle.core.journal import CandidateRow, EffectKey, EffectOutcome, EffectTicket, Question
@@ -19,10 +22,11 @@ from peercycle.core.reviews import Assessment, Reward
 from peercycle.core.runs import RunRecord
 from peercycle.store import budget, candidates, completions, effects, events, questions
 from peercycle.store.artifacts import ARTIFACTS, FileArtifactStore, register_artifact
-from peercycle.store.bodies import json_text, lay, plain_text
-from peercycle.store.commits import CommitQueue, begin, commit
+from peercycle.store.bodies import Body, fits_a_row, json_text, lay, plain_text
+from peercycle.store.commits import begin, commit
 from peercycle.store.executions import save_executions, save_measurements
 from peercycle.store.lease import Lease
+from peercycle.store.queues import CommitQueue, LoopQueue, ThreadQueue
 from peercycle.store.reader import DATABASE_FILE, RunReaderImpl
 from peercycle.store.record import replace_record, save_run_row
 from peercycle.store.runs import clear_stop, read_stop
@@ -33,25 +37,20 @@ T = TypeVar("T")
 class RunDirectory(RunReaderImpl):
     """A run directory and its lease; see `RunStore`. Made by `create_run` and `open_run`."""
 
-    def __init__(
-        self, path: Path, lease: Lease, connection: sqlite3.Connection, fence: int, record: RunRecord
-    ) -> None:
+    def __init__(self, path: Path, lease: Lease, commits: CommitQueue, fence: int, record: RunRecord) -> None:
         super().__init__(path)
         self._lease = lease
         self._fence = fence
         self._record = record
-        self._commits = CommitQueue(connection, fence, path / DATABASE_FILE)
+        self._commits = commits
         self._artifacts = FileArtifactStore(path / ARTIFACTS, self._register_artifact)
+        self._lines: events.Lines | None = None
         self._unfinished: set[asyncio.Task[Any]] = set()
 
     @property
     def fence(self) -> int:
         """This driver's fencing number."""
         return self._fence
-
-    async def check_lease(self) -> None:
-        """Raise `LeaseLostError` where this driver's fencing number is no longer the newest."""
-        await self._commits.check()
 
     async def record(self) -> RunRecord:
         """Return the record as this driver wrote or found it."""
@@ -82,24 +81,23 @@ class RunDirectory(RunReaderImpl):
             limits = self._record.options.budget
             return effects.begin(connection, key, body, reserve, limits, self._fence, finishing=finishing)
 
-        writing = asyncio.ensure_future(self._commits.write(intend))
-        try:
-            found = await asyncio.shield(writing)
-        except asyncio.CancelledError:
-            self._see_through(self._abandon(writing))
-            raise
+        found = await self._commits.write(intend, dropped=self._abandon)
         return found if isinstance(found, EffectTicket) else await self._outcome(found)
 
     async def settle_effect(self, ticket: EffectTicket, outcome: EffectOutcome) -> None:
         """Journal the outcome and turn the reservation into what was used; done also on cancellation."""
-        await asyncio.shield(self._see_through(self._settle(ticket, outcome)))
+        text = None if outcome.result is None else json_text(outcome.result, "a result")
+        if text is None or fits_a_row(text):
+            # Handed in before anything waits: a cancellation comes too late to stop it.
+            await self._settle(ticket, outcome, Body(text))
+        else:
+            await asyncio.shield(self._see_through(self._lay_and_settle(ticket, outcome, text)))
 
     async def release_effect(self, ticket: EffectTicket, error: str, used: Usage | None = None) -> None:
         """Give the reservation back after a failure that is not journalled; done also on cancellation."""
         message = plain_text(error)
-        await asyncio.shield(
-            self._see_through(self._commits.write(lambda c: effects.release(c, ticket, message, used)))
-        )
+        # Handed in before anything waits: a cancellation comes too late to stop it.
+        await self._commits.write(lambda c: effects.release(c, ticket, message, used))
 
     async def add_wall_clock(self, seconds: float) -> None:
         """Add to the time that drivers have worked on this run: a length of a monotonic clock, never negative.
@@ -112,12 +110,20 @@ class RunDirectory(RunReaderImpl):
 
     async def add_event(self, event: RunEvent) -> None:
         """Add to the log: written with the next commit, or within 50 ms. A crash may lose the last lines."""
-        self._commits.defer(lambda connection: events.add_event(connection, event))
+        row = events.row_of(event)
+        if self._lines is None or not self._lines.add(row):
+            lines = events.Lines(row)
+            self._commits.defer(lines.write)
+            self._lines = lines
 
     async def save_candidate(self, row: CandidateRow) -> None:
         """Insert or replace by (candidate, round)."""
         state = await lay(self._artifacts, json_text(dict(row.state), "a candidate's state"), "candidate state")
         await self._commits.write(lambda connection: candidates.save_candidate(connection, row, state))
+
+    async def mark_selected(self, candidate: str, round_: int) -> None:
+        """Note that a saved version is the best so far."""
+        await self._commits.write(lambda connection: candidates.mark_selected(connection, candidate, round_))
 
     async def save_completions(
         self,
@@ -187,24 +193,31 @@ class RunDirectory(RunReaderImpl):
 
     async def close(self) -> None:
         """Flush, close and give the lease up. Safe to call twice."""
-        if self._unfinished:
-            await asyncio.wait(self._unfinished)
+        await self._end_what_is_in_hand()
         try:
             await self._commits.close()
         finally:
             self._lease.release()
 
-    async def _settle(self, ticket: EffectTicket, outcome: EffectOutcome) -> None:
-        text = None if outcome.result is None else json_text(outcome.result, "a result")
-        body = await lay(self._artifacts, text, "result")
+    async def _settle(self, ticket: EffectTicket, outcome: EffectOutcome, body: Body) -> None:
         message = plain_text(outcome.error_message)
         await self._commits.write(lambda c: effects.settle(c, ticket, outcome, body, message))
 
-    async def _abandon(self, writing: asyncio.Future[effects.JournalledOutcome | EffectTicket]) -> None:
+    async def _lay_and_settle(self, ticket: EffectTicket, outcome: EffectOutcome, text: str) -> None:
+        await self._settle(ticket, outcome, await lay(self._artifacts, text, "result"))
+
+    def _abandon(self, found: effects.JournalledOutcome | EffectTicket) -> None:
         # The caller was cancelled before it had its ticket: nothing was done with it.
-        found = await writing
         if isinstance(found, EffectTicket):
-            await self._commits.write(lambda c: effects.release(c, found, "cancelled before it began", None))
+            self._see_through(self.release_effect(found, "cancelled before it began"))
+
+    async def _end_what_is_in_hand(self) -> None:
+        if not self._commits.closed:
+            # What cancelled callers have handed in is told of before this.
+            with suppress(PeercycleError):
+                await self._commits.write(lambda _: None)
+        while self._unfinished:
+            await asyncio.wait(self._unfinished)
 
     def _see_through(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.ensure_future(work)
@@ -227,11 +240,32 @@ class RunDirectory(RunReaderImpl):
         return await self._commits.read(work)
 
 
-def open_driver(path: Path, record: RunRecord, lease: Lease, connection: sqlite3.Connection) -> RunDirectory:
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The loop that drives a run, and its thread: commits are made there where a run is given one."""
+
+    loop: asyncio.AbstractEventLoop
+    thread: int
+
+    @classmethod
+    def here(cls) -> Home:
+        """Return the running loop."""
+        return cls(asyncio.get_running_loop(), threading.get_ident())
+
+
+def open_driver(
+    path: Path, record: RunRecord, lease: Lease, connection: sqlite3.Connection, home: Home | None
+) -> RunDirectory:
     """Count a new driver, write off what earlier ones had in flight, and return the run open for writing."""
     begin(connection)
     fence = int(connection.execute("UPDATE runs SET fence = fence + 1 RETURNING fence").fetchone()[0])
     budget.write_off_reservations(connection, fence)
     save_run_row(connection, record)
     commit(connection)
-    return RunDirectory(path, lease, connection, fence, record)
+    database = path / DATABASE_FILE
+    commits: CommitQueue = (
+        LoopQueue(connection, fence, database, home.loop, home.thread)
+        if home
+        else ThreadQueue(connection, fence, database)
+    )
+    return RunDirectory(path, lease, commits, fence, record)

@@ -37,7 +37,7 @@ class Loose:
 def _without_sync() -> None:
     from peercycle.graphs import cycle, driver
 
-    put_in_place(driver, build_graph=lambda *args, **kwargs: Loose(cycle.build_graph(*args, **kwargs)))
+    put_in_place(driver, cycle_of=lambda *args: Loose(cycle.cycle_of(*args)))
 
 
 def _without_lease() -> None:

@@ -16,7 +16,6 @@ from peercycle.plugins.testing import (
     PolicyContract,
     ReviewerContract,
     RewardContract,
-    SandboxContract,
 )
 
 
@@ -81,10 +80,3 @@ class TestChecksPassed(RewardContract):
 class TestLocalLiterature(LiteratureContract):
     def source(self) -> Any:
         return LocalLiterature(LocalSettings())
-
-
-class TestBubblewrap(SandboxContract):
-    def sandbox(self) -> Any:
-        from peercycle.sandbox.bubblewrap import BubblewrapSandbox, BubblewrapSettings
-
-        return BubblewrapSandbox(BubblewrapSettings())

@@ -1,0 +1,22 @@
+"""The suite that every sandbox is held to: attacks and behaviours, one function each."""
+
+from __future__ import annotations
+
+from peercycle.plugins.testing.sandbox_suite import (
+    behaviours,
+    behaviours_of_files,
+    endings,
+    files,
+    kernel,
+    network,
+    outputs,
+    resources,
+    soak,
+    table,
+)
+from peercycle.plugins.testing.sandbox_suite.rows import ROWS, Nothing, Row
+
+__all__ = [
+    "ROWS", "Nothing", "Row", "behaviours", "behaviours_of_files", "endings", "files", "kernel", "network", "outputs",
+    "resources", "soak", "table",
+]  # fmt: skip

@@ -1,0 +1,175 @@
+"""Waiting for the disk outside the loop: the write-ahead logs of all runs of a process, synced and folded in."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from peercycle.store.disk import sync_log
+
+THREADS = 4
+"""How many logs of one process are synced at once."""
+SHARE = 8
+"""A thread takes so many waiting logs by itself before it asks others for help: each thread that wakes up takes the
+interpreter from the loop, and a disk that is slow for one is as slow for several."""
+LOG_BYTES = 4_000_000
+"""The write-ahead log is folded into the database once it is longer."""
+
+Synced = Callable[[OSError | None], None]
+"""Called in the loop's thread once what was committed is on the disk, or with why it is not."""
+
+
+class Log:
+    """The write-ahead log of a database whose commits do not sync it: `sync` does, in another thread.
+
+    SQLite's `synchronous=FULL` differs from NORMAL in one thing: a commit returns after the log is synced. Here it
+    returns before, and whoever waits for it is told after; what arrives during a sync shares the next one.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, database: Path, loop: asyncio.AbstractEventLoop) -> None:
+        sync_never(connection)
+        self.loop = loop
+        self._database = database
+        self._descriptor = os.open(log_of(database), os.O_RDWR | os.O_CLOEXEC)
+        self._growth = Growth()
+        self._waiting: list[Synced] = []
+        self._told: list[Synced] = []
+        """Those that the sync under way is for."""
+        self._failure: OSError | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def sync(self, told: Synced) -> None:
+        """Have everything that is committed by now put on the disk."""
+        self._waiting.append(told)
+        if not self._told:
+            self._begin()
+
+    async def close(self) -> None:
+        """Wait until nothing is under way."""
+        await self._idle.wait()
+        os.close(self._descriptor)
+
+    def _begin(self) -> None:
+        self._told, self._waiting = self._waiting, []
+        self._idle.clear()
+        _disk().ask(self)
+
+    def wait_for_disk(self) -> None:
+        """Sync, and fold in what has become long; called in a thread for the disk."""
+        self._failure = None
+        try:
+            sync_log(self._descriptor)
+            if self._growth.is_long(os.fstat(self._descriptor).st_size):
+                fold_log(self._database)
+        except OSError as error:
+            self._failure = error
+
+    def synced(self) -> None:
+        """Tell who waited; called in the loop's thread."""
+        told, failure = self._told, self._failure
+        self._told = []
+        if self._waiting:
+            self._begin()
+        else:
+            self._idle.set()
+        for each in told:
+            each(failure)
+
+
+@dataclass(slots=True)
+class Growth:
+    """When a log is long enough to be folded in again."""
+
+    folded_at: int = 0
+    """Its bytes then. It begins anew once all of it is folded in and nobody reads it; until then it grows on."""
+
+    def is_long(self, size: int) -> bool:
+        """Whether it has grown by `LOG_BYTES` since it was last folded in, or begun."""
+        self.folded_at = min(self.folded_at, size)
+        if size <= self.folded_at + LOG_BYTES:
+            return False
+        self.folded_at = size
+        return True
+
+
+def sync_never(connection: sqlite3.Connection) -> None:
+    """Let a connection's commits wait for nothing: neither to sync the log nor to fold it in."""
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    # A log that begins anew is cut to what it holds.
+    connection.execute("PRAGMA journal_size_limit = 0")
+
+
+def log_of(database: Path) -> Path:
+    """Return where the write-ahead log of a database lies."""
+    return database.with_name(f"{database.name}-wal")
+
+
+def fold_log(database: Path) -> None:
+    """Bring what the log holds into the database; it waits for no writer, and none waits for it."""
+    # Where it cannot be done now, it is done when the database is closed.
+    with suppress(sqlite3.Error), closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+@dataclass(slots=True)
+class _Disk:
+    """The threads of this process that wait for the disk: one for as long as it keeps up."""
+
+    pid: int = field(default_factory=os.getpid)
+    _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "store"))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _asked: list[Log] = field(default_factory=list)
+    _awake: int = 0
+
+    def ask(self, log: Log) -> None:
+        with self._lock:
+            self._asked.append(log)
+            if self._awake * SHARE >= len(self._asked) or self._awake == THREADS:
+                return
+            self._awake += 1
+        self._threads.submit(self._serve)
+
+    def _serve(self) -> None:
+        while True:
+            with self._lock:
+                batch, self._asked = self._asked[:SHARE], self._asked[SHARE:]
+                if not batch:
+                    self._awake -= 1
+                    return
+            for log in batch:
+                log.wait_for_disk()
+            _tell(batch)
+
+
+def _tell(batch: Sequence[Log]) -> None:
+    loops: dict[asyncio.AbstractEventLoop, list[Log]] = {}
+    for log in batch:
+        loops.setdefault(log.loop, []).append(log)
+    for loop, logs in loops.items():
+        # Where the loop has ended, nobody waits any more.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(_all_synced, logs)
+
+
+def _all_synced(logs: Sequence[Log]) -> None:
+    for log in logs:
+        log.synced()
+
+
+_DISKS: list[_Disk] = []
+
+
+def _disk() -> _Disk:
+    """Return this process's threads; a forked child has its own."""
+    if not _DISKS or _DISKS[0].pid != os.getpid():
+        _DISKS[:] = [_Disk()]
+    return _DISKS[0]

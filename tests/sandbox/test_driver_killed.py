@@ -1,0 +1,149 @@
+"""kill -9 of the driver in every phase of an execution: nothing survives, and nothing is left once reaped."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from peercycle.core.base import JSON
+from peercycle.core.sandboxing import EnvironmentSpec, ExecRequest, Limits
+from peercycle.plugins.testing.children import run_in_child
+from peercycle.plugins.testing.sandbox_suite.ground import alive
+from peercycle.sandbox import cgroups, collect, execution, place, slots
+from peercycle.sandbox.bubblewrap import BubblewrapSandbox
+from peercycle.sandbox.cgroups import Group
+from peercycle.sandbox.place import Place
+from peercycle.sandbox.start import Start
+from peercycle.sandbox.supervise import Supervisor
+
+if TYPE_CHECKING:
+    from tests.sandbox.conftest import Harness
+
+BASE = EnvironmentSpec(name="base")
+PROGRAM = """
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    time.sleep(30)
+open("out.txt", "w").write("x")
+print("up", flush=True)
+time.sleep({})
+"""
+
+
+def die(*_: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def before(owner: Any, name: str) -> Callable[[], None]:
+    """Die where a function is called."""
+
+    def arm() -> None:
+        setattr(owner, name, die)
+
+    return arm
+
+
+def after(owner: Any, name: str) -> Callable[[], None]:
+    """Die when a function has returned."""
+
+    def arm() -> None:
+        real = getattr(owner, name)
+
+        def armed(*args: Any, **options: Any) -> Any:
+            done = real(*args, **options)
+            if not asyncio.iscoroutine(done):
+                die()
+
+            async def finished() -> Any:
+                await done
+                die()
+
+            return finished()
+
+        setattr(owner, name, armed)
+
+    return arm
+
+
+PHASES: dict[str, Callable[[], None]] = {
+    "a slot is held": after(slots, "acquire"),
+    "its folder is made": after(place, "make"),
+    "its cgroup is made": after(cgroups, "create"),
+    "its inputs are laid": after(place, "fill"),
+    "it is about to be started": before(Start, "__call__"),
+    "bubblewrap is being set up": after(Start, "__call__"),
+    "it is running": lambda: None,
+    "it has ended and is not buried": before(Supervisor, "_bury"),
+    "it is buried": after(Supervisor, "_drain"),
+    "its outputs are about to be collected": before(collect, "collect"),
+    "its outputs are collected": after(collect, "collect"),
+    "its cgroup is removed": after(Group, "remove"),
+    "its folder is about to be removed": before(Place, "remove"),
+    "its folder is removed": after(Place, "remove"),
+}
+
+
+@pytest.mark.parametrize("mode", ["harness", "watched"])
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_driver_killed_leaves_nothing_when(
+    phase: str, mode: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if "cgroup" in phase and (mode == "watched" or cgroups.find() is None):
+        pytest.skip("needs a cgroup: run as root, or in a delegated scope")
+    harness: Harness = request.getfixturevalue(mode)
+    state, mark = harness.settings.state_dir, secrets.token_hex(8)
+    assert state is not None
+    mounts, name = Path("/proc/self/mountinfo").read_text(), tmp_path / "driver"
+
+    async def drive() -> JSON:
+        name.write_text(str(os.getpid()))
+        PHASES[phase]()
+        sandbox = BubblewrapSandbox(harness.settings)
+        program = PROGRAM.format(20 if phase == "it is running" else 0.05)
+        asked = ExecRequest(
+            argv=("python", "-I", "-S", "-c", program, mark),
+            environment=BASE,
+            files={"in.txt": await harness.bodies.put(b"x")},
+            outputs=("out.txt",),
+            limits=Limits(wall_s=30, processes=16),
+            requires=frozenset(),
+        )
+        environment = await sandbox.prepare(BASE)
+        on_output = die if phase == "it is running" else None
+        await execution.execute(harness.settings, frozenset(), asked, environment, harness.bodies, on_output)
+        return None
+
+    ended = run_in_child(drive)
+    assert ended.signal == signal.SIGKILL, ended.error
+    assert vanished(mark), "processes survived their driver"
+    asyncio.run(harness.sandbox.reap())
+    assert remains(state, int(name.read_text())) == []
+    assert Path("/proc/self/mountinfo").read_text() == mounts
+    # The slot is free again, and so is the name of everything else.
+    assert harness.said("print('well')") == "well"
+
+
+def vanished(mark: str, patience_s: float = 10.0) -> bool:
+    end = time.monotonic() + patience_s
+    while alive(mark) and time.monotonic() < end:
+        time.sleep(0.02)
+    return not alive(mark)
+
+
+def remains(state: Path, driver: int) -> list[str]:
+    """What is left of a driver's executions: folders, and cgroups that bear its name."""
+    executions = state / "executions"
+    found = [entry.name for entry in executions.iterdir()] if executions.exists() else []
+    hierarchy = cgroups.find()
+    for parent in set() if hierarchy is None else {hierarchy.memory, hierarchy.pids}:
+        found += [str(group) for group in parent.glob(f"{cgroups.PREFIX}{driver}-*")]
+    return found
