@@ -114,6 +114,21 @@ class ModelError(EffectError):
     """A model's service refused a request for good (a bad request, a content filter, a context overflow)."""
 
 
+class ContextOverflowError(ModelError):
+    """Prompt and answer do not fit into the model's context; ask with less."""
+
+
+class ContentFilterError(ModelError):
+    """The service's filter refused the prompt or withheld the answer."""
+
+
+class ModelUnavailableError(PeercycleError):
+    """An engine or its weights cannot be had here; the message says which page or command helps."""
+
+    ends_run = True
+    exit_code = 2
+
+
 class UnparsableAnswerError(EffectError):
     """What a model said could not be parsed, after the re-asks; the raw text is kept in the journal."""
 
