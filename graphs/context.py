@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -17,15 +18,18 @@ from peercycle.core.journal import ArtifactStore, EffectKey, Question
 from peercycle.core.literature import Reference
 from peercycle.core.modelling import Usage
 from peercycle.core.runs import RunOptions
+from peercycle.core.sameness import fuse
 from peercycle.core.sandboxing import ExecRequest, ExecResult
 from peercycle.graphs.effects import Answer, Effects
 from peercycle.graphs.models import JournalledModel
-from peercycle.graphs.search import fuse
 
 if TYPE_CHECKING:
     from peercycle.graphs.openrun import OpenRun
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+
+NOTHING = Usage()
+"""What an effect uses that costs nothing."""
 
 SHARED_WORDS = 128
 """How many words a run keeps at hand, the oldest going first."""
@@ -47,8 +51,13 @@ class DriverContext:
             finishing=stage == "finish",
             on_outage=run.wait_through,
         )
-        place = f"{run.options.seed if seed is None else seed}|{candidate}|{stage}|{visit}"
-        self.rng = random.Random(int(sha256_hex(place.encode())[:16], 16))
+        self._seed = run.options.seed if seed is None else seed
+
+    @cached_property
+    def rng(self) -> random.Random:
+        """Random numbers of this place of the run, the same after any crash."""
+        place = f"{self._seed}|{self.candidate}|{self.stage}|{self.visit}"
+        return random.Random(int(sha256_hex(place.encode())[:16], 16))
 
     @property
     def options(self) -> RunOptions:
@@ -127,9 +136,9 @@ class DriverContext:
         """Do something else to the world, effectively once."""
 
         async def call() -> Answer:
-            return await fn(), Usage()
+            return await fn(), NOTHING
 
-        return (await self._effects.perform(self._effects.key(kind, request), request, Usage(), call)).result
+        return (await self._effects.perform(self._effects.key(kind, request), request, NOTHING, call)).result
 
     async def ask(self, question: str, schema: type[ModelT]) -> ModelT:
         """Ask a person; the run waits until there is an answer."""
@@ -138,7 +147,7 @@ class DriverContext:
         question_id = execution_id(key).replace("e", "q", 1)
 
         async def answer() -> Answer:
-            return await self._answer_to(question_id, question, schema), Usage()
+            return await self._answer_to(question_id, question, schema), NOTHING
 
         journalled = await self._run.store.find_effect(key)
         if journalled is None:
@@ -148,7 +157,7 @@ class DriverContext:
             async def known() -> Answer:
                 return value, usage
 
-            journalled = await self._effects.perform(key, request, Usage(), known)
+            journalled = await self._effects.perform(key, request, NOTHING, known)
         return schema.model_validate(journalled.result)
 
     async def _answer_to(self, question_id: str, question: str, schema: type[ModelT]) -> JSON:

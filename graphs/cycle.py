@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, cast
 
 from langgraph.graph import END, START, StateGraph
@@ -54,17 +53,18 @@ def build_graph(
     channels = frozenset(CANDIDATE_CHANNELS) | frozenset(builder.channels)
     schema = candidate_schema(tuple(builder.channels.values()))
     stages = builder.finished()
-    nodes = {name: candidate_node(stage, runs, channels - OWN_CHANNELS) for name, stage in stages.items()}
+    declared = channels - OWN_CHANNELS
     defaults = {name: channel.default for name, channel in builder.channels.items() if channel.default is not None}
 
     def path(order: Sequence[str]) -> Any:
         graph: Any = StateGraph(schema, context_schema=RunOptions, output_schema=CandidateOutput)
         graph.set_node_defaults(retry_policy=NEVER)
-        for name in order:
-            graph.add_node(name, cast(Any, nodes[name]))
+        for place, name in enumerate(order, start=1):
+            rest = order[place:]
+            node = candidate_node(stages[name], runs, declared, _next(name, rest))
+            graph.add_node(name, cast(Any, node), destinations=(*rest, "seal"))
         graph.add_node("seal", cast(Any, seal_node(runs, channels)))
-        for place, name in enumerate([START, *order]):
-            graph.add_conditional_edges(name, _next(name, order[place:]), [*order[place:], "seal"])
+        graph.add_conditional_edges(START, _next(START, order), [*order, "seal"])
         graph.add_edge("seal", END)
         return graph.compile()
 
@@ -210,7 +210,7 @@ def _select_node(runs: Runs) -> Any:
             try:
                 async with announced(ctx) as updates:
                     updates.update(select(state, run.options))
-                    await _mark_selected(run, updates["best"])
+                    await run.store.mark_selected(updates["best"]["candidate"], updates["best"].get("round", 0))
                     ended = updates["ending"]
                     await ctx.emit(
                         "selected",
@@ -222,12 +222,6 @@ def _select_node(runs: Runs) -> Any:
         return updates
 
     return select_best
-
-
-async def _mark_selected(run: OpenRun, best: Mapping[str, Any]) -> None:
-    for row in await run.store.candidates():
-        if (row.candidate, row.round) == (best["candidate"], best.get("round", 0)) and not row.selected:
-            await run.store.save_candidate(replace(row, selected=True))
 
 
 def _finish_node(runs: Runs) -> Any:

@@ -214,7 +214,9 @@ async def probe_all(options: RunOptions, plugins: Plugins) -> Sequence[ProbeResu
 def complaint_of(probe: ProbeResult, needed: Iterable[Guarantee] = ALL_GUARANTEES) -> str:
     """Return in one line why a sandbox does not hold what is needed: each canary that failed, with the fix."""
     if not probe.available:
-        return f"{probe.backend}: {probe.problem or 'not available'}" + (f" (fix: {probe.fix})" if probe.fix else "")
+        problem = probe.problem or "not available"
+        told = probe.fix is None or probe.fix in problem
+        return f"{probe.backend}: {problem}" + ("" if told else f" (fix: {probe.fix})")
     failed = [c for c in probe.canaries if not c.passed and c.guarantee in set(needed)]
     untried = sorted(set(needed) - {c.guarantee for c in probe.canaries})
     if untried and not failed:

@@ -111,11 +111,13 @@ class OpenRun:
             told.add_done_callback(self._telling.discard)
         self.control.request_drain(reason)
 
-    async def tick(self) -> None:
-        """Count the wall clock since the last tick, by a clock that cannot jump."""
+    async def tick(self, *, at_least_s: float = 0.0) -> None:
+        """Count the wall clock since the last tick, by a clock that cannot jump; a shorter time is left to the next."""
         now = time.monotonic()
-        elapsed, self._clock = now - self._clock, now
-        await self.store.add_wall_clock(elapsed)
+        elapsed = now - self._clock
+        if elapsed >= at_least_s:
+            self._clock = now
+            await self.store.add_wall_clock(elapsed)
 
     async def literature(self, name: str) -> LiteratureSource:
         """Return this run's own instance of a source, with the run's bibliography in it."""

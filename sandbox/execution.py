@@ -191,7 +191,7 @@ async def supervised(start: Start, held: Held, on_output: OnOutput | None) -> En
         return await asyncio.shield(ended)
     except asyncio.CancelledError:
         supervisor.cancel()
-        await _outlast(ended)
+        await outlast(ended)
         raise
 
 
@@ -204,10 +204,11 @@ def _settle(future: asyncio.Future[Ending], outcome: Ending | BaseException) -> 
 
 async def to_the_end(work: Callable[[], T]) -> T:
     """Do blocking work in a thread, and do not return before it is done, even when cancelled meanwhile."""
-    return await _outlast(asyncio.ensure_future(asyncio.to_thread(work)))
+    return await outlast(asyncio.ensure_future(asyncio.to_thread(work)))
 
 
-async def _outlast(future: asyncio.Future[T]) -> T:
+async def outlast(future: asyncio.Future[T]) -> T:
+    """Wait for a future to its end, and only then be cancelled."""
     cancelled = False
     while not future.done():
         try:

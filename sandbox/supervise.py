@@ -249,7 +249,7 @@ class Supervisor:
 
     def _ending(self, process: subprocess.Popen[bytes], duration: float) -> Ending:
         stderr = self._streams["stderr"].capture()
-        code, number = _decoded(self._status.exit_code)
+        code, number = decoded(self._status.exit_code)
         if self._cause is None and self._status.exit_code is None and "exit_report" in self.without:
             number = -process.returncode if process.returncode < 0 else None
         elif self._cause is None and self._status.exit_code is None:
@@ -262,7 +262,7 @@ class Supervisor:
                 raise SandboxError(f"bubblewrap died of signal {-process.returncode}, which peercycle did not send")
         peak = self.group.peak_bytes() if self.group is not None else None
         return Ending(
-            status=None if self._cause == "cancelled" else self._cause or _status_of(code, number),
+            status=None if self._cause == "cancelled" else self._cause or status_of(code, number),
             exit_code=None if self._cause else code,
             signal=signal.SIGKILL if self._cause else number,
             stdout=self._streams["stdout"].capture(),
@@ -272,14 +272,14 @@ class Supervisor:
         )
 
 
-def _decoded(code: int | None) -> tuple[int | None, int | None]:
+def decoded(code: int | None) -> tuple[int | None, int | None]:
     """Return exit code and signal. Like a shell, bubblewrap says 128 + n for death by signal n."""
     if code is not None and 128 < code <= 128 + signal.NSIG:
         return None, code - 128
     return code, None
 
 
-def _status_of(code: int | None, number: int | None) -> ExecStatus:
+def status_of(code: int | None, number: int | None) -> ExecStatus:
     if number == signal.SIGXCPU:
         return "timeout"
     if number == signal.SIGXFSZ:

@@ -8,18 +8,27 @@ from peercycle import hookimpl
 
 if TYPE_CHECKING:
     from peercycle.agents.literature.local import LocalSettings
+    from peercycle.agents.literature.semantic_scholar import SemanticScholarSettings
     from peercycle.core.contracts import LiteratureSource, Register
 
 
 @hookimpl
 def register_literature(register: Register[LiteratureSource]) -> None:
-    """Offer `local`: full-text search over the task's bibliography and any corpus files."""
-    from peercycle.agents.literature.local import LocalSettings
+    """Offer `local` (the task's bibliography and any corpus files) and the online sources, used only when named."""
+    from peercycle.agents.literature.local.settings import LocalSettings
+    from peercycle.agents.literature.semantic_scholar.settings import SemanticScholarSettings
 
     register("local", _local, LocalSettings)
+    register("semantic-scholar", _semantic_scholar, SemanticScholarSettings)
 
 
 def _local(settings: LocalSettings) -> LiteratureSource:
     from peercycle.agents.literature.local import LocalLiterature
 
     return LocalLiterature(settings)
+
+
+def _semantic_scholar(settings: SemanticScholarSettings) -> LiteratureSource:
+    from peercycle.agents.literature.semantic_scholar import SemanticScholar
+
+    return SemanticScholar(settings)

@@ -11,10 +11,12 @@ from peercycle.plugins.testing.sandbox_suite import (
     network,
     outputs,
     resources,
+    soak,
+    table,
 )
 from peercycle.plugins.testing.sandbox_suite.rows import ROWS, Nothing, Row
 
 __all__ = [
     "ROWS", "Nothing", "Row", "behaviours", "behaviours_of_files", "endings", "files", "kernel", "network", "outputs",
-    "resources",
+    "resources", "soak", "table",
 ]  # fmt: skip

@@ -8,6 +8,7 @@ import os
 import secrets
 import signal
 
+from peercycle.core.contracts import Closing, Sandbox
 from peercycle.core.errors import SandboxError
 from peercycle.plugins.testing.sandbox_suite.ground import Ground, alive, changed, gone, unless, until
 from peercycle.plugins.testing.sandbox_suite.rows import Nothing, attack
@@ -148,8 +149,8 @@ def _drive(ground: Ground, mark: str) -> int:
 
         async def drive() -> None:
             async with contextlib.AsyncExitStack() as stack:
-                made = ground.fresh()
-                if hasattr(made, "__aenter__"):
+                made: Sandbox = ground.fresh()
+                if isinstance(made, Closing):
                     made = await stack.enter_async_context(made)
                 await made.run(request, ground.environment, ground.artifacts)
 

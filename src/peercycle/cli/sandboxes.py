@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from peercycle.cli.loops import wait_for
-from peercycle.cli.output import print_json, safe, say
+from peercycle.cli.output import print_json, say
 from peercycle.cli.parameters import AsJson, SettingOverrides
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
+    from peercycle.cli.executing import Errand, Live
     from peercycle.core.sandboxing import ExecResult, Limits, ProbeResult
     from peercycle.plugins.manager import Plugins
 
@@ -68,11 +68,13 @@ def execute(
 
     Such as `peercycle sandbox exec --file hi.py -- python hi.py`.
 
-    Exit code 0 where it ended well, 1 where it did not.
+    What it writes is shown as it comes. Exit code 0 where it ended well, 1 where it did not, 2 where no sandbox holds.
     """
     import tempfile
 
-    from peercycle.cli.executing import Errand
+    from peercycle.cli.executing import Errand, Live
+    from peercycle.core.errors import SandboxError
+    from peercycle.core.sandboxing import ExecResult
 
     plugins, tables = _components(set_)
     errand = Errand(
@@ -83,11 +85,20 @@ def execute(
         environment=environment,
         save=save,
     )
+    live = None if as_json else Live()
     with tempfile.TemporaryDirectory(prefix="peercycle-exec-") as scratch:
-        result = wait_for(_execute(plugins, tables, backend, errand, Path(scratch)))
-    if as_json:
-        print_json(result.model_dump(mode="json"))
+        try:
+            result = wait_for(_execute(plugins, tables, backend, errand, Path(scratch), live))
+        except SandboxError as error:
+            if not as_json:
+                raise
+            failed = ExecResult(status="sandbox_error", problem=str(error), duration_s=0, backend=backend or "")
+            print_json(failed.model_dump(mode="json"))
+            return error.exit_code
+    if live is None:
+        print_json({**result.model_dump(mode="json"), "guarantees": sorted(result.guarantees)})
     else:
+        live.close()
         _say_result(result)
     return 0 if result.status == "ok" else 1
 
@@ -144,7 +155,7 @@ async def _reap_all(plugins: Plugins, tables: dict[str, Any], wanted: str | None
 
 
 async def _execute(
-    plugins: Plugins, tables: dict[str, Any], wanted: str | None, errand: Any, scratch: Path
+    plugins: Plugins, tables: dict[str, Any], wanted: str | None, errand: Errand, scratch: Path, live: Live | None
 ) -> ExecResult:
     from contextlib import AsyncExitStack
 
@@ -157,8 +168,7 @@ async def _execute(
             sandbox = await _entered(stack, plugins, tables, name)
             probed = await sandbox.probe()
             if passes(probed):
-                result: ExecResult = await errand.run(sandbox, scratch)
-                return result
+                return await errand.run(sandbox, scratch, live)
             complaints.append(complaint_of(probed))
         raise SandboxUnavailableError(f"no sandbox passes its probe: {'; '.join(complaints) or 'none is installed'}")
 
@@ -214,10 +224,10 @@ def read_limits(pairs: list[str] | tuple[str, ...]) -> Limits:
 
 
 def _say_result(result: ExecResult) -> None:
-    sys.stdout.write(safe(result.stdout.text, sys.stdout))
-    sys.stdout.flush()
-    sys.stderr.write(safe(result.stderr.text, sys.stderr))
-    sys.stderr.flush()
+    """Say how it ended; what it wrote has been shown."""
+    for name, stream in (("standard output", result.stdout), ("standard error", result.stderr)):
+        if stream.truncated:
+            say(f"{name} was cut: {stream.total_bytes} bytes came, which is over the limit", error=True)
     ended = f"exit code {result.exit_code}" if result.exit_code is not None else f"signal {result.signal}"
     memory = f", {result.peak_memory_mb:.0f} MB at most" if result.peak_memory_mb is not None else ""
     say(f"{result.status}: {ended} after {result.duration_s:.2f} s{memory}, in {result.backend}", error=True)

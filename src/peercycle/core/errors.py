@@ -137,6 +137,26 @@ class LiteratureError(EffectError):
     """A literature source refused a request for good (bad request, not found)."""
 
 
+class BadRequestError(LiteratureError):
+    """A source does not understand what it was asked; asking again would not help."""
+
+
+class WorkNotFoundError(LiteratureError):
+    """A source knows no work of this id."""
+
+
+class SourceUnavailableError(OutageError):
+    """A source gives no usable answer now: down, out of reach, too slow, too large, or not speaking its format."""
+
+
+class RateLimitedError(SourceUnavailableError):
+    """A source asks to be left alone for a while; `retry_after` says for how many seconds, where it told."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class SandboxError(PeercycleError):
     """The sandbox failed, not the program in it. Never shown to a model as the program's output."""
 

@@ -34,6 +34,18 @@ class Totals:
     reserved_sandbox_seconds: float
 
 
+def uses_nothing(usage: Usage) -> bool:
+    """Whether a use leaves every total as it is."""
+    return not (
+        usage.prompt_tokens
+        or usage.completion_tokens
+        or usage.model_calls
+        or usage.sandbox_seconds
+        or usage.requests
+        or usage.cost
+    )
+
+
 def has_unknown_cost(usage: Usage) -> bool:
     """Whether a model was used at a price that nobody stated; what uses no model costs nothing."""
     return usage.cost is None and bool(usage.tokens or usage.model_calls)
@@ -59,7 +71,7 @@ def check_budget(connection: sqlite3.Connection, budget: Budget, reserve: Usage,
     An effect that reserves nothing (a look at the clock, a question) always fits. `finishing` may use the
     share that is kept back, and may work after `until`: that is the time at which a run begins to finish.
     """
-    if reserve == Usage() or reserve == Usage(cost=0.0):
+    if uses_nothing(reserve):
         return
     totals = read_totals(connection)
     _check_cost_is_known(budget, totals, reserve)
@@ -110,6 +122,8 @@ def _exceeded(name: str, limit: float, used: float, want: float, kept: float) ->
 
 def spend(connection: sqlite3.Connection, usage: Usage, sign: Literal[1, -1] = 1) -> None:
     """Add a use to the run's totals, or take one back that is about to be put right."""
+    if uses_nothing(usage):
+        return
     connection.execute(
         "UPDATE runs SET tokens_spent = tokens_spent + ?, cost_spent = cost_spent + ?, "
         "unknown_costs = unknown_costs + ?, model_calls_spent = model_calls_spent + ?, "

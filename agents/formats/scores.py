@@ -1,0 +1,91 @@
+"""Scores and decisions as reviewers write them. What is not clearly one is missing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from peercycle.agents.formats.plain import quoted
+from peercycle.core.reviews import Decision
+
+_LOOKED_AT = 400
+"""Characters of a field that are looked at for a score or a decision."""
+_LEAD = (
+    r"(?:(?:overall|final|my|the|paper)\s+)?"
+    r"(?:rating|score|soundness|presentation|contribution|confidence)(?:\s+(?:is|of))?\s*[:=-]?\s*"
+)
+_SCORE = re.compile(
+    rf"[\s*_`$(\[\"']*(?:{_LEAD})?[\s*_`$(\[\"':]*"
+    r"(?P<value>[0-9]{1,3}(?:[.,][0-9]{1,4})?)(?![0-9])"
+    r"(?!\s*(?:-|–|—|to|or)\s*[0-9])",
+    re.IGNORECASE,
+)
+_WORDS = {"poor": 1.0, "fair": 2.0, "good": 3.0, "excellent": 4.0}
+"""The ICLR form's names for 1 to 4 of soundness, presentation and contribution."""
+_NEGATION = re.compile(
+    r"(?:\bnot|n['’]t|\bnever|\bno|\bcannot|\bnor|\bneither|\bwithout|\bagainst|\brather\s+than|\binstead\s+of|"
+    r"\bunable\s+to|\bfails?\s+to|\bunlikely\s+to|\bbelow)"
+    r"(?:[\s*_]+(?:be|been|to|the|an|a|yet|fully|really|recommended?|recommending|for|get|can|should|bar|of|meet|is|"
+    r"threshold|clearly|ready)){0,4}[\s*_]*$",
+    re.IGNORECASE,
+)
+_VERDICT = re.compile(r"\b(un|non-?)?(accept|reject)[a-z]*\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A score, or why there is none."""
+
+    value: float | None
+    problem: str | None = None
+
+
+def read_score(name: str, text: str | None, low: float, high: float, *, words: bool = False) -> Scored:
+    """Read the number that a field begins with: `6`, `6: marginally above`, `3 good`, `8/10`, `5.67`.
+
+    A number outside `low` to `high`, a range, and a text without a number at its beginning are missing scores.
+    `words` reads a lone `poor`, `fair`, `good` or `excellent` as 1 to 4.
+    """
+    if text is None:
+        return Scored(None)
+    head = text[:_LOOKED_AT].strip()
+    if not head:
+        return Scored(None, f"{name} is empty")
+    found = _SCORE.match(head)
+    if found is None:
+        word = re.sub(r"[^a-z]", "", head.lower())
+        if words and word in _WORDS:
+            return Scored(_WORDS[word])
+        if word in {"na", "none", "notapplicable", "missing"}:
+            return Scored(None)
+        return Scored(None, f"{name} has no number at its beginning: {quoted(head)}")
+    value = float(found["value"].replace(",", "."))
+    if not low <= value <= high:
+        return Scored(None, f"{name} is {found['value']}, outside {low:g} to {high:g}")
+    return Scored(value)
+
+
+def read_decision(text: str | None) -> tuple[Decision | None, str | None]:
+    """Return the decision that a text states, or None and why.
+
+    The first line that speaks of accepting or rejecting decides. A negated word counts for the other side where it
+    speaks of acceptance ("not accepted", "unacceptable") and for none where it speaks of rejection; a line with both
+    is undecided.
+    """
+    if text is None or not text.strip():
+        return None, None
+    lines = [line for line in text[: 4 * _LOOKED_AT].splitlines() if line.strip()][:8]
+    for line in lines:
+        votes = {_vote(line, verdict) for verdict in _VERDICT.finditer(line)} - {None}
+        if len(votes) == 1:
+            return votes.pop(), None
+        if votes:
+            return None, f"the decision says both: {quoted(line)}"
+    return None, f"the decision is neither accept nor reject: {quoted(text)}"
+
+
+def _vote(line: str, verdict: re.Match[str]) -> Decision | None:
+    negated = bool(verdict.group(1)) or _NEGATION.search(line, max(0, verdict.start() - 60), verdict.start())
+    if verdict.group(2).lower() == "accept":
+        return "reject" if negated else "accept"
+    return None if negated else "reject"

@@ -1,0 +1,96 @@
+"""Scores, decisions and broken outputs: what is not clearly said is missing."""
+
+from __future__ import annotations
+
+import pytest
+
+from peercycle.agents.formats import cycleresearcher, cyclereviewer, deepreviewer
+from peercycle.agents.formats.scores import read_decision, read_score
+
+
+@pytest.mark.parametrize(
+    ("said", "value"),
+    [
+        ("10: strong accept", 10),
+        ("6: marginally above the acceptance threshold", 6),
+        ("1", 1),
+        ("8/10", 8),
+        ("**5**", 5),
+        ("5.67", 5.67),
+        ("5,67", 5.67),
+        ("Rating: 7", 7),
+        ("Overall score is 3", 3),
+        ("`4`", 4),
+        ("(6) weak accept", 6),
+    ],
+)
+def test_a_rating_is_the_number_that_it_begins_with(said: str, value: float) -> None:
+    assert read_score("rating", said, 1, 10).value == value
+
+
+@pytest.mark.parametrize(
+    "said", ["0", "11", "100", "-3", "5-6", "3 to 5", "I like it", "999999999999", "", "N/A", "very good 7", "٧"]
+)
+def test_what_is_no_rating_is_missing_and_never_zero(said: str) -> None:
+    assert read_score("rating", said, 1, 10).value is None
+
+
+@pytest.mark.parametrize(
+    ("said", "decision"),
+    [
+        ("Accept", "accept"),
+        ("ACCEPT (oral)", "accept"),
+        ("Not accepted", "reject"),
+        ("The paper cannot be accepted.", "reject"),
+        ("This should not yet be accepted", "reject"),
+        ("Unacceptable", "reject"),
+        ("Reject", "reject"),
+        ("I recommend rejection", "reject"),
+        ("Below the acceptance threshold", "reject"),
+        ("Accept rather than reject", "accept"),
+        ("Reject, not accept", "reject"),
+        ("Decision pending", None),
+        ("Accept or reject?", None),
+        ("not rejected", None),
+        ("", None),
+    ],
+)
+def test_a_decision_is_what_the_words_say_and_not_which_words_occur(said: str, decision: str | None) -> None:
+    assert read_decision(said)[0] == decision
+
+
+def test_a_review_without_a_rating_has_none_and_the_average_leaves_it_out() -> None:
+    read = cyclereviewer.parse("## Summary\nA.\n## Rating\n8\n**********\n## Summary\nB.\n## Soundness\n3 good\n")
+    assert [review.rating for review in read.reviews] == [8, None]
+    assert (read.average("rating").value, read.average("rating").n) == (8, 1)
+    assert "there is no decision" in read.problems
+
+
+@pytest.mark.parametrize(
+    "text", ["", "   \n", "I'm sorry, I cannot help with that.", "对不起，我不能。", "a" * 200_000, "\ud800\udfff\0"]
+)
+def test_an_answer_that_is_no_review_is_a_problem_and_no_review(text: str) -> None:
+    for read in (cyclereviewer.parse(text), deepreviewer.parse(text)):
+        assert read.reviews == ()
+        assert read.problems
+    assert cycleresearcher.parse(text).problems
+
+
+def test_a_second_paper_in_one_answer_is_left_out_and_told() -> None:
+    one = "## Motivation\n\nWhy.\n\n## Main Idea\n\nWhat.\n\n```latex\n\\title{A}\n\\section{B}\ntext\n```\n"
+    read = cycleresearcher.parse(one + one.replace("{A}", "{Z}"))
+    assert read.title == "A"
+    assert "{Z}" not in read.latex
+    assert any("second paper" in problem for problem in read.problems)
+
+
+def test_json_that_is_none_is_kept_as_written() -> None:
+    read = cycleresearcher.parse("## Motivation\n\nWhy.\n\n## Experimental Setup\n\nWe shall run things.\n")
+    assert read.experimental_setup == "We shall run things."
+    assert any("no JSON" in problem for problem in read.problems)
+
+
+def test_a_review_written_without_headings_marks_is_read_by_its_names() -> None:
+    read = cyclereviewer.parse("Summary: It ranks.\nRating: 6\nConfidence: 4\nDecision: Reject\n")
+    (review,) = read.reviews
+    assert (review.summary, review.rating, review.confidence, read.decision) == ("It ranks.", 6, 4, "reject")
