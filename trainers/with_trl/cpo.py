@@ -40,7 +40,7 @@ def cpo_trainer(
         simpo_gamma=settings.margin,
         cpo_alpha=settings.nll_lambda,
         max_length=max(segment.length for p in pairs for e in (p.winner, p.loser) for segment in e.segments),
-        gradient_checkpointing=settings.checkpointing,
+        activation_checkpointing=settings.checkpointing,
     )
 
     class OnIds(trainer_of):  # type: ignore[misc]

@@ -80,7 +80,7 @@ def _train(given: _Rows, base: str, out: Path, settings: SftSettings, on_metric:
     from peercycle.trainers.finishing import finish
     from peercycle.trainers.opening import open_model
     from peercycle.trainers.reporting import Relay
-    from peercycle.trainers.simpo.trainer import newest_checkpoint
+    from peercycle.trainers.resuming import checkpoint_to_resume, fingerprint_of
 
     quiet()
     with disk_errors("write", out):
@@ -98,7 +98,7 @@ def _train(given: _Rows, base: str, out: Path, settings: SftSettings, on_metric:
     trainer.add_callback(Relay(on_metric))
     without_printing(trainer)
     began = time.monotonic()
-    resume = newest_checkpoint(folder) if settings.resume else None
+    resume = checkpoint_to_resume(trainer, folder, settings, base, fingerprint_of(given.rows))
     trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
     tokens = round(sum(len(row["input_ids"]) for row in given.rows) * steps * batch / len(given.rows))
     write_work(out, time.monotonic() - began, tokens)
@@ -122,7 +122,7 @@ def _trainer(opened: Any, rows: list[Row], settings: SftSettings, folder: Path, 
         max_length=None,
         packing=False,
         dataset_kwargs={"skip_prepare_dataset": True},
-        gradient_checkpointing=settings.checkpointing,
+        activation_checkpointing=settings.checkpointing,
         average_tokens_across_devices=True,
     )
     return SFTTrainer(
