@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from peercycle.core.contracts import ArtifactStore
-from peercycle.core.sandboxing import EnvironmentRef, EnvironmentSpec, ExecRequest, ExecResult, ProbeResult
+from peercycle.core.sandboxing import (
+    DataRecord,
+    DataSpec,
+    EnvironmentRef,
+    EnvironmentSpec,
+    ExecRequest,
+    ExecResult,
+    ProbeResult,
+)
 from peercycle.sandbox import reap
 from peercycle.sandbox.containers import execution, facts, leftovers, probe
 from peercycle.sandbox.containers.environments import state_directory
 from peercycle.sandbox.containers.settings import NAME, DockerSettings
 from peercycle.sandbox.containers.weakening import Weakening
+from peercycle.sandbox.fetching import materials
 from peercycle.sandbox.requiring import refuse_unmet
 
 
@@ -47,6 +56,10 @@ class DockerSandbox:
         not built, no daemon, no image).
         """
         return await asyncio.to_thread(facts.prepare, self.settings, spec)
+
+    async def fetch(self, data: Sequence[DataSpec]) -> tuple[DataRecord, ...]:
+        """Fetch what an execution is to read, within limits and from allowed hosts; see `FetchingSandbox.fetch`."""
+        return await asyncio.to_thread(materials.fetch, data, state_directory(self.settings), self.settings.fetch)
 
     async def run(
         self,

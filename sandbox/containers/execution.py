@@ -23,7 +23,8 @@ from peercycle.sandbox.containers.session import COLLECT_S, CancelledError, Ende
 from peercycle.sandbox.containers.settings import NAME, DockerSettings
 from peercycle.sandbox.containers.talk import Line
 from peercycle.sandbox.containers.weakening import Weakening
-from peercycle.sandbox.execution import outlast, to_the_end
+from peercycle.sandbox.execution import lent_paths, outlast, to_the_end
+from peercycle.sandbox.fetching import materials
 from peercycle.sandbox.place import Place
 from peercycle.sandbox.profile import ENVIRONMENT, HOME, MATPLOTLIB
 from peercycle.sandbox.start import rlimits
@@ -191,11 +192,15 @@ async def execute(
     files = {name: await artifacts.get(ref) for name, ref in request.files.items()}
     stdin = None if request.stdin is None else await artifacts.get(request.stdin)
     state = state_directory(settings)
+    given = await materials.stored(request.data, artifacts)
+    files |= {path: body for path, (body, _) in given.items()}
+    lent = await asyncio.to_thread(materials.found, request.data, state, settings.fetch)
     made = await asyncio.to_thread(place.make, state, place.new_execution(), {"backend": NAME})
     try:
-        await asyncio.to_thread(place.fill, made, None, files)
+        await asyncio.to_thread(place.fill, made, None, files, lent_paths(lent))
         mounts = [*env.mounts, *_etc(made, settings.user)]
         mounts += [(made.inputs / name, f"{profile.WORK}/{name}") for name in made.top_level]
+        mounts += [(path, f"{profile.WORK}/{name}") for name, (path, _) in lent.items()]
         if stdin is not None:
             mounts.append((_written(made.root / "stdin", stdin), profile.INPUT))
         task = Task(settings, request, made, env, tuple(mounts), _in_loop(on_output), without)
@@ -205,7 +210,8 @@ async def execute(
     kept = [
         OutputFile(path=path, size=len(body), artifact=await artifacts.put(body, name=path)) for path, body in bodies
     ]
-    return result.model_copy(update={"outputs": tuple(kept), "environment_digest": environment.digest})
+    known = tuple(record for _, record in (*given.values(), *lent.values()))
+    return result.model_copy(update={"outputs": tuple(kept), "environment_digest": environment.digest, "data": known})
 
 
 def watched(limits: Limits, without: Weakening) -> Limits:
@@ -229,7 +235,8 @@ def check_request(settings: DockerSettings, request: ExecRequest) -> None:
         raise RefusedRequestError(f"an argument holds a NUL byte: {request.argv!r}")
     check_variables(request.variables)
     collect.check_patterns(request.outputs)
-    place.check_paths(request.files)
+    place.check_paths([*request.files, *(f"data/{item.name}" for item in request.data)])
+    materials.check(request.data)
 
 
 def _etc(made: Place, user: int) -> list[tuple[Path, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any, Literal, get_args
 
 from peercycle.sandbox.profile import WORK
@@ -41,6 +42,8 @@ Protection = Literal[
 Weakening = frozenset[Protection]
 ALL: Weakening = frozenset(get_args(Protection))
 ENDLESS = 1 << 50
+CAPABILITIES = ["SYS_ADMIN", "SYS_CHROOT", "SETUID", "SETGID", "MKNOD", "KILL"]
+"""What an attack would use; not all, for a machine may not have them all to give."""
 BAIT = "/var/tmp"  # noqa: S108
 """Where the proofs lay what they attack."""
 
@@ -51,7 +54,7 @@ def weaken_options(options: dict[str, Any], without: Weakening) -> None:
 
     open_by = {
         "network_namespace": {"network_mode": "host"},
-        "capabilities_dropped": {"cap_drop": [], "cap_add": ["ALL"]},
+        "capabilities_dropped": {"cap_drop": [], "cap_add": CAPABILITIES},
         "remount_read_only": {"read_only": False},
         "memory_limit": {"mem_limit": None, "memswap_limit": None},
         "process_limit": {"pids_limit": -1},
@@ -73,6 +76,9 @@ def weaken_options(options: dict[str, Any], without: Weakening) -> None:
     if "tmpfs_limit" in without:
         options["tmpfs"] = {place: _without_size(said) for place, said in options["tmpfs"].items()}
         options["shm_size"] = 512 << 20
+    if "unprivileged_uid" in without:
+        own = re.compile(r"\b([ug]id)=\d+")
+        options["tmpfs"] = {place: own.sub(r"\1=0", said) for place, said in options["tmpfs"].items()}
     _weaken_ulimits(options, without)
 
 

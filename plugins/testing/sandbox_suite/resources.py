@@ -186,7 +186,7 @@ async def a_tree_too_deep_to_be_watched_ends_the_program(ground: Ground) -> list
     return unless(result.status == "disk_limit", f"220 entries of 200, 150 folders deep: {result.status}")
 
 
-@attack(8, "remount_read_only", docker=("remount_read_only", "unprivileged_uid"))
+@attack(8, "remount_read_only", docker=("unprivileged_uid",))
 async def neither_the_root_nor_dev_can_be_filled(ground: Ground) -> list[str]:
     """The folders that hold the sandbox together take no file, named or not."""
     return await ground.got("""
