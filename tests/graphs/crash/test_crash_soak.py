@@ -8,7 +8,7 @@ import time
 
 import pytest
 from tests.graphs.crash import snapshot, verdict
-from tests.graphs.crash.matrix import Crashes, needs_sandbox, report, share, steady
+from tests.graphs.crash.matrix import Crashes, needs_sandbox, one_of_each, report, share, steady
 from tests.graphs.crash.points import copy_checkpoints
 
 pytestmark = [pytest.mark.prove(rank=10), pytest.mark.timeout(1200)]
@@ -71,10 +71,11 @@ def test_killed_at_every_point(crashes: Crashes, part: int) -> None:
 
 @pytest.mark.prove(rank=80)
 @pytest.mark.parametrize("part", range(PARTS))
-def test_killed_at_every_point_of_an_experiment(sandboxed: Crashes, part: int) -> None:
+def test_killed_at_every_point_of_an_experiment_and_each_kind_beside_it(sandboxed: Crashes, part: int) -> None:
     _, points = sandboxed.undisturbed(sandbox=True)
-    chosen = [point for point in points if steady(point) and needs_sandbox(point)]
-    assert len(chosen) > 80
+    experiment = [point for point in points if steady(point) and needs_sandbox(point)]
+    assert len(experiment) >= 20
+    chosen = list(dict.fromkeys([*experiment, *one_of_each(points, seed=1)]))
     results = {p: sandboxed.kill_and_resume(p, sandbox=True) for p in share(chosen, part, PARTS)}
     assert not report(results), report(results)
 
