@@ -9,17 +9,26 @@ from peercycle import hookimpl
 if TYPE_CHECKING:
     from peercycle.agents.models.replay import ReplayModelSettings
     from peercycle.agents.models.scripted import ScriptedModelSettings
+    from peercycle.agents.models.transformers.settings import TransformersSettings
     from peercycle.core.contracts import LanguageModel, Register
 
 
 @hookimpl
 def register_models(register: Register[LanguageModel]) -> None:
-    """Offer `scripted` (answers given beforehand) and `replay` (answers of an earlier run)."""
+    """Offer the engines, `scripted` (answers given beforehand) and `replay` (answers of an earlier run)."""
     from peercycle.agents.models.replay import ReplayModelSettings
     from peercycle.agents.models.scripted import ScriptedModelSettings
+    from peercycle.agents.models.transformers.settings import TransformersSettings
 
+    register("transformers", _transformers, TransformersSettings)
     register("scripted", _scripted, ScriptedModelSettings)
     register("replay", _replay, ReplayModelSettings)
+
+
+def _transformers(settings: TransformersSettings) -> LanguageModel:
+    from peercycle.agents.models.transformers.model import TransformersModel
+
+    return TransformersModel(settings)
 
 
 def _scripted(settings: ScriptedModelSettings) -> LanguageModel:

@@ -24,18 +24,18 @@ def test_everything_built_in_is_offered_and_can_be_made() -> None:
     offered: dict[Kind, tuple[str, ...]] = {kind: plugins.names(kind) for kind in KINDS}
     assert plugins.problems == ()
     assert offered == {
-        "models": ("replay", "scripted"),
+        "models": ("replay", "scripted", "transformers"),
         "policies": ("extractive", "scripted"),
         "reviewers": ("rubric", "scripted"),
         "rewards": ("checks", "composite", "mean-rating", "min-rating"),
-        "literature": ("local",),
+        "literature": ("local", "semantic-scholar"),
         "sandboxes": ("bubblewrap",),
         "trainers": (),
         "exporters": ("html", "latex", "pdf", "report"),
     }
     for kind, names in offered.items():
         for name in names:
-            settings = {"run": "runs/r1"} if name == "replay" else {}
+            settings = {"replay": {"run": "runs/r1"}, "transformers": {"model": "weights"}}.get(name, {})
             assert plugins.create(kind, name, settings) is not None
     assert plugins.show("builtin")["problem"] is None
 
