@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from peercycle import hookimpl
 
 if TYPE_CHECKING:
+    from peercycle.agents.models.openai.settings import OpenAISettings
     from peercycle.agents.models.replay import ReplayModelSettings
     from peercycle.agents.models.scripted import ScriptedModelSettings
     from peercycle.agents.models.transformers.settings import TransformersSettings
@@ -16,13 +17,21 @@ if TYPE_CHECKING:
 @hookimpl
 def register_models(register: Register[LanguageModel]) -> None:
     """Offer the engines, `scripted` (answers given beforehand) and `replay` (answers of an earlier run)."""
+    from peercycle.agents.models.openai.settings import OpenAISettings
     from peercycle.agents.models.replay import ReplayModelSettings
     from peercycle.agents.models.scripted import ScriptedModelSettings
     from peercycle.agents.models.transformers.settings import TransformersSettings
 
+    register("openai", _openai, OpenAISettings)
     register("transformers", _transformers, TransformersSettings)
     register("scripted", _scripted, ScriptedModelSettings)
     register("replay", _replay, ReplayModelSettings)
+
+
+def _openai(settings: OpenAISettings) -> LanguageModel:
+    from peercycle.agents.models.openai.model import OpenAIModel
+
+    return OpenAIModel(settings)
 
 
 def _transformers(settings: TransformersSettings) -> LanguageModel:

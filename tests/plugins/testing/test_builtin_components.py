@@ -24,7 +24,7 @@ def test_everything_built_in_is_offered_and_can_be_made() -> None:
     offered: dict[Kind, tuple[str, ...]] = {kind: plugins.names(kind) for kind in KINDS}
     assert plugins.problems == ()
     assert offered == {
-        "models": ("replay", "scripted", "transformers"),
+        "models": ("openai", "replay", "scripted", "transformers"),
         "policies": ("extractive", "scripted"),
         "reviewers": ("rubric", "scripted"),
         "rewards": ("checks", "composite", "mean-rating", "min-rating"),
@@ -35,7 +35,11 @@ def test_everything_built_in_is_offered_and_can_be_made() -> None:
     }
     for kind, names in offered.items():
         for name in names:
-            settings = {"replay": {"run": "runs/r1"}, "transformers": {"model": "weights"}}.get(name, {})
+            settings = {
+                "replay": {"run": "runs/r1"},
+                "transformers": {"model": "weights"},
+                "openai": {"model": "m"},
+            }.get(name, {})
             assert plugins.create(kind, name, settings) is not None
     assert plugins.show("builtin")["problem"] is None
 
