@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from peercycle.agents.models.replay import ReplayModelSettings
     from peercycle.agents.models.scripted import ScriptedModelSettings
     from peercycle.agents.models.transformers.settings import TransformersSettings
+    from peercycle.agents.models.vllm.settings import VllmSettings
     from peercycle.core.contracts import LanguageModel, Register
 
 
@@ -21,9 +22,11 @@ def register_models(register: Register[LanguageModel]) -> None:
     from peercycle.agents.models.replay import ReplayModelSettings
     from peercycle.agents.models.scripted import ScriptedModelSettings
     from peercycle.agents.models.transformers.settings import TransformersSettings
+    from peercycle.agents.models.vllm.settings import VllmSettings
 
     register("openai", _openai, OpenAISettings)
     register("transformers", _transformers, TransformersSettings)
+    register("vllm", _vllm, VllmSettings)
     register("scripted", _scripted, ScriptedModelSettings)
     register("replay", _replay, ReplayModelSettings)
 
@@ -32,6 +35,12 @@ def _openai(settings: OpenAISettings) -> LanguageModel:
     from peercycle.agents.models.openai.model import OpenAIModel
 
     return OpenAIModel(settings)
+
+
+def _vllm(settings: VllmSettings) -> LanguageModel:
+    from peercycle.agents.models.vllm.model import VllmModel
+
+    return VllmModel(settings)
 
 
 def _transformers(settings: TransformersSettings) -> LanguageModel:

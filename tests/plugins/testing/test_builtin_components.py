@@ -24,7 +24,7 @@ def test_everything_built_in_is_offered_and_can_be_made() -> None:
     offered: dict[Kind, tuple[str, ...]] = {kind: plugins.names(kind) for kind in KINDS}
     assert plugins.problems == ()
     assert offered == {
-        "models": ("openai", "replay", "scripted", "transformers"),
+        "models": ("openai", "replay", "scripted", "transformers", "vllm"),
         "policies": ("extractive", "scripted"),
         "reviewers": ("rubric", "scripted"),
         "rewards": ("checks", "composite", "mean-rating", "min-rating"),
