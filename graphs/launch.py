@@ -26,6 +26,9 @@ from peercycle.store.directory import create_run, new_run_id, open_run, remove_r
 if TYPE_CHECKING:
     from langgraph.runtime import RunControl
 
+AUTO, LOCAL, ONLINE = "auto", "local", "semantic-scholar"
+"""Literature: what `auto` stands for with works to start from, and what it adds without any."""
+
 SANDBOX_PREFERENCE = ("docker", "bubblewrap")
 """Which sandbox `auto` tries first; others follow in the order of their names."""
 
@@ -37,7 +40,9 @@ async def create_and_open(
 
     `in_loop` as in `create_run`: for a loop of our own, not for a server's.
     """
+    options, found = resolve_literature(options, task)
     resolved, choices = await resolve(options, plugins)
+    choices.extend(found)
     ref = artifact_ref(canonical_json(task))
     now = time.time()
     record = RunRecord(
@@ -109,6 +114,18 @@ async def resolve(options: RunOptions, plugins: Plugins) -> tuple[RunOptions, li
     options, line = await _resolve_experiments(options, plugins)
     choices.append(line)
     return options, choices
+
+
+def resolve_literature(options: RunOptions, task: ResearchTask) -> tuple[RunOptions, list[str]]:
+    """Return the options with the sources that `auto` stands for, and a line where that is more than what is at hand."""
+    if AUTO not in options.literature:
+        return options, []
+    corpora = component_settings(options, "literature", LOCAL).get("corpora")
+    at_hand = bool(task.bibliography.entries or corpora)
+    chosen = (LOCAL,) if at_hand else (LOCAL, ONLINE)
+    named = tuple(dict.fromkeys(n for name in options.literature for n in (chosen if name == AUTO else (name,))))
+    line = f"literature: {ONLINE}, because there is no bibliography to start from"
+    return options.model_copy(update={"literature": named}), [] if at_hand else [line]
 
 
 def _require_known(options: RunOptions, plugins: Plugins) -> None:

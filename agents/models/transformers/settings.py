@@ -18,7 +18,7 @@ class TransformersSettings(Word):
     """Branch, tag or commit on the hub."""
     adapter: str | None = None
     """Folder of a LoRA adapter, put on the weights (needs peft)."""
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    dtype: Literal["auto", "float32", "bfloat16", "float16", "float64"] = "auto"
     """`auto` is what the weights were saved in."""
     device: str = "auto"
     """`cpu`, `cuda`, `cuda:1`; `auto` is the first GPU, else the processor."""

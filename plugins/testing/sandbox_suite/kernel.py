@@ -201,7 +201,7 @@ os.abort()
     ]
 
 
-@attack(None, "ipc_namespace")
+@attack(None, "ipc_namespace", "seccomp")
 async def shared_memory_of_the_host_is_out_of_reach(ground: Ground) -> list[str]:
     """A System V segment that anybody may read and write."""
     libc = ctypes.CDLL(None, use_errno=True)
