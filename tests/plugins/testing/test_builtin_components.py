@@ -25,12 +25,12 @@ def test_everything_built_in_is_offered_and_can_be_made() -> None:
     assert plugins.problems == ()
     assert offered == {
         "models": ("openai", "replay", "scripted", "transformers", "vllm"),
-        "policies": ("extractive", "scripted"),
+        "policies": ("direct", "extractive", "scripted"),
         "reviewers": ("rubric", "scripted"),
         "rewards": ("checks", "composite", "mean-rating", "min-rating"),
         "literature": ("local", "semantic-scholar"),
-        "sandboxes": ("bubblewrap",),
-        "trainers": (),
+        "sandboxes": ("bubblewrap", "docker"),
+        "trainers": ("sft", "simpo", "trl-cpo"),
         "exporters": ("html", "latex", "pdf", "report"),
     }
     for kind, names in offered.items():
@@ -39,6 +39,7 @@ def test_everything_built_in_is_offered_and_can_be_made() -> None:
                 "replay": {"run": "runs/r1"},
                 "transformers": {"model": "weights"},
                 "openai": {"model": "m"},
+                "vllm": {"model": "m", "url": "http://localhost:8000/v1"},
             }.get(name, {})
             assert plugins.create(kind, name, settings) is not None
     assert plugins.show("builtin")["problem"] is None
