@@ -25,8 +25,8 @@ def test_everything_built_in_is_offered_and_can_be_made() -> None:
     assert plugins.problems == ()
     assert offered == {
         "models": ("replay", "scripted"),
-        "policies": ("extractive", "scripted"),
-        "reviewers": ("rubric", "scripted"),
+        "policies": ("extractive", "prompted", "scripted"),
+        "reviewers": ("cyclereviewer", "deepreviewer", "prompted", "rubric", "scripted"),
         "rewards": ("checks", "composite", "mean-rating", "min-rating"),
         "literature": ("local",),
         "sandboxes": ("bubblewrap",),
