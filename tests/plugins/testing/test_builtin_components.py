@@ -28,7 +28,7 @@ def test_everything_built_in_is_offered_and_can_be_made() -> None:
         "policies": ("direct", "extractive", "prompted", "scripted"),
         "reviewers": ("cyclereviewer", "deepreviewer", "prompted", "rubric", "scripted"),
         "rewards": ("checks", "composite", "mean-rating", "min-rating"),
-        "literature": ("local", "semantic-scholar"),
+        "literature": ("arxiv", "crossref", "local", "openalex", "semantic-scholar"),
         "sandboxes": ("bubblewrap", "docker"),
         "trainers": ("sft", "simpo", "trl-cpo"),
         "exporters": ("html", "latex", "pdf", "report"),
