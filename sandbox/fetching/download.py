@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urljoin
 
-from peercycle.core.errors import OutageError, RefusedRequestError
+from peercycle.core.errors import OutageError, PeercycleError, RefusedRequestError
 from peercycle.sandbox.fetching.addresses import Place, checked
 from peercycle.sandbox.fetching.settings import FetchSettings
 
@@ -40,9 +40,9 @@ def download(url: str, sha256: str, target: Path, settings: FetchSettings) -> in
                 if answer.status != 200:
                     raise RefusedRequestError(f"{_short(url)} answers {answer.status} {answer.reason}")
                 return _write(answer, url, sha256, target, settings, end)
+    except PeercycleError:
+        raise
     except (OSError, http.client.HTTPException) as error:
-        if isinstance(error, OutageError):
-            raise
         raise OutageError(f"{_short(url)} cannot be fetched now: {error or type(error).__name__}") from error
     raise RefusedRequestError(f"{_short(url)} is the end of {MOST_HOPS} redirects, and no file yet")
 
@@ -57,7 +57,8 @@ def _answer(place: Place, end: float) -> Iterator[http.client.HTTPResponse]:
             f"{path}?{place.url.query}" if place.url.query else path,
             headers={"Accept-Encoding": "identity", "User-Agent": "peercycle"},
         )
-        yield connection.getresponse()
+        with connection.getresponse() as answer:
+            yield answer
     finally:
         connection.close()
 

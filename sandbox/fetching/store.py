@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from peercycle.core.base import canonical_json, sha256_hex
-from peercycle.core.errors import SandboxError
+from peercycle.core.errors import PeercycleError, SandboxError
 from peercycle.core.sandboxing import DataRecord, DataSpec
 from peercycle.sandbox.fetching.settings import FetchSettings
 from peercycle.sandbox.place import remove_tree
@@ -70,6 +70,9 @@ class DataStore:
                 if (found := self.find(spec)) is not None:
                     return found
                 return self._added(spec, fetch, settings)
+        except PeercycleError:
+            # An outage is an OSError too, and none of this folder's.
+            raise
         except OSError as error:
             raise SandboxError(f"cannot keep data in {str(self.folder)!r}: {error}") from error
 
