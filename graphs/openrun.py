@@ -243,7 +243,7 @@ async def open_components(
 
     try:
         models = {
-            role: _refused(choice) if offline else await _serve(pool, plugins, choice, holdings)
+            role: _refused(choice) if offline else await _serve(pool, plugins, choice, options, holdings)
             for role, choice in options.models.items()
         }
         sandboxed = options.sandbox not in {"auto", "none"} and not offline
@@ -269,14 +269,17 @@ async def open_components(
         raise
 
 
-def backend_of(choice: ModelChoice) -> tuple[str, dict[str, JSON]]:
-    """Return the name of the component that serves a model, and its settings."""
+def backend_of(choice: ModelChoice, options: RunOptions) -> tuple[str, dict[str, JSON]]:
+    """Return the name of the component that serves a model, and its settings: the backend's, then the choice's."""
     backend, _, model_name = choice.name.partition("/")
-    return backend, {**choice.settings, **({"model": model_name} if model_name else {})}
+    named: dict[str, JSON] = {"model": model_name} if model_name else {}
+    return backend, {**component_settings(options, "models", backend), **choice.settings, **named}
 
 
-async def _serve(pool: Pool, plugins: Plugins, choice: ModelChoice, holdings: list[Holding]) -> ServedModel:
-    backend, settings = backend_of(choice)
+async def _serve(
+    pool: Pool, plugins: Plugins, choice: ModelChoice, options: RunOptions, holdings: list[Holding]
+) -> ServedModel:
+    backend, settings = backend_of(choice, options)
     holding = await pool.acquire(plugins, "models", backend, settings)
     holdings.append(holding)
     engine = holding.life.shared.setdefault("engine", Coalescer(holding.component))

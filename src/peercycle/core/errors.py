@@ -111,6 +111,9 @@ class ReplayDivergedError(PeercycleError):
 class EffectError(PeercycleError):
     """An effect failed for good. That is its outcome: journalled, and raised again on resume and replay."""
 
+    raw: str | None = None
+    """What the service answered, where there is more of it than the message holds; kept in the journal."""
+
 
 class ModelError(EffectError):
     """A model's service refused a request for good (a bad request, a content filter, a context overflow)."""
