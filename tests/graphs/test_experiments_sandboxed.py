@@ -206,7 +206,7 @@ class Reporting(Parts):
     def register_exporters(self, register: Any) -> None:
         from peercycle.export.report import ReportExporter
 
-        register("report", lambda settings: ReportExporter(settings))
+        register("report", ReportExporter)
 
 
 def test_the_report_says_what_experiments_stood_on_with_hashes_and_licences(
