@@ -24,6 +24,7 @@ from peercycle.core.contracts import (
 )
 from peercycle.core.errors import OutageError, PeercycleError, ReplayDivergedError, SandboxUnavailableError
 from peercycle.core.events import RunEvent
+from peercycle.core.fetching import FetchingSandbox
 from peercycle.core.journal import EffectKey, RunStore
 from peercycle.core.modelling import ModelRequest, ModelResult, Usage
 from peercycle.core.runs import EndReason, ModelChoice, RunOptions, RunRecord
@@ -148,6 +149,8 @@ class OpenRun:
                 f"run {self.run_id!r} has no sandbox; see `peercycle doctor`, then `peercycle resume` it"
             )
         environment = await self.sandbox.prepare(request.environment)
+        if request.data and isinstance(self.sandbox, FetchingSandbox):
+            await self.sandbox.fetch(request.data)
         return await self.sandbox.run(request, environment, self.store.artifacts)
 
     async def wait_through(self, key: EffectKey, outage: OutageError, waited: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from peercycle.agents.formats.lenient_json import NotJSONError, read_json
@@ -30,7 +30,7 @@ class Question:
     """Names it in errors, and keeps its seed apart from other questions of the stage."""
     role: str
     messages: tuple[Message, ...]
-    sampling: Sampling = Sampling()
+    sampling: Sampling = field(default_factory=Sampling)
     schema: dict[str, JSON] | None = None
     prose: bool = True
     """Its strings hold LaTeX; False for program code."""

@@ -16,7 +16,7 @@ def fit(value: JSON, schema: JSON, where: str = "the answer") -> JSON:
 
     Mended are what a schema-blind writer gets wrong and a reader understands: unknown properties are left out, a
     number in quotes becomes one, a lone string becomes a list, a list that is too long is cut at its last item.
-    A string that is too long is a fault: cutting it would lose its end.
+    A string that is far too long is a fault: cutting it would lose its end.
     """
     if not isinstance(schema, dict):
         return value
@@ -75,7 +75,7 @@ def _string(value: str, schema: dict[str, JSON], where: str) -> JSON:
     assert isinstance(least, int) and isinstance(most, int)
     if len(value.strip()) < min(least, 1):
         raise UnfitError(f"{where} is empty")
-    if len(value) > most:
+    if len(value) > most + most // 4 + 20:
         raise UnfitError(f"{where} has {len(value)} characters; at most {most} are allowed")
     return value.strip()
 

@@ -63,7 +63,7 @@ async def _disk(ground: Ground, program: str, what: str) -> list[str]:
     return unless(not took, f"18 MB of 16 {what}")
 
 
-@attack(None, "disk_watch")
+@attack(None, "disk_watch", docker=("disk_watch", "tmpfs_limit"))
 async def disk_space_that_is_only_mapped_counts(ground: Ground) -> list[str]:
     """Files without a name and without a descriptor, held by a mapping."""
     program = """
@@ -77,7 +77,7 @@ for n in range(18):
     return await _disk(ground, program, "in files that are only mapped")
 
 
-@attack(None, "disk_watch")
+@attack(None, "disk_watch", docker=("disk_watch", "tmpfs_limit"))
 async def disk_space_on_its_way_counts(ground: Ground) -> list[str]:
     """Descriptors of files without a name, sent and not received: for the time being no process has them."""
     program = """

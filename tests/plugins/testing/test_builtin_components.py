@@ -25,10 +25,10 @@ def test_everything_built_in_is_offered_and_can_be_made() -> None:
     assert plugins.problems == ()
     assert offered == {
         "models": ("openai", "replay", "scripted", "transformers", "vllm"),
-        "policies": ("direct", "extractive", "scripted"),
-        "reviewers": ("rubric", "scripted"),
+        "policies": ("direct", "extractive", "prompted", "scripted"),
+        "reviewers": ("cyclereviewer", "deepreviewer", "prompted", "rubric", "scripted"),
         "rewards": ("checks", "composite", "mean-rating", "min-rating"),
-        "literature": ("local", "semantic-scholar"),
+        "literature": ("arxiv", "crossref", "local", "openalex", "semantic-scholar"),
         "sandboxes": ("bubblewrap", "docker"),
         "trainers": ("sft", "simpo", "trl-cpo"),
         "exporters": ("html", "latex", "pdf", "report"),
