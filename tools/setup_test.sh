@@ -84,4 +84,5 @@ SECONDS=0
 setup_system
 setup_tree
 make --silent .venv/.installed-test
+bash tools/make_vllm_env.sh
 echo "Set-up took ${SECONDS} s"
