@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from peercycle import hookimpl
 
 if TYPE_CHECKING:
+    from peercycle.agents.policies.cycleresearcher.settings import CycleResearcherSettings
     from peercycle.agents.policies.extractive import ExtractiveSettings
     from peercycle.agents.policies.prompted.settings import PromptedSettings
     from peercycle.agents.policies.scripted import ScriptedSettings
@@ -15,14 +16,16 @@ if TYPE_CHECKING:
 
 @hookimpl
 def register_policies(register: Register[Policy]) -> None:
-    """Offer `extractive` (a systematic map of the literature, without a model), `prompted` (any instruction model)
-    and `scripted` (for tests)."""
+    """Offer `extractive` (a systematic map of the literature, without a model), `prompted` (any instruction model),
+    `cycleresearcher` (the published protocol) and `scripted` (for tests)."""
+    from peercycle.agents.policies.cycleresearcher.settings import CycleResearcherSettings
     from peercycle.agents.policies.extractive import ExtractiveSettings
     from peercycle.agents.policies.prompted.settings import PromptedSettings
     from peercycle.agents.policies.scripted import ScriptedSettings
 
     register("extractive", _extractive, ExtractiveSettings)
     register("prompted", _prompted, PromptedSettings)
+    register("cycleresearcher", _cycleresearcher, CycleResearcherSettings)
     register("scripted", _scripted, ScriptedSettings)
 
 
@@ -36,6 +39,12 @@ def _prompted(settings: PromptedSettings) -> Policy:
     from peercycle.agents.policies.prompted.policy import PromptedPolicy
 
     return PromptedPolicy(settings)
+
+
+def _cycleresearcher(settings: CycleResearcherSettings) -> Policy:
+    from peercycle.agents.policies.cycleresearcher.policy import CycleResearcherPolicy
+
+    return CycleResearcherPolicy(settings)
 
 
 def _scripted(settings: ScriptedSettings) -> Policy:
