@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +22,16 @@ from peercycle.store.syncing import Growth, fold_log, log_of, sync_never
 FILE = "checkpoints.sqlite"
 
 LOOK_AT_LOG_EVERY = 64
-"""After how many writes to see whether the write-ahead log has become long."""
+"""After how many commits to see whether the write-ahead log has become long."""
 
 
 class FencedSaver(SqliteSaver):
     """Writes only while this driver's fencing number is the newest: checked in the transaction that writes.
 
-    LangGraph's asynchronous saver changes threads for every statement, six times a checkpoint. Here each checkpoint
-    is one short transaction in the loop's own thread: nothing waits for the disk in it, because SQLite syncs this
-    file only when it folds its log in, and another thread does that. So nothing is under way while it is closed.
+    LangGraph's asynchronous saver changes threads for every statement, six times a checkpoint. Here it is one short
+    transaction in the loop's own thread, and what a task wrote goes together with the checkpoint that follows on it.
+    Nothing waits for the disk in it: SQLite syncs this file only when it folds its log in, and another thread does
+    that. So nothing is under way while it is closed.
     """
 
     def __init__(self, connection: sqlite3.Connection, fence: int, target: Path) -> None:
@@ -41,7 +42,9 @@ class FencedSaver(SqliteSaver):
         self._closed = False
         self._growth = Growth()
         self._folding: asyncio.Task[None] | None = None
-        self._written = 0
+        self._commits = 0
+        self._pending: list[tuple[Callable[[], object], asyncio.Future[None]]] = []
+        """What tasks wrote, until the loop comes round or a checkpoint is saved, and who waits for it."""
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return a checkpoint, the latest where the configuration names none."""
@@ -69,37 +72,65 @@ class FencedSaver(SqliteSaver):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Save a checkpoint, unless another driver took over."""
-        with self._fenced():
-            return self.put(config, checkpoint, metadata, new_versions)
+        saved: list[RunnableConfig] = []
+        self._write(lambda: saved.append(self.put(config, checkpoint, metadata, new_versions)))
+        return saved[0]
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
         """Save what a task wrote, unless another driver took over."""
-        with self._fenced():
-            self.put_writes(config, writes, task_id, task_path)
+        self._require_open()
+        loop = asyncio.get_running_loop()
+        if not self._pending:
+            loop.call_soon(self._write_pending)
+        saved: asyncio.Future[None] = loop.create_future()
+        self._pending.append((lambda: self.put_writes(config, writes, task_id, task_path), saved))
+        await saved
+
+    @contextmanager
+    def cursor(self, transaction: bool = True) -> Iterator[sqlite3.Cursor]:
+        """Yield a cursor; the transaction around it is `_write`'s."""
+        with closing(self.conn.cursor()) as cursor:
+            yield cursor
 
     async def close(self) -> None:
         """Close the file; what a cancelled task still wants to save is refused."""
         self._closed = True
+        self._write_pending()
         if self._folding is not None:
             await asyncio.wait([self._folding])
         # The last connection folds the log in, and waits for the disk.
         await asyncio.to_thread(self.conn.close)
 
-    @contextmanager
-    def _fenced(self) -> Iterator[None]:
-        """Begin the transaction that the saver commits; take it back where anything is raised in it."""
-        self._require_open()
-        commits.begin(self.conn)
+    def _write_pending(self) -> None:
+        # What it raises is told to those who wait.
+        with suppress(Exception):
+            self._write(lambda: None)
+
+    def _write(self, last: Callable[[], object]) -> None:
+        """Do what is pending and `last` in one transaction, which all of it shares for better or worse."""
+        pending, self._pending = self._pending, []
+        failure: BaseException | None = None
         try:
+            self._require_open()
+            commits.begin(self.conn)
             commits.check_fence(self.conn, self._fence, "driver")
-            yield
-        except BaseException:
-            self.conn.rollback()
+            for save, _ in pending:
+                save()
+            last()
+            self.conn.commit()
+        except BaseException as error:
+            failure = error
+            if not self._closed:
+                self.conn.rollback()
             raise
-        self._written += 1
-        if self._written % LOOK_AT_LOG_EVERY == 0:
+        finally:
+            for _, saved in pending:
+                if not saved.done():
+                    saved.set_exception(failure) if failure else saved.set_result(None)
+        self._commits += 1
+        if self._commits % LOOK_AT_LOG_EVERY == 0:
             self._fold_where_long()
 
     def _require_open(self) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -18,14 +18,17 @@ from peercycle.core.literature import Reference
 from peercycle.core.modelling import ModelResult, Usage
 from peercycle.core.runs import RunOptions
 from peercycle.core.sandboxing import ExecRequest, ExecResult
+from peercycle.graphs import sources
 from peercycle.graphs.effects import Answer, Effects
 from peercycle.graphs.models import JournalledModel
-from peercycle.graphs.search import fuse
 
 if TYPE_CHECKING:
     from peercycle.graphs.openrun import OpenRun
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+
+NOTHING = Usage()
+"""What an effect uses that costs nothing."""
 
 SHARED_WORDS = 128
 """How many words a run keeps at hand, the oldest going first."""
@@ -48,8 +51,13 @@ class DriverContext:
             finishing=stage == "finish",
             on_outage=run.wait_through,
         )
-        place = f"{run.options.seed if seed is None else seed}|{candidate}|{stage}|{visit}"
-        self.rng = random.Random(int(sha256_hex(place.encode())[:16], 16))
+        self._seed = run.options.seed if seed is None else seed
+
+    @cached_property
+    def rng(self) -> random.Random:
+        """Random numbers of this place of the run, the same after any crash."""
+        place = f"{self._seed}|{self.candidate}|{self.stage}|{self.visit}"
+        return random.Random(int(sha256_hex(place.encode())[:16], 16))
 
     @property
     def options(self) -> RunOptions:
@@ -65,6 +73,11 @@ class DriverContext:
     def run(self) -> OpenRun:
         """The open run: for our own stages; a plugin's stage keeps to the protocol."""
         return self._run
+
+    @property
+    def effects(self) -> Effects:
+        """The effects of this visit: for our own stages."""
+        return self._effects
 
     def model(self, role: str = "default") -> LanguageModel:
         """Return the model that serves a role."""
@@ -96,22 +109,21 @@ class DriverContext:
 
     async def search(self, query: str, *, limit: int = 20) -> tuple[Reference, ...]:
         """Ask every configured literature source, and fuse their answers."""
+        return await sources.search(self, query, limit)
 
-        async def one(name: str) -> tuple[Reference, ...]:
-            request: JSON = {"source": name, "query": query, "limit": limit}
+    async def get(self, ids: Sequence[str]) -> tuple[Reference | None, ...]:
+        """Return one answer per id, joined of what the sources know."""
+        return await sources.get(self, ids)
 
-            async def ask() -> Answer:
-                source = await self._run.literature(name)
-                found = await source.search(query, limit=limit)
-                return [work.model_dump(mode="json") for work in found], Usage(requests=1)
+    async def expand(
+        self, work_id: str, direction: Literal["references", "citations"], *, limit: int = 100
+    ) -> tuple[Reference, ...]:
+        """Return what a work cites, or what cites it."""
+        return await sources.expand(self, work_id, direction, limit)
 
-            outcome = await self._effects.perform(
-                self._effects.key("search", request), request, Usage(requests=1), ask
-            )
-            listed = outcome.result if isinstance(outcome.result, list) else []
-            return tuple(Reference.model_validate(work) for work in listed)
-
-        return fuse(await asyncio.gather(*[one(name) for name in self.options.literature]), limit)
+    async def recommend(self, like: Sequence[str], *, limit: int = 20) -> tuple[Reference, ...]:
+        """Return works like these."""
+        return await sources.recommend(self, like, limit)
 
     async def run_sandbox(self, request: ExecRequest) -> ExecResult:
         """Run a program in the run's sandbox, where it holds the guarantees that the run names."""
@@ -140,9 +152,9 @@ class DriverContext:
         """Do something else to the world, effectively once."""
 
         async def call() -> Answer:
-            return await fn(), Usage()
+            return await fn(), NOTHING
 
-        return (await self._effects.perform(self._effects.key(kind, request), request, Usage(), call)).result
+        return (await self._effects.perform(self._effects.key(kind, request), request, NOTHING, call)).result
 
     async def ask(self, question: str, schema: type[ModelT]) -> ModelT:
         """Ask a person; the run waits until there is an answer."""
@@ -151,7 +163,7 @@ class DriverContext:
         question_id = execution_id(key).replace("e", "q", 1)
 
         async def answer() -> Answer:
-            return await self._answer_to(question_id, question, schema), Usage()
+            return await self._answer_to(question_id, question, schema), NOTHING
 
         journalled = await self._run.store.find_effect(key)
         if journalled is None:
@@ -161,7 +173,7 @@ class DriverContext:
             async def known() -> Answer:
                 return value, usage
 
-            journalled = await self._effects.perform(key, request, Usage(), known)
+            journalled = await self._effects.perform(key, request, NOTHING, known)
         return schema.model_validate(journalled.result)
 
     async def _answer_to(self, question_id: str, question: str, schema: type[ModelT]) -> JSON:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, cast
 
 from langgraph.graph import END, START, StateGraph
@@ -54,19 +53,18 @@ def build_graph(
     channels = frozenset(CANDIDATE_CHANNELS) | frozenset(builder.channels)
     schema = candidate_schema(tuple(builder.channels.values()))
     stages = builder.finished()
-    nodes = {name: candidate_node(stage, runs, channels - OWN_CHANNELS) for name, stage in stages.items()}
+    declared = channels - OWN_CHANNELS
     defaults = {name: channel.default for name, channel in builder.channels.items() if channel.default is not None}
 
     def path(order: Sequence[str]) -> Any:
         graph: Any = StateGraph(schema, context_schema=RunOptions, output_schema=CandidateOutput)
         graph.set_node_defaults(retry_policy=NEVER)
-        for name in order:
-            graph.add_node(name, cast(Any, nodes[name]))
+        for place, name in enumerate(order, start=1):
+            rest = order[place:]
+            node = candidate_node(stages[name], runs, declared, _next(name, rest))
+            graph.add_node(name, cast(Any, node), destinations=(*rest, "seal"))
         graph.add_node("seal", cast(Any, seal_node(runs, channels)))
-        graph.add_edge(START, order[0])
-        for name, following in zip(order, [*order[1:], "seal"], strict=True):
-            after = order[order.index("experiment") + 1] if name == "plan" and "experiment" in order else None
-            graph.add_conditional_edges(name, _next(following, after), list({following, after or following, "seal"}))
+        graph.add_conditional_edges(START, _next(START, order), [*order, "seal"])
         graph.add_edge("seal", END)
         return graph.compile()
 
@@ -102,13 +100,17 @@ def step_limit(graph: Any, rounds: int) -> int:
     return max(20 + 4 * (rounds + 1), longest + 5)
 
 
-def _next(following: str, after_experiment: str | None) -> Any:
+def _next(name: str, rest: Sequence[str]) -> Any:
+    """Return the way on from a stage: to the first of the rest that is not left out."""
+
     def route(state: Mapping[str, Any]) -> str:
         if state.get("failure"):
             return "seal"
-        if after_experiment and following == "experiment" and not state.get("planned"):
-            return after_experiment
-        return following
+        skipped = set(state["run"].get("skip") or ())
+        nothing_planned = not state.get("planned") and (name == "plan" or "plan" in skipped)
+        if nothing_planned and next((stage for stage in rest if stage not in skipped), None) == "experiment":
+            skipped.add("experiment")
+        return next((stage for stage in rest if stage not in skipped), "seal")
 
     return route
 
@@ -121,7 +123,7 @@ def _fan_out(defaults: Mapping[str, Any]) -> Any:
                 "draft",
                 {
                     **defaults,
-                    "run": {"id": state["run"]["id"], "dir": state["run"]["dir"]},
+                    "run": {key: value for key, value in state["run"].items() if key != "seeds"},
                     "candidate": f"c{index}",
                     "seed": seed,
                     "round": 0,
@@ -195,7 +197,8 @@ def beginning_of(run: OpenRun) -> dict[str, Any]:
 def _where(run: OpenRun) -> dict[str, Any]:
     options = run.options
     seeds = [options.seed * 1000 + index for index in range(options.candidates)]
-    return {"id": run.run_id, "dir": str(run.path), "seeds": seeds}
+    skip = {"skip": sorted(options.skip)} if options.skip else {}
+    return {"id": run.run_id, "dir": str(run.path), "seeds": seeds, **skip}
 
 
 def _select_node(runs: Runs) -> Any:
@@ -207,7 +210,7 @@ def _select_node(runs: Runs) -> Any:
             try:
                 async with announced(ctx) as updates:
                     updates.update(select(state, run.options))
-                    await _mark_selected(run, updates["best"])
+                    await run.store.mark_selected(updates["best"]["candidate"], updates["best"].get("round", 0))
                     ended = updates["ending"]
                     await ctx.emit(
                         "selected",
@@ -219,12 +222,6 @@ def _select_node(runs: Runs) -> Any:
         return updates
 
     return select_best
-
-
-async def _mark_selected(run: OpenRun, best: Mapping[str, Any]) -> None:
-    for row in await run.store.candidates():
-        if (row.candidate, row.round) == (best["candidate"], best.get("round", 0)) and not row.selected:
-            await run.store.save_candidate(replace(row, selected=True))
 
 
 def _finish_node(runs: Runs) -> Any:

@@ -13,17 +13,21 @@ from peercycle import __version__
 from peercycle.core.base import artifact_ref, canonical_json
 from peercycle.core.contracts import SimulatingPolicy
 from peercycle.core.errors import SandboxUnavailableError, UsageError
-from peercycle.core.runs import RunOptions, RunRecord
+from peercycle.core.runs import SKIPPABLE, RunOptions, RunRecord
 from peercycle.core.sandboxing import ALL_GUARANTEES, Guarantee, ProbeResult
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.fingerprint import fingerprint
 from peercycle.graphs.openrun import OpenRun, backend_of, component_settings, open_components
 from peercycle.graphs.pool import current_pool
+from peercycle.graphs.trained import use_trained
 from peercycle.plugins.manager import Kind, Plugins
 from peercycle.store.directory import create_run, new_run_id, open_run, remove_run
 
 if TYPE_CHECKING:
     from langgraph.runtime import RunControl
+
+AUTO, LOCAL, ONLINE = "auto", "local", "semantic-scholar"
+"""Literature: what `auto` stands for with works to start from, and what it adds without any."""
 
 SANDBOX_PREFERENCE = ("docker", "bubblewrap")
 """Which sandbox `auto` tries first; others follow in the order of their names."""
@@ -36,7 +40,9 @@ async def create_and_open(
 
     `in_loop` as in `create_run`: for a loop of our own, not for a server's.
     """
+    options, found = resolve_literature(options, task)
     resolved, choices = await resolve(options, plugins)
+    choices.extend(found)
     ref = artifact_ref(canonical_json(task))
     now = time.time()
     record = RunRecord(
@@ -83,6 +89,7 @@ def _control(control: RunControl | None) -> RunControl:
 async def resolve(options: RunOptions, plugins: Plugins) -> tuple[RunOptions, list[str]]:
     """Return the options with every `auto` decided, and a line for each decision. Refuses what cannot work."""
     choices: list[str] = []
+    options, trained = use_trained(options, plugins)
     policy = options.policy
     if policy == "auto":
         configured = bool(options.models)
@@ -97,15 +104,28 @@ async def resolve(options: RunOptions, plugins: Plugins) -> tuple[RunOptions, li
             )
         choices.append(f"policy: {policy}, because {why}")
     else:
-        choices.append(f"policy: {policy}")
+        choices.append(trained or f"policy: {policy}")
     options = options.model_copy(update={"policy": policy})
     _require_known(options, plugins)
+    _require_skippable(options)
     require_prices(options)
     _require_time(options)
     _require_simulating(options, plugins)
     options, line = await _resolve_experiments(options, plugins)
     choices.append(line)
     return options, choices
+
+
+def resolve_literature(options: RunOptions, task: ResearchTask) -> tuple[RunOptions, list[str]]:
+    """Return the options with the sources that `auto` stands for, and a line where that is more than what is at hand."""
+    if AUTO not in options.literature:
+        return options, []
+    corpora = component_settings(options, "literature", LOCAL).get("corpora")
+    at_hand = bool(task.bibliography.entries or corpora)
+    chosen = (LOCAL,) if at_hand else (LOCAL, ONLINE)
+    named = tuple(dict.fromkeys(n for name in options.literature for n in (chosen if name == AUTO else (name,))))
+    line = f"literature: {ONLINE}, because there is no bibliography to start from"
+    return options.model_copy(update={"literature": named}), [] if at_hand else [line]
 
 
 def _require_known(options: RunOptions, plugins: Plugins) -> None:
@@ -122,7 +142,14 @@ def _require_known(options: RunOptions, plugins: Plugins) -> None:
     for kind, name in named:
         plugins.create(kind, name, component_settings(options, kind, name))
     for choice in options.models.values():
-        plugins.create("models", *backend_of(choice))
+        plugins.create("models", *backend_of(choice, options))
+
+
+def _require_skippable(options: RunOptions) -> None:
+    if unknown := sorted(set(options.skip) - SKIPPABLE):
+        raise UsageError(f"stage {unknown[0]!r} cannot be skipped; these can: {', '.join(sorted(SKIPPABLE))}")
+    if "conclude" in options.skip and options.rounds:
+        raise UsageError("a run without 'conclude' cannot revise: set rounds = 0, or do not skip it")
 
 
 def _require_time(options: RunOptions) -> None:
@@ -204,7 +231,9 @@ async def probe_all(options: RunOptions, plugins: Plugins) -> Sequence[ProbeResu
 def complaint_of(probe: ProbeResult, needed: Iterable[Guarantee] = ALL_GUARANTEES) -> str:
     """Return in one line why a sandbox does not hold what is needed: each canary that failed, with the fix."""
     if not probe.available:
-        return f"{probe.backend}: {probe.problem or 'not available'}" + (f" (fix: {probe.fix})" if probe.fix else "")
+        problem = probe.problem or "not available"
+        told = probe.fix is None or probe.fix in problem
+        return f"{probe.backend}: {problem}" + ("" if told else f" (fix: {probe.fix})")
     failed = [c for c in probe.canaries if not c.passed and c.guarantee in set(needed)]
     untried = sorted(set(needed) - {c.guarantee for c in probe.canaries})
     if untried and not failed:

@@ -11,6 +11,7 @@ from typing import Any
 
 from langgraph.errors import GraphBubbleUp, GraphDrained
 from langgraph.runtime import Runtime
+from langgraph.types import Command
 
 from peercycle.core.base import JSON
 from peercycle.core.contracts import Stage
@@ -27,6 +28,12 @@ from peercycle.graphs.openrun import OpenRun
 from peercycle.graphs.registry import Runs
 from peercycle.graphs.state import check_updates
 
+TICK_S = 0.1
+"""Time worked is written at the end of a stage where so much has come together; what is left comes with the next."""
+
+Route = Callable[[Mapping[str, Any]], str]
+"""Where a candidate's path goes on, given its state."""
+StageNode = Callable[[Any, Runtime[Any]], Awaitable[Command[Any]]]
 Node = Callable[[Any, Runtime[Any]], Awaitable[dict[str, Any]]]
 
 DRAINS: Mapping[type[PeercycleError], EndReason] = {
@@ -36,10 +43,17 @@ DRAINS: Mapping[type[PeercycleError], EndReason] = {
 """Errors that let the other candidates' stages end, and then the run."""
 
 
-def candidate_node(stage: Stage, runs: Runs, declared: frozenset[str]) -> Node:
-    """Return the node of a candidate's stage. What it raises ends the candidate, not the run."""
+def candidate_node(stage: Stage, runs: Runs, declared: frozenset[str], route: Route) -> StageNode:
+    """Return the node of a candidate's stage. What it raises ends the candidate, not the run.
 
-    async def node(state: dict[str, Any], runtime: Runtime[Any]) -> dict[str, Any]:
+    It says itself where to go on: for an edge with a condition, LangGraph copies every channel once more.
+    """
+
+    async def node(state: dict[str, Any], runtime: Runtime[Any]) -> Command[Any]:
+        updates = await work(state, runtime)
+        return Command(update=updates, goto=route({**state, **updates}))
+
+    async def work(state: dict[str, Any], runtime: Runtime[Any]) -> dict[str, Any]:
         name, candidate = stage.name, str(state["candidate"])
         visit = int((state.get("visits") or {}).get(name, 0)) + 1
         visits = {**(state.get("visits") or {}), name: visit}
@@ -104,7 +118,7 @@ async def announced(ctx: DriverContext) -> AsyncIterator[dict[str, Any]]:
         seconds = time.monotonic() - began
         await ctx.emit("stage_finished", seconds=round(seconds, 3), updates=list[JSON](sorted(updates)))
     finally:
-        await run.tick()
+        await run.tick(at_least_s=TICK_S)
         seconds = time.monotonic() - began
         run.plugins.after_stage(AfterStage(run.run_id, ctx.candidate, ctx.stage, ctx.visit, seconds, updates, error))
 

@@ -53,6 +53,8 @@ async def publish(run: OpenRun, best: Mapping[str, Any] | None, visit: int) -> A
 async def _judge(run: OpenRun, best: Mapping[str, Any], ctx: DriverContext) -> Assessment | None:
     if run.judge is None:
         return None
+    if best.get("judgement"):
+        return await ctx.load(str(best["judgement"]), Assessment)
     handed = await submission({**best, "assessment": None}, ctx)
     assessment = await run.judge.review(handed, ctx)
     await run.store.save_assessment(str(best["candidate"]), int(best.get("round", 0)), "judge", assessment, None)

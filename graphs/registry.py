@@ -82,7 +82,11 @@ class Runs:
         from peercycle.graphs.launch import open_existing
 
         driven = _DRIVEN.get()
-        path = driven.path if driven and driven.run_id == state["run"]["id"] else Path(state["run"]["dir"])
+        if driven is not None and driven.run_id == state["run"]["id"]:
+            # Its driver opened it, and closes it.
+            yield driven
+            return
+        path = Path(state["run"]["dir"])
         place = _place(path)
         while (opened := _OPEN.get(place)) is None:
             async with self._opening.setdefault(place, asyncio.Lock()):

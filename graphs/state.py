@@ -34,6 +34,7 @@ CANDIDATE_CHANNELS: Mapping[str, str] = {
     "reviewed": "artefact: the manuscript that the assessment judges",
     "check": "artefact: citations and numbers checked",
     "assessment": "artefact: the latest, of the manuscript",
+    "judgement": "artefact: the judge's assessment, where every version is judged",
     "reward": "value of the reward function, or null",
     "rating": "mean rating, or null",
     "decision": "the steering reviewer's decision, or null",

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from peercycle.core.contracts import ArtifactStore
-from peercycle.core.errors import SandboxUnavailableError
-from peercycle.core.sandboxing import EnvironmentRef, EnvironmentSpec, ExecRequest, ExecResult, ProbeResult
+from peercycle.core.sandboxing import (
+    DataRecord,
+    DataSpec,
+    EnvironmentRef,
+    EnvironmentSpec,
+    ExecRequest,
+    ExecResult,
+    ProbeResult,
+)
 from peercycle.sandbox import environments, execution, probe, reap
+from peercycle.sandbox.fetching import materials
 from peercycle.sandbox.protections import Weakening
+from peercycle.sandbox.requiring import refuse_unmet
 from peercycle.sandbox.settings import NAME, BubblewrapSettings, state_directory
 
 
@@ -49,6 +58,10 @@ class BubblewrapSandbox:
         """
         return await asyncio.to_thread(environments.prepare, self.settings, spec)
 
+    async def fetch(self, data: Sequence[DataSpec]) -> tuple[DataRecord, ...]:
+        """Fetch what an execution is to read, within limits and from allowed hosts; see `FetchingSandbox.fetch`."""
+        return await asyncio.to_thread(materials.fetch, data, state_directory(self.settings), self.settings.fetch)
+
     async def run(
         self,
         request: ExecRequest,
@@ -62,7 +75,7 @@ class BubblewrapSandbox:
             probed = ProbeResult(backend=self.name, available=True)
         else:
             probed = await self.probe()
-        _refuse_unmet(request, probed)
+        refuse_unmet(request, probed)
         ended = await execution.execute(self.settings, self._without, request, environment, artifacts, on_output)
         return ended.model_copy(
             update={"backend": self.name, "version": probed.version, "guarantees": probed.guarantees}
@@ -71,21 +84,6 @@ class BubblewrapSandbox:
     async def reap(self) -> tuple[str, ...]:
         """Remove what dead drivers left: processes, cgroups, directories."""
         return await asyncio.to_thread(reap.reap, state_directory(self.settings))
-
-
-def _refuse_unmet(request: ExecRequest, probed: ProbeResult) -> None:
-    if not probed.available:
-        raise SandboxUnavailableError(
-            f"the sandbox {NAME!r} does not work here: {probed.problem}. {probed.fix or ''}".strip()
-        )
-    missing = sorted(request.requires - probed.guarantees)
-    if missing:
-        canary = next((c for c in probed.canaries if c.guarantee == missing[0]), None)
-        detail = f" ({canary.detail})" if canary and canary.detail else ""
-        fix = f" {canary.fix}" if canary and canary.fix else ""
-        raise SandboxUnavailableError(
-            f"the sandbox {NAME!r} does not hold {', '.join(map(repr, missing))} here{detail}.{fix}"
-        )
 
 
 __all__ = ["BubblewrapSandbox", "BubblewrapSettings"]

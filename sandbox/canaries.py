@@ -6,20 +6,13 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from peercycle.core.errors import SandboxError
-from peercycle.core.sandboxing import CanaryResult, EnvironmentRef, ExecRequest, ExecResult, Guarantee, Limits
-from peercycle.sandbox import execution, orphan
-from peercycle.sandbox.protections import Weakening
-from peercycle.sandbox.settings import BubblewrapSettings, state_directory
+from peercycle.core.sandboxing import CanaryResult, ExecResult, Guarantee, Limits
 
-CGROUP_FIX = (
-    "Run where cgroups with the memory and pids controllers can be made (as root, or in a delegated scope: "
-    "systemd-run --user --scope -p Delegate=yes), or on Linux 5.14 or newer"
-)
 SMALL = Limits(wall_s=20, memory_mb=256, processes=16, disk_mb=8, files=100, output_bytes=8192)
 
 
@@ -36,18 +29,31 @@ class NoArtifacts:
         raise SandboxError("a canary reads nothing")
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What the canaries run on."""
+class Ground(Protocol):
+    """What the canaries run on: one backend, as it stands here."""
 
-    settings: BubblewrapSettings
-    without: Weakening
-    environment: EnvironmentRef
+    @property
+    def state(self) -> Path:
+        """Where the backend keeps its things on this machine."""
+        ...
+
+    @property
+    def cgroup_fix(self) -> str:
+        """What lets it limit memory and processes."""
+        ...
+
+    @property
+    def host_files(self) -> Sequence[str]:
+        """Files that every host has, and that no program in this sandbox may read."""
+        ...
 
     async def run(self, program: str, *args: str, limits: Limits = SMALL) -> ExecResult:
         """Run a Python program given as text."""
-        request = ExecRequest(argv=("python", "-I", "-S", "-c", program, *args), limits=limits, requires=frozenset())
-        return await execution.execute(self.settings, self.without, request, self.environment, NoArtifacts())
+        ...
+
+    async def survivors(self) -> Sequence[object]:
+        """Return what is left of a program whose driver was killed."""
+        ...
 
 
 async def trivial(ground: Ground) -> None:
@@ -91,7 +97,7 @@ async def environment_clean(ground: Ground) -> CanaryResult:
         result = await ground.run(_ENVIRONMENT, value)
     finally:
         del os.environ[name]
-    return _answer("environment_clean", result, "unseen", "Report this: peercycle starts bubblewrap without it")
+    return _answer("environment_clean", result, "unseen", "Report this: peercycle starts the sandbox without it")
 
 
 _NETWORK = """
@@ -138,8 +144,9 @@ import sys
 found = []
 for path in sys.argv[1:]:
     try:
-        open(path, "rb").close()
-        found.append(path)
+        # Docker hides /proc/kcore behind /dev/null, which can be opened and is empty.
+        if open(path, "rb").read(1):
+            found.append(path)
     except OSError:
         pass
 print(f"read {len(found)} of {len(sys.argv) - 1}" if found else "hidden")
@@ -148,10 +155,10 @@ print(f"read {len(found)} of {len(sys.argv) - 1}" if found else "hidden")
 
 async def host_files_hidden(ground: Ground) -> CanaryResult:
     """Lay a file that anyone may read beside the executions, and try to read it and some that every host has."""
-    secret = state_directory(ground.settings) / f"canary-{secrets.token_hex(8)}"
+    secret = ground.state / f"canary-{secrets.token_hex(8)}"
     await asyncio.to_thread(secret.write_text, "secret")
     try:
-        result = await ground.run(_FILES, str(secret), "/etc/shadow", "/etc/machine-id", "/etc/fstab", "/proc/kcore")
+        result = await ground.run(_FILES, str(secret), *ground.host_files)
     finally:
         secret.unlink(missing_ok=True)
     return _answer("host_files_hidden", result, "hidden", "Allow mount namespaces")
@@ -194,7 +201,7 @@ print("limited" if len(made) <= limit else f"{len(made)} processes of {limit}")
 async def processes_limited(ground: Ground) -> CanaryResult:
     """Start three times the processes allowed."""
     result = await ground.run(_FORK, str(SMALL.processes))
-    return _answer("processes_limited", result, "limited", CGROUP_FIX)
+    return _answer("processes_limited", result, "limited", ground.cgroup_fix)
 
 
 _MEMORY = """
@@ -210,7 +217,7 @@ print("took 192 MB of 64")
 async def memory_limited(ground: Ground) -> CanaryResult:
     """Take three times the memory allowed, a little at a time."""
     result = await ground.run(_MEMORY, limits=SMALL.model_copy(update={"memory_mb": 64}))
-    return _answer("memory_limited", result, "", CGROUP_FIX, status="oom")
+    return _answer("memory_limited", result, "", ground.cgroup_fix, status="oom")
 
 
 _DISK = """
@@ -233,12 +240,12 @@ async def disk_limited(ground: Ground) -> CanaryResult:
 
 async def dies_with_driver(ground: Ground) -> CanaryResult:
     """Kill a driver with signal 9 while its program runs, and look for the program."""
-    survivors = await orphan.survivors(ground.settings, ground.without, ground.environment)
+    survivors = await ground.survivors()
     return CanaryResult(
         guarantee="dies_with_driver",
         passed=not survivors,
         detail=f"{len(survivors)} processes outlived their driver" if survivors else "",
-        fix="Report this: bubblewrap's --die-with-parent does not work here" if survivors else None,
+        fix="Report this: what ends a program with its driver does not work here" if survivors else None,
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import fcntl
 import functools
 import os
-import shutil
 import subprocess
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -18,6 +18,8 @@ from peercycle.core.base import Word, canonical_json, sha256_hex
 from peercycle.core.errors import SandboxError
 from peercycle.core.sandboxing import EnvironmentRef, EnvironmentSpec
 from peercycle.sandbox import installer, interpreter, locking
+from peercycle.sandbox.fetching.settings import FetchSettings
+from peercycle.sandbox.fetching.wheels import WheelStore
 from peercycle.sandbox.interpreter import Interpreter
 from peercycle.sandbox.place import remove_tree
 from peercycle.sandbox.profile import ENVIRONMENT, MATPLOTLIB
@@ -39,6 +41,8 @@ class Record(Word):
     tree: str
     """Digest of all its other files."""
     build_s: float
+    image: str = ""
+    """The container image that it is made for; empty where it is made for this machine's own Python."""
 
 
 RECORD = "environment.json"
@@ -56,35 +60,64 @@ class Built:
         return (first, *argv[1:])
 
 
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What environments are made for."""
+
+    backend: str
+    folder: Path
+    python: Interpreter
+    tex: str = ""
+    """What names the TeX that the environment `tex` lends."""
+    image: str = ""
+    """The container image that holds this Python; empty for this machine's own."""
+
+
+def base_of(settings: BubblewrapSettings, name: str) -> Base:
+    """Return what bubblewrap's environments are made for: a Python of this machine."""
+    tex = tex_version() if name == "tex" else ""
+    return Base(NAME, state_directory(settings) / "environments", interpreter.find(settings), tex)
+
+
 def prepare(settings: BubblewrapSettings, spec: EnvironmentSpec) -> EnvironmentRef:
+    """Return an environment of this machine's Python, building it where it is not there yet."""
+    locking.wanted(spec)
+    return prepare_on(base_of(settings, spec.name), spec, settings.fetch)
+
+
+def prepare_on(base: Base, spec: EnvironmentSpec, fetch: FetchSettings) -> EnvironmentRef:
     """Return an environment, building it where it is not there yet. Two builders wait for each other."""
-    wanted = locking.wanted(spec)
-    python = interpreter.find(settings)
-    tex = tex_version() if spec.name == "tex" else ""
-    key = sha256_hex(canonical_json([FORMAT, wanted.lock, list(wanted.requirements), python.tag, tex]))[:40]
-    folder = state_directory(settings) / "environments"
-    target = folder / key
+    wanted, python = locking.wanted(spec), base.python
+    about = [
+        FORMAT,
+        wanted.lock,
+        list(wanted.requirements),
+        python.tag,
+        base.tex,
+        *([base.image] if base.image else []),
+    ]
+    key = sha256_hex(canonical_json(about))[:40]
+    target = base.folder / key
     if not target.exists():
         try:
-            with _lock(folder, key):
+            with _lock(base.folder, key):
                 if not target.exists():
-                    _build(folder, target, wanted, python, tex)
+                    _build(base, target, wanted, fetch)
         except OSError as error:
-            raise SandboxError(f"cannot build an environment in {str(folder)!r}: {error}") from error
-    record = _verified(target)
+            raise SandboxError(f"cannot build an environment in {str(base.folder)!r}: {error}") from error
+    record = verified(target)
     return EnvironmentRef(
-        name=spec.name, digest=record.digest, backend=NAME, location=str(target), packages=dict(record.packages)
+        name=spec.name,
+        digest=record.digest,
+        backend=base.backend,
+        location=str(target),
+        packages=dict(record.packages),
     )
 
 
 def opened(settings: BubblewrapSettings, ref: EnvironmentRef) -> Built:
     """Return what an execution mounts of an environment. Raises `SandboxError` for one that is not what it says."""
-    target = Path(ref.location)
-    if ref.backend != NAME or target.parent != state_directory(settings) / "environments":
-        raise SandboxError(f"environment {ref.name!r} was not prepared by this sandbox: prepare it again")
-    record = _verified(target)
-    if record.digest != ref.digest:
-        raise SandboxError(f"environment {ref.name!r} is another than was prepared: prepare it again")
+    target, _ = located(NAME, state_directory(settings), ref)
     binds = [(target, ENVIRONMENT), *interpreter.find(settings).binds]
     for cache in sorted((target / "matplotlib").glob("*.json")):
         binds.append((cache, f"{MATPLOTLIB}/{cache.name}"))
@@ -93,7 +126,19 @@ def opened(settings: BubblewrapSettings, ref: EnvironmentRef) -> Built:
     return Built(tuple(binds))
 
 
-def _verified(target: Path) -> Record:
+def located(backend: str, state: Path, ref: EnvironmentRef) -> tuple[Path, Record]:
+    """Return where an environment lies and what it holds. Raises `SandboxError` for one that is not what it says."""
+    target = Path(ref.location)
+    if ref.backend != backend or target.parent != state / "environments":
+        raise SandboxError(f"environment {ref.name!r} was not prepared by this sandbox: prepare it again")
+    record = verified(target)
+    if record.digest != ref.digest:
+        raise SandboxError(f"environment {ref.name!r} is another than was prepared: prepare it again")
+    return target, record
+
+
+def verified(target: Path) -> Record:
+    """Return what an environment says of itself, its files compared with that once per process."""
     try:
         status = (target / RECORD).stat()
     except OSError as error:
@@ -117,23 +162,25 @@ def _checked(target: Path, _inode: int, _modified: int) -> Record:
     )
 
 
-def _build(folder: Path, target: Path, wanted: locking.Wanted, python: Interpreter, tex: str) -> None:
-    begun = time.monotonic()
-    fresh = folder / f".new-{uuid.uuid4().hex}"
+def _build(base: Base, target: Path, wanted: locking.Wanted, fetch: FetchSettings) -> None:
+    begun, python, store = time.monotonic(), base.python, WheelStore(base.folder.parent)
+    fresh = base.folder / f".new-{uuid.uuid4().hex}"
     try:
         _skeleton(fresh, python)
-        lock = _install(fresh, wanted, python)
+        lock = _install(fresh, wanted, installer.Target(fresh, python, foreign=bool(base.image)), store, fetch)
         packages = _packages(fresh / python.site)
-        if "matplotlib" in packages:
+        if "matplotlib" in packages and not base.image:
             _font_cache(fresh)
+        about = [FORMAT, lock, python.tag, base.tex, *([base.image] if base.image else [])]
         record = Record(
             name=wanted.name,
-            digest=sha256_hex(canonical_json([FORMAT, lock, python.tag, tex])),
+            digest=sha256_hex(canonical_json(about)),
             lock=lock,
             interpreter=python.tag,
             packages=packages,
             tree=tree_digest(fresh),
             build_s=round(time.monotonic() - begun, 3),
+            image=base.image,
         )
         (fresh / RECORD).write_text(record.model_dump_json(indent=1))
         (fresh / RECORD).chmod(0o644)
@@ -162,29 +209,35 @@ def _skeleton(fresh: Path, python: Interpreter) -> None:
     (fresh / "pyvenv.cfg").chmod(0o644)
 
 
-def _install(fresh: Path, wanted: locking.Wanted, python: Interpreter) -> str:
+def _install(
+    fresh: Path, wanted: locking.Wanted, target: installer.Target, store: WheelStore, fetch: FetchSettings
+) -> str:
     """Install what is wanted; return the lock of all of it."""
     lock = wanted.lock
     if not lock and not wanted.requirements:
         return ""
-    pip, inside = installer.find_pip(python), fresh / "bin" / "python"
-    scratch = fresh / ".lock"
-    scratch.mkdir()
-    (scratch / "shipped.txt").write_text(lock)
+    pip = installer.find_pip()
     if lock:
-        installer.install(pip, inside, scratch / "shipped.txt")
+        installer.install(pip, target, lock, store, fetch)
     if wanted.requirements:
-        held = _packages(fresh / python.site)
-        (scratch / "wanted.txt").write_text("\n".join(wanted.requirements))
-        (scratch / "held.txt").write_text("".join(f"{name}=={version}\n" for name, version in held.items()))
-        installer.resolve(pip, inside, scratch / "wanted.txt", scratch / "held.txt", scratch / "report.json")
-        further = locking.locked_from_report(scratch / "report.json", held)
-        (scratch / "further.txt").write_text(further)
+        held = _packages(fresh / target.python.site)
+        further = _resolved(pip, target, wanted, held)
         if further:
-            installer.install(pip, inside, scratch / "further.txt")
+            installer.install(pip, target, further, store, fetch)
         lock += further
-    shutil.rmtree(scratch)
     return lock
+
+
+def _resolved(pip: list[str], target: installer.Target, wanted: locking.Wanted, held: dict[str, str]) -> str:
+    """Return the lock of the further requirements, and of what they need that is not held already."""
+    with tempfile.TemporaryDirectory(prefix="peercycle-lock-") as folder:
+        asked, known, report = (Path(folder, name) for name in ("wanted.txt", "held.txt", "report.json"))
+        asked.write_text("\n".join(requirement.partition(" ")[0] for requirement in wanted.requirements))
+        known.write_text("".join(f"{name}=={version}\n" for name, version in held.items()))
+        installer.resolve(pip, target, asked, known, report)
+        further = locking.locked_from_report(report, held)
+    locking.check_hashes(wanted.requirements, further)
+    return further
 
 
 def _packages(site: Path) -> dict[str, str]:

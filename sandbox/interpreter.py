@@ -31,6 +31,8 @@ class Interpreter:
     implementation: str
     machine: str
     prefix: Path
+    platforms: tuple[str, ...] = ()
+    """Tags of the wheels that it takes, where it is not of this machine."""
 
     @property
     def tag(self) -> str:

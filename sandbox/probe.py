@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+from dataclasses import dataclass
+from pathlib import Path
 
 from peercycle.core.errors import PeercycleError, SandboxError
-from peercycle.core.sandboxing import EnvironmentSpec, ProbeResult
-from peercycle.sandbox import canaries, environments
-from peercycle.sandbox.canaries import Ground
+from peercycle.core.sandboxing import EnvironmentRef, EnvironmentSpec, ExecRequest, ExecResult, Limits, ProbeResult
+from peercycle.sandbox import canaries, environments, execution, orphan
+from peercycle.sandbox.canaries import SMALL, NoArtifacts
 from peercycle.sandbox.protections import Weakening
-from peercycle.sandbox.settings import NAME, BubblewrapSettings
+from peercycle.sandbox.settings import NAME, BubblewrapSettings, state_directory
 from peercycle.sandbox.start import INSTALL, find_bwrap
 
 OLDEST = (0, 8)
@@ -19,6 +21,37 @@ USER_NAMESPACES = (
     "`userns,`; in Docker use a seccomp profile that allows them, or --privileged; else set the sysctls "
     "kernel.unprivileged_userns_clone=1 and user.max_user_namespaces above 0"
 )
+CGROUP_FIX = (
+    "Run where cgroups with the memory and pids controllers can be made (as root, or in a delegated scope: "
+    "systemd-run --user --scope -p Delegate=yes), or on Linux 5.14 or newer"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What the canaries run on: bubblewrap, whole or weakened."""
+
+    settings: BubblewrapSettings
+    without: Weakening
+    environment: EnvironmentRef
+    cgroup_fix: str = CGROUP_FIX
+    host_files: tuple[str, ...] = ("/etc/shadow", "/etc/machine-id", "/etc/fstab", "/proc/kcore")
+
+    @property
+    def state(self) -> Path:
+        """Where bubblewrap's things lie."""
+        return state_directory(self.settings)
+
+    async def run(self, program: str, *args: str, limits: Limits = SMALL) -> ExecResult:
+        """Run a Python program given as text."""
+        request = ExecRequest(argv=("python", "-I", "-S", "-c", program, *args), limits=limits, requires=frozenset())
+        return await execution.execute(self.settings, self.without, request, self.environment, NoArtifacts())
+
+    async def survivors(self) -> list[int]:
+        """Return what is left of a program whose driver was killed."""
+        return await orphan.survivors(self.settings, self.without, self.environment)
+
+
 _kept: dict[tuple[BubblewrapSettings, Weakening], ProbeResult] = {}
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from peercycle.core.base import Word
+from peercycle.sandbox.fetching.settings import FetchSettings
 
 NAME = "bubblewrap"
 """Under which this backend is registered, and signs environments and results."""
@@ -28,14 +29,21 @@ class BubblewrapSettings(Word):
     """`off` limits memory by watching it and processes by rlimit, as where no cgroup can be made."""
     interpreter: Path | None = None
     """The Python that environments are made of; none means `/usr/bin/python3`, or else the running one."""
+    fetch: FetchSettings = FetchSettings()
+    """What the prepare step may fetch."""
     bwrap: str = "bwrap"
     """The bubblewrap program: a name to find on PATH, or a path."""
 
 
 def state_directory(settings: BubblewrapSettings) -> Path:
     """Return where the sandbox keeps its things. It need not exist."""
-    if settings.state_dir is not None:
-        return settings.state_dir.absolute()
+    return state_at(settings.state_dir)
+
+
+def state_at(configured: Path | None) -> Path:
+    """Return the configured folder, or else the one that all sandboxes of this user share."""
+    if configured is not None:
+        return configured.absolute()
     if os.geteuid() == 0:
         return ROOT_STATE
     import platformdirs

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["docker_daemon"]
 REPOSITORY = Path(__file__).resolve().parent.parent
 OFFLINE = Path(__file__).resolve().parent / "offline"
 REFUSALS: str = runpy.run_path(str(OFFLINE / "sitecustomize.py"))["REFUSALS"]
@@ -24,8 +25,20 @@ def pytest_configure() -> None:
     descriptor, name = tempfile.mkstemp(prefix="refusals-")
     os.close(descriptor)
     os.environ[REFUSALS] = name
+    # Whatever Docker this machine has is not ours: tests start a daemon of their own, and name its socket.
+    os.environ["DOCKER_HOST"] = "unix:///nonexistent/docker.sock"
     inherited = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([str(OFFLINE), *inherited]))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the proofs into the order of their ranks: where time is short, the last ones are cut off."""
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    marker = item.get_closest_marker("prove")
+    return int(marker.kwargs.get("rank", 50)) if marker else 0
 
 
 def pytest_unconfigure() -> None:

@@ -4,16 +4,25 @@
 set -euo pipefail
 
 # bubblewrap, libseccomp2, uidmap: the sandbox. TeX: the PDF, with natbib, booktabs, amsmath, hyperref, graphicx
-# and the Times and Computer Modern fonts. poppler-utils: reading the PDF back.
+# and the Times and Computer Modern fonts. poppler-utils: reading the PDF back. docker.io: the engine, which the tests
+# start by themselves, with data and a socket of its own; debootstrap: the tree that its image is made of.
 packages=(
     bubblewrap libseccomp2 uidmap
     texlive-latex-base texlive-latex-recommended texlive-fonts-recommended
     poppler-utils
+    docker.io debootstrap
 )
+
+# Kept between set-ups, and outside the repository: making it takes minutes.
+tree=${XDG_CACHE_HOME:-$HOME/.cache}/peercycle-tests/debian-tree
 
 missing_packages() {
     local package
     for package in "${packages[@]}"; do
+        # Any Docker engine will do; Debian's would be in the way of another.
+        if [ "$package" = docker.io ] && command -v dockerd >/dev/null; then
+            continue
+        fi
         if ! dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed; then
             echo "$package"
         fi
@@ -22,7 +31,30 @@ missing_packages() {
 
 install_packages() {
     export DEBIAN_FRONTEND=noninteractive
-    apt-get update -q </dev/null && apt-get install -q -y --no-install-recommends "$@" </dev/null
+    # RUNLEVEL=1: no service is started; the tests start what they need.
+    apt-get update -q </dev/null && RUNLEVEL=1 apt-get install -q -y --no-install-recommends "$@" </dev/null
+}
+
+# A Debian tree with Python, from the mirror that apt uses: Docker's image is made of it, for no registry is asked.
+setup_tree() {
+    if [ "$(id -u)" -ne 0 ] || ! command -v debootstrap >/dev/null || [ -e "$tree/usr/bin/python3" ]; then
+        return
+    fi
+    local fresh log mirror suite
+    read -r mirror suite < <(apt-get indextargets --format '$(SITE) $(CODENAME)' 'Created-By: Packages' | head -n 1)
+    mkdir -p "${tree%/*}"
+    fresh=$(mktemp -d "${tree%/*}/new-XXXXXX")
+    log=$(mktemp)
+    echo "Set-up: making a Debian tree ($suite) in $tree, once"
+    if debootstrap --variant=minbase --include=python3 "$suite" "$fresh" "$mirror" >"$log" 2>&1; then
+        rm -rf "$fresh"/var/cache/apt/archives/*.deb "$fresh"/var/lib/apt/lists/*
+        rm -rf "$tree" && chmod 0755 "$fresh" && mv "$fresh" "$tree"
+    else
+        tail -n 3 "$log"
+        echo "Set-up: debootstrap failed; going on, and Docker's tests are skipped"
+        rm -rf --one-file-system "$fresh"
+    fi
+    rm -f "$log"
 }
 
 setup_system() {
@@ -50,5 +82,6 @@ setup_system() {
 
 SECONDS=0
 setup_system
+setup_tree
 make --silent .venv/.installed-test
 echo "Set-up took ${SECONDS} s"

@@ -56,11 +56,17 @@ def shared_options(settings: TrainingSettings, folder: Path, steps: int, *, auto
 
 
 def quiet() -> None:
-    """Keep other libraries from printing into ours: their progress goes to `on_metric`."""
-    import transformers
+    """Keep other libraries from printing into ours (their progress goes to `on_metric`), and from telling on us.
 
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
+    TRL reports each trainer's construction to a server; nothing of a training leaves this machine.
+    """
+    from huggingface_hub import constants
+    from transformers.utils import logging
+
+    constants.HF_HUB_DISABLE_TELEMETRY = True
+    said: Any = logging
+    said.set_verbosity_error()
+    said.disable_progress_bar()
 
 
 def without_printing(trainer: Any) -> None:

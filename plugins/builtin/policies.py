@@ -8,6 +8,7 @@ from peercycle import hookimpl
 
 if TYPE_CHECKING:
     from peercycle.agents.policies.cycleresearcher.settings import CycleResearcherSettings
+    from peercycle.agents.policies.direct import DirectSettings
     from peercycle.agents.policies.extractive import ExtractiveSettings
     from peercycle.agents.policies.prompted.settings import PromptedSettings
     from peercycle.agents.policies.scripted import ScriptedSettings
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 @hookimpl
 def register_policies(register: Register[Policy]) -> None:
     """Offer `extractive` (a systematic map of the literature, without a model), `prompted` (any instruction model),
-    `cycleresearcher` (the published protocol) and `scripted` (for tests)."""
+    `cycleresearcher` (the published protocol), `direct` (one completion is the paper) and `scripted` (for tests)."""
     from peercycle.agents.policies.cycleresearcher.settings import CycleResearcherSettings
+    from peercycle.agents.policies.direct import DirectSettings
     from peercycle.agents.policies.extractive import ExtractiveSettings
     from peercycle.agents.policies.prompted.settings import PromptedSettings
     from peercycle.agents.policies.scripted import ScriptedSettings
@@ -26,6 +28,7 @@ def register_policies(register: Register[Policy]) -> None:
     register("extractive", _extractive, ExtractiveSettings)
     register("prompted", _prompted, PromptedSettings)
     register("cycleresearcher", _cycleresearcher, CycleResearcherSettings)
+    register("direct", _direct, DirectSettings)
     register("scripted", _scripted, ScriptedSettings)
 
 
@@ -51,3 +54,9 @@ def _scripted(settings: ScriptedSettings) -> Policy:
     from peercycle.agents.policies.scripted import ScriptedPolicy
 
     return ScriptedPolicy(settings)
+
+
+def _direct(settings: DirectSettings) -> Policy:
+    from peercycle.agents.policies.direct import DirectPolicy
+
+    return DirectPolicy(settings)

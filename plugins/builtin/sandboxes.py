@@ -9,17 +9,26 @@ from peercycle import hookimpl
 if TYPE_CHECKING:
     from peercycle.core.contracts import Register, Sandbox
     from peercycle.sandbox.bubblewrap import BubblewrapSettings
+    from peercycle.sandbox.containers.settings import DockerSettings
 
 
 @hookimpl
 def register_sandboxes(register: Register[Sandbox]) -> None:
-    """Offer `bubblewrap`: Linux namespaces, control groups and a system-call filter, without a daemon."""
+    """Offer `bubblewrap`, Linux namespaces without a daemon, and `docker`, one container per execution."""
     from peercycle.sandbox.bubblewrap import BubblewrapSettings
+    from peercycle.sandbox.containers.settings import DockerSettings
 
     register("bubblewrap", _bubblewrap, BubblewrapSettings)
+    register("docker", _docker, DockerSettings)
 
 
 def _bubblewrap(settings: BubblewrapSettings) -> Sandbox:
     from peercycle.sandbox.bubblewrap import BubblewrapSandbox
 
     return BubblewrapSandbox(settings)
+
+
+def _docker(settings: DockerSettings) -> Sandbox:
+    from peercycle.sandbox.containers.backend import DockerSandbox
+
+    return DockerSandbox(settings)

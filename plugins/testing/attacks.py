@@ -14,7 +14,7 @@ import pytest
 from peercycle.core.contracts import Closing, Sandbox
 from peercycle.core.sandboxing import ALL_GUARANTEES, EnvironmentSpec, Guarantee
 from peercycle.plugins.testing.journal import BenchArtifacts
-from peercycle.plugins.testing.sandbox_suite import ROWS, Nothing, Row
+from peercycle.plugins.testing.sandbox_suite import ROWS, Nothing, Row, soak
 from peercycle.plugins.testing.sandbox_suite.ground import Ground
 from peercycle.plugins.testing.sandbox_suite.worker import Answer, Skip, Worker
 
@@ -48,7 +48,12 @@ class AttackContract:
         return row.needs.get(self.kind, Nothing("nothing is known of this backend"))
 
     def facts(self) -> dict[str, Any]:
-        """Return what rows must know: `holder(mark)` finds what holds a program, `kill_holder(it)` kills that."""
+        """Return what rows must know of a backend, in the process that runs them.
+
+        `holder(mark)` finds what holds a program, `kill_holder(it)` kills that; `remains()` lists what is left of
+        executions when none is running; `host_path` is a path of the backend's own that no program may learn from a
+        command line.
+        """
         return {}
 
     @classmethod
@@ -57,9 +62,16 @@ class AttackContract:
         if (worker := cls._workers.pop(cls, None)) is not None:
             worker.close()
 
+    @pytest.mark.prove
+    @pytest.mark.timeout(1800)
+    def test_soak_of_many_at_a_time(self) -> None:
+        """500 programs, eight at a time, benign and hostile mixed: each ends as it has to, and nothing is left."""
+        answer = self._ask({"soak": soak.EXECUTIONS}, timeout_s=1750)
+        assert not answer.found, "; ".join(answer.found)
+
     def hold(self, row: Row) -> None:
         """The row's attack gets nothing; a behaviour is as promised."""
-        answer = self._ask(row, frozenset())
+        answer = self._check(row, frozenset())
         assert not answer.found, f"{row.says} {'; '.join(answer.found)}"
 
     def turn_red(self, row: Row) -> None:
@@ -67,19 +79,21 @@ class AttackContract:
         needs = self.needs(row)
         if isinstance(needs, Nothing):
             pytest.skip(f"needs a protection to remove, and there is none: {needs.why}")
-        answer = self._ask(row, frozenset(needs))
+        answer = self._check(row, frozenset(needs))
         assert answer.found, f"without {', '.join(needs)} the attack still gets nothing"
         record_proof(self.kind, row, needs, answer.found)
         for kept in needs if len(needs) > 1 else ():
             rest = frozenset(needs) - {kept}
-            answer = self._ask(row, rest)
+            answer = self._check(row, rest)
             assert not answer.found, f"{kept} alone does not hold: {answer.found}, so the set is not the smallest"
 
-    def _ask(self, row: Row, without: frozenset[str]) -> Answer:
+    def _check(self, row: Row, without: frozenset[str]) -> Answer:
+        return self._ask({"row": row.name, "without": sorted(without)})
+
+    def _ask(self, asked: dict[str, Any], timeout_s: float = 100.0) -> Answer:
         if not self.requires:
             pytest.skip("needs a sandbox: one that claims no guarantee is not attacked")
-        worker = self.worker()
-        answer = worker.ask({"row": row.name, "without": sorted(without)})
+        answer = self.worker().ask(asked, timeout_s)
         if answer.skip is not None:
             pytest.skip(answer.skip)
         assert answer.error is None, answer.error
@@ -100,9 +114,10 @@ class AttackContract:
 
         async def ground(without: frozenset[str]) -> Ground:
             if without not in grounds:
-                made = self.weakened(without) if without else self.sandbox()
-                if made is None:
+                weakened = self.weakened(without) if without else None
+                if without and weakened is None:
                     raise Skip("needs a sandbox whose protections can be removed: override `weakened`")
+                made: Sandbox = self.sandbox() if weakened is None else weakened
                 if isinstance(made, Closing):
                     made = await stack.enter_async_context(made)
                 if not without:
@@ -124,6 +139,8 @@ class AttackContract:
             return grounds[without]
 
         async def answer(asked: dict[str, Any]) -> list[str]:
+            if "soak" in asked:
+                return await soak.soak(await ground(frozenset()), asked["soak"])
             return await ROWS[asked["row"]].check(await ground(frozenset(asked["without"])))
 
         return answer

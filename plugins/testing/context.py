@@ -182,6 +182,30 @@ class BenchContext:
         found = await self.effect("search", {"query": query, "limit": limit}, find)
         return tuple(Reference.model_validate(work) for work in found) if isinstance(found, list) else ()
 
+    async def get(self, ids: Sequence[str]) -> tuple[Reference | None, ...]:
+        """Return the bench's works with these ids."""
+        known = {
+            f"{scheme}:{value}": work for work in self._bench.services.works for scheme, value in work.ids.items()
+        }
+
+        async def find() -> JSON:
+            return [None if work is None else work.model_dump(mode="json") for work in map(known.get, ids)]
+
+        request: dict[str, JSON] = {"ask": "get", "ids": list[JSON](ids)}
+        found = await self.effect("literature", request, find)
+        listed = found if isinstance(found, list) else []
+        return tuple(None if work is None else Reference.model_validate(work) for work in listed)
+
+    async def expand(
+        self, work_id: str, direction: Literal["references", "citations"], *, limit: int = 100
+    ) -> tuple[Reference, ...]:
+        """Return nothing: the bench has no citation graph."""
+        return ()
+
+    async def recommend(self, like: Sequence[str], *, limit: int = 20) -> tuple[Reference, ...]:
+        """Return nothing: the bench recommends no works."""
+        return ()
+
     async def run_sandbox(self, request: ExecRequest) -> ExecResult:
         """Run a program with what the contract gives for a sandbox."""
         execute = self._bench.services.execute

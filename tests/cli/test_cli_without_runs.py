@@ -18,14 +18,15 @@ Command = Callable[..., Any]
 
 
 def test_search_finds_works_by_their_words(peercycle: Command) -> None:
-    found = peercycle("search", "merging lists", "--bib", "refs.bib", "--json").json
+    found = peercycle("search", "merging lists", "refs.bib", "--json").json
     assert [work["key"] for work in found["results"]] == ["merging"]
-    assert peercycle("search", "depth", "--bib", "refs.bib").out == (
+    assert peercycle("search", "depth", "refs.bib").out == (
         "networks: Sorting networks and their depth. Ada Byron (1990)\n"
     )
-    nothing = peercycle("search", "whales", "--bib", "refs.bib")
+    nothing = peercycle("search", "whales", "refs.bib")
     assert (nothing.code, nothing.out, nothing.err) == (0, "", "nothing fits 'whales'\n")
     assert peercycle("search", "depth").code == 2
+    assert peercycle("search", "depth", "refs.bib", "--bib").out.startswith("@article{networks,\n")
 
 
 def test_a_review_is_stamped_as_made_by_a_machine(peercycle: Command, folder: Path) -> None:
@@ -108,8 +109,22 @@ def test_a_program_runs_in_a_sandbox_with_its_files_limits_and_outputs(peercycle
     )
     assert (done.code, done.json["status"], done.json["stdout"]["head"]) == (0, "ok", "said\n")
     assert (folder / "kept" / "made.txt").read_text() == "given\ngiven\n"
-    failed = peercycle("sandbox", "exec", "--", "python", "-c", "raise SystemExit(3)")
-    assert (failed.code, "nonzero: exit code 3" in failed.err) == (1, True)
+    assert [(o["path"], o["size"], len(o["sha256"])) for o in done.json["outputs"]] == [("made.txt", 12, 64)]
+    assert set(done.json) >= {"exit_code", "signal", "stderr", "duration_s", "peak_memory_mb", "backend", "version"}
+    assert len(done.json["guarantees"]) == 8
+    failed = peercycle("sandbox", "exec", "--", "python", "-c", "print('x'); raise SystemExit(3)")
+    assert (failed.code, failed.out, "nonzero: exit code 3" in failed.err) == (1, "x\n", True)
+    late = peercycle("sandbox", "exec", "--limit", "wall_s=0.5", "--json", "--", "python", "-c", "while True: pass")
+    assert (late.code, late.json["status"], late.json["signal"]) == (1, "timeout", 9)
+
+
+def test_a_sandbox_that_does_not_work_is_one_object_too(peercycle: Command) -> None:
+    absent = ("--backend", "bubblewrap", "--set", "sandboxes.bubblewrap.bwrap=no-such-bwrap")
+    done = peercycle("sandbox", "exec", *absent, "--json", "--", "true")
+    assert (done.code, done.json["status"], done.json["exit_code"]) == (2, "sandbox_error", None)
+    assert "apt install bubblewrap" in done.json["problem"]
+    said = peercycle("sandbox", "exec", *absent, "--", "true")
+    assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
 
 
 @pytest.mark.parametrize("limit", ["wall=5", "wall_s", "wall_s=-1", "memory_mb=lots"])

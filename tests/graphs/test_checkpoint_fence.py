@@ -64,13 +64,21 @@ def test_an_older_driver_cannot_open_after_a_newer_one(tmp_path: Path) -> None:
 
 
 def test_no_driver_can_come_between_the_check_and_the_write(tmp_path: Path) -> None:
+    tried: list[int] = []
+
     async def main() -> None:
         async with open_checkpoints(tmp_path, 1) as saver:
-            with saver._fenced():
-                with closing(sqlite3.connect(tmp_path / FILE, timeout=0)) as other:
-                    with pytest.raises(sqlite3.OperationalError, match="locked"):
-                        other.execute("UPDATE driver SET fence = 2")
-                saver.conn.commit()
+
+            def another_driver() -> None:
+                tried.append(1)
+                with (
+                    closing(sqlite3.connect(tmp_path / FILE, timeout=0)) as other,
+                    pytest.raises(sqlite3.OperationalError, match="locked"),
+                ):
+                    other.execute("UPDATE driver SET fence = 2")
+
+            saver._write(another_driver)
+            assert tried == [1]
 
     asyncio.run(main())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from peercycle.core.contracts import Sandbox
 from peercycle.plugins.testing import SandboxContract
 from peercycle.plugins.testing.attacks import AttackContract
 from peercycle.plugins.testing.sandbox_suite.ground import alive
+from peercycle.sandbox import cgroups
 from peercycle.sandbox.bubblewrap import BubblewrapSandbox, BubblewrapSettings
 
 ROOT = os.geteuid() == 0
@@ -32,7 +34,16 @@ class OnBubblewrap(AttackContract):
         return BubblewrapSandbox.weakened(self.settings(), without)  # type: ignore[arg-type]
 
     def facts(self) -> dict[str, Any]:
-        return {"holder": _bwraps, "kill_holder": _kill}
+        assert self.state is not None
+        return {"holder": _bwraps, "kill_holder": _kill, "remains": partial(_remains, self.state)}
+
+
+def _remains(state: Path) -> list[str]:
+    found = [str(entry) for entry in (state / "executions").iterdir()]
+    hierarchy = cgroups.find()
+    for parent in set() if hierarchy is None else {hierarchy.memory, hierarchy.pids}:
+        found += [str(group) for group in parent.glob(f"{cgroups.PREFIX}{os.getpid()}-*")]
+    return found
 
 
 def _bwraps(mark: str) -> list[int]:

@@ -16,7 +16,7 @@ import pytest
 from peercycle.core.errors import BudgetExceededError, StoreError
 from peercycle.core.journal import EffectKey, EffectOutcome
 from peercycle.core.modelling import Usage
-from peercycle.store import commits, syncing
+from peercycle.store import commits, disk, syncing
 from peercycle.store.directory import create_run
 
 
@@ -97,7 +97,7 @@ def test_no_caller_goes_on_before_the_disk_has_its_commit(
 
     async def main() -> None:
         run = await create_run(tmp_path, record_for(), task, in_loop=True)
-        real = syncing.sync_log
+        real = disk.sync_log
 
         def slow(descriptor: int) -> None:
             with closing(sqlite3.connect(run.path / "run.sqlite")) as other:

@@ -84,7 +84,7 @@ async def _logged(folder: Path, run_id: str, drafts: Sequence[Draft], topic: str
             reward = Reward(value=one.reward, n=n, spread=spread)
             await run.save_assessment(name, 0, "reviewer", Assessment(), reward)
         if status is not None:
-            ended = Terminal(status=status, reason="round_limit", at=1_700_000_001.0)  # type: ignore[arg-type]
+            ended = Terminal(status=status, reason="round_limit", at=1_700_000_001.0)
             await run.write_record(record.model_copy(update={"terminal": ended}))
     finally:
         await run.close()

@@ -98,7 +98,7 @@ def test_it_learns_to_prefer_the_winners_also_of_a_held_out_task(tmp_path: Path)
     assert record.metrics["heldout_logp_chosen_change"] == pytest.approx(
         record.metrics["heldout_logp_chosen"] - start["heldout_logp_chosen"]
     )
-    assert record.extra["training"]["heldout_pairs"] == 3  # type: ignore[index, call-overload]
+    assert record.extra["training"]["heldout_pairs"] == 3
 
 
 def test_every_metric_of_a_step_is_told(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_every_memory_mode_trains_to_the_same_weights(tmp_path: Path) -> None:
     for mode in ("pair", "shared", "split", "group"):
         record, _ = trained(tmp_path / mode, memory_mode=mode, method="full", dtype="float64", optimizer="sgd")
         found[mode] = load_file(tmp_path / mode / record.weights)
-        assert record.extra["training"]["memory_mode"] == mode  # type: ignore[index, call-overload]
+        assert record.extra["training"]["memory_mode"] == mode
     for mode in ("shared", "split", "group"):
         for name, value in found["pair"].items():
             # The norm of these models computes in float32.

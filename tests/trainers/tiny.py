@@ -42,7 +42,8 @@ def tiny_model(kind: str, *, seed: int = 0, **more: Any) -> Any:
     from transformers import AutoModelForCausalLM
 
     torch.manual_seed(seed)
-    return AutoModelForCausalLM.from_config(tiny_config(kind, **more))
+    make: Any = AutoModelForCausalLM.from_config
+    return make(tiny_config(kind, **more))
 
 
 def tiny_folder(kind: str = "llama") -> Path:

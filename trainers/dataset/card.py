@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from peercycle.core.base import JSON, canonical_json
+from peercycle.core.base import canonical_json
 from peercycle.trainers.dataset.rows import features
 from peercycle.trainers.pair_settings import PairReport, PairSettings
 
@@ -57,5 +57,5 @@ def _front_matter(files: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _inline(value: Sequence[Any] | Mapping[str, JSON]) -> str:
+def _inline(value: Any) -> str:
     return json.dumps(value, ensure_ascii=True)

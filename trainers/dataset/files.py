@@ -61,12 +61,12 @@ def write_dataset(pairs: PairSet, out: Path, *, form: Format = "trl") -> Written
         if report.pairs == 0:
             data.rmdir()
         require_pairs(report)
-        files = {split: f"data/{split}.jsonl" for split in SPLITS if counts[split]}
+        files: dict[str, str] = {split: f"data/{split}.jsonl" for split in SPLITS if counts[split]}
         (out / REPORT).write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
         text = card(report, pairs.settings, files) if form == "trl" else _atif_note(report)
         (out / CARD).write_text(text, encoding="utf-8")
-    size = sum(paths[split].stat().st_size for split in files)
-    written = tuple(paths[split] for split in files)
+    written = tuple(out / name for name in files.values())
+    size = sum(path.stat().st_size for path in written)
     return Written(report, size / 1e6, time.monotonic() - began, (*written, out / REPORT, out / CARD))
 
 

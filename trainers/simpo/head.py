@@ -56,7 +56,7 @@ def episode_sums(
     says how many each episode has.
     """
     if torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad):
-        function = _UnitHead if settings.unit else _RecomputedHead
+        function: Any = _UnitHead if settings.unit else _RecomputedHead
         sums: torch.Tensor = function.apply(hidden, weight, bias, targets, tuple(counts), settings.rows)
         return sums
     return _sums_only(hidden, weight, bias, targets, counts, settings.rows)
@@ -108,7 +108,7 @@ class _UnitHead(torch.autograd.Function):
     """Makes the gradients of each episode's sum in the forward pass; backward only scales and adds them."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         hidden: torch.Tensor,
         weight: torch.Tensor,
@@ -142,7 +142,7 @@ class _UnitHead(torch.autograd.Function):
         return sums
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         saved = list(ctx.saved_tensors)
         by_hidden = saved.pop(0) if ctx.has[0] else None
         by_bias = saved.pop(0) if ctx.has[1] else None
@@ -166,7 +166,7 @@ class _RecomputedHead(torch.autograd.Function):
     """Keeps only each token's log-sum-exp, and makes a tile's logits again in the backward pass."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         hidden: torch.Tensor,
         weight: torch.Tensor,
@@ -180,7 +180,7 @@ class _RecomputedHead(torch.autograd.Function):
         return _sums_only(hidden, weight, bias, targets, counts, rows)
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         hidden, weight, bias, targets = ctx.saved_tensors
         to_hidden = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
         to_weight = torch.zeros_like(weight) if ctx.needs_input_grad[1] else None

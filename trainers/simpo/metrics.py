@@ -93,7 +93,7 @@ class Tally:
 
 def peak_gb() -> float:
     """Return the most memory that this process has held: on its GPU where it has one, else resident."""
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
+    if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 1e9
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +16,7 @@ from transformers import Trainer
 
 from peercycle.core.errors import PeercycleError, StoreError, TrainingError
 from peercycle.store.disk import as_store_error
+from peercycle.trainers.reporting import tell
 from peercycle.trainers.simpo.batches import EpisodeIds, PairIds, Unit, units_of
 from peercycle.trainers.simpo.layout import packed, padded
 from peercycle.trainers.simpo.metrics import Tally, peak_gb
@@ -26,19 +25,6 @@ from peercycle.trainers.simpo.objective import Objective, PairTerms, Scale, pair
 from peercycle.trainers.simpo.settings import MemoryMode
 
 OnMetric = Callable[[str, float, int], None]
-STATE_FILE = "trainer_state.json"
-OF_THE_MACHINE = frozenset(
-    {
-        "tokens_per_s",
-        "peak_gb",
-        "train_runtime",
-        "train_samples_per_second",
-        "train_steps_per_second",
-        "total_flos",
-        "train_loss",
-    }
-)
-"""What differs from one machine, or one interruption, to the next: logged for trackers, and no metric of a training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +169,8 @@ class PairTrainer(Trainer):
         return unsynced
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
-        norm = super()._get_grad_norm(model, grad_norm=grad_norm)
+        # Called between the backward pass and the update: the one place where a step can still be refused.
+        norm = super()._get_grad_norm(model, grad_norm=grad_norm)  # type: ignore[no-untyped-call]
         if norm is not None and not torch.isfinite(torch.as_tensor(norm)):
             raise TrainingError(
                 f"the gradient at step {self.state.global_step + 1} is {float(norm)}; no weight was changed by it: lower "
@@ -202,9 +189,7 @@ class PairTrainer(Trainer):
             self._since_log, self._steps_since_log, self._logged_at = Tally.empty(), 0, time.monotonic()
             self.pending = {}
         super().log(logs, start_time)
-        for name, value in logs.items():
-            if isinstance(value, int | float) and math.isfinite(value) and name not in OF_THE_MACHINE:
-                self._on_metric(name, float(value), self.state.global_step)
+        tell(self._on_metric, logs, self.state.global_step)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Save; a checkpoint that could not be written whole is removed, and the error says so."""
@@ -235,25 +220,6 @@ class _Numbers(torch.utils.data.Dataset[int]):
         if not 0 <= number < self._count:
             raise IndexError(number)
         return number
-
-
-def newest_checkpoint(folder: Path) -> Path | None:
-    """Return the newest checkpoint that was written whole; remove those that were not.
-
-    The state is the last of a checkpoint's files: where it can be read, the others are there.
-    """
-    whole: list[tuple[int, Path]] = []
-    for path in folder.glob("checkpoint-*"):
-        number = path.name.partition("-")[2]
-        try:
-            step = json.loads((path / STATE_FILE).read_text(encoding="utf-8"))["global_step"]
-            if str(step) != number:
-                raise ValueError(f"its state is of step {step}")
-        except (OSError, ValueError, KeyError, TypeError):
-            shutil.rmtree(path, ignore_errors=True)
-            continue
-        whole.append((int(number), path))
-    return max(whole)[1] if whole else None
 
 
 def _checkpoint_error(error: Exception, folder: Path) -> PeercycleError:

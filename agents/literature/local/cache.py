@@ -10,8 +10,8 @@ from pathlib import Path
 
 from peercycle.agents.literature.local.corpus import read_corpus
 from peercycle.agents.literature.local.index import SCHEMA_VERSION, create, fill
-from peercycle.agents.literature.local.merging import deduplicate
 from peercycle.core.errors import BadInputError
+from peercycle.core.sameness import deduplicate
 
 
 def open_corpus(path: Path, folder: Path | None) -> sqlite3.Connection:

@@ -7,10 +7,10 @@ import sqlite3
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from peercycle.agents.literature.local.merging import identities
 from peercycle.core.literature import Reference
+from peercycle.core.sameness import identities
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 TOKENIZER = "porter unicode61 remove_diacritics 2"
 ENOUGH_DOCUMENTS = 4000
 """A row is ranked where it holds one of the rarer terms, whose document counts sum to about this many.

@@ -10,14 +10,11 @@ from typing import Literal
 
 from peercycle.agents.literature.local.cache import open_corpus
 from peercycle.agents.literature.local.index import create, fill, lookup, query_terms, search
-from peercycle.agents.literature.local.merging import deduplicate, identities, merge
 from peercycle.agents.literature.local.settings import LocalSettings
 from peercycle.core.base import JSON
 from peercycle.core.errors import BadInputError, LiteratureError
 from peercycle.core.literature import Bibliography, Reference
-
-RRF_K = 60
-"""The constant of reciprocal rank fusion (Cormack, Clarke and Buettcher 2009, SIGIR)."""
+from peercycle.core.sameness import deduplicate, fuse, normalised_id
 
 
 class LocalLiterature:
@@ -62,7 +59,7 @@ class LocalLiterature:
         depth = limit * 10 if wanted else limit
         async with self._lock:
             answers = await asyncio.to_thread(self._search_all, terms, depth)
-        return tuple(work for work in _fused(answers) if _in_years(work, wanted))[:limit]
+        return tuple(work for work in fuse(answers) if _in_years(work, wanted))[:limit]
 
     async def get(self, ids: Sequence[str]) -> tuple[Reference | None, ...]:
         """Return one answer per id (`doi:…`, `arxiv:…`, `key:…`)."""
@@ -93,29 +90,8 @@ class LocalLiterature:
 
     def _find(self, identity: str) -> Reference | None:
         scheme, _, value = identity.partition(":")
-        name = identity if scheme == "key" else f"{scheme}:{value.casefold()}"
+        name = identity if scheme == "key" else normalised_id(scheme, value)
         return next((work for index in self._open() if (work := lookup(index, name)) is not None), None)
-
-
-def _fused(answers: Sequence[Sequence[Reference]]) -> list[Reference]:
-    """Join the answers of several indexes by rank; the first index is the run's own, and its keys win."""
-    places: dict[str, int] = {}
-    works: list[Reference] = []
-    scores: list[float] = []
-    for answer in answers:
-        for rank, work in enumerate(answer, start=1):
-            names = identities(work)
-            at = next((places[name] for name in names if name in places), None)
-            if at is None:
-                at = len(works)
-                works.append(work)
-                scores.append(0.0)
-            else:
-                works[at] = merge(works[at], work)
-            scores[at] += 1 / (RRF_K + rank)
-            for name in names:
-                places.setdefault(name, at)
-    return [works[at] for at in sorted(range(len(works)), key=lambda at: (-scores[at], works[at].key))]
 
 
 def _in_years(work: Reference, filters: Mapping[str, JSON]) -> bool:

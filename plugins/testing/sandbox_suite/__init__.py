@@ -7,14 +7,17 @@ from peercycle.plugins.testing.sandbox_suite import (
     behaviours_of_files,
     endings,
     files,
+    hiding,
     kernel,
     network,
     outputs,
     resources,
+    soak,
+    table,
 )
 from peercycle.plugins.testing.sandbox_suite.rows import ROWS, Nothing, Row
 
 __all__ = [
-    "ROWS", "Nothing", "Row", "behaviours", "behaviours_of_files", "endings", "files", "kernel", "network", "outputs",
-    "resources",
+    "ROWS", "Nothing", "Row", "behaviours", "behaviours_of_files", "endings", "files", "hiding", "kernel", "network", "outputs",
+    "resources", "soak", "table",
 ]  # fmt: skip

@@ -98,7 +98,7 @@ class Ground:
 
 def changed(**limits: object) -> Limits:
     """Return the small limits with some of them changed."""
-    return Limits(**{**SMALL.model_dump(), **limits})  # type: ignore[arg-type]
+    return Limits(**{**SMALL.model_dump(), **limits})
 
 
 def unless(promised: object, complaint: str) -> list[str]:

@@ -33,6 +33,10 @@ PYTHON = "/usr/bin/python3"
 """What starts programs for a user who cannot reach this one."""
 
 
+Serve = Callable[[Path, contextlib.AsyncExitStack], Any]
+"""Awaited in the process, gives what answers a request; the stack is left at the end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What became of a row."""
@@ -46,7 +50,7 @@ class Answer:
 class Worker:
     """Forks at once; `ask` runs a row in the process, `close` ends it and removes its folder."""
 
-    def __init__(self, serve: Callable[[Path], Any], *, uid: int | None) -> None:
+    def __init__(self, serve: Serve, *, uid: int | None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="peercycle-attack-", dir="/var/tmp"))
         self._group = _outer_group()
         ask, self._ask = os.pipe()
@@ -133,7 +137,7 @@ def _remove_below(outer: Any) -> None:
     outer.remove()
 
 
-def _be_the_worker(serve: Any, folder: Path, uid: int | None, terminal: int, ask: int, answer: int) -> None:
+def _be_the_worker(serve: Serve, folder: Path, uid: int | None, terminal: int, ask: int, answer: int) -> None:
     try:
         os.setsid()
         _take_terminal(terminal)
@@ -164,20 +168,23 @@ def _limit_and_become(folder: Path, uid: int | None) -> None:
     cgroups.find.cache_clear()
     with contextlib.suppress(Exception):
         seccomp.filter_program()
-        importlib.import_module("peercycle.graphs.stages.results")
+        for name in ("concurrent.futures.thread", "peercycle.graphs.stages.results"):
+            importlib.import_module(name)
     resource.setrlimit(resource.RLIMIT_FSIZE, (OUTER_FILE, OUTER_FILE))
     folder.chmod(0o711)
-    for name in ("state", "bait", "artifacts"):
+    for name in ("state", "bait", "artifacts", "tmp"):
         (folder / name).mkdir()
         (folder / name).chmod(0o777 if name == "bait" else 0o711)
         if uid is not None:
             os.chown(folder / name, uid, uid)
+    # A temporary folder of our own, in which what is left is ours.
+    os.environ["TMPDIR"] = str(folder / "tmp")
+    tempfile.tempdir = None
     if uid is not None:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
-        os.environ.update(HOME=str(folder / "state"), TMPDIR=str(folder / "bait"))
-        tempfile.tempdir = None
+        os.environ["HOME"] = str(folder / "state")
         if not os.access(sys.executable, os.X_OK):
             sys.executable = PYTHON
         # Without it /proc/self is root's, as after any change of user.
@@ -185,7 +192,7 @@ def _limit_and_become(folder: Path, uid: int | None) -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
 
 
-async def _serve(serve: Any, folder: Path, commands: Any, answer: int) -> None:
+async def _serve(serve: Serve, folder: Path, commands: Any, answer: int) -> None:
     async with contextlib.AsyncExitStack() as stack:
         handle = await serve(folder, stack)
         while line := await asyncio.to_thread(commands.readline):

@@ -22,6 +22,7 @@ from peercycle.cli import (
     sandboxes,
     searching,
     stopping,
+    training,
 )
 
 HELP = "Research done, reviewed and revised by machines, that learns from its own reviews."
@@ -39,6 +40,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "review": reviewing.review,
     "search": searching.search,
     "pairs": pairing.pairs,
+    "train": training.train,
     "plugins": plugins.plugins,
     "new-plugin": plugins.new_plugin,
     "doctor": doctor.doctor,

@@ -7,7 +7,12 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from peercycle.core.sandboxing import ExecResult, Limits
+    from collections.abc import Callable
+    from typing import Literal
+
+    from peercycle.core.sandboxing import DataSpec, ExecResult, Limits
+
+    OnOutput = Callable[[Literal["stdout", "stderr"], bytes], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +24,13 @@ class Errand:
     files: tuple[Path, ...] = ()
     outputs: tuple[str, ...] = ()
     environment: str = "base"
+    requirements: tuple[str, ...] = ()
+    data: tuple[DataSpec, ...] = ()
     save: Path | None = None
 
-    async def run(self, sandbox: Any, scratch: Path) -> ExecResult:
+    async def run(self, sandbox: Any, scratch: Path, on_output: OnOutput | None = None) -> ExecResult:
         """Run it. Raises `SandboxError` where the sandbox fails, `BadInputError` for a file that cannot be read."""
+        from peercycle.cli import materials
         from peercycle.core.sandboxing import EnvironmentSpec, ExecRequest
         from peercycle.store.artifacts import FileArtifactStore
 
@@ -30,12 +38,13 @@ class Errand:
         request = ExecRequest(
             argv=self.argv,
             files={path.name: await artifacts.put(_read(path)) for path in self._named_once()},
-            environment=EnvironmentSpec(name=self.environment),
+            environment=EnvironmentSpec(name=self.environment, requirements=self.requirements),
+            data=self.data,
             outputs=self.outputs,
             limits=self.limits,
         )
-        prepared = await sandbox.prepare(request.environment)
-        result: ExecResult = await sandbox.run(request, prepared, artifacts)
+        prepared, _ = await materials.prepare(sandbox, self.environment, self.requirements, self.data)
+        result: ExecResult = await sandbox.run(request, prepared, artifacts, on_output)
         if self.save is not None:
             for output in result.outputs:
                 self._keep(output.path, await artifacts.get(output.artifact))
@@ -62,6 +71,37 @@ class Errand:
         with disk_errors("write", target):
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(body)
+
+
+class Live:
+    """Shows what a program writes as it comes, such that no terminal is misled by it."""
+
+    def __init__(self) -> None:
+        import codecs
+        import sys
+
+        decoder = codecs.getincrementaldecoder("utf-8")
+        self._streams = {
+            "stdout": (sys.stdout, decoder("replace")),
+            "stderr": (sys.stderr, decoder("replace")),
+        }
+
+    def __call__(self, name: Literal["stdout", "stderr"], chunk: bytes) -> None:
+        """Show a part of a stream."""
+        self._show(name, chunk, last=False)
+
+    def close(self) -> None:
+        """Show what was begun and not ended."""
+        self._show("stdout", b"", last=True)
+        self._show("stderr", b"", last=True)
+
+    def _show(self, name: str, chunk: bytes, *, last: bool) -> None:
+        from peercycle.cli.output import safe
+
+        stream, decoder = self._streams[name]
+        if text := decoder.decode(chunk, last):
+            stream.write(safe(text, stream))
+            stream.flush()
 
 
 async def _unregistered(ref: str, size: int, media_type: str, name: str) -> None:

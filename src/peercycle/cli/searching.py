@@ -1,7 +1,8 @@
-"""`peercycle search`: the literature at hand."""
+"""`peercycle search`: the literature at hand, and the sources that are named."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,59 +10,159 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from peercycle.cli.loops import wait_for
-from peercycle.cli.output import print_json, say
+from peercycle.cli.output import print_json, say, warn
 from peercycle.cli.parameters import AsJson, SettingOverrides
+from peercycle.core.errors import PeercycleError
 
 if TYPE_CHECKING:
-    from peercycle.core.literature import Reference
+    from peercycle.core.literature import Bibliography, Reference
+    from peercycle.plugins.manager import Plugins
 
 SHOWN_AUTHORS = 3
+LOCAL = "local"
+PATIENCE: Mapping[str, float] = {"turn_s": 4.0, "deadline_s": 10.0}
+"""A person who waits gets an answer or an error within 15 s: these are the defaults of the command alone."""
+
+
+class UnansweredError(PeercycleError):
+    """No source answered. That is a failure here, where nothing can be resumed."""
 
 
 def search(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="A few words.")],
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE]...", help="BibTeX or JSONL files to search.")
+    ] = None,
     *,
-    bib: Annotated[
-        list[Path] | None, typer.Option("--bib", metavar="FILE", help="A BibTeX file to search; may be repeated.")
+    source: Annotated[
+        list[str] | None,
+        typer.Option("--source", metavar="NAME", help="A source; may be repeated.", show_default=LOCAL),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Answers at most.")] = 10,
     set_: SettingOverrides = None,
     as_json: AsJson = False,
-) -> None:
-    """Search bibliographies.
+    as_bib: Annotated[bool, typer.Option("--bib", help="Print BibTeX.")] = False,
+) -> int:
+    """Search the literature: files at hand, or the sources named, such as semantic-scholar.
 
-    The corpora named in `[literature.local]` of peercycle.toml are searched, too.
+    Without --source nothing is asked of the network: the files are searched, and the corpora that were imported
+    (`peercycle literature import`) or are named in `[literature.local]` of peercycle.toml.
     """
-    from peercycle.api import read_bibliography
     from peercycle.cli import configuring
-    from peercycle.core.errors import UsageError
-    from peercycle.core.literature import Bibliography
 
     settings = configuring.read_settings(set_)
     plugins = configuring.load_plugins(settings)
-    tables = configuring.component_tables(settings, plugins).get("literature", {}).get("local", {})
-    if not bib and not tables.get("corpora"):
-        raise UsageError("there is nothing to search: give --bib FILE, or set literature.local.corpora")
-    works = [work for path in bib or () for work in read_bibliography(path).entries]
-    source = plugins.create("literature", "local", tables)
-    found = wait_for(_ask(source, Bibliography(entries=tuple(works)), query, limit))
-    if as_json:
-        print_json(
-            {"query": query, "results": [work.model_dump(mode="json", exclude_defaults=True) for work in found]}
-        )
-        return
-    for work in found:
-        say(line_of(work))
-    if not found:
-        say(f"nothing fits {query!r}", error=True)
+    tables = configuring.component_tables(settings, plugins).get("literature", {})
+    works = _read(files or ())
+    names = list(dict.fromkeys(source or (LOCAL,)))
+    if works and LOCAL not in names:
+        names.insert(0, LOCAL)
+    if names == [LOCAL] and not works:
+        tables = _with_corpora(tables)
+    found, faults = wait_for(_ask_all(plugins, tables, names, works, query, limit))
+    return _print(query, found, faults, as_json=as_json, as_bib=as_bib)
 
 
-async def _ask(source: Any, works: Any, query: str, limit: int) -> tuple[Reference, ...]:
+def _read(files: Sequence[Path]) -> tuple[Reference, ...]:
+    from peercycle.agents.literature.local.corpus import read_corpus
+    from peercycle.api import read_bibliography
+
+    return tuple(
+        work
+        for path in files
+        for work in (read_corpus(path) if path.suffix.lower() == ".jsonl" else read_bibliography(path)).entries
+    )
+
+
+def _with_corpora(tables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings with what there is to search. Raises `UsageError` where there is nothing."""
+    from peercycle.core.errors import UsageError
+
+    if tables.get(LOCAL, {}).get("corpora"):
+        return dict(tables)
+    raise UsageError(
+        "there is nothing to search: give a file, set literature.local.corpora, or name a source, "
+        "such as --source semantic-scholar"
+    )
+
+
+async def _ask_all(
+    plugins: Plugins,
+    tables: Mapping[str, Any],
+    names: Sequence[str],
+    works: tuple[Reference, ...],
+    query: str,
+    limit: int,
+) -> tuple[tuple[Reference, ...], list[tuple[str, Exception]]]:
+    """Ask every source at once; return the answers fused, and who could not answer."""
+    import asyncio
+
+    from peercycle.core.errors import OutageError
+    from peercycle.core.literature import Bibliography
+    from peercycle.core.sameness import fuse
+
+    handed = Bibliography(entries=works)
+    sources = [(name, _made(plugins, name, tables.get(name.rpartition(":")[2], {}))) for name in names]
+    answers = await asyncio.gather(
+        *[_ask(source, handed, query, limit) for _, source in sources], return_exceptions=True
+    )
+    faults: list[tuple[str, Exception]] = []
+    good: list[tuple[Reference, ...]] = []
+    for (name, _), answer in zip(sources, answers, strict=True):
+        if isinstance(answer, PeercycleError):
+            faults.append((name, answer))
+        elif isinstance(answer, BaseException):
+            raise answer
+        else:
+            good.append(answer)
+    if faults and not good:
+        first = faults[0][1]
+        if isinstance(first, OutageError):
+            raise UnansweredError("; ".join(f"{name} did not answer: {error}" for name, error in faults))
+        raise first
+    return fuse(good, limit) if len(good) > 1 else tuple(good[0]), faults
+
+
+def _made(plugins: Plugins, name: str, table: Mapping[str, Any]) -> Any:
+    """Make a source, more impatient than in a run where it knows patience and nobody set it."""
+    model = plugins.find("literature", name).settings_model
+    impatient = {key: value for key, value in PATIENCE.items() if key in getattr(model, "model_fields", {})}
+    return plugins.create("literature", name, {**impatient, **table})
+
+
+async def _ask(source: Any, works: Bibliography, query: str, limit: int) -> tuple[Reference, ...]:
     async with AsyncExitStack() as stack:
         entered = await stack.enter_async_context(source) if hasattr(source, "__aenter__") else source
         await entered.add(works)
         found: tuple[Reference, ...] = await entered.search(query, limit=limit)
         return found
+
+
+def _print(
+    query: str,
+    found: Sequence[Reference],
+    faults: Sequence[tuple[str, Exception]],
+    *,
+    as_json: bool,
+    as_bib: bool,
+) -> int:
+    for name, error in faults:
+        warn(f"warning: {name} did not answer: {error}")
+    if as_json:
+        results = [work.model_dump(mode="json", exclude_defaults=True) for work in found]
+        unanswered = [{"source": name, "message": str(error)} for name, error in faults]
+        print_json({"query": query, "results": results, **({"unanswered": unanswered} if unanswered else {})})
+    elif as_bib:
+        from peercycle.agents.literature.bibtex import write
+        from peercycle.core.literature import Bibliography
+
+        say(write(Bibliography(entries=tuple(found))).rstrip("\n"))
+    else:
+        for work in found:
+            say(line_of(work))
+    if not found and not as_json:
+        say(f"nothing fits {query!r}", error=True)
+    return 0
 
 
 def line_of(work: Reference) -> str:

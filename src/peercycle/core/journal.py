@@ -176,6 +176,10 @@ class RunStore(RunReader, Protocol):
         """Insert or replace by (candidate, round)."""
         ...
 
+    async def mark_selected(self, candidate: str, round_: int) -> None:
+        """Note that a saved version is the best so far."""
+        ...
+
     async def save_completions(
         self,
         key: EffectKey,

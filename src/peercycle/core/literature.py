@@ -37,6 +37,8 @@ class Reference(Word):
     fields: dict[str, str] = {}
     """BibTeX fields as written (LaTeX, macros expanded), names in lower case, in the file's order."""
     provenance: tuple[Provenance, ...] = ()
+    retracted: bool = False
+    """A source says that it was retracted."""
     recovered: bool = False
     """The entry was damaged in its file; what could be read of it is here."""
     line: int | None = None

@@ -34,6 +34,10 @@ EXIT_CODES: dict[RunStatus, int] = {
 }
 
 
+SKIPPABLE = frozenset({"literature", "outline", "related", "plan", "experiment", "conclude", "check"})
+"""Stages that a run can do without: somebody must write, and something must be compared."""
+
+
 class Budget(Word):
     """Limits of a run; None is no limit."""
 
@@ -46,6 +50,8 @@ class Budget(Word):
     """UTC time, seconds since the epoch, at which the run drains."""
     model_calls: int | None = Field(default=None, ge=1)
     sandbox_seconds: float | None = Field(default=None, gt=0)
+    requests: int | None = Field(default=None, ge=1)
+    """Requests to online sources, new tries included; what the cache answers is none."""
     kept_for_finish: float = Field(default=0.05, ge=0, lt=1)
     """Share of each limit that only the finish may use."""
 
@@ -54,7 +60,7 @@ class ModelChoice(Word):
     """A model for a role, and its settings."""
 
     name: str
-    """`BACKEND` or `BACKEND/MODEL`, such as `openai/gpt-x` or `scripted`."""
+    """`BACKEND` or `BACKEND/MODEL`, such as `openai/gpt-x`, `vllm/weights/mine` or `scripted`."""
     settings: dict[str, JSON] = {}
     prompt_price: float | None = None
     """Money per million prompt tokens."""
@@ -76,8 +82,12 @@ class RunOptions(Word):
     """The reviewer that steers."""
     judge: str | None = None
     """The reviewer that reports, and steers nothing; None means the steering one, and the report says so."""
+    judged: Literal["best", "every"] = "best"
+    """What the judge judges: the best version at the end, or every candidate's, as an evaluation of a policy wants."""
     reward: str = "mean-rating"
-    literature: tuple[str, ...] = ("local",)
+    literature: tuple[str, ...] = ("auto",)
+    """Sources by name. `auto` is `local`, and `semantic-scholar` beside it for a task without any work to start from
+    where no corpus is configured: with a bibliography, nothing goes to the network unless it is named here."""
     exporters: tuple[str, ...] = ("latex", "html", "pdf", "report")
     experiments: Literal["auto", "run", "simulate", "off"] = "auto"
     sandbox: str = "auto"
@@ -85,17 +95,24 @@ class RunOptions(Word):
     """What the sandbox must hold on this machine, or nothing runs in it; all, unless the run names fewer."""
     repairs: int = Field(default=2, ge=0, le=10)
     """How often a failed program goes back to the policy."""
+    skip: tuple[str, ...] = ()
+    """Stages that are left out; the others find what a skipped one would have made absent. See `SKIPPABLE`."""
     models: dict[str, ModelChoice] = {}
     """Models by role; `default` serves every role that is not named."""
     budget: Budget = Budget()
-    on_outage: str = Field(default="stop", pattern=r"^(stop|wait:\d+(\.\d+)?[smh])$")
+    on_outage: str = Field(default="stop", pattern=r"^(stop|continue|wait:\d+(\.\d+)?[smh])$")
+    """What an outage means: stop, wait so long and then stop, or (for literature sources) go on without the answer."""
     settings: dict[str, dict[str, dict[str, JsonValue]]] = {}
     """Component settings: kind (`policies`, `rewards`, …), name, setting."""
+    policies_dir: str = "policies"
+    """Where trained policies are kept: a name that no plugin offers is looked up here."""
+    checkpoint: str | None = None
+    """`NAME@sha256 of its weights`, where the policy is a trained one; set when the run begins."""
     plugins: tuple[str, ...] = ()
     """Single-file plugins to load, by path."""
     disabled_plugins: tuple[str, ...] = ()
 
-    @field_validator("literature", "exporters")
+    @field_validator("literature", "exporters", "skip")
     @classmethod
     def _names_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(names))
@@ -139,7 +156,7 @@ class RunRecord(Record):
 class SpendingLine(Word):
     """One limit of the budget, and what was used of it."""
 
-    name: Literal["tokens", "cost", "hours", "model_calls", "sandbox_seconds"]
+    name: Literal["tokens", "cost", "hours", "model_calls", "sandbox_seconds", "requests"]
     limit: float | None
     spent: float | None
     """None where it is unknown (a model without a price)."""

@@ -34,6 +34,18 @@ class Totals:
     reserved_sandbox_seconds: float
 
 
+def uses_nothing(usage: Usage) -> bool:
+    """Whether a use leaves every total as it is."""
+    return not (
+        usage.prompt_tokens
+        or usage.completion_tokens
+        or usage.model_calls
+        or usage.sandbox_seconds
+        or usage.requests
+        or usage.cost
+    )
+
+
 def has_unknown_cost(usage: Usage) -> bool:
     """Whether a model was used at a price that nobody stated; what uses no model costs nothing."""
     return usage.cost is None and bool(usage.tokens or usage.model_calls)
@@ -59,7 +71,7 @@ def check_budget(connection: sqlite3.Connection, budget: Budget, reserve: Usage,
     An effect that reserves nothing (a look at the clock, a question) always fits. `finishing` may use the
     share that is kept back, and may work after `until`: that is the time at which a run begins to finish.
     """
-    if reserve == Usage() or reserve == Usage(cost=0.0):
+    if uses_nothing(reserve):
         return
     totals = read_totals(connection)
     _check_cost_is_known(budget, totals, reserve)
@@ -78,10 +90,24 @@ def check_budget(connection: sqlite3.Connection, budget: Budget, reserve: Usage,
     for name, limit, used, want in wants:
         if limit is not None and want > 0 and used + want > limit * share * (1 + _SLACK):
             raise _exceeded(name, limit, used, want, kept=limit * (1 - share))
+    if budget.requests is not None and reserve.requests:
+        used = read_requests(connection, "reserved", "settled", "lost", "released")
+        if used + reserve.requests > budget.requests * share:
+            raise _exceeded("requests", budget.requests, used, reserve.requests, kept=budget.requests * (1 - share))
     if budget.hours is not None and totals.hours >= budget.hours * share:
         raise _exceeded("hours", budget.hours, totals.hours, 0.0, kept=budget.hours * (1 - share))
     if budget.until is not None and not finishing and time.time() >= budget.until:
         raise BudgetExceededError("the time that the budget ends at has come; resume with a later `--until`")
+
+
+def read_requests(connection: sqlite3.Connection, *states: SpendingState) -> int:
+    """Return how many requests to online sources the attempts in these states have sent, or may send."""
+    marks = ", ".join("?" * len(states))
+    row = connection.execute(
+        f"SELECT COALESCE(SUM(requests), 0) FROM spending WHERE requests > 0 AND state IN ({marks})",  # noqa: S608
+        states,
+    ).fetchone()
+    return int(row[0])
 
 
 def _check_cost_is_known(budget: Budget, totals: Totals, reserve: Usage) -> None:
@@ -110,6 +136,8 @@ def _exceeded(name: str, limit: float, used: float, want: float, kept: float) ->
 
 def spend(connection: sqlite3.Connection, usage: Usage, sign: Literal[1, -1] = 1) -> None:
     """Add a use to the run's totals, or take one back that is about to be put right."""
+    if uses_nothing(usage):
+        return
     connection.execute(
         "UPDATE runs SET tokens_spent = tokens_spent + ?, cost_spent = cost_spent + ?, "
         "unknown_costs = unknown_costs + ?, model_calls_spent = model_calls_spent + ?, "
@@ -184,6 +212,12 @@ def spending_lines(connection: sqlite3.Connection, budget: Budget) -> tuple[Spen
             limit=budget.sandbox_seconds,
             spent=totals.sandbox_seconds,
             reserved=totals.reserved_sandbox_seconds,
+        ),
+        SpendingLine(
+            name="requests",
+            limit=budget.requests,
+            spent=read_requests(connection, "settled", "lost", "released"),
+            reserved=read_requests(connection, "reserved"),
         ),
     )
 

@@ -31,6 +31,11 @@ def save_candidate(connection: sqlite3.Connection, row: CandidateRow, state: Bod
     upsert(connection, "candidates", {"candidate": row.candidate, "round": row.round}, values)
 
 
+def mark_selected(connection: sqlite3.Connection, candidate: str, round_: int) -> None:
+    """Note that a version is the best so far; earlier ones that were keep their mark."""
+    connection.execute("UPDATE candidates SET selected = 1 WHERE candidate = ? AND round = ?", (candidate, round_))
+
+
 def read_candidates(connection: sqlite3.Connection) -> tuple[tuple[CandidateRow, Body], ...]:
     """Return every version of every candidate, oldest first, with the body of its state."""
     rows = connection.execute(

@@ -44,6 +44,7 @@ class RunDirectory(RunReaderImpl):
         self._record = record
         self._commits = commits
         self._artifacts = FileArtifactStore(path / ARTIFACTS, self._register_artifact)
+        self._lines: events.Lines | None = None
         self._unfinished: set[asyncio.Task[Any]] = set()
 
     @property
@@ -109,12 +110,20 @@ class RunDirectory(RunReaderImpl):
 
     async def add_event(self, event: RunEvent) -> None:
         """Add to the log: written with the next commit, or within 50 ms. A crash may lose the last lines."""
-        self._commits.defer(lambda connection: events.add_event(connection, event))
+        row = events.row_of(event)
+        if self._lines is None or not self._lines.add(row):
+            lines = events.Lines(row)
+            self._commits.defer(lines.write)
+            self._lines = lines
 
     async def save_candidate(self, row: CandidateRow) -> None:
         """Insert or replace by (candidate, round)."""
         state = await lay(self._artifacts, json_text(dict(row.state), "a candidate's state"), "candidate state")
         await self._commits.write(lambda connection: candidates.save_candidate(connection, row, state))
+
+    async def mark_selected(self, candidate: str, round_: int) -> None:
+        """Note that a saved version is the best so far."""
+        await self._commits.write(lambda connection: candidates.mark_selected(connection, candidate, round_))
 
     async def save_completions(
         self,

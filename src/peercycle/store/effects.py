@@ -23,6 +23,9 @@ _SETTLED = (
 )
 
 
+_ANY = f"SELECT effect_id, attempts FROM effects WHERE {KEY_MATCHES}"  # noqa: S608 - column names of our own
+
+
 @dataclass(frozen=True, slots=True)
 class JournalledOutcome:
     """A settled effect as its row holds it: the result may lie in the artifact store."""
@@ -74,17 +77,15 @@ def begin(
     finishing: bool,
 ) -> JournalledOutcome | EffectTicket:
     """Return the journalled outcome, or record the intent and its reservation. Raises `BudgetExceededError`."""
-    found = journalled_outcome(connection, key)
-    if found is not None:
-        return found
-    check_budget(connection, budget, reserve, finishing=finishing)
-    row = connection.execute(
-        f"SELECT effect_id, attempts FROM effects WHERE {KEY_MATCHES}",  # noqa: S608 - column names of our own
-        key_columns(key),
-    ).fetchone()
+    row = connection.execute(_ANY, key_columns(key)).fetchone()
     if row is None:
+        check_budget(connection, budget, reserve, finishing=finishing)
         effect_id, attempt = _insert_intent(connection, key, request), 1
     else:
+        found = journalled_outcome(connection, key)
+        if found is not None:
+            return found
+        check_budget(connection, budget, reserve, finishing=finishing)
         effect_id, attempt = row[0], row[1] + 1
         _repeat_intent(connection, effect_id, attempt)
     connection.execute(

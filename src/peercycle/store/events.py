@@ -4,27 +4,57 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Sequence
 
 from peercycle.core.events import RunEvent
 from peercycle.store.bodies import json_text, plain_text
 
+LINES_AT_ONCE = 50
+"""SQLite takes some thousands of values in one statement."""
 
-def add_event(connection: sqlite3.Connection, event: RunEvent) -> None:
-    """Append a line to the log."""
-    connection.execute(
-        "INSERT INTO events (at, kind, candidate, stage, visit, message, data_json, run_id) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            event.at,
-            event.kind,
-            event.candidate,
-            event.stage,
-            event.visit,
-            plain_text(event.message),
-            json_text(dict(event.data), "an event's data") if event.data else None,
-            event.run_id,
-        ),
+EventRow = tuple[float, str, str, str, int, str, str | None, str]
+
+
+class Lines:
+    """Lines of the log that one commit will write, in one statement: each statement costs as much as its row."""
+
+    def __init__(self, row: EventRow) -> None:
+        self._rows = [row]
+        self._taken = False
+        # The commit may be made in another thread.
+        self._lock = threading.Lock()
+
+    def add(self, row: EventRow) -> bool:
+        """Add a line; False where a commit has begun to write these, or they are enough."""
+        with self._lock:
+            if self._taken or len(self._rows) >= LINES_AT_ONCE:
+                return False
+            self._rows.append(row)
+            return True
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Append the lines to the log; safe to call again where they were taken back."""
+        with self._lock:
+            self._taken = True
+        places = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * len(self._rows))
+        connection.execute(
+            f"INSERT INTO events (at, kind, candidate, stage, visit, message, data_json, run_id) VALUES {places}",  # noqa: S608 - question marks only
+            [value for row in self._rows for value in row],
+        )
+
+
+def row_of(event: RunEvent) -> EventRow:
+    """Return a line as its row. Raises `StoreError` for data that is not JSON."""
+    return (
+        event.at,
+        event.kind,
+        event.candidate,
+        event.stage,
+        event.visit,
+        plain_text(event.message),
+        json_text(dict(event.data), "an event's data") if event.data else None,
+        event.run_id,
     )
 
 

@@ -1,20 +1,24 @@
-"""Waiting for the disk outside the loop: the write-ahead log of a database, synced and folded in by threads."""
+"""Waiting for the disk outside the loop: the write-ahead logs of all runs of a process, synced and folded in."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from peercycle.store.disk import sync_log
 
 THREADS = 4
-"""Runs of one process that wait for the disk at once; each waits for its own log only."""
+"""How many logs of one process are synced at once."""
+SHARE = 8
+"""A thread takes so many waiting logs by itself before it asks others for help: each thread that wakes up takes the
+interpreter from the loop, and a disk that is slow for one is as slow for several."""
 LOG_BYTES = 4_000_000
 """The write-ahead log is folded into the database once it is longer."""
 
@@ -31,19 +35,21 @@ class Log:
 
     def __init__(self, connection: sqlite3.Connection, database: Path, loop: asyncio.AbstractEventLoop) -> None:
         sync_never(connection)
+        self.loop = loop
         self._database = database
-        self._loop = loop
         self._descriptor = os.open(log_of(database), os.O_RDWR | os.O_CLOEXEC)
         self._growth = Growth()
         self._waiting: list[Synced] = []
-        self._busy = False
+        self._told: list[Synced] = []
+        """Those that the sync under way is for."""
+        self._failure: OSError | None = None
         self._idle = asyncio.Event()
         self._idle.set()
 
     def sync(self, told: Synced) -> None:
         """Have everything that is committed by now put on the disk."""
         self._waiting.append(told)
-        if not self._busy:
+        if not self._told:
             self._begin()
 
     async def close(self) -> None:
@@ -52,31 +58,30 @@ class Log:
         os.close(self._descriptor)
 
     def _begin(self) -> None:
-        batch, self._waiting = self._waiting, []
-        self._busy = True
+        self._told, self._waiting = self._waiting, []
         self._idle.clear()
-        threads().submit(self._sync, batch)
+        _disk().ask(self)
 
-    def _sync(self, batch: list[Synced]) -> None:
-        failure = None
+    def wait_for_disk(self) -> None:
+        """Sync, and fold in what has become long; called in a thread for the disk."""
+        self._failure = None
         try:
             sync_log(self._descriptor)
             if self._growth.is_long(os.fstat(self._descriptor).st_size):
                 fold_log(self._database)
         except OSError as error:
-            failure = error
-        with suppress(RuntimeError):
-            # Where the loop has ended, nobody waits any more.
-            self._loop.call_soon_threadsafe(self._synced, batch, failure)
+            self._failure = error
 
-    def _synced(self, batch: list[Synced], failure: OSError | None) -> None:
-        self._busy = False
+    def synced(self) -> None:
+        """Tell who waited; called in the loop's thread."""
+        told, failure = self._told, self._failure
+        self._told = []
         if self._waiting:
             self._begin()
         else:
             self._idle.set()
-        for told in batch:
-            told(failure)
+        for each in told:
+            each(failure)
 
 
 @dataclass(slots=True)
@@ -115,12 +120,56 @@ def fold_log(database: Path) -> None:
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
-_THREADS: dict[int, ThreadPoolExecutor] = {}
+@dataclass(slots=True)
+class _Disk:
+    """The threads of this process that wait for the disk: one for as long as it keeps up."""
+
+    pid: int = field(default_factory=os.getpid)
+    _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "store"))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _asked: list[Log] = field(default_factory=list)
+    _awake: int = 0
+
+    def ask(self, log: Log) -> None:
+        with self._lock:
+            self._asked.append(log)
+            if self._awake * SHARE >= len(self._asked) or self._awake == THREADS:
+                return
+            self._awake += 1
+        self._threads.submit(self._serve)
+
+    def _serve(self) -> None:
+        while True:
+            with self._lock:
+                batch, self._asked = self._asked[:SHARE], self._asked[SHARE:]
+                if not batch:
+                    self._awake -= 1
+                    return
+            for log in batch:
+                log.wait_for_disk()
+            _tell(batch)
 
 
-def threads() -> ThreadPoolExecutor:
-    """Return this process's threads for the disk; a forked child has its own."""
-    pid = os.getpid()
-    if pid not in _THREADS:
-        _THREADS[pid] = ThreadPoolExecutor(THREADS, thread_name_prefix="store")
-    return _THREADS[pid]
+def _tell(batch: Sequence[Log]) -> None:
+    loops: dict[asyncio.AbstractEventLoop, list[Log]] = {}
+    for log in batch:
+        loops.setdefault(log.loop, []).append(log)
+    for loop, logs in loops.items():
+        # Where the loop has ended, nobody waits any more.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(_all_synced, logs)
+
+
+def _all_synced(logs: Sequence[Log]) -> None:
+    for log in logs:
+        log.synced()
+
+
+_DISKS: list[_Disk] = []
+
+
+def _disk() -> _Disk:
+    """Return this process's threads; a forked child has its own."""
+    if not _DISKS or _DISKS[0].pid != os.getpid():
+        _DISKS[:] = [_Disk()]
+    return _DISKS[0]

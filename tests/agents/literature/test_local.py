@@ -13,9 +13,9 @@ from peercycle.agents.literature.local import LocalLiterature, LocalSettings
 from peercycle.agents.literature.local.cache import open_corpus
 from peercycle.agents.literature.local.corpus import read_jsonl
 from peercycle.agents.literature.local.index import query_terms
-from peercycle.agents.literature.local.merging import deduplicate
 from peercycle.core.errors import BadInputError, LiteratureError
 from peercycle.core.literature import Bibliography, Reference
+from peercycle.core.sameness import deduplicate
 
 
 def work(key: str, title: str, abstract: str = "", **fields: object) -> Reference:

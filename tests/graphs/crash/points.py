@@ -12,11 +12,8 @@ import os
 import re
 import shutil
 import signal
-import sqlite3
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +21,14 @@ from typing import Any
 MIDWAY_S = 0.12
 """How long a sandboxed program has run at its point `midway`."""
 
-TABLES = ("save_candidate", "save_assessment", "save_executions", "save_completions", "save_question")
+TABLES = (
+    "save_candidate",
+    "mark_selected",
+    "save_assessment",
+    "save_executions",
+    "save_completions",
+    "save_question",
+)
 
 
 @dataclass(slots=True)
@@ -71,8 +75,6 @@ def append(path: Path, line: str, *, sync: bool = False) -> None:
 
 
 REAL_FSYNC = os.fsync
-COMMITTING: ContextVar[str] = ContextVar("COMMITTING")
-"""What this task is about to commit to the checkpoints."""
 
 
 def put_in_place(owner: object, **replacements: Any) -> None:
@@ -175,47 +177,50 @@ def _around_effects(points: Points) -> None:
 
 
 def _around_checkpoints(points: Points) -> None:
-    from langgraph.checkpoint.sqlite import SqliteSaver
-
     from peercycle.graphs.checkpoints import FencedSaver
 
-    aput, aput_writes = FencedSaver.aput, FencedSaver.aput_writes
+    aput, aput_writes, put, put_writes = (
+        getattr(FencedSaver, name) for name in ("aput", "aput_writes", "put", "put_writes")
+    )
 
-    async def put(self: Any, config: Any, checkpoint: Any, metadata: Mapping[str, Any], versions: Any) -> Any:
-        name = f"checkpoint {_namespace(config)} step {metadata.get('step')}"
+    def checkpoint_name(config: Any, metadata: Mapping[str, Any]) -> str:
+        return f"checkpoint {_namespace(config)} step {metadata.get('step')}"
+
+    async def aput_later(self: Any, config: Any, checkpoint: Any, metadata: Any, versions: Any) -> Any:
+        name = checkpoint_name(config, metadata)
         points.reach(f"{name} before")
-        await asyncio.sleep(points.delay_put_s)
-        COMMITTING.set(name)
-        result = await aput(self, config, checkpoint, metadata, versions)  # type: ignore[arg-type]
+        if points.delay_put_s:
+            await asyncio.sleep(points.delay_put_s)
+        result = await aput(self, config, checkpoint, metadata, versions)
         points.reach(f"{name} after")
         return result
 
-    async def writes(self: Any, config: Any, written: Any, task_id: str, task_path: str = "") -> None:
+    async def aput_writes_later(self: Any, config: Any, written: Any, task_id: str, task_path: str = "") -> None:
         name = f"writes {_namespace(config)}"
         points.reach(f"{name} before")
-        await asyncio.sleep(points.delay_writes_s)
-        COMMITTING.set(name)
+        if points.delay_writes_s:
+            await asyncio.sleep(points.delay_writes_s)
         await aput_writes(self, config, written, task_id, task_path)
         points.reach(f"{name} after")
 
-    @contextmanager
-    def cursor(self: Any, transaction: bool = True) -> Iterator[sqlite3.Cursor]:
-        """Do as the saver's own, and stop before what is written is committed."""
-        with self.lock:
-            self.setup()
-            held = self.conn.cursor()
-            try:
-                yield held
-            finally:
-                if transaction:
-                    points.reach(f"{COMMITTING.get()} inside")
-                    if points.copies is not None:
-                        copy_checkpoints(points.run, points.copies)
-                    self.conn.commit()
-                held.close()
+    def inside(name: str) -> None:
+        """Stop before what is written is committed."""
+        points.reach(f"{name} inside")
+        if points.copies is not None:
+            copy_checkpoints(points.run, points.copies)
 
-    put_in_place(FencedSaver, aput=put, aput_writes=writes)
-    put_in_place(SqliteSaver, cursor=cursor)
+    def put_and_stop(self: Any, config: Any, checkpoint: Any, metadata: Any, versions: Any) -> Any:
+        result = put(self, config, checkpoint, metadata, versions)
+        inside(checkpoint_name(config, metadata))
+        return result
+
+    def put_writes_and_stop(self: Any, config: Any, written: Any, task_id: str, task_path: str = "") -> None:
+        put_writes(self, config, written, task_id, task_path)
+        inside(f"writes {_namespace(config)}")
+
+    put_in_place(
+        FencedSaver, aput=aput_later, aput_writes=aput_writes_later, put=put_and_stop, put_writes=put_writes_and_stop
+    )
 
 
 def copy_checkpoints(source: Path, target: Path) -> None:

@@ -1,0 +1,35 @@
+"""Citation keys for works that come without one: a function of the work alone, so that they stay between runs."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from peercycle.core.base import sha256_hex
+from peercycle.core.literature import Reference
+from peercycle.core.sameness import identities
+
+_LONGEST_PART = 40
+_SMALL = frozenset("a an the on of for in to and with from by at as is are be via towards toward".split())
+
+
+def citation_key(work: Reference) -> str:
+    """Return family, year and first word of the title, as in `vaswani2017attention`; compiles inside `\\cite`.
+
+    Where nothing of that can be written in ASCII, the work's identity stands for it: `w` and ten digits of a hash.
+    """
+    family = _plain(work.authors[0].split()[-1]) if work.authors and work.authors[0].split() else ""
+    words = [_plain(word) for word in re.findall(r"[^\W_]+", work.title)]
+    word = next((each for each in words if each and each not in _SMALL), "")
+    key = f"{family}{work.year or ''}{word}"
+    return key if family and (work.year or word) else f"w{digest(work)}{key}"
+
+
+def digest(work: Reference, length: int = 10) -> str:
+    """Return digits that tell this work from others."""
+    return sha256_hex("|".join(identities(work)[:1]).encode())[:length]
+
+
+def _plain(text: str) -> str:
+    letters = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]", "", letters)[:_LONGEST_PART]

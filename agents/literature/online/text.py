@@ -1,0 +1,44 @@
+"""Text of a service to one line that a reference may hold."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from datetime import UTC, datetime
+from typing import Any
+
+_TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9:-]*(?:\s[^<>]*)?/?>")
+_ABSTRACT_HEAD = re.compile(r"^\s*(?:abstract|summary)\s*[:.]?\s+(?=[A-Z])", re.IGNORECASE)
+LONGEST = 20_000
+
+
+def one_line(value: Any, *, markup: bool = False) -> str:
+    """Return a text's words with single blanks, without characters that no reader sees; empty for what is no text.
+
+    With `markup` the service is one that writes HTML or JATS into its texts, and what is marked up is kept bare.
+    """
+    if not isinstance(value, str):
+        return ""
+    text = value[: 4 * LONGEST]
+    if markup:
+        text = html.unescape(_TAG.sub("", html.unescape(text)))
+    kept = "".join(c for c in text if c.isspace() or unicodedata.category(c) not in {"Cc", "Cf", "Co", "Cn", "Cs"})
+    return " ".join(unicodedata.normalize("NFC", kept).split())[:LONGEST]
+
+
+def abstract_of(value: Any, *, markup: bool = False) -> str | None:
+    """Return an abstract without its heading, or None."""
+    return _ABSTRACT_HEAD.sub("", one_line(value, markup=markup)) or None
+
+
+def year_of(value: Any) -> int | None:
+    """Return a year that a work may have, or None."""
+    if isinstance(value, str) and re.fullmatch(r"\d{4}", value):
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 1000 <= value <= 2999 else None
+
+
+def moment(at: float) -> str:
+    """Return a time as ISO 8601 in UTC, to the second."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,186 @@
+"""`LiteratureSource` over Semantic Scholar's graph: search, works by id, references and citations, recommendations."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from urllib.parse import quote
+
+from peercycle.agents.literature.online.transport import Manners, Transport
+from peercycle.agents.literature.semantic_scholar.records import FIELDS, reference_of
+from peercycle.agents.literature.semantic_scholar.settings import SemanticScholarSettings
+from peercycle.core.base import JSON
+from peercycle.core.errors import BadRequestError, SourceUnavailableError, WorkNotFoundError
+from peercycle.core.literature import Bibliography, Reference
+from peercycle.core.sameness import normalised_id
+
+if TYPE_CHECKING:
+    from peercycle.agents.literature.semantic_scholar.client import Client
+
+T = TypeVar("T")
+
+INTERVAL_S = 1.0
+"""A key may send one request a second, over all end points; without a key the pool is shared with the world."""
+BATCH = 500
+SEARCH_PAGE = 100
+MOST_FOUND = 1000
+"""The service ranks no further."""
+GRAPH_PAGE = 1000
+MOST_RECOMMENDED = 500
+FILTERS = frozenset({"year_from", "year_to", "venue", "min_citations"})
+
+_SPELLED = {"doi": "DOI:", "arxiv": "ARXIV:", "acl": "ACL:", "corpus": "CorpusId:", "s2": ""}
+
+
+class SemanticScholar:
+    """One instance serves one run. Enter it before use."""
+
+    capabilities: frozenset[Literal["search", "get", "expand", "recommend"]] = frozenset(
+        {"search", "get", "expand", "recommend"}
+    )
+    online = True
+
+    def __init__(self, settings: SemanticScholarSettings) -> None:
+        self._settings = settings
+        self._transport: Transport | None = None
+        self._made: Client | None = None
+
+    async def __aenter__(self) -> SemanticScholar:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self._transport is not None:
+            await self._transport.__aexit__(*exc)
+        self._transport = self._made = None
+
+    async def add(self, bibliography: Bibliography) -> None:
+        """Do nothing: the service holds its own works."""
+
+    async def search(
+        self, query: str, *, limit: int = 20, filters: Mapping[str, JSON] | None = None
+    ) -> tuple[Reference, ...]:
+        """Return the works that fit best, no more than `limit`, in the service's order.
+
+        `filters` may hold `year_from`, `year_to`, `venue` and `min_citations`.
+        """
+        words = " ".join(query.split())
+        if not words:
+            raise BadRequestError("the query is empty; give a few words")
+        client = self._client()
+        # The package writes the query into the address as it is.
+        asked = client.search_paper(
+            quote(words, safe=""), fields=list(FIELDS), limit=min(limit, SEARCH_PAGE), **_filters(filters or {})
+        )
+        return tuple([work async for work in _works(asked, min(limit, MOST_FOUND), None)])
+
+    async def get(self, ids: Sequence[str]) -> tuple[Reference | None, ...]:
+        """Return one answer per id (`doi:…`, `arxiv:…`, `s2:…`, `acl:…`, `corpus:…`), 500 ids in one request."""
+        spelled = {identity: _spelled(identity) for identity in ids}
+        wanted = list(dict.fromkeys(name for name in spelled.values() if name))
+        known: dict[str, Reference | None] = {}
+        for start in range(0, len(wanted), BATCH):
+            batch = wanted[start : start + BATCH]
+            try:
+                papers = await _understood(self._client().get_papers(batch, fields=list(FIELDS)))
+            except WorkNotFoundError:
+                papers = []
+            except BadRequestError as error:
+                # The service answers so where it knows none of a batch.
+                if "no valid paper ids" not in str(error).lower():
+                    raise
+                papers = []
+            known |= {name: _reference(paper.raw_data) for name, paper in zip(batch, papers, strict=False)}
+        return tuple(known.get(spelled[identity] or "") for identity in ids)
+
+    async def expand(
+        self, work_id: str, direction: Literal["references", "citations"], *, limit: int = 100
+    ) -> tuple[Reference, ...]:
+        """Return what a work cites, or what cites it. Abstracts are often missing here, and come with `get`."""
+        name = _spelled(work_id)
+        if name is None:
+            raise WorkNotFoundError(f"Semantic Scholar has no works by {work_id!r}; give doi:…, arxiv:… or s2:…")
+        client = self._client()
+        ask = client.get_paper_references if direction == "references" else client.get_paper_citations
+        asked = ask(quote(name, safe=":/"), fields=list(FIELDS), limit=min(limit, GRAPH_PAGE))
+        side = "citedPaper" if direction == "references" else "citingPaper"
+        return tuple([work async for work in _works(asked, limit, side)])
+
+    async def recommend(self, like: Sequence[str], *, limit: int = 20) -> tuple[Reference, ...]:
+        """Return works like those, the likest first."""
+        names = [name for identity in like if (name := _spelled(identity))]
+        if not names:
+            raise BadRequestError("none of the works to recommend by has an id that Semantic Scholar knows")
+        asked = self._client().get_recommended_papers_from_lists(
+            names, [], fields=list(FIELDS), limit=min(limit, MOST_RECOMMENDED)
+        )
+        found = [_reference(paper.raw_data) for paper in await _understood(asked)]
+        return tuple(work for work in found if work is not None)[:limit]
+
+    def _client(self) -> Client:
+        if self._made is None:
+            from peercycle.agents.literature.semantic_scholar.client import Client
+
+            base = self._settings.base()
+            self._transport = Transport(self._settings, base, Manners(interval_s=INTERVAL_S))
+            self._made = Client(self._transport, base)
+        return self._made
+
+
+async def _works(asked: Awaitable[Any], limit: int, side: str | None) -> AsyncIterator[Reference]:
+    """Yield the works of the pages, up to `limit` records.
+
+    The package's own limit is the size of a page, and its own iteration has no end where an answer leads nowhere.
+    """
+    from semanticscholar.SemanticScholarException import NoMorePagesException
+
+    pages = await _understood(asked)
+    read = following = 0
+    while len(pages) > read:
+        for item in pages.items[read:limit]:
+            if (work := _reference(item.raw_data if side is None else item.raw_data.get(side))) is not None:
+                yield work
+        read = len(pages)
+        if read >= limit or not isinstance(pages.next, int) or pages.next <= following:
+            return
+        following = pages.next
+        try:
+            await _understood(pages.async_next_page())
+        except NoMorePagesException:
+            return
+
+
+async def _understood(asked: Awaitable[T]) -> T:
+    """Await the package; what it makes of a record in a shape that it does not know is an outage, and no crash."""
+    try:
+        return await asked
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
+        raise SourceUnavailableError(
+            f"Semantic Scholar answers in a shape that nobody knows ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _reference(record: Any) -> Reference | None:
+    from peercycle.agents.literature.semantic_scholar.client import FETCHED_AT
+
+    return reference_of(record, FETCHED_AT.get())
+
+
+def _spelled(identity: str) -> str | None:
+    """Return an id as the service spells it, or None for a scheme that it does not know."""
+    scheme, _, value = identity.partition(":")
+    scheme, _, value = normalised_id(scheme.lower(), value).partition(":")
+    return f"{_SPELLED[scheme]}{value}" if scheme in _SPELLED and value else None
+
+
+def _filters(given: Mapping[str, JSON]) -> dict[str, Any]:
+    if unknown := sorted(set(given) - FILTERS):
+        raise BadRequestError(f"Semantic Scholar has no filter {unknown}; it has {sorted(FILTERS)}")
+    found: dict[str, Any] = {}
+    low, high = given.get("year_from"), given.get("year_to")
+    if low is not None or high is not None:
+        found["year"] = quote(f"{'' if low is None else low}-{'' if high is None else high}", safe="-")
+    if given.get("venue"):
+        found["venue"] = [quote(str(given["venue"]), safe="")]
+    if given.get("min_citations"):
+        found["min_citation_count"] = int(str(given["min_citations"]))
+    return found

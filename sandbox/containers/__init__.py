@@ -1,0 +1,1 @@
+"""The Docker sandbox: one container per execution, and a small program of ours as its first process."""

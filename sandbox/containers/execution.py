@@ -1,0 +1,293 @@
+"""One execution in a container: a place for its inputs, a container, a conversation, and nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from peercycle.core.contracts import ArtifactStore
+from peercycle.core.errors import RefusedRequestError, SandboxError
+from peercycle.core.sandboxing import EnvironmentRef, ExecRequest, ExecResult, ExecStatus, Limits, OutputFile
+from peercycle.sandbox import collect, place, seccomp
+from peercycle.sandbox.containers import choosing, leftovers, owner, profile, weakening
+from peercycle.sandbox.containers.engine import engine, knock, refusals, url_of
+from peercycle.sandbox.containers.environments import Opened, opened, state_directory
+from peercycle.sandbox.containers.session import COLLECT_S, CancelledError, Ended, Session, wake_pipe
+from peercycle.sandbox.containers.settings import NAME, DockerSettings
+from peercycle.sandbox.containers.talk import Line
+from peercycle.sandbox.containers.weakening import Weakening
+from peercycle.sandbox.execution import lent_paths, outlast, to_the_end
+from peercycle.sandbox.fetching import materials
+from peercycle.sandbox.place import Place
+from peercycle.sandbox.profile import ENVIRONMENT, HOME, MATPLOTLIB
+from peercycle.sandbox.start import rlimits
+from peercycle.sandbox.supervise import decoded, status_of
+from peercycle.sandbox.variables import check_variables
+
+if TYPE_CHECKING:
+    from docker.api import APIClient
+
+OnOutput = Callable[[Literal["stdout", "stderr"], bytes], None]
+SPARE_S = 300.0
+"""Beyond all that an execution may take, after which its container is nobody's, whoever looks."""
+
+
+@dataclass(slots=True)
+class Task:
+    """What one execution in a container needs to know; `run` blocks, and belongs into a thread of its own."""
+
+    settings: DockerSettings
+    request: ExecRequest
+    place: Place
+    environment: Opened
+    mounts: tuple[tuple[Path, str], ...]
+    on_output: OnOutput | None
+    without: Weakening = frozenset()
+    container: str = ""
+    _wake: tuple[int, int] = field(default_factory=wake_pipe)
+
+    def cancel(self) -> None:
+        """Ask `run` to kill the program and to raise; from any thread."""
+        with contextlib.suppress(OSError):
+            os.write(self._wake[1], b"x")
+
+    def run(self) -> tuple[ExecResult, list[tuple[str, bytes]]]:
+        """Run the program; return how it ended, without its outputs, and those."""
+        try:
+            with engine(self.settings) as client:
+                try:
+                    return self._run(client)
+                finally:
+                    if self.container:
+                        self._knock()
+                        leftovers.remove(client, self.container)
+        finally:
+            for end in self._wake:
+                os.close(end)
+
+    def _run(self, client: APIClient) -> tuple[ExecResult, list[tuple[str, bytes]]]:
+        limits, since = self.request.limits, time.time()
+        shape = profile.Shape(
+            image=self.environment.image,
+            limits=limits,
+            mounts=self.mounts,
+            top_level=len(self.place.top_level),
+            labels=owner.labels(self.place.execution, self.settings.start_s + limits.wall_s + COLLECT_S + SPARE_S),
+            without=self.without,
+        )
+        with refusals("create a container"):
+            self.container = profile.create(client, self.settings, shape)
+        with refusals("attach to a container"):
+            attached = client.attach_socket(self.container, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+        line = Line(attached._sock)  # the connection itself, which may be waited for
+        try:
+            with refusals("start a container"):
+                client.start(self.container)
+                if shape.limits.processes + 1 < profile.LEAST_TO_START and "process_limit" not in self.without:
+                    profile.limit_processes(client, self.container, limits.processes + 1)
+            session = Session(
+                line,
+                watched(limits, self.without),
+                self.on_output,
+                self._wake[0],
+                self.settings.start_s,
+                self.settings.silence_s,
+            )
+            ended = session.watch(self._plan())
+            if ended is None:
+                ended = self._lost(client, line, since)
+            bodies, refused = self._collect(session, ended)
+        finally:
+            line.close()
+            attached.close()
+        return self._result(ended, session, refused), bodies
+
+    def _plan(self) -> dict[str, Any]:
+        import base64
+
+        request = self.request
+        plan: dict[str, Any] = {
+            "argv": list(self.environment.argv(request.argv)),
+            "variables": profile.variables(request.variables),
+            "stdin": profile.INPUT if request.stdin is not None else os.devnull,
+            "rlimits": rlimits(request.limits, frozenset()),
+            "filter": base64.b64encode(seccomp.filter_program()).decode(),
+            "memory_bytes": request.limits.memory_mb << 20,
+            "disk_bytes": request.limits.disk_mb << 20,
+            "files": request.limits.files,
+            "output_bytes": request.limits.output_bytes,
+            "wall_s": request.limits.wall_s,
+            "collect_s": COLLECT_S,
+            "silence_s": self.settings.silence_s,
+            "list": bool(request.outputs),
+            "folders": [HOME, MATPLOTLIB],
+            "links": {f"{ENVIRONMENT}/matplotlib": MATPLOTLIB},
+        }
+        weakening.weaken_plan(plan, self.without)
+        return plan
+
+    def _knock(self) -> None:
+        """Raise `SandboxError` where the daemon is gone."""
+        with refusals("say what became of a container"):
+            knock(url_of(self.settings))
+
+    def _lost(self, client: APIClient, line: Line, since: float) -> Ended:
+        """Return how a container ended that did not say so: out of memory, or else the sandbox failed."""
+        self._knock()
+        if leftovers.killed_for_memory(client, self.container, since):
+            return Ended("oom", None, 9, None, answers=False)
+        said = " ".join(line.complaint.decode("utf-8", "replace").split())[-300:]
+        raise SandboxError(f"a container ended without saying how{f': {said}' if said else ''}")
+
+    def _collect(self, session: Session, ended: Ended) -> tuple[list[tuple[str, bytes]], tuple[str, ...]]:
+        request = self.request
+        if not request.outputs or not ended.answers:
+            return [], ()
+        most = request.limits.files + len(self.place.top_level) + profile.SLACK_ENTRIES
+        choice = choosing.choose(
+            session.entries(most), request.outputs, self.place.top_level, request.limits, self.without
+        )
+        bodies = session.bodies(choice.numbers, choice.sizes) if choice.numbers else []
+        kept = [(path, body) for path, body in zip(choice.paths, bodies, strict=True) if isinstance(body, bytes)]
+        refused = [
+            f"{path}: {body}" for path, body in zip(choice.paths, bodies, strict=True) if isinstance(body, str)
+        ]
+        return kept, choosing.listed([*choice.refused, *refused])
+
+    def _result(self, ended: Ended, session: Session, refused: tuple[str, ...]) -> ExecResult:
+        code, number = (ended.code, ended.signal) if ended.signal is not None else decoded(ended.code)
+        status: ExecStatus = ended.cause or status_of(code, number)
+        return ExecResult(
+            status=status,
+            exit_code=None if ended.cause else code,
+            signal=9 if ended.cause else number,
+            stdout=session.streams["stdout"].capture(),
+            stderr=session.streams["stderr"].capture(),
+            duration_s=session.duration_s,
+            peak_memory_mb=None if ended.peak_bytes is None else round(ended.peak_bytes / (1 << 20), 3),
+            refused=refused,
+            backend=NAME,
+        )
+
+
+async def execute(
+    settings: DockerSettings,
+    request: ExecRequest,
+    environment: EnvironmentRef,
+    artifacts: ArtifactStore,
+    on_output: OnOutput | None = None,
+    without: Weakening = frozenset(),
+) -> ExecResult:
+    """Run a program without asking what the sandbox guarantees; `DockerSandbox.run` asks first."""
+    request = request.spelled_out()
+    check_request(settings, request)
+    env = await asyncio.to_thread(opened, settings, environment)
+    files = {name: await artifacts.get(ref) for name, ref in request.files.items()}
+    stdin = None if request.stdin is None else await artifacts.get(request.stdin)
+    state = state_directory(settings)
+    given = await materials.stored(request.data, artifacts)
+    files |= {path: body for path, (body, _) in given.items()}
+    lent = await asyncio.to_thread(materials.found, request.data, state, settings.fetch)
+    made = await asyncio.to_thread(place.make, state, place.new_execution(), {"backend": NAME})
+    try:
+        await asyncio.to_thread(place.fill, made, None, files, lent_paths(lent))
+        mounts = [*env.mounts, *_etc(made, settings.user)]
+        mounts += [(made.inputs / name, f"{profile.WORK}/{name}") for name in made.top_level]
+        mounts += [(path, f"{profile.WORK}/{name}") for name, (path, _) in lent.items()]
+        if stdin is not None:
+            mounts.append((_written(made.root / "stdin", stdin), profile.INPUT))
+        task = Task(settings, request, made, env, tuple(mounts), _in_loop(on_output), without)
+        result, bodies = await in_thread(task)
+    finally:
+        await to_the_end(made.remove)
+    kept = [
+        OutputFile(path=path, size=len(body), artifact=await artifacts.put(body, name=path)) for path, body in bodies
+    ]
+    known = tuple(record for _, record in (*given.values(), *lent.values()))
+    return result.model_copy(update={"outputs": tuple(kept), "environment_digest": environment.digest, "data": known})
+
+
+def watched(limits: Limits, without: Weakening) -> Limits:
+    """Return the limits by which the driver watches."""
+    changes: dict[str, object] = {}
+    if "wall_clock" in without:
+        changes["wall_s"] = 3600.0
+    if "output_limit" in without:
+        changes["output_bytes"] = 1 << 24
+    return limits.model_copy(update=changes)
+
+
+def check_request(settings: DockerSettings, request: ExecRequest) -> None:
+    """Raise `RefusedRequestError` for what this backend cannot do, before anything is started."""
+    if request.limits.gpus > settings.gpus:
+        raise RefusedRequestError(
+            f"{request.limits.gpus} GPUs are asked for, and the sandbox 'docker' may hand out {settings.gpus}: "
+            "ask for fewer, or raise `sandboxes.docker.gpus`"
+        )
+    if any("\0" in arg for arg in request.argv):
+        raise RefusedRequestError(f"an argument holds a NUL byte: {request.argv!r}")
+    check_variables(request.variables)
+    collect.check_patterns(request.outputs)
+    place.check_paths([*request.files, *(f"data/{item.name}" for item in request.data)])
+    materials.check(request.data)
+
+
+def _etc(made: Place, user: int) -> list[tuple[Path, str]]:
+    folder = made.root / "etc"
+    folder.mkdir(mode=0o755)
+    return [(_written(folder / name, text.encode()), f"/etc/{name}") for name, text in profile.etc(user).items()]
+
+
+def _written(path: Path, body: bytes) -> Path:
+    path.write_bytes(body)
+    path.chmod(0o444)
+    return path
+
+
+def _in_loop(on_output: OnOutput | None) -> OnOutput | None:
+    """Return a callback for another thread that calls the given one in this loop."""
+    if on_output is None:
+        return None
+    loop = asyncio.get_running_loop()
+
+    def tell(name: Literal["stdout", "stderr"], chunk: bytes) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop was closed under us
+            loop.call_soon_threadsafe(on_output, name, chunk)
+
+    return tell
+
+
+async def in_thread(task: Task) -> tuple[ExecResult, list[tuple[str, bytes]]]:
+    """Run a task in a thread of its own; a cancelled caller waits until the container is gone."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[tuple[ExecResult, list[tuple[str, bytes]]]] = loop.create_future()
+
+    def settle(outcome: Any) -> None:
+        if isinstance(outcome, BaseException):
+            ended.set_exception(outcome)
+        else:
+            ended.set_result(outcome)
+
+    def work() -> None:
+        try:
+            outcome: Any = task.run()
+        except BaseException as error:  # noqa: BLE001  # carried to the caller, whatever it is
+            outcome = error
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle, outcome)
+
+    threading.Thread(target=work, name=f"container {task.place.execution}", daemon=True).start()
+    try:
+        return await asyncio.shield(ended)
+    except asyncio.CancelledError:
+        task.cancel()
+        with contextlib.suppress(CancelledError):
+            await outlast(ended)
+        raise

@@ -1,0 +1,230 @@
+"""`peercycle train`: the loop from rollouts to a better policy, and one step of it in a process of its own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from peercycle.cli.output import duration, print_json, print_table, say
+from peercycle.cli.parameters import AsJson, DisabledPlugins
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from peercycle.trainers.loop.manifest import Manifest, StepName, Told
+    from peercycle.trainers.loop.record import LoopRecord
+    from peercycle.trainers.loop.settings import LoopSettings
+
+ALL = "all"
+
+
+def train(
+    ctx: typer.Context,
+    source: Annotated[
+        Path | None, typer.Argument(metavar="LOOP.toml", help="What is trained on what, and judged by whom.")
+    ] = None,
+    *,
+    arm: Annotated[
+        list[str] | None,
+        typer.Option(help="An arm of the file, or 'all'; may be repeated. One table compares them."),
+    ] = None,
+    iterations: Annotated[int | None, typer.Option(min=1, help="Iterations at most, over the file's.")] = None,
+    loops_dir: Annotated[Path, typer.Option("--loops-dir", metavar="DIR", help="Where loops are kept.")] = Path(
+        "loops"
+    ),
+    policies_dir: Annotated[
+        Path | None,
+        typer.Option("--policies-dir", metavar="DIR", help="Where policies are kept.", show_default="policies"),
+    ] = None,
+    no_plugin: DisabledPlugins = None,
+    job: Annotated[Path | None, typer.Option("--job", hidden=True)] = None,
+    parent: Annotated[int | None, typer.Option("--parent", hidden=True)] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Train a policy on its own reviewed papers, iteration after iteration.
+
+    Sample, review, reward, pair, train, export, evaluate, promote. The same command goes on with a loop that was
+    killed. The best policy runs as `peercycle run --policy NAME`.
+    """
+    from peercycle.core.errors import UsageError
+
+    if job is not None:
+        return _work(job, parent)
+    if source is None:
+        raise UsageError("give a LOOP.toml; docs/how-to/train.md shows one")
+    del ctx
+    from peercycle.trainers.loop.settings import read_loop
+
+    settings = read_loop(source)
+    if iterations is not None:
+        settings = settings.model_copy(update={"iterations": iterations})
+    policies = policies_dir if policies_dir is not None else _policies_dir()
+    chosen = _arms(settings, arm or ())
+    for each in chosen:
+        _tell_of_the_end(each, _drive(each, loops_dir, policies, no_plugin or (), as_json), as_json)
+    if len(chosen) > 1 or chosen[0].arm is not None:
+        _compare(chosen, loops_dir, policies, as_json)
+    return 0
+
+
+def _policies_dir() -> Path:
+    from peercycle.cli.configuring import read_settings
+    from peercycle.core.runs import RunOptions
+
+    return Path(str(read_settings().run.get("policies_dir", RunOptions().policies_dir)))
+
+
+def _arms(settings: LoopSettings, names: Sequence[str]) -> list[LoopSettings]:
+    from peercycle.core.errors import UsageError
+    from peercycle.trainers.loop.settings import choose_arm
+
+    if not names:
+        return [settings]
+    if ALL in names and not settings.arms:
+        raise UsageError("--arm all: the file has no arms")
+    wanted = list(settings.arms) if ALL in names else list(dict.fromkeys(names))
+    return [choose_arm(settings, name).model_copy(update={"arms": settings.arms}) for name in wanted]
+
+
+def _drive(
+    settings: LoopSettings, loops_dir: Path, policies: Path, disabled: Sequence[str], as_json: bool
+) -> LoopRecord:
+    from peercycle.cli.configuring import load_plugins
+    from peercycle.trainers.loop.frame import Frame
+    from peercycle.trainers.loop.iterating import run_loop
+    from peercycle.trainers.loop.record import Place
+
+    plugins = load_plugins(None, settings.plugins, disabled)
+    # A wrong name is to be said before anything is sampled.
+    plugins.find("policies", settings.start.policy)
+    trainers = [settings.train.trainer, *([settings.warmup.trainer] if settings.warmup else [])]
+    for name in trainers:
+        plugins.find("trainers", name)
+    frame = Frame(
+        settings=settings,
+        place=Place.of(settings, loops_dir, policies),
+        command=_command,
+        disabled=tuple(disabled),
+        told=_told(settings, as_json),
+    )
+    return run_loop(frame, {name: str(version) for name, version in plugins.versions().items()})
+
+
+def _command(job: Path) -> Sequence[str]:
+    import os
+
+    return [sys.executable, "-m", "peercycle", "train", "--job", str(job), "--parent", str(os.getpid())]
+
+
+def _work(path: Path, parent: int | None) -> int:
+    """Be a worker: do one job and end."""
+    import asyncio
+
+    from peercycle.plugins.manager import Plugins
+    from peercycle.trainers.loop.jobs import RolloutJob, die_with_parent, read_job
+
+    if parent is not None:
+        die_with_parent(parent)
+    job = read_job(path)
+    plugins = Plugins.load(files=job.plugins, disabled=job.disabled)
+    if isinstance(job, RolloutJob):
+        from peercycle.trainers.loop.sampling import sample
+
+        return asyncio.run(sample(job, plugins))
+    from peercycle.trainers.loop.training import train as train_one
+
+    return train_one(job, plugins)
+
+
+def _compare(chosen: Sequence[LoopSettings], loops_dir: Path, policies: Path, as_json: bool) -> None:
+    from peercycle.trainers.loop.arms import HEADS, compare, table_rows
+
+    rows = compare(chosen, loops_dir, policies)
+    if as_json:
+        print_json({"event": "arms", "arms": [row.model_dump(mode="json") for row in rows]})
+        return
+    say()
+    if not sys.stdout.isatty():
+        say("\t".join(HEADS))
+    print_table(HEADS, table_rows(rows))
+
+
+def _told(settings: LoopSettings, as_json: bool) -> Told:
+    """Return what says what a loop does: a line for each step, or an event."""
+    from peercycle.trainers.loop.manifest import Told as Silent
+
+    whose = {"loop": settings.name, "arm": settings.arm}
+
+    class Telling(Silent):
+        def begun(self, step: StepName, iteration: int) -> None:
+            if as_json:
+                print_json({"event": "begin", **whose, "iteration": iteration, "step": step})
+
+        def done(self, manifest: Manifest, *, fresh: bool) -> None:
+            event = {"event": "step", **whose, "fresh": fresh, **manifest.model_dump(mode="json", include=_TOLD)}
+            if as_json:
+                print_json(event)
+            else:
+                say(step_line(event))
+
+    return Telling()
+
+
+_TOLD = {"step", "iteration", "seconds", "tokens", "figures"}
+
+
+def _tell_of_the_end(settings: LoopSettings, record: LoopRecord, as_json: bool) -> None:
+    terminal = record.terminal
+    assert terminal is not None
+    if as_json:
+        print_json({"event": "done", "loop": record.name, "arm": record.arm, **terminal.model_dump(mode="json")})
+        return
+    say(f"{_named(settings.name, settings.arm)}: {terminal.reason}: {terminal.message}")
+    say(
+        f'run the best policy with: peercycle run REFS.bib --topic "…" --policy {_named(settings.name, settings.arm, "-")}'
+    )
+
+
+def step_line(event: Mapping[str, Any]) -> str:
+    """Return a step in one line."""
+    figures = event["figures"]
+    shown = ", ".join(
+        f"{name} {_value(figures[key])}"
+        for key, name in _SHOWN[event["step"]].items()
+        if figures.get(key) is not None
+    )
+    took = duration(float(event["seconds"])) if event["fresh"] else "done before"
+    tokens = ", ".join(
+        f"{count:,} tokens {kind}" for kind, count in event["tokens"].items() if count and kind != "prompt"
+    )
+    parts = [part for part in (shown, tokens, took) if part]
+    return f"{_named(event['loop'], event['arm'])} {event['iteration']:03d} {event['step']}: {'; '.join(parts)}"
+
+
+_SHOWN: dict[str, dict[str, str]] = {
+    "sample": {"rollouts": "rollouts", "failed": "failed"},
+    "review": {"reviewed": "reviewed", "unrated": "unrated", "mean_rating": "mean rating"},
+    "reward": {"mean": "mean reward", "best_of_n": "best of each task", "worst_of_n": "worst"},
+    "pair": {"pairs": "pairs", "demonstrations": "demonstrations"},
+    "train": {"steps": "updates"},
+    "export": {"policy": "policy"},
+    "evaluate": {
+        "judge": "judge",
+        "steering": "steering",
+        "tasks": "held-out tasks",
+        "failed": "failed",
+        "repetition": "repetition",
+    },
+    "promote": {"best": "best", "why": "because"},
+}
+
+
+def _value(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _named(name: str, arm: str | None, between: str = "/") -> str:
+    return f"{name}{between}{arm}" if arm else name

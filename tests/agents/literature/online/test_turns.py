@@ -1,0 +1,111 @@
+"""A host's rate is kept to by all threads and processes of a machine together: no window holds more than it allows.
+
+Nothing here asserts that it is quick: a machine that does something else may be as slow as it likes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+
+from peercycle.agents.literature.online.turns import FILE, Turns
+
+INTERVAL_S = 0.2
+
+WORKER = """
+import asyncio, sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from peercycle.agents.literature.online.turns import Turns
+
+async def take(folder, number):
+    turns = Turns(folder)
+    granted = [await turns.take("api", float(sys.argv[2]), within_s=600) for _ in range(number)]
+    turns.close()
+    return [turn.at for turn in granted]
+
+def work(_):
+    return asyncio.run(take(Path(sys.argv[1]), 3))
+
+with ThreadPoolExecutor(4) as pool:
+    print(*[at for found in pool.map(work, range(4)) for at in found])
+"""
+
+
+def test_eight_threads_in_two_processes_keep_to_one_rate(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WORKER, str(tmp_path), str(INTERVAL_S)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate()[0] for process in processes]
+    times = sorted(float(at) for line in said for at in line.split())
+    assert len(times) == 2 * 4 * 3
+    gaps = [later - sooner for sooner, later in pairwise(times)]
+    # The database keeps doubles; the last bit of one may differ.
+    assert min(gaps) >= INTERVAL_S - 1e-6
+
+
+def test_one_request_a_second_means_a_second() -> None:
+    from peercycle.agents.literature.semantic_scholar.source import INTERVAL_S as OF_SEMANTIC_SCHOLAR
+
+    assert OF_SEMANTIC_SCHOLAR == 1.0
+
+
+def take(folder: Path, host: str, interval_s: float, **more: float) -> float | None:
+    async def main() -> float | None:
+        turns = Turns(folder)
+        turn = await turns.take(host, interval_s, within_s=more.pop("within_s", 60), **more)
+        turns.close()
+        return None if turn is None else turn.at
+
+    return asyncio.run(main())
+
+
+def test_hosts_do_not_wait_for_one_another(tmp_path: Path) -> None:
+    assert all(take(tmp_path, host, 3600.0, within_s=0) for host in ("one", "two", "three"))
+    assert take(tmp_path, "one", 3600.0, within_s=5) is None, "it waits for what cannot come in time"
+
+
+def test_who_asked_to_be_left_alone_is_left_alone_by_all(tmp_path: Path) -> None:
+    assert take(tmp_path, "api", 0.0) is not None
+    turns = Turns(tmp_path)
+    turns.leave_alone("api", 300)
+    turns.close()
+    assert take(tmp_path, "api", 0.0, within_s=5) is None
+
+
+def test_one_connection_at_a_time_means_the_next_waits_for_the_end(tmp_path: Path) -> None:
+    def one(number: int) -> tuple[float, float]:
+        async def main() -> tuple[float, float]:
+            turns = Turns(tmp_path)
+            turn = await turns.take("arxiv", 0.01, within_s=120, alone_for_s=60)
+            assert turn is not None
+            await asyncio.sleep(0.05)
+            ended = time.time()
+            turns.done(turn)
+            turns.close()
+            return turn.at, ended
+
+        return asyncio.run(main())
+
+    with ThreadPoolExecutor(4) as pool:
+        spans = sorted(pool.map(one, range(6)))
+    assert all(begun >= ended for (_, ended), (begun, _) in pairwise(spans))
+
+
+def test_one_who_died_with_its_turn_holds_nobody_up_for_ever(tmp_path: Path) -> None:
+    assert take(tmp_path, "arxiv", 0.01, alone_for_s=0.3) is not None
+    assert take(tmp_path, "arxiv", 0.01, alone_for_s=0.3) is not None
+
+
+def test_a_clock_that_was_put_back_stops_nobody(tmp_path: Path) -> None:
+    import sqlite3
+
+    assert take(tmp_path, "api", 0.05) is not None
+    with sqlite3.connect(tmp_path / FILE) as connection:
+        connection.execute("UPDATE turns SET last = ?", (time.time() + 86_400,))
+    connection.close()
+    assert take(tmp_path, "api", 0.05, within_s=30) is not None

@@ -1,0 +1,96 @@
+"""`peercycle search` of an online source: an answer is exit 0, an outage one line and exit 1."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from peercycle.agents.literature import bibtex
+from peercycle.plugins.testing.web import Received, Reply, WebService
+
+Command = Callable[..., Any]
+QUERY = "R&D in C++ #1"
+
+
+def answer(received: Received) -> Reply:
+    if received.parameter("query") != QUERY:
+        return Reply.of({"total": 0, "offset": 0})
+    work = {"paperId": "a" * 40, "title": "R&D: 100% of #1 costs", "year": 2019, "authors": [{"name": "Zoë Núñez"}]}
+    return Reply.of({"total": 1, "offset": 0, "data": [work]})
+
+
+@pytest.fixture
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebService]:
+    """Semantic Scholar as this machine has it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with WebService(answer) as running:
+        monkeypatch.setenv("PEERCYCLE_SEMANTIC_SCHOLAR_URL", running.url)
+        yield running
+
+
+def test_an_online_source_is_asked_only_when_it_is_named(peercycle: Command, service: WebService) -> None:
+    assert peercycle("search", "depth", "refs.bib").code == 0
+    assert peercycle("search", "depth").code == 2
+    assert service.received == []
+    done = peercycle("search", QUERY, "--source", "semantic-scholar")
+    assert (done.code, done.out) == (0, "nunez2019r: R&D: 100% of #1 costs. Zoë Núñez (2019)\n")
+    assert len(service.received) == 1
+
+
+def test_json_and_bibtex_hold_the_whole_record(peercycle: Command, service: WebService) -> None:
+    done = peercycle("search", QUERY, "--source", "semantic-scholar", "--json").json
+    (work,) = done["results"]
+    assert work["ids"] == {"s2": "a" * 40}
+    assert work["provenance"][0]["source"] == "semantic-scholar" and work["provenance"][0]["fetched_at"]
+    done = peercycle("search", QUERY, "--source", "semantic-scholar", "--bib")
+    (read,) = bibtex.read(done.out).entries
+    assert (read.key, read.title, read.authors) == ("nunez2019r", "R&D: 100% of #1 costs", ("Zoë Núñez",))
+    assert len(service.received) == 1, "the second command asks nobody"
+
+
+def test_nothing_found_is_an_answer(peercycle: Command, service: WebService) -> None:
+    done = peercycle("search", "whales", "--source", "semantic-scholar")
+    assert (done.code, done.out, done.err) == (0, "", "nothing fits 'whales'\n")
+
+
+@pytest.mark.parametrize("status", [401, 429, 500, 503])
+def test_an_outage_is_one_line_and_exit_1(
+    status: int, peercycle: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with WebService([Reply(status)]) as down:
+        monkeypatch.setenv("PEERCYCLE_SEMANTIC_SCHOLAR_URL", down.url)
+        once = ("--set", "literature.semantic-scholar.tries=1")
+        done = peercycle("search", "x", "--source", "semantic-scholar", *once)
+        assert (done.code, done.out) == (1, "")
+        assert done.err.startswith("error: semantic-scholar did not answer: ") and done.err.count("\n") == 1
+        as_json = peercycle("search", "x", "--source", "semantic-scholar", "--json", *once)
+        assert as_json.code == 1 and as_json.json["event"] == "error"
+
+
+def test_one_source_that_is_down_does_not_take_the_others_answer(
+    peercycle: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with WebService([Reply(401)]) as down:
+        monkeypatch.setenv("PEERCYCLE_SEMANTIC_SCHOLAR_URL", down.url)
+        done = peercycle("search", "depth", "refs.bib", "--source", "semantic-scholar")
+    assert (done.code, done.out) == (0, "networks: Sorting networks and their depth. Ada Byron (1990)\n")
+    assert done.err.startswith("warning: semantic-scholar did not answer: ")
+
+
+def test_a_service_that_says_nothing_is_given_up_within_fifteen_seconds(
+    peercycle: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with WebService([Reply(200, b" " * 1000, seconds_a_byte=1.0)]) as slow:
+        monkeypatch.setenv("PEERCYCLE_SEMANTIC_SCHOLAR_URL", slow.url)
+        began = time.monotonic()
+        assert peercycle("search", "x", "--source", "semantic-scholar").code == 1
+        # Its own clock ends it after 10 s; the rest is for a machine that is busy.
+        assert time.monotonic() - began < 30
+        assert len(slow.received) == 1

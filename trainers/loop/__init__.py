@@ -1,0 +1,1 @@
+"""The loop: sample, review, reward, pair, train, export, evaluate, promote; and again with what came out."""

@@ -1,0 +1,113 @@
+"""One table of all arms: what each came to on the same held-out tasks, and how far apart they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from peercycle.core.base import Word
+from peercycle.trainers.loop.evaluating import EVALUATION, Evaluation, gain
+from peercycle.trainers.loop.frame import start_folder
+from peercycle.trainers.loop.manifest import Manifest, read_manifest
+from peercycle.trainers.loop.record import Place, steps_done
+from peercycle.trainers.loop.settings import LoopSettings
+from peercycle.trainers.loop.statistics import Difference
+
+
+class ArmRow(Word):
+    """What one arm came to."""
+
+    arm: str
+    iterations: int
+    tasks: int
+    """Tasks that were trained on."""
+    sampled_tokens: int
+    """In rollouts that were trained on; an evaluation's are not counted."""
+    updates: int
+    start: float | None
+    """Held-out mean, by the judge, of the policy that every arm begins with."""
+    end: float | None
+    """The same of the arm's last policy, promoted or not."""
+    steering: float | None
+    """Of the last policy, by the reviewer that selected."""
+    gain: Difference | None
+    """Of the last policy over the first."""
+    over: dict[str, Difference | None] = {}
+    """Of the last policy over those of other arms."""
+
+
+def arm_row(arm: str, place: Place, start: Evaluation, last: Evaluation, others: Mapping[str, Evaluation]) -> ArmRow:
+    """Return an arm's row, from its manifests."""
+    done = [manifest for manifest in steps_done(place.folder) if manifest.iteration > 0]
+    return ArmRow(
+        arm=arm,
+        iterations=max((manifest.iteration for manifest in done), default=0),
+        tasks=sum(_tasks(manifest) for manifest in done if manifest.step == "pair"),
+        sampled_tokens=sum(manifest.tokens.get("sampled", 0) for manifest in done if manifest.step == "sample"),
+        updates=sum(int(str(manifest.figures.get("steps", 0))) for manifest in done if manifest.step == "train"),
+        start=start.judge,
+        end=last.judge,
+        steering=last.steering,
+        gain=gain(last, start),
+        over={name: gain(last, other) for name, other in others.items() if name != arm},
+    )
+
+
+def _tasks(manifest: Manifest) -> int:
+    figures = manifest.figures
+    return int(str(figures.get("tasks", figures.get("demonstrations", 0))))
+
+
+def last_evaluation(place: Place, first: Path) -> tuple[Evaluation, Evaluation]:
+    """Return the evaluations of an arm's first and last policies; `first` is the folder of the first one's."""
+    start = _read(first)
+    found = [path for path in sorted(place.folder.glob("[0-9][0-9][0-9]/evaluate")) if read_manifest(path)]
+    return start, _read(found[-1]) if found else start
+
+
+def _read(folder: Path) -> Evaluation:
+    return Evaluation.model_validate(json.loads((folder / EVALUATION).read_bytes()))
+
+
+def compare(chosen: Sequence[LoopSettings], loops_dir: Path, policies: Path) -> list[ArmRow]:
+    """Return a row per arm, each compared with every other one."""
+    places = {settings.arm or "main": Place.of(settings, loops_dir, policies) for settings in chosen}
+    found = {
+        settings.arm or "main": last_evaluation(place, start_folder(settings, place) / "evaluate")
+        for settings, place in zip(chosen, places.values(), strict=True)
+    }
+    last = {arm: each for arm, (_, each) in found.items()}
+    return [arm_row(arm, places[arm], start, last[arm], last) for arm, (start, _) in found.items()]
+
+
+HEADS = ("arm", "iterations", "tasks", "sampled tokens", "updates", "start", "end", "gain [95 %]", "steering")
+
+
+def table_rows(rows: Sequence[ArmRow]) -> list[tuple[str, ...]]:
+    """Return the table's cells."""
+    return [
+        (
+            row.arm,
+            str(row.iterations),
+            str(row.tasks),
+            f"{row.sampled_tokens:,}",
+            str(row.updates),
+            _number(row.start),
+            _number(row.end),
+            shown(row.gain),
+            _number(row.steering),
+        )
+        for row in rows
+    ]
+
+
+def shown(difference: Difference | None) -> str:
+    """Return a difference with its bounds."""
+    if difference is None:
+        return "not comparable"
+    return f"{difference.mean:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.3f}"

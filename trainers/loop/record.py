@@ -1,0 +1,122 @@
+"""`loop.json`: what a loop is, and how it ended; and where everything of it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from peercycle.core.base import JSON, Record, Word, canonical_json
+from peercycle.core.errors import DamagedRunError, FingerprintError
+from peercycle.store.disk import disk_errors
+from peercycle.trainers.loop.manifest import Manifest, StepName, read_manifest, write_json
+from peercycle.trainers.loop.promoting import Ending
+from peercycle.trainers.loop.settings import LIMITS, LoopSettings
+
+FILE = "loop.json"
+
+
+class LoopTerminal(Word):
+    """How a loop ended."""
+
+    reason: Ending
+    message: str
+    at: float
+    """UTC time, seconds since the epoch."""
+    iterations: int
+    best: str
+    """The promoted policy."""
+
+
+class LoopRecord(Record):
+    """`loop.json`: written before the first step, and replaced as a whole."""
+
+    name: str
+    arm: str | None = None
+    created_at: float
+    peercycle_version: str
+    settings: dict[str, JSON]
+    """Without the limits, which a loop may be gone on with under other values."""
+    inputs: dict[str, str]
+    """SHA-256 of the tasks, the demonstrations, the base; versions of the plugins."""
+    terminal: LoopTerminal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The folders of one loop, or of one arm of it."""
+
+    root: Path
+    """`loops/NAME`: what all arms share is here."""
+    folder: Path
+    """Its own: `loops/NAME/ARM`, `main` where there are no arms."""
+    policies: Path
+    """The registry."""
+
+    @classmethod
+    def of(cls, settings: LoopSettings, loops_dir: Path, policies: Path) -> Place:
+        """Return where a loop lies."""
+        root = loops_dir / settings.name
+        return cls(root, root / (settings.arm or "main"), policies)
+
+    def step(self, iteration: int, step: StepName) -> Path:
+        """Return the folder of a step."""
+        return self.folder / f"{iteration:03d}" / step
+
+
+def content_of(settings: LoopSettings) -> dict[str, JSON]:
+    """Return the settings that decide what a loop makes."""
+    content: dict[str, JSON] = settings.model_dump(mode="json", exclude=set(LIMITS))
+    content["sample"] = settings.sample.model_dump(mode="json", exclude={"parallel"})
+    return content
+
+
+def read_record(folder: Path) -> LoopRecord | None:
+    """Return a loop's record, None where there is none yet. Raises `DamagedRunError`."""
+    path = folder / FILE
+    with disk_errors("read", path):
+        if not path.is_file():
+            return None
+        text = path.read_bytes()
+    try:
+        return LoopRecord.model_validate_json(text)
+    except ValidationError as error:
+        raise DamagedRunError(f"{str(path)!r} is no loop's record: {error.errors()[0]['msg']}") from None
+
+
+def write_record(folder: Path, record: LoopRecord) -> None:
+    """Replace a loop's record as a whole."""
+    write_json(folder / FILE, record.model_dump(mode="json"))
+
+
+def require_same(record: LoopRecord, settings: Mapping[str, JSON], inputs: Mapping[str, str]) -> None:
+    """Raise `FingerprintError`, naming the keys, where a loop is gone on with otherwise than it was begun."""
+    changed = _changed("", record.settings, settings) + _changed("inputs", record.inputs, inputs)
+    if changed:
+        raise FingerprintError(
+            f"loop {record.name!r} was begun with another {', '.join(changed)}; set it back, or give the loop "
+            f"another name to begin a new one"
+        )
+
+
+def _changed(
+    at: str, before: JSON | Mapping[str, str], now: JSON | Mapping[str, JSON] | Mapping[str, str]
+) -> list[str]:
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        keys = sorted({*before, *now})
+        return [
+            line for key in keys for line in _changed(f"{at}.{key}" if at else key, before.get(key), now.get(key))
+        ]
+    return [] if canonical_json(before) == canonical_json(now) else [at]
+
+
+def steps_done(folder: Path) -> list[Manifest]:
+    """Return the manifests of a loop, in the order in which its steps are done."""
+    from peercycle.trainers.loop.manifest import STEPS
+
+    found: list[Manifest] = []
+    for iteration in sorted(path for path in folder.glob("[0-9][0-9][0-9]") if path.is_dir()):
+        found += [done for step in STEPS if (done := read_manifest(iteration / step)) is not None]
+    return found

@@ -1,0 +1,97 @@
+"""The sampler's process: every task through the research graph, so that what is trained is what runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from peercycle.core.errors import PeercycleError, StaleEngineError
+from peercycle.core.writing import ResearchTask
+from peercycle.graphs.driver import resume, start
+from peercycle.graphs.many import Outcome, start_many
+from peercycle.graphs.openrun import backend_of
+from peercycle.graphs.pool import current_pool
+from peercycle.store.runs import is_run
+from peercycle.trainers.loop.jobs import RolloutJob
+from peercycle.trainers.loop.manifest import write_lines
+from peercycle.trainers.loop.rollouts import Rollout, as_rows, read_rollouts, unread
+from peercycle.trainers.loop.tasks import task_hash
+
+if TYPE_CHECKING:
+    from peercycle.graphs.result import RunResult
+
+ROLLOUTS = "rollouts.jsonl"
+TASKS = "tasks.jsonl"
+RUNS = "runs"
+
+
+async def sample(job: RolloutJob, plugins: Any) -> int:
+    """Run every task, go on with those that a killed sampler began, and write `rollouts.jsonl`; return the exit code.
+
+    A run that fails is a row that says so. Where the queue was drained by a signal nothing is written, and the code
+    is 3. Raises `StaleEngineError` where an answer came from other weights than those that were to be sampled.
+    """
+    folder = Path(job.folder)
+    lines = (folder / TASKS).read_text(encoding="utf-8").splitlines()
+    tasks = [ResearchTask.model_validate_json(line) for line in lines]
+    options = [
+        job.options.model_copy(
+            update={
+                "run_id": f"{job.prefix}-{index:05d}",
+                "runs_dir": str(folder / RUNS),
+                "seed": job.options.seed + index,
+            }
+        )
+        for index in range(len(tasks))
+    ]
+
+    async def begin(index: int, launched: Callable[[Any], None] | None) -> RunResult:
+        path = folder / RUNS / str(options[index].run_id)
+        if is_run(path):
+            return await resume(path, plugins, on_launch=launched)
+        return await start(tasks[index], options[index], plugins, on_launch=launched)
+
+    # Held from first to last: between two runs the engine would be left, and its weights loaded again.
+    models = {choice.model_dump_json(): choice for choice in job.options.models.values()}
+    holdings = []
+    try:
+        for choice in models.values():
+            holdings.append(await current_pool().acquire(plugins, "models", *backend_of(choice, job.options)))
+        outcomes = await start_many(
+            list(zip(tasks, options, strict=True)), plugins, parallel=job.parallel, begin=begin
+        )
+    finally:
+        for holding in reversed(holdings):
+            await holding.release()
+        await plugins.close()
+    if not all(outcome.begun for outcome in outcomes) or any(o.reason == "drained" for o in outcomes):
+        return 3
+    rows = [row for outcome in outcomes for row in _rows(outcome, str(options[outcome.index].run_id))]
+    require_weights(rows, job.weights)
+    write_lines(folder / ROLLOUTS, as_rows(rows))
+    return 0
+
+
+def _rows(outcome: Outcome, run_id: str) -> list[Rollout]:
+    digest = task_hash(outcome.task)
+    if outcome.path is None:
+        return [unread(run_id, digest, outcome.message)]
+    try:
+        return read_rollouts(outcome.path, digest)
+    except PeercycleError as error:
+        return [unread(run_id, digest, error)]
+
+
+def require_weights(rows: list[Rollout], wanted: str | None) -> None:
+    """Raise `StaleEngineError` where an engine names other weights than those that were to be sampled."""
+    if wanted is None:
+        return
+    other = Counter(revision for row in rows for revision in row.revisions if revision != wanted)
+    if other:
+        ((revision, times), *_) = other.most_common(1)
+        raise StaleEngineError(
+            f"{times} of {len(rows)} rollouts came from weights {revision[:12]} and not from {wanted[:12]}: the engine "
+            f"has not loaded the new policy; have it reload, reset its prefix cache, and sample again"
+        )
