@@ -15,7 +15,7 @@ from peercycle.core.contracts import LanguageModel
 from peercycle.core.errors import DamagedRunError, SandboxError, UsageError
 from peercycle.core.journal import ArtifactStore, EffectKey, Question
 from peercycle.core.literature import Reference
-from peercycle.core.modelling import Usage
+from peercycle.core.modelling import ModelResult, Usage
 from peercycle.core.runs import RunOptions
 from peercycle.core.sandboxing import ExecRequest, ExecResult
 from peercycle.graphs import sources
@@ -42,6 +42,7 @@ class DriverContext:
         self.candidate = candidate
         self.visit = visit
         self._run = run
+        self._answered: dict[str, EffectKey] = {}
         self._effects = Effects(
             store=run.store,
             candidate=candidate,
@@ -92,7 +93,19 @@ class DriverContext:
             engine=served.engine,
             effects=self._effects,
             store=self._run.store,
+            answered=self._answered,
         )
+
+    async def accept(self, result: ModelResult, choice: int | None = 0) -> None:
+        """Log which of an answer's completions was used."""
+        key = self._answered.get(result.call_id)
+        if key is None:
+            raise UsageError(
+                f"no model of this stage gave the answer {result.call_id!r}; accept what `generate` returned"
+            )
+        if choice is not None and not 0 <= choice < len(result.completions):
+            raise UsageError(f"the answer has {len(result.completions)} completions and none number {choice}")
+        await self._run.store.accept_completion(key, choice)
 
     async def search(self, query: str, *, limit: int = 20) -> tuple[Reference, ...]:
         """Ask every configured literature source, and fuse their answers."""

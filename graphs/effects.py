@@ -71,7 +71,11 @@ class Effects:
             # It was asked all the same: the call counts, and where money is counted its worst case stands.
             asked = Usage(model_calls=reserve.model_calls, requests=_sent(error, reserve.requests))
             outcome = EffectOutcome(
-                error_type=type(error).__name__, error_message=str(error), usage=asked, attempts=ticket.attempt
+                result=None if error.raw is None else {"raw": error.raw},
+                error_type=type(error).__name__,
+                error_message=str(error),
+                usage=asked,
+                attempts=ticket.attempt,
             )
             await self.store.settle_effect(ticket, outcome)
             raise

@@ -142,7 +142,7 @@ def _require_known(options: RunOptions, plugins: Plugins) -> None:
     for kind, name in named:
         plugins.create(kind, name, component_settings(options, kind, name))
     for choice in options.models.values():
-        plugins.create("models", *backend_of(choice))
+        plugins.create("models", *backend_of(choice, options))
 
 
 def _require_skippable(options: RunOptions) -> None:

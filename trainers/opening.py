@@ -47,8 +47,22 @@ def open_model(base: str, settings: TrainingSettings, attention: str | None = No
     _without_dropout(model)
     model.config.use_cache = False
     if settings.checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        recompute_activations(model, offload=settings.offload)
     return Opened(model, settings.method == "lora", autocast)
+
+
+def recompute_activations(model: Any, *, offload: bool = False) -> None:
+    """Have each layer's activations computed a second time in the backward pass instead of kept.
+
+    Raises `UsageError` where this transformers cannot move what is kept to the host's memory.
+    """
+    again = {"use_reentrant": False}
+    if hasattr(model, "activation_checkpointing_enable"):
+        model.activation_checkpointing_enable(again, offload=offload)
+    elif offload:
+        raise UsageError("offload needs a transformers that has it: pip install -U transformers")
+    else:
+        model.gradient_checkpointing_enable(again)
 
 
 def _dtype(settings: TrainingSettings, on_gpu: bool) -> tuple[Any, bool]:

@@ -76,6 +76,8 @@ class Bench:
         self.missed: list[str] = []
         """Requests that a replay did not find, whether or not somebody caught the error."""
         self.logged: list[str] = []
+        self.verdicts: dict[str, int | None] = {}
+        """Which completion of each answer was accepted, by `call_id`."""
 
     def context(self, stage: str, *, candidate: str = "c0", visit: int = 1, seed: int | None = None) -> BenchContext:
         """Return the context of one visit of one stage."""
@@ -142,6 +144,8 @@ class BenchContext:
         self.rng = random.Random(int(sha256_hex(f"{seed}|{candidate}|{stage}|{visit}".encode())[:16], 16))
         self._bench = bench
         self._asked: dict[tuple[str, str], int] = {}
+        self.answers = 0
+        """Answers of models so far."""
 
     @property
     def options(self) -> RunOptions:
@@ -159,6 +163,12 @@ class BenchContext:
         if model is None:
             raise UsageError(f"no model serves the role {role!r} on this bench; override `model` in the contract")
         return _JournalledModel(self, role, model)
+
+    async def accept(self, result: ModelResult, choice: int | None = 0) -> None:
+        """Keep the verdict."""
+        if not result.call_id:
+            raise UsageError("accept what `generate` returned: this answer has no call_id")
+        self._bench.verdicts[result.call_id] = choice
 
     async def search(self, query: str, *, limit: int = 20) -> tuple[Reference, ...]:
         """Find works that share a word with the query."""
@@ -266,7 +276,10 @@ class _JournalledModel:
             return _dumped(result)
 
         asked: JSON = {"role": self._role, "request": _dumped(request)}
-        return ModelResult.model_validate(await self._context.effect("model", asked, call))
+        result = ModelResult.model_validate(await self._context.effect("model", asked, call))
+        self._context.answers += 1
+        place = f"{self._context.candidate}|{self._context.stage}|{self._context.visit}"
+        return result.model_copy(update={"call_id": f"{place}|{self._context.answers}"})
 
     def worst_case(self, request: ModelRequest) -> Usage:
         return self._model.worst_case(request)

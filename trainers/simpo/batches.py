@@ -6,6 +6,7 @@ model at once: one pair, or, in `group` mode, all pairs of a step that share a t
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -117,6 +118,18 @@ class PairStore:
             return known
         self._episodes[episode.id] = made
         return made
+
+    def fingerprint(self) -> str:
+        """Return a hash of everything that will be trained on, in order."""
+        digest = hashlib.sha256()
+        for split, pairs in (("train", self.train), ("heldout", self.heldout)):
+            for pair in pairs:
+                digest.update(f"{split} {pair.id} {pair.task}".encode())
+                for episode in (pair.winner, pair.loser):
+                    for segment in episode.segments:
+                        for part in (segment.prompt, segment.completion, segment.mask):
+                            digest.update(bytes(part.numpy()))
+        return digest.hexdigest()
 
     def largest_id(self) -> int:
         """Return the highest token id of any pair."""

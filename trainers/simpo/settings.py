@@ -49,6 +49,8 @@ class TrainingSettings(Word):
     """`auto` is bfloat16 on a GPU and float32 elsewhere; full training keeps float32 masters of bfloat16."""
     checkpointing: bool = True
     """Recompute activations in the backward pass, a layer at a time."""
+    offload: bool = False
+    """With `checkpointing`: keep what is kept in the host's memory. Slower, and room for longer sequences."""
 
     save_every: int | None = Field(default=None, ge=1)
     """Steps between checkpoints to resume from."""

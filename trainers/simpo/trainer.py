@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -26,7 +25,6 @@ from peercycle.trainers.simpo.objective import Objective, PairTerms, Scale, pair
 from peercycle.trainers.simpo.settings import MemoryMode
 
 OnMetric = Callable[[str, float, int], None]
-STATE_FILE = "trainer_state.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,25 +220,6 @@ class _Numbers(torch.utils.data.Dataset[int]):
         if not 0 <= number < self._count:
             raise IndexError(number)
         return number
-
-
-def newest_checkpoint(folder: Path) -> Path | None:
-    """Return the newest checkpoint that was written whole; remove those that were not.
-
-    The state is the last of a checkpoint's files: where it can be read, the others are there.
-    """
-    whole: list[tuple[int, Path]] = []
-    for path in folder.glob("checkpoint-*"):
-        number = path.name.partition("-")[2]
-        try:
-            step = json.loads((path / STATE_FILE).read_text(encoding="utf-8"))["global_step"]
-            if str(step) != number:
-                raise ValueError(f"its state is of step {step}")
-        except (OSError, ValueError, KeyError, TypeError):
-            shutil.rmtree(path, ignore_errors=True)
-            continue
-        whole.append((int(number), path))
-    return max(whole)[1] if whole else None
 
 
 def _checkpoint_error(error: Exception, folder: Path) -> PeercycleError:

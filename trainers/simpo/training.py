@@ -55,6 +55,7 @@ def _train(store: Any, base: str, out: Path, settings: SimpoSettings, on_metric:
     from peercycle.trainers.arguments import quiet, training_arguments, without_printing
     from peercycle.trainers.finishing import finish
     from peercycle.trainers.opening import open_model
+    from peercycle.trainers.resuming import checkpoint_to_resume
     from peercycle.trainers.simpo import attention
     from peercycle.trainers.simpo.batches import steps_of
     from peercycle.trainers.simpo.evaluating import Evaluation
@@ -62,7 +63,7 @@ def _train(store: Any, base: str, out: Path, settings: SimpoSettings, on_metric:
     from peercycle.trainers.simpo.objective import Objective
     from peercycle.trainers.simpo.planning import pick_mode
     from peercycle.trainers.simpo.scoring import install
-    from peercycle.trainers.simpo.trainer import PairTrainer, Plan, newest_checkpoint
+    from peercycle.trainers.simpo.trainer import PairTrainer, Plan
 
     quiet()
     with disk_errors("write", out):
@@ -86,7 +87,7 @@ def _train(store: Any, base: str, out: Path, settings: SimpoSettings, on_metric:
     )
     evaluation.trainer = trainer
     without_printing(trainer)
-    resume = newest_checkpoint(out / CHECKPOINTS) if settings.resume else None
+    resume = checkpoint_to_resume(trainer, out / CHECKPOINTS, settings, base, store.fingerprint())
     began = time.monotonic()
     trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
     if trainer.args.should_save:
@@ -94,6 +95,7 @@ def _train(store: Any, base: str, out: Path, settings: SimpoSettings, on_metric:
     account = account_of(
         memory_mode=mode,
         memory_mode_reason=why,
+        spread=f"{trainer.accelerator.distributed_type.value} x {trainer.args.world_size}",
         steps=len(steps),
         pairs=len(store.train),
         heldout_pairs=len(store.heldout),

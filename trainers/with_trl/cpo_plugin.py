@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from peercycle.core.base import JSON
 from peercycle.core.errors import BadInputError, UsageError
 from peercycle.core.training import PolicyCheckpoint, PreferencePair
 from peercycle.store.disk import disk_errors
@@ -77,8 +78,8 @@ def _train(store: Any, base: str, out: Path, settings: TrlCpoSettings, on_metric
     from peercycle.trainers.intake import check_hashes, check_ids
     from peercycle.trainers.opening import open_model
     from peercycle.trainers.reporting import Relay
+    from peercycle.trainers.resuming import checkpoint_to_resume
     from peercycle.trainers.simpo.batches import steps_of
-    from peercycle.trainers.simpo.trainer import newest_checkpoint
     from peercycle.trainers.with_trl.cpo import cpo_trainer
 
     quiet()
@@ -94,9 +95,9 @@ def _train(store: Any, base: str, out: Path, settings: TrlCpoSettings, on_metric
     trainer.add_callback(Relay(on_metric))
     without_printing(trainer)
     began = time.monotonic()
-    resume = newest_checkpoint(folder) if settings.resume else None
+    resume = checkpoint_to_resume(trainer, folder, settings, base, store.fingerprint())
     trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
     tokens = sum(pair.winner.length + pair.loser.length for step in steps for pair in step)
     write_work(out, time.monotonic() - began, tokens)
-    account = {"steps": len(steps), "pairs": len(store.train), "dropped": dict(store.dropped)}
+    account: dict[str, JSON] = {"steps": len(steps), "pairs": len(store.train), "dropped": dict(store.dropped)}
     return finish(trainer, out, base, "trl-cpo", settings, {}, account, lora=opened.lora)

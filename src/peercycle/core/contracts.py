@@ -95,6 +95,10 @@ class StageContext(Protocol):
         """
         ...
 
+    async def accept(self, result: ModelResult, choice: int | None = 0) -> None:
+        """Log which of an answer's completions was used; None for none, as where it is asked again."""
+        ...
+
     async def search(self, query: str, *, limit: int = 20) -> tuple[Reference, ...]:
         """Ask every configured literature source; the task's own bibliography is among them.
 
@@ -195,10 +199,11 @@ class Turn(Generic[T]):
 
 
 class LanguageModel(Protocol):
-    """A language model behind any engine."""
+    """A language model behind any engine. With `coalesces = True`, concurrent requests of all runs come in one call."""
 
     async def generate(self, requests: Sequence[ModelRequest]) -> Sequence[ModelResult]:
-        """Answer every request, in order. Raises `ModelError` (for good) or `OutageError` (for now)."""
+        """Answer every request, in order. Raises `ModelError` (for good), `OutageError` (for now), or
+        `ModelUnavailableError` (nothing is answered until a key, a name or weights are set right)."""
         ...
 
     def worst_case(self, request: ModelRequest) -> Usage:

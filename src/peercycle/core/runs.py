@@ -60,7 +60,7 @@ class ModelChoice(Word):
     """A model for a role, and its settings."""
 
     name: str
-    """`BACKEND` or `BACKEND/MODEL`, such as `openai/gpt-x` or `scripted`."""
+    """`BACKEND` or `BACKEND/MODEL`, such as `openai/gpt-x`, `vllm/weights/mine` or `scripted`."""
     settings: dict[str, JSON] = {}
     prompt_price: float | None = None
     """Money per million prompt tokens."""
