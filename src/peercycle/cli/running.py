@@ -132,12 +132,17 @@ def run(
         "plugins": plugin or (),
         "disabled_plugins": no_plugin or (),
     }
+    options = configuring.choose_options(flags, settings, plugins)
+    if source is None:
+        from peercycle.cli.literatures import with_library
+
+        options = with_library(options)
     asked = Asked(
         source=source,
         topic=topic,
         experiment=experiment,
         data=tuple(data or ()),
-        options=configuring.choose_options(flags, settings, plugins),
+        options=options,
         plugins=plugins,
         parallel=parallel,
         queue_id=queue_id,
