@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from peercycle.core.base import JSON
+from peercycle.core.base import JSON, canonical_json, sha256_hex
 from peercycle.core.contracts import LanguageModel
 from peercycle.core.errors import ModelError, PolicyError
-from peercycle.core.journal import RunStore
+from peercycle.core.journal import EffectKey, RunStore
 from peercycle.core.modelling import ModelRequest, ModelResult, Usage
 from peercycle.core.runs import ModelChoice
 from peercycle.graphs.effects import Answer, Effects
@@ -94,6 +94,8 @@ class JournalledModel:
     engine: Coalescer
     effects: Effects
     store: RunStore
+    answered: dict[str, EffectKey] = field(default_factory=dict)
+    """Where each answer is journalled, by its `call_id`."""
 
     def worst_case(self, request: ModelRequest) -> Usage:
         """Return the most that answering may use, priced where a price is configured."""
@@ -115,7 +117,9 @@ class JournalledModel:
         outcome = await self.effects.perform(key, asked, self.worst_case(request), call)
         result = ModelResult.model_validate(outcome.result)
         await self.store.save_completions(key, self.role, request, result)
-        return result
+        call_id = call_id_of(key)
+        self.answered[call_id] = key
+        return result.model_copy(update={"call_id": call_id})
 
     def _priced(self, usage: Usage) -> Usage:
         prices = self.choice.prompt_price, self.choice.completion_price
@@ -123,3 +127,9 @@ class JournalledModel:
             return usage
         cost = (usage.prompt_tokens * prices[0] + usage.completion_tokens * prices[1]) / 1e6
         return usage.model_copy(update={"cost": cost})
+
+
+def call_id_of(key: EffectKey) -> str:
+    """Return the id of an answer: the same for the same request at the same place of a run."""
+    place = [key.candidate, key.stage, key.visit, key.kind, key.request_sha256, key.occurrence]
+    return f"m{sha256_hex(canonical_json(place))[:16]}"

@@ -24,6 +24,7 @@ from peercycle.core.contracts import (
 )
 from peercycle.core.errors import OutageError, PeercycleError, ReplayDivergedError, SandboxUnavailableError
 from peercycle.core.events import RunEvent
+from peercycle.core.fetching import FetchingSandbox
 from peercycle.core.journal import EffectKey, RunStore
 from peercycle.core.modelling import ModelRequest, ModelResult, Usage
 from peercycle.core.runs import EndReason, ModelChoice, RunOptions, RunRecord
@@ -148,6 +149,8 @@ class OpenRun:
                 f"run {self.run_id!r} has no sandbox; see `peercycle doctor`, then `peercycle resume` it"
             )
         environment = await self.sandbox.prepare(request.environment)
+        if request.data and isinstance(self.sandbox, FetchingSandbox):
+            await self.sandbox.fetch(request.data)
         return await self.sandbox.run(request, environment, self.store.artifacts)
 
     async def wait_through(self, key: EffectKey, outage: OutageError, waited: float) -> None:
@@ -225,7 +228,7 @@ async def open_components(
 
     try:
         models = {
-            role: _refused(choice) if offline else await _serve(pool, plugins, choice, holdings)
+            role: _refused(choice) if offline else await _serve(pool, plugins, choice, options, holdings)
             for role, choice in options.models.items()
         }
         sandboxed = options.sandbox not in {"auto", "none"} and not offline
@@ -251,14 +254,17 @@ async def open_components(
         raise
 
 
-def backend_of(choice: ModelChoice) -> tuple[str, dict[str, JSON]]:
-    """Return the name of the component that serves a model, and its settings."""
+def backend_of(choice: ModelChoice, options: RunOptions) -> tuple[str, dict[str, JSON]]:
+    """Return the name of the component that serves a model, and its settings: the backend's, then the choice's."""
     backend, _, model_name = choice.name.partition("/")
-    return backend, {**choice.settings, **({"model": model_name} if model_name else {})}
+    named: dict[str, JSON] = {"model": model_name} if model_name else {}
+    return backend, {**component_settings(options, "models", backend), **choice.settings, **named}
 
 
-async def _serve(pool: Pool, plugins: Plugins, choice: ModelChoice, holdings: list[Holding]) -> ServedModel:
-    backend, settings = backend_of(choice)
+async def _serve(
+    pool: Pool, plugins: Plugins, choice: ModelChoice, options: RunOptions, holdings: list[Holding]
+) -> ServedModel:
+    backend, settings = backend_of(choice, options)
     holding = await pool.acquire(plugins, "models", backend, settings)
     holdings.append(holding)
     engine = holding.life.shared.setdefault("engine", Coalescer(holding.component))

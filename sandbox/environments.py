@@ -5,8 +5,8 @@ from __future__ import annotations
 import fcntl
 import functools
 import os
-import shutil
 import subprocess
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -19,6 +19,7 @@ from peercycle.core.errors import SandboxError
 from peercycle.core.sandboxing import EnvironmentRef, EnvironmentSpec
 from peercycle.sandbox import installer, interpreter, locking
 from peercycle.sandbox.fetching.settings import FetchSettings
+from peercycle.sandbox.fetching.wheels import WheelStore
 from peercycle.sandbox.interpreter import Interpreter
 from peercycle.sandbox.place import remove_tree
 from peercycle.sandbox.profile import ENVIRONMENT, MATPLOTLIB
@@ -98,15 +99,10 @@ def prepare_on(base: Base, spec: EnvironmentSpec, fetch: FetchSettings) -> Envir
     key = sha256_hex(canonical_json(about))[:40]
     target = base.folder / key
     if not target.exists():
-        if fetch.offline and (wanted.lock or wanted.requirements):
-            raise SandboxError(
-                f"environment {spec.name!r} is not built, and this machine is set to be offline: run "
-                "`peercycle sandbox prepare` where there is a network, or set `fetch.offline` to false"
-            )
         try:
             with _lock(base.folder, key):
                 if not target.exists():
-                    _build(base, target, wanted)
+                    _build(base, target, wanted, fetch)
         except OSError as error:
             raise SandboxError(f"cannot build an environment in {str(base.folder)!r}: {error}") from error
     record = verified(target)
@@ -166,12 +162,12 @@ def _checked(target: Path, _inode: int, _modified: int) -> Record:
     )
 
 
-def _build(base: Base, target: Path, wanted: locking.Wanted) -> None:
-    begun, python = time.monotonic(), base.python
+def _build(base: Base, target: Path, wanted: locking.Wanted, fetch: FetchSettings) -> None:
+    begun, python, store = time.monotonic(), base.python, WheelStore(base.folder.parent)
     fresh = base.folder / f".new-{uuid.uuid4().hex}"
     try:
         _skeleton(fresh, python)
-        lock = _install(fresh, wanted, installer.Target(fresh, python, foreign=bool(base.image)))
+        lock = _install(fresh, wanted, installer.Target(fresh, python, foreign=bool(base.image)), store, fetch)
         packages = _packages(fresh / python.site)
         if "matplotlib" in packages and not base.image:
             _font_cache(fresh)
@@ -213,29 +209,35 @@ def _skeleton(fresh: Path, python: Interpreter) -> None:
     (fresh / "pyvenv.cfg").chmod(0o644)
 
 
-def _install(fresh: Path, wanted: locking.Wanted, target: installer.Target) -> str:
+def _install(
+    fresh: Path, wanted: locking.Wanted, target: installer.Target, store: WheelStore, fetch: FetchSettings
+) -> str:
     """Install what is wanted; return the lock of all of it."""
     lock = wanted.lock
     if not lock and not wanted.requirements:
         return ""
     pip = installer.find_pip()
-    scratch = fresh / ".lock"
-    scratch.mkdir()
-    (scratch / "shipped.txt").write_text(lock)
     if lock:
-        installer.install(pip, target, scratch / "shipped.txt")
+        installer.install(pip, target, lock, store, fetch)
     if wanted.requirements:
         held = _packages(fresh / target.python.site)
-        (scratch / "wanted.txt").write_text("\n".join(wanted.requirements))
-        (scratch / "held.txt").write_text("".join(f"{name}=={version}\n" for name, version in held.items()))
-        installer.resolve(pip, target, scratch / "wanted.txt", scratch / "held.txt", scratch / "report.json")
-        further = locking.locked_from_report(scratch / "report.json", held)
-        (scratch / "further.txt").write_text(further)
+        further = _resolved(pip, target, wanted, held)
         if further:
-            installer.install(pip, target, scratch / "further.txt")
+            installer.install(pip, target, further, store, fetch)
         lock += further
-    shutil.rmtree(scratch)
     return lock
+
+
+def _resolved(pip: list[str], target: installer.Target, wanted: locking.Wanted, held: dict[str, str]) -> str:
+    """Return the lock of the further requirements, and of what they need that is not held already."""
+    with tempfile.TemporaryDirectory(prefix="peercycle-lock-") as folder:
+        asked, known, report = (Path(folder, name) for name in ("wanted.txt", "held.txt", "report.json"))
+        asked.write_text("\n".join(requirement.partition(" ")[0] for requirement in wanted.requirements))
+        known.write_text("".join(f"{name}=={version}\n" for name, version in held.items()))
+        installer.resolve(pip, target, asked, known, report)
+        further = locking.locked_from_report(report, held)
+    locking.check_hashes(wanted.requirements, further)
+    return further
 
 
 def _packages(site: Path) -> dict[str, str]:

@@ -30,7 +30,10 @@ def finish(
             trainer.model = trainer.accelerator.unwrap_model(trainer.model).merge_and_unload()
         # The tokenizer's files are copied as they are: written anew, they would have another hash.
         trainer.processing_class = None
-        trainer.save_model(str(out))
+        if trainer.is_fsdp_enabled:
+            trainer._save(str(out), state_dict=_gathered(trainer))
+        else:
+            trainer.save_model(str(out))
     trainer.accelerator.wait_for_everyone()
     if trainer.args.should_save:
         # Trainer's own pickle of its arguments: nobody needs it, and pickles are not to be trusted.
@@ -38,6 +41,18 @@ def finish(
         seal(out, base, name, settings, metrics, {**account, "versions": _versions()})
     trainer.accelerator.wait_for_everyone()
     return PolicyCheckpoint.model_validate_json((out / POLICY_FILE).read_bytes())
+
+
+def _gathered(trainer: Any) -> dict[str, Any]:
+    """Return the whole weights in the first process, gathered a matrix at a time; every process must call this."""
+    kept: dict[str, Any] = {}
+    for name, value in trainer.model.state_dict().items():
+        whole = value.full_tensor() if hasattr(value, "full_tensor") else value
+        # Gathering returns before it has happened.
+        whole = whole.wait() if hasattr(whole, "wait") else whole
+        if trainer.args.should_save:
+            kept[name] = whole.detach().cpu()
+    return kept
 
 
 def _versions() -> dict[str, JSON]:

@@ -78,6 +78,6 @@ def newest_checkpoint(folder: Path) -> Path | None:
     return max(whole)[1] if whole else None
 
 
-def fingerprint_of(rows: JSON) -> str:
+def fingerprint_of(rows: Any) -> str:
     """Return a hash of data that is JSON."""
     return sha256_hex(canonical_json(rows))

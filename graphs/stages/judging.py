@@ -10,6 +10,7 @@ from peercycle.core.bindings import check_manuscript
 from peercycle.core.errors import PolicyError
 from peercycle.core.reviews import Submission
 from peercycle.graphs.context import DriverContext
+from peercycle.graphs.verifying import verified
 from peercycle.graphs.work import State, load_work, submission
 
 Updates = Mapping[str, JSON]
@@ -21,11 +22,12 @@ class CheckStage:
     name = "check"
 
     async def __call__(self, state: State, ctx: DriverContext) -> Updates:
-        """Check the manuscript against its measurements and its bibliography."""
+        """Check the manuscript against its measurements, its bibliography, and the online sources that the run names."""
         work = await load_work(state, ctx)
         if work.manuscript is None:
             raise PolicyError(f"candidate {ctx.candidate!r} has no manuscript to check")
         report = await asyncio.to_thread(check_manuscript, work.manuscript, work.results, work.bibliography)
+        report = await verified(report, work.manuscript, work.bibliography, ctx)
         for fault in report.faults:
             await ctx.log(f"check: {fault}")
         return {"check": await ctx.save(report)}

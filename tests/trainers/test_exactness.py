@@ -122,7 +122,7 @@ def stepped(
 
 def expected(model: Any, pairs: list[PairIds], objective: Objective) -> tuple[float, list[Any]]:
     loss = formula(model, pairs, objective.beta, objective.gamma, objective.nll_lambda, objective.nll_reduction)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     return float(loss.detach()), gradients(model)
 
 
@@ -280,6 +280,6 @@ def test_an_infinite_difference_gives_a_finite_loss() -> None:
     found = pair_terms(
         sums, torch.tensor([1, 1]), torch.tensor([0]), torch.tensor([1]), Objective(10, 0, 0, "sum"), Scale(1, 1)
     )
-    found.loss.backward()
+    found.loss.backward()  # type: ignore[no-untyped-call]
     assert float(found.loss.detach()) == pytest.approx(1e7)
     assert torch.isfinite(sums.grad).all()

@@ -25,7 +25,7 @@ PLAIN = {name: value for name, value in FAST.items() if name != "probe_tokens"}
 
 
 def _note(told: list[tuple[str, float, int]], *each: Any) -> None:
-    told.append(each)  # type: ignore[arg-type]
+    told.append(each)
 
 
 def multi_turn(one: PreferencePair) -> PreferencePair:

@@ -43,8 +43,26 @@ def disturb(how: str) -> None:
     setattr(PairTrainer, method, killing)
 
 
+def shard_on_the_cpu() -> None:
+    """Let accelerate shard with gloo: it takes FSDP's settings, and applies them to accelerators only."""
+    from accelerate.state import AcceleratorState, PartialState  # type: ignore[import-untyped]
+    from accelerate.utils import DistributedType  # type: ignore[import-untyped]
+
+    original = AcceleratorState.__init__
+
+    def init(self: Any, *args: Any, fsdp_plugin: Any = None, **kwargs: Any) -> None:
+        original(self, *args, fsdp_plugin=fsdp_plugin, **kwargs)
+        if self.distributed_type == DistributedType.MULTI_CPU and fsdp_plugin is not None:
+            self.distributed_type = PartialState._shared_state["distributed_type"] = DistributedType.FSDP
+            self.fsdp_plugin = fsdp_plugin
+
+    AcceleratorState.__init__ = init
+
+
 def main(out: str, settings: str, how: str = "") -> int:
     """Train, and print the record or the error."""
+    if os.environ.get("ACCELERATE_USE_FSDP"):
+        shard_on_the_cpu()
     if how:
         disturb(how)
     try:

@@ -58,7 +58,7 @@ async def sample(job: RolloutJob, plugins: Any) -> int:
     holdings = []
     try:
         for choice in models.values():
-            holdings.append(await current_pool().acquire(plugins, "models", *backend_of(choice)))
+            holdings.append(await current_pool().acquire(plugins, "models", *backend_of(choice, job.options)))
         outcomes = await start_many(
             list(zip(tasks, options, strict=True)), plugins, parallel=job.parallel, begin=begin
         )

@@ -28,7 +28,7 @@ def cpo_trainer(
     Raises `UsageError` where this TRL has no such trainer.
     """
     config_of, trainer_of = _classes()
-    from datasets import Dataset, disable_progress_bars
+    from datasets import Dataset, disable_progress_bars  # type: ignore[import-untyped]
 
     disable_progress_bars()
     pairs = [pair for step in steps for pair in step]
@@ -43,7 +43,7 @@ def cpo_trainer(
         activation_checkpointing=settings.checkpointing,
     )
 
-    class OnIds(trainer_of):  # type: ignore[misc]
+    class OnIds(trainer_of):  # type: ignore[misc, valid-type]
         """Takes ids as they are, in the order that they come in."""
 
         def tokenize_row(self, feature: Any, model: Any = None) -> Any:

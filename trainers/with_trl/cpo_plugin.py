@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from peercycle.core.base import JSON
 from peercycle.core.errors import BadInputError, UsageError
 from peercycle.core.training import PolicyCheckpoint, PreferencePair
 from peercycle.store.disk import disk_errors
@@ -98,5 +99,5 @@ def _train(store: Any, base: str, out: Path, settings: TrlCpoSettings, on_metric
     trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
     tokens = sum(pair.winner.length + pair.loser.length for step in steps for pair in step)
     write_work(out, time.monotonic() - began, tokens)
-    account = {"steps": len(steps), "pairs": len(store.train), "dropped": dict(store.dropped)}
+    account: dict[str, JSON] = {"steps": len(steps), "pairs": len(store.train), "dropped": dict(store.dropped)}
     return finish(trainer, out, base, "trl-cpo", settings, {}, account, lora=opened.lora)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from peercycle.core.base import JSON
 from peercycle.core.errors import BadInputError, UsageError
 from peercycle.core.training import PolicyCheckpoint, PreferencePair
 from peercycle.store.disk import disk_errors
@@ -102,13 +103,13 @@ def _train(given: _Rows, base: str, out: Path, settings: SftSettings, on_metric:
     trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
     tokens = round(sum(len(row["input_ids"]) for row in given.rows) * steps * batch / len(given.rows))
     write_work(out, time.monotonic() - began, tokens)
-    account = {"steps": steps, "sequences": len(given.rows), "dropped": dict(given.dropped)}
+    account: dict[str, JSON] = {"steps": steps, "sequences": len(given.rows), "dropped": dict(given.dropped)}
     return finish(trainer, out, base, "sft", settings, {}, account, lora=opened.lora)
 
 
 def _trainer(opened: Any, rows: list[Row], settings: SftSettings, folder: Path, batch: int, steps: int) -> Any:
-    from datasets import Dataset
-    from trl import SFTConfig, SFTTrainer
+    import trl
+    from datasets import Dataset  # type: ignore[import-untyped]
 
     from peercycle.trainers.arguments import shared_options
     from peercycle.trainers.with_trl.stand_in import tokenizer_for
@@ -116,7 +117,8 @@ def _trainer(opened: Any, rows: list[Row], settings: SftSettings, folder: Path, 
     options = shared_options(settings, folder, steps, autocast=opened.autocast)
     if batch % settings.at_once:
         raise UsageError(f"a step has {batch} sequences, which is no multiple of at_once = {settings.at_once}")
-    config: Any = SFTConfig(
+    named: Any = trl
+    config = named.SFTConfig(
         **{**options, "num_train_epochs": 1, "per_device_train_batch_size": settings.at_once},
         gradient_accumulation_steps=batch // settings.at_once,
         max_length=None,
@@ -125,7 +127,7 @@ def _trainer(opened: Any, rows: list[Row], settings: SftSettings, folder: Path, 
         activation_checkpointing=settings.checkpointing,
         average_tokens_across_devices=True,
     )
-    return SFTTrainer(
+    return named.SFTTrainer(
         model=opened.model,
         args=config,
         train_dataset=Dataset.from_list(rows),

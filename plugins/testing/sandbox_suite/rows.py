@@ -25,6 +25,10 @@ class Nothing:
 
 Needs = tuple[str, ...] | Nothing
 KERNEL = Nothing("the kernel refuses an ordinary user")
+PIDS = Nothing(
+    "process 1 of the container ends by killing all that it sees: its process ids are not to be the host's"
+)
+ENGINE = Nothing("the engine starts the program, and nothing of the driver's can reach it")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -96,6 +95,8 @@ async def _ask_all(
     limit: int,
 ) -> tuple[tuple[Reference, ...], list[tuple[str, Exception]]]:
     """Ask every source at once; return the answers fused, and who could not answer."""
+    import asyncio
+
     from peercycle.core.errors import OutageError
     from peercycle.core.literature import Bibliography
     from peercycle.core.sameness import fuse

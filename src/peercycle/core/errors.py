@@ -13,10 +13,12 @@ class PeercycleError(Exception):
 
     `ends_run`: raised inside a candidate's stage, it ends the whole run and not only that candidate.
     `exit_code`: what the command line exits with.
+    `requests_sent`: how many requests to online sources it cost; None where nobody counted.
     """
 
     ends_run: ClassVar[bool] = False
     exit_code: ClassVar[int] = 1
+    requests_sent: int | None = None
 
 
 class UsageError(PeercycleError, ValueError):
@@ -108,6 +110,9 @@ class ReplayDivergedError(PeercycleError):
 
 class EffectError(PeercycleError):
     """An effect failed for good. That is its outcome: journalled, and raised again on resume and replay."""
+
+    raw: str | None = None
+    """What the service answered, where there is more of it than the message holds; kept in the journal."""
 
 
 class ModelError(EffectError):

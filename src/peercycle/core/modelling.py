@@ -87,6 +87,8 @@ class ModelResult(Word):
     weights_revision: str | None = None
     raw: JSON = None
     """The answer as the engine gave it."""
+    call_id: str = ""
+    """Set by the driver: the same for the same request at the same place of a run."""
 
     @property
     def text(self) -> str:

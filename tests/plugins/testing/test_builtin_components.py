@@ -26,18 +26,23 @@ def test_everything_built_in_is_offered_and_can_be_made() -> None:
     offered: dict[Kind, tuple[str, ...]] = {kind: plugins.names(kind) for kind in KINDS}
     assert plugins.problems == ()
     assert offered == {
-        "models": ("replay", "scripted", "transformers"),
-        "policies": ("direct", "extractive", "scripted"),
-        "reviewers": ("rubric", "scripted"),
+        "models": ("openai", "replay", "scripted", "transformers", "vllm"),
+        "policies": ("direct", "extractive", "prompted", "scripted"),
+        "reviewers": ("cyclereviewer", "deepreviewer", "prompted", "rubric", "scripted"),
         "rewards": ("checks", "composite", "mean-rating", "min-rating"),
-        "literature": ("local",),
-        "sandboxes": ("bubblewrap",),
+        "literature": ("arxiv", "crossref", "local", "openalex", "semantic-scholar"),
+        "sandboxes": ("bubblewrap", "docker"),
         "trainers": ("sft", "simpo", "trl-cpo"),
         "exporters": ("html", "latex", "pdf", "report"),
     }
     for kind, names in offered.items():
         for name in names:
-            settings = {"replay": {"run": "runs/r1"}, "transformers": {"model": "weights"}}.get(name, {})
+            settings = {
+                "replay": {"run": "runs/r1"},
+                "transformers": {"model": "weights"},
+                "openai": {"model": "m"},
+                "vllm": {"model": "m", "url": "http://localhost:8000/v1"},
+            }.get(name, {})
             assert plugins.create(kind, name, settings) is not None
     assert plugins.show("builtin")["problem"] is None
 

@@ -39,6 +39,7 @@ def report_data(run: Gathered, *, driven: bool) -> dict[str, JSON]:
         "revisions": evidence.revisions(run),
         "experiments": experimenting.experiments(best, run),
         "numbers": evidence.numbers(best.check if best is not None else None),
+        "nearest_prior": evidence.nearest_prior(best),
         "citations": evidence.citations(best.check if best is not None else None),
         "spending": standing.spending(run),
         "spending_by_stage": standing.spending_by_stage(run),
