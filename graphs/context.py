@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -16,10 +15,10 @@ from peercycle.core.contracts import LanguageModel
 from peercycle.core.errors import DamagedRunError, SandboxError, UsageError
 from peercycle.core.journal import ArtifactStore, EffectKey, Question
 from peercycle.core.literature import Reference
-from peercycle.core.modelling import Usage
+from peercycle.core.modelling import ModelResult, Usage
 from peercycle.core.runs import RunOptions
-from peercycle.core.sameness import fuse
 from peercycle.core.sandboxing import ExecRequest, ExecResult
+from peercycle.graphs import sources
 from peercycle.graphs.effects import Answer, Effects
 from peercycle.graphs.models import JournalledModel
 
@@ -43,6 +42,7 @@ class DriverContext:
         self.candidate = candidate
         self.visit = visit
         self._run = run
+        self._answered: dict[str, EffectKey] = {}
         self._effects = Effects(
             store=run.store,
             candidate=candidate,
@@ -74,6 +74,11 @@ class DriverContext:
         """The open run: for our own stages; a plugin's stage keeps to the protocol."""
         return self._run
 
+    @property
+    def effects(self) -> Effects:
+        """The effects of this visit: for our own stages."""
+        return self._effects
+
     def model(self, role: str = "default") -> LanguageModel:
         """Return the model that serves a role."""
         served = self._run.models.get(role) or self._run.models.get("default")
@@ -88,26 +93,37 @@ class DriverContext:
             engine=served.engine,
             effects=self._effects,
             store=self._run.store,
+            answered=self._answered,
         )
+
+    async def accept(self, result: ModelResult, choice: int | None = 0) -> None:
+        """Log which of an answer's completions was used."""
+        key = self._answered.get(result.call_id)
+        if key is None:
+            raise UsageError(
+                f"no model of this stage gave the answer {result.call_id!r}; accept what `generate` returned"
+            )
+        if choice is not None and not 0 <= choice < len(result.completions):
+            raise UsageError(f"the answer has {len(result.completions)} completions and none number {choice}")
+        await self._run.store.accept_completion(key, choice)
 
     async def search(self, query: str, *, limit: int = 20) -> tuple[Reference, ...]:
         """Ask every configured literature source, and fuse their answers."""
+        return await sources.search(self, query, limit)
 
-        async def one(name: str) -> tuple[Reference, ...]:
-            request: JSON = {"source": name, "query": query, "limit": limit}
+    async def get(self, ids: Sequence[str]) -> tuple[Reference | None, ...]:
+        """Return one answer per id, joined of what the sources know."""
+        return await sources.get(self, ids)
 
-            async def ask() -> Answer:
-                source = await self._run.literature(name)
-                found = await source.search(query, limit=limit)
-                return [work.model_dump(mode="json") for work in found], Usage(requests=1)
+    async def expand(
+        self, work_id: str, direction: Literal["references", "citations"], *, limit: int = 100
+    ) -> tuple[Reference, ...]:
+        """Return what a work cites, or what cites it."""
+        return await sources.expand(self, work_id, direction, limit)
 
-            outcome = await self._effects.perform(
-                self._effects.key("search", request), request, Usage(requests=1), ask
-            )
-            listed = outcome.result if isinstance(outcome.result, list) else []
-            return tuple(Reference.model_validate(work) for work in listed)
-
-        return fuse(await asyncio.gather(*[one(name) for name in self.options.literature]), limit)
+    async def recommend(self, like: Sequence[str], *, limit: int = 20) -> tuple[Reference, ...]:
+        """Return works like these."""
+        return await sources.recommend(self, like, limit)
 
     async def run_sandbox(self, request: ExecRequest) -> ExecResult:
         """Run a program in the run's sandbox, where it holds the guarantees that the run names."""

@@ -69,19 +69,28 @@ class Effects:
             raise
         except EffectError as error:
             # It was asked all the same: the call counts, and where money is counted its worst case stands.
-            asked = Usage(model_calls=reserve.model_calls, requests=reserve.requests)
+            asked = Usage(model_calls=reserve.model_calls, requests=_sent(error, reserve.requests))
             outcome = EffectOutcome(
-                error_type=type(error).__name__, error_message=str(error), usage=asked, attempts=ticket.attempt
+                result=None if error.raw is None else {"raw": error.raw},
+                error_type=type(error).__name__,
+                error_message=str(error),
+                usage=asked,
+                attempts=ticket.attempt,
             )
             await self.store.settle_effect(ticket, outcome)
             raise
         except Exception as error:
-            used = reserve if not isinstance(error, PeercycleError) else None
+            used = Usage(requests=_sent(error, 0)) if isinstance(error, PeercycleError) else reserve
             await self.store.release_effect(ticket, f"{type(error).__name__}: {error}", used)
             raise
         outcome = EffectOutcome(result=result, usage=usage, attempts=ticket.attempt)
         await self.store.settle_effect(ticket, outcome)
         return outcome
+
+
+def _sent(error: PeercycleError, otherwise: int) -> int:
+    """Return how many requests to online sources an error cost."""
+    return otherwise if error.requests_sent is None else error.requests_sent
 
 
 def _answer(outcome: EffectOutcome) -> EffectOutcome:
@@ -95,8 +104,8 @@ def _answer(outcome: EffectOutcome) -> EffectOutcome:
 
 
 def parse_outage_policy(text: str) -> float:
-    """Return how many seconds to wait through an outage: 0 for `stop`, `wait:2h` is 7200."""
-    if text == "stop":
+    """Return how many seconds to wait through an outage: 0 for `stop` and `continue`, `wait:2h` is 7200."""
+    if text in {"stop", "continue"}:
         return 0.0
     amount, unit = text.removeprefix("wait:")[:-1], text[-1]
     return float(amount) * {"s": 1.0, "m": 60.0, "h": 3600.0}[unit]

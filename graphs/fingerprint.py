@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from peercycle.core.base import JSON, canonical_json, sha256_hex
 from peercycle.core.errors import FingerprintError
 from peercycle.core.runs import RunOptions
-from peercycle.graphs.openrun import component_settings
+from peercycle.graphs.openrun import backend_of, component_settings
 from peercycle.graphs.stagelist import build_stages
 from peercycle.plugins.manager import Kind, Plugins
 
@@ -34,12 +34,16 @@ def fingerprint(options: RunOptions, task: str, plugins: Plugins) -> dict[str, J
         "reward": component("rewards", options.reward),
         "literature": [component("literature", name) for name in options.literature],
         "exporters": [component("exporters", name) for name in options.exporters],
-        "models": {role: {"name": c.name, "settings": c.settings} for role, c in sorted(options.models.items())},
+        "models": {
+            role: {"name": choice.name, "settings": backend_of(choice, options)[1]}
+            for role, choice in sorted(options.models.items())
+        },
         "experiments": options.experiments,
         "repairs": options.repairs,
         # Named only where they are used: a run from before they were there goes on as it was.
         **({"skip": sorted(options.skip)} if options.skip else {}),
         **({"judged": options.judged} if options.judged != "best" else {}),
+        **({"curve": True} if options.curve else {}),
         **({"checkpoint": options.checkpoint} if options.checkpoint else {}),
     }
 

@@ -26,6 +26,9 @@ from peercycle.store.directory import create_run, new_run_id, open_run, remove_r
 if TYPE_CHECKING:
     from langgraph.runtime import RunControl
 
+AUTO, LOCAL, ONLINE = "auto", "local", "semantic-scholar"
+"""Literature: what `auto` stands for with works to start from, and what it adds without any."""
+
 SANDBOX_PREFERENCE = ("docker", "bubblewrap")
 """Which sandbox `auto` tries first; others follow in the order of their names."""
 
@@ -37,7 +40,9 @@ async def create_and_open(
 
     `in_loop` as in `create_run`: for a loop of our own, not for a server's.
     """
+    options, found = resolve_literature(options, task)
     resolved, choices = await resolve(options, plugins)
+    choices.extend(found)
     ref = artifact_ref(canonical_json(task))
     now = time.time()
     record = RunRecord(
@@ -111,6 +116,18 @@ async def resolve(options: RunOptions, plugins: Plugins) -> tuple[RunOptions, li
     return options, choices
 
 
+def resolve_literature(options: RunOptions, task: ResearchTask) -> tuple[RunOptions, list[str]]:
+    """Return the options with the sources that `auto` stands for, and a line where that is more than what is at hand."""
+    if AUTO not in options.literature:
+        return options, []
+    corpora = component_settings(options, "literature", LOCAL).get("corpora")
+    at_hand = bool(task.bibliography.entries or corpora)
+    chosen = (LOCAL,) if at_hand else (LOCAL, ONLINE)
+    named = tuple(dict.fromkeys(n for name in options.literature for n in (chosen if name == AUTO else (name,))))
+    line = f"literature: {ONLINE}, because there is no bibliography to start from"
+    return options.model_copy(update={"literature": named}), [] if at_hand else [line]
+
+
 def _require_known(options: RunOptions, plugins: Plugins) -> None:
     """Make every component once: factories do no I/O, and a name or setting to mend must not leave a run behind."""
     named: list[tuple[Kind, str]] = [
@@ -125,7 +142,7 @@ def _require_known(options: RunOptions, plugins: Plugins) -> None:
     for kind, name in named:
         plugins.create(kind, name, component_settings(options, kind, name))
     for choice in options.models.values():
-        plugins.create("models", *backend_of(choice))
+        plugins.create("models", *backend_of(choice, options))
 
 
 def _require_skippable(options: RunOptions) -> None:

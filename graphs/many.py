@@ -16,6 +16,7 @@ from peercycle.core.reviews import Assessment
 from peercycle.core.runs import EndReason, RunOptions, RunStatus
 from peercycle.core.writing import Manuscript, ResearchTask
 from peercycle.graphs.driver import start
+from peercycle.graphs.pool import current_pool
 from peercycle.graphs.result import RunResult
 from peercycle.graphs.signals import draining_on_signals
 from peercycle.plugins.manager import Plugins
@@ -129,4 +130,5 @@ async def start_many(
         return outcome
 
     with draining_on_signals(gate):
-        return tuple(await asyncio.gather(*[one(i, task, options) for i, (task, options) in enumerate(jobs)]))
+        async with current_pool().keeping_models():
+            return tuple(await asyncio.gather(*[one(i, task, options) for i, (task, options) in enumerate(jobs)]))

@@ -6,44 +6,59 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from peercycle.core.base import JSON
+from peercycle.core.base import JSON, canonical_json, sha256_hex
 from peercycle.core.contracts import LanguageModel
-from peercycle.core.errors import ModelError
-from peercycle.core.journal import RunStore
+from peercycle.core.errors import ModelError, PolicyError
+from peercycle.core.journal import EffectKey, RunStore
 from peercycle.core.modelling import ModelRequest, ModelResult, Usage
 from peercycle.core.runs import ModelChoice
 from peercycle.graphs.effects import Answer, Effects
 
 COALESCE_S = 0.003
-"""Requests that arrive within this time of the first go to the engine in one call."""
+"""Requests that arrive within this time of the first go to an engine in this process in one call."""
+
+Waiting = tuple[ModelRequest, asyncio.Future[ModelResult]]
 
 
 @dataclass(slots=True)
 class Coalescer:
-    """Joins concurrent requests of all candidates and runs in this process into one call of the engine."""
+    """Joins concurrent requests of all candidates and runs in this process into one call of the engine.
+
+    What arrives while the engine computes goes into its next call together. A model that does not say
+    `coalesces = True`, such as a server that batches by itself, is asked at once, for each request alone.
+    """
 
     model: LanguageModel
-    _waiting: list[tuple[ModelRequest, asyncio.Future[ModelResult]]] = field(default_factory=list)
-    _flushes: set[asyncio.Task[None]] = field(default_factory=set)
+    _waiting: list[Waiting] = field(default_factory=list)
+    _working: asyncio.Task[None] | None = None
 
     async def generate(self, request: ModelRequest) -> ModelResult:
         """Return the answer to one request."""
+        if not getattr(self.model, "coalesces", False):
+            (result,) = await self.model.generate([request])
+            return result
         future: asyncio.Future[ModelResult] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, future))
-        if len(self._waiting) == 1:
-            task = asyncio.create_task(self._flush())
-            self._flushes.add(task)
-            task.add_done_callback(self._flushes.discard)
+        if self._working is None:
+            self._working = asyncio.create_task(self._work())
         return await future
 
-    async def _flush(self) -> None:
-        await asyncio.sleep(COALESCE_S)
-        batch, self._waiting = self._waiting, []
-        await self._answer(batch)
+    async def _work(self) -> None:
+        try:
+            await asyncio.sleep(COALESCE_S)
+            while self._waiting:
+                batch, self._waiting = self._waiting, []
+                await self._answer([each for each in batch if not each[1].done()])
+        finally:
+            self._working = None
 
-    async def _answer(self, batch: list[tuple[ModelRequest, asyncio.Future[ModelResult]]]) -> None:
+    async def _answer(self, batch: list[Waiting]) -> None:
+        if not batch:
+            return
         try:
             results = await self.model.generate([request for request, _ in batch])
+            if len(results) != len(batch):
+                raise PolicyError(f"a model gave {len(results)} results for {len(batch)} requests")
         except ModelError as error:
             if len(batch) == 1:
                 _fail(batch, error)
@@ -51,6 +66,10 @@ class Coalescer:
             # One bad request must not cost its neighbours their answers.
             for single in batch:
                 await self._answer([single])
+        except asyncio.CancelledError:
+            for _, future in batch:
+                future.cancel()
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
             _fail(batch, error)
         else:
@@ -59,7 +78,7 @@ class Coalescer:
                     future.set_result(result)
 
 
-def _fail(batch: list[tuple[ModelRequest, asyncio.Future[ModelResult]]], error: Exception) -> None:
+def _fail(batch: list[Waiting], error: Exception) -> None:
     for _, future in batch:
         if not future.done():
             future.set_exception(error)
@@ -75,6 +94,8 @@ class JournalledModel:
     engine: Coalescer
     effects: Effects
     store: RunStore
+    answered: dict[str, EffectKey] = field(default_factory=dict)
+    """Where each answer is journalled, by its `call_id`."""
 
     def worst_case(self, request: ModelRequest) -> Usage:
         """Return the most that answering may use, priced where a price is configured."""
@@ -96,7 +117,9 @@ class JournalledModel:
         outcome = await self.effects.perform(key, asked, self.worst_case(request), call)
         result = ModelResult.model_validate(outcome.result)
         await self.store.save_completions(key, self.role, request, result)
-        return result
+        call_id = call_id_of(key)
+        self.answered[call_id] = key
+        return result.model_copy(update={"call_id": call_id})
 
     def _priced(self, usage: Usage) -> Usage:
         prices = self.choice.prompt_price, self.choice.completion_price
@@ -104,3 +127,9 @@ class JournalledModel:
             return usage
         cost = (usage.prompt_tokens * prices[0] + usage.completion_tokens * prices[1]) / 1e6
         return usage.model_copy(update={"cost": cost})
+
+
+def call_id_of(key: EffectKey) -> str:
+    """Return the id of an answer: the same for the same request at the same place of a run."""
+    place = [key.candidate, key.stage, key.visit, key.kind, key.request_sha256, key.occurrence]
+    return f"m{sha256_hex(canonical_json(place))[:16]}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from peercycle.core.base import JSON
+from peercycle.core.base import JSON, canonical_json
 from peercycle.core.contracts import (
     Exporter,
     LanguageModel,
@@ -24,10 +24,11 @@ from peercycle.core.contracts import (
 )
 from peercycle.core.errors import OutageError, PeercycleError, ReplayDivergedError, SandboxUnavailableError
 from peercycle.core.events import RunEvent
+from peercycle.core.fetching import FetchingSandbox
 from peercycle.core.journal import EffectKey, RunStore
 from peercycle.core.modelling import ModelRequest, ModelResult, Usage
 from peercycle.core.runs import EndReason, ModelChoice, RunOptions, RunRecord
-from peercycle.core.sandboxing import ExecRequest, ExecResult
+from peercycle.core.sandboxing import DataRecord, EnvironmentRef, ExecRequest, ExecResult
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.effects import parse_outage_policy
 from peercycle.graphs.models import Coalescer
@@ -75,6 +76,8 @@ class OpenRun:
     _sources: dict[str, asyncio.Task[LiteratureSource]] = field(default_factory=dict)
     _telling: set[asyncio.Future[None]] = field(default_factory=set)
     _slots: asyncio.Semaphore | None = None
+    _told: set[bytes] = field(default_factory=set)
+    """What executions stood on, as far as the log says it."""
     _clock: float = field(default_factory=time.monotonic)
 
     @property
@@ -148,7 +151,22 @@ class OpenRun:
                 f"run {self.run_id!r} has no sandbox; see `peercycle doctor`, then `peercycle resume` it"
             )
         environment = await self.sandbox.prepare(request.environment)
-        return await self.sandbox.run(request, environment, self.store.artifacts)
+        if request.data and isinstance(self.sandbox, FetchingSandbox):
+            await self.sandbox.fetch(request.data)
+        result = await self.sandbox.run(request, environment, self.store.artifacts)
+        await self._tell_prepared(environment, result.data)
+        return result
+
+    async def _tell_prepared(self, environment: EnvironmentRef, data: Sequence[DataRecord]) -> None:
+        """Write what an execution stood on into the log, once for all that stood on the same."""
+        told = environment.model_dump(mode="json", exclude={"location"})
+        records: list[JSON] = [record.model_dump(mode="json") for record in data]
+        key = canonical_json([told, records])
+        if key not in self._told:
+            self._told.add(key)
+            await self.emit(
+                "prepared", f"environment {environment.name}", data={"environment": told, "data": records}
+            )
 
     async def wait_through(self, key: EffectKey, outage: OutageError, waited: float) -> None:
         """Wait until an effect may be tried again; raises the outage where the options or the deadline say so."""
@@ -225,7 +243,7 @@ async def open_components(
 
     try:
         models = {
-            role: _refused(choice) if offline else await _serve(pool, plugins, choice, holdings)
+            role: _refused(choice) if offline else await _serve(pool, plugins, choice, options, holdings)
             for role, choice in options.models.items()
         }
         sandboxed = options.sandbox not in {"auto", "none"} and not offline
@@ -251,14 +269,17 @@ async def open_components(
         raise
 
 
-def backend_of(choice: ModelChoice) -> tuple[str, dict[str, JSON]]:
-    """Return the name of the component that serves a model, and its settings."""
+def backend_of(choice: ModelChoice, options: RunOptions) -> tuple[str, dict[str, JSON]]:
+    """Return the name of the component that serves a model, and its settings: the backend's, then the choice's."""
     backend, _, model_name = choice.name.partition("/")
-    return backend, {**choice.settings, **({"model": model_name} if model_name else {})}
+    named: dict[str, JSON] = {"model": model_name} if model_name else {}
+    return backend, {**component_settings(options, "models", backend), **choice.settings, **named}
 
 
-async def _serve(pool: Pool, plugins: Plugins, choice: ModelChoice, holdings: list[Holding]) -> ServedModel:
-    backend, settings = backend_of(choice)
+async def _serve(
+    pool: Pool, plugins: Plugins, choice: ModelChoice, options: RunOptions, holdings: list[Holding]
+) -> ServedModel:
+    backend, settings = backend_of(choice, options)
     holding = await pool.acquire(plugins, "models", backend, settings)
     holdings.append(holding)
     engine = holding.life.shared.setdefault("engine", Coalescer(holding.component))

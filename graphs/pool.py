@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,16 +42,25 @@ class Lifetime:
             async with component as entered:
                 ready.set_result(entered if entered is not None else component)
                 await self._stop.wait()
+        except asyncio.CancelledError:
+            ready.cancel()
+            raise
         except BaseException as error:
             if ready.done():
                 raise
             ready.set_exception(error)
 
     async def leave(self) -> None:
-        """Leave the component; what it raises on leaving reaches the caller."""
+        """Leave the component; what it raises on leaving reaches the caller. One still being entered is broken off."""
         self._stop.set()
-        if self._task is not None:
-            await self._task
+        if self._task is None:
+            return
+        if self._ready is not None and not self._ready.done():
+            # An engine may take minutes to start: nobody waits for it any more.
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            return
+        await self._task
 
 
 @dataclass(slots=True)
@@ -60,6 +70,22 @@ class Pool:
     _lives: dict[tuple[int, str, str, bytes], Lifetime] = field(default_factory=dict)
     cycles: dict[Plugins, Any] = field(default_factory=dict)
     """The compiled cycle of each program's plugins: compiling costs as much as fifty stages."""
+    _kept: list[Holding] | None = None
+    """Models in use by the queue itself, while there is one."""
+
+    @asynccontextmanager
+    async def keeping_models(self) -> AsyncIterator[None]:
+        """Keep every model that is entered meanwhile until the end: between two runs no engine ends and starts anew."""
+        if self._kept is not None:
+            yield
+            return
+        self._kept = kept = []
+        try:
+            yield
+        finally:
+            self._kept = None
+            for holding in reversed(kept):
+                await holding.release()
 
     async def acquire(self, plugins: Plugins, kind: Kind, name: str, settings: Mapping[str, JSON]) -> Holding:
         """Return a component in use; `Holding.release` gives it back."""
@@ -68,7 +94,11 @@ class Pool:
             life = self._lives[key] = Lifetime(plugins.create(kind, name, settings))
         life.users += 1
         try:
-            return Holding(self, key, life, await life.enter())
+            component = await life.enter()
+            if kind == "models" and self._kept is not None and all(kept.life is not life for kept in self._kept):
+                life.users += 1
+                self._kept.append(Holding(self, key, life, component))
+            return Holding(self, key, life, component)
         except asyncio.CancelledError:
             # Whoever else waits for it, or has it, goes on with it.
             await self.release(key, life)

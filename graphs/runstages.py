@@ -13,7 +13,8 @@ from peercycle.core.errors import BadInputError
 from peercycle.core.literature import Bibliography
 from peercycle.core.writing import ResearchTask, UserStudy
 from peercycle.graphs.context import DriverContext
-from peercycle.graphs.stages.writing import new_works, search_all
+from peercycle.graphs.finding import choose, find
+from peercycle.graphs.stages.writing import new_works
 
 ReadBibliography = Callable[[str], Bibliography]
 """Reads BibTeX text, or the file at a path; handed in, because this room knows no format."""
@@ -31,9 +32,13 @@ class LiteratureStage:
             return {"works": await ctx.save(known)}
         work = Work(task=ctx.run.task, bibliography=known, experiments_run=ctx.options.experiments != "off")
         queries = (await ctx.run.policy.queries(work, ctx)).value
-        new = new_works(await search_all(queries, ctx), known)
+        found = await find(queries, ctx.run.task.topic, known, ctx)
+        new = new_works(choose(found.works, known) if found.online else found.works, known)
         works = known.model_copy(update={"entries": (*known.entries, *new)}) if new else known
         await ctx.log(f"{len(works.entries)} works, {len(new)} of them found by {len(queries)} queries")
+        if found.online:
+            without = sum(not entry.abstract for entry in works.entries)
+            await ctx.log(f"{found.remark}; {without} of the {len(works.entries)} kept have no abstract")
         return {"works": await ctx.save(works)}
 
 

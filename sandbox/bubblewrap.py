@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from peercycle.core.contracts import ArtifactStore
-from peercycle.core.sandboxing import EnvironmentRef, EnvironmentSpec, ExecRequest, ExecResult, ProbeResult
+from peercycle.core.sandboxing import (
+    DataRecord,
+    DataSpec,
+    EnvironmentRef,
+    EnvironmentSpec,
+    ExecRequest,
+    ExecResult,
+    ProbeResult,
+)
 from peercycle.sandbox import environments, execution, probe, reap
+from peercycle.sandbox.fetching import materials
 from peercycle.sandbox.protections import Weakening
 from peercycle.sandbox.requiring import refuse_unmet
 from peercycle.sandbox.settings import NAME, BubblewrapSettings, state_directory
@@ -48,6 +57,10 @@ class BubblewrapSandbox:
         not built).
         """
         return await asyncio.to_thread(environments.prepare, self.settings, spec)
+
+    async def fetch(self, data: Sequence[DataSpec]) -> tuple[DataRecord, ...]:
+        """Fetch what an execution is to read, within limits and from allowed hosts; see `FetchingSandbox.fetch`."""
+        return await asyncio.to_thread(materials.fetch, data, state_directory(self.settings), self.settings.fetch)
 
     async def run(
         self,

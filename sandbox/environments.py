@@ -5,20 +5,20 @@ from __future__ import annotations
 import fcntl
 import functools
 import os
-import shutil
-import subprocess
+import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from peercycle.core.base import Word, canonical_json, sha256_hex
-from peercycle.core.errors import SandboxError
+from peercycle.core.errors import RefusedRequestError, SandboxError
 from peercycle.core.sandboxing import EnvironmentRef, EnvironmentSpec
 from peercycle.sandbox import installer, interpreter, locking
 from peercycle.sandbox.fetching.settings import FetchSettings
+from peercycle.sandbox.fetching.wheels import WheelStore
 from peercycle.sandbox.interpreter import Interpreter
 from peercycle.sandbox.place import remove_tree
 from peercycle.sandbox.profile import ENVIRONMENT, MATPLOTLIB
@@ -26,7 +26,7 @@ from peercycle.sandbox.settings import NAME, BubblewrapSettings, state_directory
 from peercycle.sandbox.texlive import tex_binds, tex_version
 from peercycle.sandbox.tree_digest import tree_digest
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Record(Word):
@@ -70,12 +70,21 @@ class Base:
     """What names the TeX that the environment `tex` lends."""
     image: str = ""
     """The container image that holds this Python; empty for this machine's own."""
+    list_fonts: Callable[[Path], None] = lambda _: None
+    """Lets matplotlib list the fonts once, for all executions; in the sandbox, for packages run there only."""
 
 
 def base_of(settings: BubblewrapSettings, name: str) -> Base:
     """Return what bubblewrap's environments are made for: a Python of this machine."""
     tex = tex_version() if name == "tex" else ""
-    return Base(NAME, state_directory(settings) / "environments", interpreter.find(settings), tex)
+    python = interpreter.find(settings)
+
+    def list_fonts(fresh: Path) -> None:
+        from peercycle.sandbox import fonts
+
+        fonts.in_bubblewrap(settings, fresh, Built(((fresh, ENVIRONMENT), *python.binds)))
+
+    return Base(NAME, state_directory(settings) / "environments", python, tex, list_fonts=list_fonts)
 
 
 def prepare(settings: BubblewrapSettings, spec: EnvironmentSpec) -> EnvironmentRef:
@@ -98,15 +107,10 @@ def prepare_on(base: Base, spec: EnvironmentSpec, fetch: FetchSettings) -> Envir
     key = sha256_hex(canonical_json(about))[:40]
     target = base.folder / key
     if not target.exists():
-        if fetch.offline and (wanted.lock or wanted.requirements):
-            raise SandboxError(
-                f"environment {spec.name!r} is not built, and this machine is set to be offline: run "
-                "`peercycle sandbox prepare` where there is a network, or set `fetch.offline` to false"
-            )
         try:
             with _lock(base.folder, key):
                 if not target.exists():
-                    _build(base, target, wanted)
+                    _build(base, target, wanted, fetch)
         except OSError as error:
             raise SandboxError(f"cannot build an environment in {str(base.folder)!r}: {error}") from error
     record = verified(target)
@@ -166,15 +170,15 @@ def _checked(target: Path, _inode: int, _modified: int) -> Record:
     )
 
 
-def _build(base: Base, target: Path, wanted: locking.Wanted) -> None:
-    begun, python = time.monotonic(), base.python
+def _build(base: Base, target: Path, wanted: locking.Wanted, fetch: FetchSettings) -> None:
+    begun, python, store = time.monotonic(), base.python, WheelStore(base.folder.parent)
     fresh = base.folder / f".new-{uuid.uuid4().hex}"
     try:
         _skeleton(fresh, python)
-        lock = _install(fresh, wanted, installer.Target(fresh, python, foreign=bool(base.image)))
+        lock = _install(fresh, wanted, installer.Target(fresh, python, foreign=bool(base.image)), store, fetch)
         packages = _packages(fresh / python.site)
-        if "matplotlib" in packages and not base.image:
-            _font_cache(fresh)
+        if "matplotlib" in packages:
+            base.list_fonts(fresh)
         about = [FORMAT, lock, python.tag, base.tex, *([base.image] if base.image else [])]
         record = Record(
             name=wanted.name,
@@ -189,6 +193,8 @@ def _build(base: Base, target: Path, wanted: locking.Wanted) -> None:
         (fresh / RECORD).write_text(record.model_dump_json(indent=1))
         (fresh / RECORD).chmod(0o644)
         fresh.rename(target)
+    except RefusedRequestError:
+        raise
     except SandboxError as error:
         raise SandboxError(
             f"environment {wanted.name!r} is not built and could not be ({error}): connect to the network once, "
@@ -213,29 +219,35 @@ def _skeleton(fresh: Path, python: Interpreter) -> None:
     (fresh / "pyvenv.cfg").chmod(0o644)
 
 
-def _install(fresh: Path, wanted: locking.Wanted, target: installer.Target) -> str:
+def _install(
+    fresh: Path, wanted: locking.Wanted, target: installer.Target, store: WheelStore, fetch: FetchSettings
+) -> str:
     """Install what is wanted; return the lock of all of it."""
     lock = wanted.lock
     if not lock and not wanted.requirements:
         return ""
     pip = installer.find_pip()
-    scratch = fresh / ".lock"
-    scratch.mkdir()
-    (scratch / "shipped.txt").write_text(lock)
     if lock:
-        installer.install(pip, target, scratch / "shipped.txt")
+        installer.install(pip, target, lock, store, fetch)
     if wanted.requirements:
         held = _packages(fresh / target.python.site)
-        (scratch / "wanted.txt").write_text("\n".join(wanted.requirements))
-        (scratch / "held.txt").write_text("".join(f"{name}=={version}\n" for name, version in held.items()))
-        installer.resolve(pip, target, scratch / "wanted.txt", scratch / "held.txt", scratch / "report.json")
-        further = locking.locked_from_report(scratch / "report.json", held)
-        (scratch / "further.txt").write_text(further)
+        further = _resolved(pip, target, wanted, held)
         if further:
-            installer.install(pip, target, scratch / "further.txt")
+            installer.install(pip, target, further, store, fetch)
         lock += further
-    shutil.rmtree(scratch)
     return lock
+
+
+def _resolved(pip: list[str], target: installer.Target, wanted: locking.Wanted, held: dict[str, str]) -> str:
+    """Return the lock of the further requirements, and of what they need that is not held already."""
+    with tempfile.TemporaryDirectory(prefix="peercycle-lock-") as folder:
+        asked, known, report = (Path(folder, name) for name in ("wanted.txt", "held.txt", "report.json"))
+        asked.write_text("\n".join(requirement.partition(" ")[0] for requirement in wanted.requirements))
+        known.write_text("".join(f"{name}=={version}\n" for name, version in held.items()))
+        installer.resolve(pip, target, asked, known, report)
+        further = locking.locked_from_report(report, held)
+    locking.check_hashes(wanted.requirements, further)
+    return further
 
 
 def _packages(site: Path) -> dict[str, str]:
@@ -245,20 +257,6 @@ def _packages(site: Path) -> dict[str, str]:
     return dict(
         sorted((locking.normal(d.metadata["Name"]), d.version) for d in metadata.distributions(path=[str(site)]))
     )
-
-
-def _font_cache(fresh: Path) -> None:
-    """Let matplotlib list its fonts once, instead of in every execution (about a second each)."""
-    cache = fresh / "matplotlib"
-    cache.mkdir()
-    subprocess.run(
-        [str(fresh / "bin" / "python"), "-I", "-c", "import matplotlib.font_manager"],
-        env={"MPLCONFIGDIR": str(cache), "PATH": "/usr/bin:/bin", "HOME": str(cache), "PYTHONDONTWRITEBYTECODE": "1"},
-        cwd="/", umask=0o022, capture_output=True, timeout=300, check=False,
-    )  # fmt: skip
-    for entry in cache.iterdir():
-        if entry.suffix != ".json":
-            remove_tree(entry)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,10 @@ from typing import Literal, TypeVar
 
 from peercycle.core.contracts import ArtifactStore
 from peercycle.core.errors import RefusedRequestError, SandboxError
-from peercycle.core.sandboxing import EnvironmentRef, ExecRequest, ExecResult, OutputFile
-from peercycle.sandbox import cgroups, collect, data, environments, place, slots
+from peercycle.core.sandboxing import DataRecord, EnvironmentRef, ExecRequest, ExecResult, OutputFile
+from peercycle.sandbox import cgroups, collect, environments, place, slots
 from peercycle.sandbox.cgroups import Group
+from peercycle.sandbox.fetching import materials
 from peercycle.sandbox.place import Place
 from peercycle.sandbox.profile import View
 from peercycle.sandbox.protections import Weakening
@@ -52,19 +53,38 @@ async def execute(
     """Run a program without asking what the sandbox guarantees; `BubblewrapSandbox.run` asks first."""
     request = request.spelled_out()
     check_request(request)
-    bwrap = find_bwrap(settings.bwrap)
     built = await asyncio.to_thread(environments.opened, settings, environment)
+    ended = await execute_on(settings, without, request, built, artifacts, on_output)
+    return ended.model_copy(update={"environment_digest": environment.digest})
+
+
+async def execute_on(
+    settings: BubblewrapSettings,
+    without: Weakening,
+    request: ExecRequest,
+    built: environments.Built,
+    artifacts: ArtifactStore,
+    on_output: OnOutput | None = None,
+) -> ExecResult:
+    """Run a program on the files of an environment, which may still be in the making."""
+    bwrap = find_bwrap(settings.bwrap)
     files = {name: await artifacts.get(ref) for name, ref in request.files.items()}
-    for item in request.data:
-        files[f"data/{item.name}"] = await data.body(item, artifacts)
+    given = await materials.stored(request.data, artifacts)
+    files |= {path: body for path, (body, _) in given.items()}
+    state = state_directory(settings)
+    lent = await asyncio.to_thread(materials.found, request.data, state, settings.fetch)
+    known = tuple(record for _, record in (*given.values(), *lent.values()))
     stdin = None if request.stdin is None else await artifacts.get(request.stdin)
     async with holding(settings, without, request) as held:
-        await asyncio.to_thread(place.fill, held.place, held.slot.uid, files)
+        await asyncio.to_thread(place.fill, held.place, held.slot.uid, files, lent_paths(lent))
         files.clear()
         view = View(
             work=held.place.work,
-            etc=await asyncio.to_thread(place.etc_folder, state_directory(settings)),
-            inputs=tuple((held.place.inputs / name, name) for name in held.place.top_level),
+            etc=await asyncio.to_thread(place.etc_folder, state),
+            inputs=(
+                *((held.place.inputs / name, name) for name in held.place.top_level),
+                *((path, name) for name, (path, _) in lent.items()),
+            ),
             binds=built.binds,
             variables=dict(request.variables),
             argv=built.argv(request.argv),
@@ -85,7 +105,12 @@ async def execute(
         outputs, refused = await collect.collect(
             held.place.work, request.outputs, held.place.top_level, request.limits, artifacts, without
         )
-    return _result(ending, outputs, refused, environment)
+    return _result(ending, outputs, refused).model_copy(update={"data": known})
+
+
+def lent_paths(lent: Mapping[str, tuple[Path, DataRecord]]) -> dict[str, Path]:
+    """Return where what is lent lies, by its path in the working directory."""
+    return {name: path for name, (path, _) in lent.items()}
 
 
 def check_request(request: ExecRequest) -> None:
@@ -97,7 +122,7 @@ def check_request(request: ExecRequest) -> None:
     check_variables(request.variables)
     collect.check_patterns(request.outputs)
     place.check_paths([*request.files, *(f"data/{item.name}" for item in request.data)])
-    data.check(request.data)
+    materials.check(request.data)
 
 
 def _inner_processes(request: ExecRequest, held: Held, without: Weakening) -> int | None:
@@ -221,9 +246,7 @@ async def outlast(future: asyncio.Future[T]) -> T:
     return future.result()
 
 
-def _result(
-    ending: Ending, outputs: tuple[OutputFile, ...], refused: tuple[str, ...], environment: EnvironmentRef
-) -> ExecResult:
+def _result(ending: Ending, outputs: tuple[OutputFile, ...], refused: tuple[str, ...]) -> ExecResult:
     assert ending.status is not None
     return ExecResult(
         status=ending.status,
@@ -236,5 +259,4 @@ def _result(
         outputs=outputs,
         refused=refused,
         backend=NAME,
-        environment_digest=environment.digest,
     )

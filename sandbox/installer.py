@@ -6,10 +6,14 @@ import importlib.util
 import os
 import subprocess
 import sys
+import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from peercycle.core.errors import SandboxError
+from peercycle.sandbox.fetching.settings import FetchSettings
+from peercycle.sandbox.fetching.wheels import WheelStore, size_of
 from peercycle.sandbox.interpreter import SYSTEM, Interpreter
 
 TIMEOUT_S = 1800
@@ -25,20 +29,27 @@ class Target:
     foreign: bool
     """The Python is in a container image: pip is told what it is, and does not run it."""
 
-    def options(self, *, installing: bool) -> list[str]:
-        """Return pip's options."""
+    @property
+    def about(self) -> list[str]:
+        """Return pip's options that say which Python it is."""
         if not self.foreign:
             return ["--python", str(self.folder / "bin" / "python")]
         python = self.python
-        short = f"{python.version[0]}{python.version[1]}"
         told = ["--python-version", ".".join(map(str, python.version)), "--implementation", "cp"]
-        told += ["--abi", f"cp{short}", "--abi", "abi3", "--abi", "none"]
+        for abi in (f"cp{python.version[0]}{python.version[1]}", "abi3", "none"):
+            told += ["--abi", abi]
         for platform in python.platforms:
             told += ["--platform", platform]
-        told += ["--target", str(self.folder / python.site)]
-        same = sys.version_info[:2] == python.version[:2] and sys.implementation.name == python.implementation
+        return told
+
+    @property
+    def place(self) -> list[str]:
+        """Return pip's options that say where to install."""
+        if not self.foreign:
+            return []
+        same = sys.version_info[:2] == self.python.version[:2]
         # Compiled by another Python, no file would be used.
-        return told if same or not installing else [*told, "--no-compile"]
+        return ["--target", str(self.folder / self.python.site), *([] if same else ["--no-compile"])]
 
 
 def find_pip() -> list[str]:
@@ -61,32 +72,97 @@ def find_pip() -> list[str]:
     )
 
 
-def install(pip: list[str], target: Target, lock: Path) -> None:
-    """Install a lock into an environment, every file's hash checked. Raises `SandboxError`."""
-    options = target.options(installing=True)
-    _pip(pip, options, "install", *_WHEELS, "--require-hashes", "--no-deps", "--requirement", str(lock))
+def install(pip: list[str], target: Target, lock: str, store: WheelStore, fetch: FetchSettings) -> None:
+    """Install a lock into an environment, every file's hash checked, from the wheels that are kept.
+
+    Those that are missing are downloaded first. Raises `SandboxError`.
+    """
+    if not _installed(pip, target, lock, store):
+        if fetch.offline:
+            raise SandboxError("its wheels are not here, and this machine is set to be offline")
+        _download(pip, target, lock, store, fetch)
+        _install(pip, target, lock, store)
+
+
+def _installed(pip: list[str], target: Target, lock: str, store: WheelStore) -> bool:
+    """Install from what is kept; False where that is not all."""
+    if not store.of(lock):
+        return False
+    try:
+        _install(pip, target, lock, store)
+    except SandboxError:
+        return False
+    return True
+
+
+def _install(pip: list[str], target: Target, lock: str, store: WheelStore) -> None:
+    links = [option for place in store.of(lock) for option in ("--find-links", str(place))]
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as listed:
+        listed.write(lock)
+        listed.flush()
+        told = (*_WHEELS, "--require-hashes", "--no-deps", "--no-index", *links, *target.place)
+        _pip(pip, target, "install", *told, "--requirement", listed.name)
+
+
+def _download(pip: list[str], target: Target, lock: str, store: WheelStore, fetch: FetchSettings) -> None:
+    with tempfile.TemporaryDirectory(prefix="peercycle-wheels-", dir=_made(store.folder)) as scratch:
+        listed, into = Path(scratch, "lock.txt"), Path(scratch, "wheels")
+        listed.write_text(lock)
+        into.mkdir()
+        told = (*_WHEELS, "--require-hashes", "--no-deps", "--dest", str(into), "--requirement", str(listed))
+        _pip(pip, target, "download", *told, scratch=Path(scratch), most=fetch.max_mb << 20)
+        store.take(into, fetch.max_mb << 20)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def resolve(pip: list[str], target: Target, requirements: Path, constraints: Path, report: Path) -> None:
     """Resolve pinned requirements within constraints, installing nothing. Raises `SandboxError`."""
     _pip(
-        pip, target.options(installing=False), "install", *_WHEELS, "--dry-run", "--ignore-installed",
+        pip, target, "install", *_WHEELS, "--dry-run", "--ignore-installed", *target.place,
         "--report", str(report), "--requirement", str(requirements), "--constraint", str(constraints),
     )  # fmt: skip
 
 
-def _pip(pip: list[str], options: list[str], *args: str) -> None:
+def _pip(
+    pip: list[str], target: Target, command: str, *args: str, scratch: Path | None = None, most: int | None = None
+) -> None:
     # pip's own settings (an index, a proxy, a folder of wheels) come from the environment; Python's do not.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    before, after = ([], options) if "--target" in options else (options, [])
+    if scratch is not None:
+        environment["TMPDIR"] = str(scratch)
+    before, after = ([], target.about) if target.foreign else (target.about, [])
     try:
-        done = subprocess.run(
-            [*pip, *before, *args, *after],
-            stdin=subprocess.DEVNULL, capture_output=True, env=environment, cwd="/", umask=0o022,
-            timeout=TIMEOUT_S, check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
+        with subprocess.Popen(
+            [*pip, *before, command, *after, *args],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, cwd="/",
+            umask=0o022,
+        ) as process:  # fmt: skip
+            said = _awaited(process, scratch, most)
+    except OSError as error:
         raise SandboxError(f"pip did not run to its end: {error}") from error
-    if done.returncode != 0:
-        lines = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if "ERROR" in line]
-        raise SandboxError(" ".join(lines)[-500:] or f"pip ended with {done.returncode}")
+    if process.returncode != 0:
+        lines = [line for line in said.decode("utf-8", "replace").splitlines() if "ERROR" in line]
+        raise SandboxError(" ".join(lines)[-500:] or f"pip ended with {process.returncode}")
+
+
+def _awaited(process: subprocess.Popen[bytes], scratch: Path | None, most: int | None) -> bytes:
+    """Wait for pip, and stop it where it takes too long or writes too much. Return what it complained of."""
+    end = time.monotonic() + TIMEOUT_S
+    while True:
+        try:
+            return process.communicate(timeout=0.5)[1]
+        except subprocess.TimeoutExpired:
+            late = time.monotonic() > end
+            if late or (scratch is not None and most is not None and size_of(scratch) > 2 * most):
+                process.kill()
+                process.communicate()
+                what = (
+                    f"took longer than {TIMEOUT_S} s"
+                    if late
+                    else f"downloaded more than `fetch.max_mb` = {most >> 20}"
+                )  # type: ignore[operator]
+                raise SandboxError(f"pip {what}") from None

@@ -92,7 +92,9 @@ def prepare(guard: int, plan: dict[str, Any]) -> None:
         os.write(joined, str(os.getpid()).encode())
         os.close(joined)
     for name, value in plan["rlimits"].items():
-        _limit(getattr(resource, name), value)
+        # A second more until SIGKILL: the signal before it says what it is for, and the result is a timeout.
+        _limit(getattr(resource, name), value, value + 1 if name == "RLIMIT_CPU" else value)
+    _be_killed_first()
     if plan["uid"] is not None:
         os.setgroups([])
         os.setresgid(plan["uid"], plan["uid"], plan["uid"])
@@ -108,11 +110,26 @@ def prepare(guard: int, plan: dict[str, Any]) -> None:
             os._exit(FAILED)
 
 
-def _limit(kind: int, value: int) -> None:
-    hard = resource.getrlimit(kind)[1]
-    if hard != resource.RLIM_INFINITY:
-        value = min(value, hard)
-    resource.setrlimit(kind, (value, value))
+def _be_killed_first() -> None:
+    """Make this process the one to go where the machine's memory ends.
+
+    With CAP_SYS_RESOURCE that is also the least it can go back to: at -1000 no limit of a cgroup would kill it, and a
+    program over its memory would hang until its time is up.
+    """
+    try:
+        scored = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
+        os.write(scored, b"500")
+        os.close(scored)
+    except OSError:
+        # Where it may not even be raised, it is no lower than its driver's.
+        return
+
+
+def _limit(kind: int, soft: int, hard: int) -> None:
+    most = resource.getrlimit(kind)[1]
+    if most != resource.RLIM_INFINITY:
+        soft, hard = min(soft, most), min(hard, most)
+    resource.setrlimit(kind, (soft, hard))
 
 
 if __name__ == "__main__":

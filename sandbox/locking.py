@@ -12,7 +12,9 @@ from pathlib import Path
 from peercycle.core.errors import RefusedRequestError, SandboxError
 from peercycle.core.sandboxing import EnvironmentSpec
 
-_PINNED = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(\[[A-Za-z0-9,._-]+\])?==([A-Za-z0-9.!+_-]+)")
+_PINNED = re.compile(
+    r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(\[[A-Za-z0-9,._-]+\])?==([A-Za-z0-9.!+_-]+)((?: --hash=sha256:[0-9a-f]{64})*)"
+)
 _LOCKED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)", re.MULTILINE)
 NAMED = {"base": None, "scientific": "scientific.txt", "tex": None}
 """Environments by name, with the lock that each ships."""
@@ -57,6 +59,18 @@ def locked_from_report(report: Path, already: Iterable[str]) -> str:
             raise SandboxError(f"requirement {name!r} has no hash and cannot be locked: name a released version")
         lines.append(f"{name}=={version} --hash=sha256:{digest}")
     return "".join(f"{line}\n" for line in sorted(lines, key=str.lower))
+
+
+def check_hashes(requirements: Iterable[str], lock: str) -> None:
+    """Raise `RefusedRequestError` where a requirement names the hashes of its files, and the lock has none of them."""
+    for requirement in requirements:
+        pinned, _, hashes = requirement.partition(" ")
+        name = normal(re.split(r"[\[=]", pinned)[0])
+        line = next((line for line in lock.splitlines() if normal(line.partition("==")[0]) == name), "")
+        if hashes and line and line.rpartition("--hash=")[2] not in hashes:
+            raise RefusedRequestError(
+                f"requirement {pinned!r} is another file than asked for: {line.rpartition('--hash=')[2]}"
+            )
 
 
 def versions(lock: str) -> list[tuple[str, str]]:

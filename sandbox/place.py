@@ -21,6 +21,7 @@ _NEW = ".new-"
 _STALE_S = 3600.0
 _MAX_PATH = 1000
 _MAX_TOP_LEVEL = 500
+NOTHING_LENT: Mapping[str, Path] = {}
 
 
 @dataclass(slots=True)
@@ -77,9 +78,12 @@ def make(state: Path, execution: str, owner: Mapping[str, object]) -> Place:
     return Place(execution, executions / execution, (), lock)
 
 
-def fill(place: Place, uid: int | None, files: Mapping[str, bytes]) -> None:
-    """Make the working directory and write the inputs. Raises `RefusedRequestError` (a bad path), `SandboxError` (a full disk)."""
-    paths = check_paths(files)
+def fill(place: Place, uid: int | None, files: Mapping[str, bytes], lent: Mapping[str, Path] = NOTHING_LENT) -> None:
+    """Make the working directory, write the inputs, and lay what files and folders that are lent are mounted on.
+
+    Raises `RefusedRequestError` (a bad path), `SandboxError` (a full disk).
+    """
+    paths = check_paths([*files, *lent])
     place.top_level = tuple(sorted({path.parts[0] for path in paths.values()}))
     if len(place.top_level) > _MAX_TOP_LEVEL:
         raise RefusedRequestError(f"{len(place.top_level)} inputs side by side: put them into folders (at most 500)")
@@ -88,7 +92,10 @@ def fill(place: Place, uid: int | None, files: Mapping[str, bytes]) -> None:
         place.inputs.mkdir(mode=0o755)
         place.inputs.chmod(0o755)
         for name, path in paths.items():
-            _write(place.inputs / path, place.inputs, files[name])
+            if name in lent and lent[name].is_dir():
+                (place.inputs / path).mkdir(parents=True)
+            else:
+                _write(place.inputs / path, place.inputs, files.get(name, b""))
         for name in place.top_level:
             # What the read-only mount lies on. A mount point can be neither removed nor renamed.
             if (place.inputs / name).is_dir():

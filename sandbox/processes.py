@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -49,20 +48,23 @@ def labelled(execution: str) -> list[int]:
 
 
 def proportional_bytes(pids: Iterable[int]) -> int:
-    """Return the memory that processes hold, each shared page divided by those who share it (PSS)."""
+    """Return the memory that processes hold, each shared page divided by those who share it (PSS).
+
+    Pages of memory files (shared mappings, `memfd_create`, files in /dev/shm) are left out, where the kernel tells them
+    apart: those are counted whole, by file, whether they are mapped or not.
+    """
     return sum(_proportional(pid) for pid in pids)
 
 
 def _proportional(pid: int) -> int:
     try:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except ProcessLookupError:
         return 0
     except OSError:
         return _private_estimate(pid)
-    return 0
+    found = {line.partition(":")[0]: line.split()[1] for line in lines if line.startswith("Pss")}
+    return (int(found.get("Pss", 0)) - int(found.get("Pss_Shmem", 0))) * 1024
 
 
 def _private_estimate(pid: int) -> int:
@@ -91,25 +93,6 @@ def tmpfs_bytes(pid: int, sizes: Mapping[str, int]) -> int:
         if seen.f_blocks * seen.f_frsize == size:
             held += (seen.f_blocks - seen.f_bfree) * seen.f_frsize + (seen.f_files - seen.f_ffree) * INODE_BYTES
     return held
-
-
-def unlinked_bytes(pids: Iterable[int], device: int) -> int:
-    """Return the disk space of files on a device that have no name any more but are still open."""
-    seen: dict[int, int] = {}
-    for pid in pids:
-        try:
-            with os.scandir(f"/proc/{pid}/fd") as entries:
-                names = [entry.path for entry in entries]
-        except OSError:
-            continue
-        for name in names:
-            try:
-                status = os.stat(name)  # noqa: PTH116  # follows the magic link to the open file
-            except OSError:
-                continue
-            if stat.S_ISREG(status.st_mode) and status.st_nlink == 0 and status.st_dev == device:
-                seen[status.st_ino] = status.st_blocks * 512
-    return sum(seen.values())
 
 
 def _pids() -> list[int]:

@@ -33,6 +33,10 @@ DENIED = (
     "open_by_handle_at",
     "name_to_handle_at",
     "lookup_dcookie",
+    # Memory of System V: it is in no process and in no folder, where a look at either would find it.
+    "shmget",
+    "msgget",
+    "semget",
     # Mounts and namespaces.
     "mount",
     "umount",

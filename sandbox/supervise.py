@@ -15,7 +15,7 @@ from typing import Literal
 
 from peercycle.core.errors import SandboxError
 from peercycle.core.sandboxing import ExecStatus, Limits, StreamCapture
-from peercycle.sandbox import processes, watch
+from peercycle.sandbox import hidden, processes, watch
 from peercycle.sandbox.cgroups import Group
 from peercycle.sandbox.launch import FAILED, kill_tree
 from peercycle.sandbox.profile import tmpfs_sizes
@@ -31,6 +31,8 @@ DISK_S = 0.1
 """Least time between two looks at the disk."""
 MEMORY_S = 0.05
 """Time between two looks at the memory, where no cgroup limits it."""
+IN_FLIGHT_S = 1.0
+"""How long descriptors may be on their way, looked at all the time, before they are taken for a place to hide files."""
 DEATH_S = 10.0
 """How long a killed sandbox may take to be gone before that is an error."""
 NOT_FOUND = 127
@@ -69,6 +71,8 @@ class Supervisor:
     _peak: int = 0
     _next_disk: float = 0.0
     _next_memory: float = 0.0
+    _flight: float | None = None
+    """Since when every look has found descriptors on their way between the program's own processes."""
     _streams: dict[Stream, HeadAndTail] = field(default_factory=dict)
     _wake: tuple[int, int] = (-1, -1)
     _end: int = -1
@@ -175,13 +179,17 @@ class Supervisor:
             return
         if self._status.namespace is None or time.monotonic() < self._next_memory:
             return
-        self._next_memory = time.monotonic() + MEMORY_S
-        held = processes.proportional_bytes(processes.in_namespace(self._status.namespace))
+        began = time.monotonic()
+        members = processes.in_namespace(self._status.namespace)
+        held = processes.proportional_bytes(members)
+        held += hidden.look(members, os.fstat(self.work).st_dev).memory_bytes
         if self._status.child is not None:
             held += processes.tmpfs_bytes(self._status.child, tmpfs_sizes(self.limits.memory_mb))
         self._peak = max(self._peak, held)
         if held > self.limits.memory_mb << 20 and "memory_limit" not in self.without:
             self._stop("oom")
+        # Many processes with many mappings take long to look at: a third of the time at most.
+        self._next_memory = time.monotonic() + max(MEMORY_S, 2 * (time.monotonic() - began))
 
     def _look_at_disk(self) -> None:
         now = time.monotonic()
@@ -196,8 +204,11 @@ class Supervisor:
         use = watch.measure(self.work, max_bytes=limit, max_entries=self.limits.files + self.inputs)
         used = use.bytes
         if used <= limit and self._status.namespace is not None:
-            device = os.fstat(self.work).st_dev
-            used += processes.unlinked_bytes(self._members(), device)
+            seen = hidden.look(self._members(), os.fstat(self.work).st_dev)
+            used += seen.disk_bytes
+            self._flight = self._flight or time.monotonic() if seen.in_flight else None
+        if self._flight is not None and time.monotonic() - self._flight > IN_FLIGHT_S:
+            self._stop("disk_limit")
         if use.breach or used > limit or use.entries > self.limits.files + self.inputs:
             self._stop("disk_limit")
 

@@ -31,6 +31,16 @@ def pytest_configure() -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([str(OFFLINE), *inherited]))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the proofs into the order of their ranks: where time is short, the last ones are cut off."""
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    marker = item.get_closest_marker("prove")
+    return int(marker.kwargs.get("rank", 50)) if marker else 0
+
+
 def pytest_unconfigure() -> None:
     """Remove the file of refusals."""
     Path(os.environ.pop(REFUSALS)).unlink(missing_ok=True)

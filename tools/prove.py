@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 
 import pytest
 
@@ -23,17 +24,30 @@ BY_ITSELF_S = 1800
 class Ledger:
     """Which proofs are left, and which failed, as pytest goes along; keeps the time."""
 
-    def __init__(self, limit_s: float) -> None:
+    def __init__(self, limit_s: float, workers: int) -> None:
         self.limit_s = limit_s
         self.left: dict[str, None] = {}
         self.failed: list[str] = []
         self.cut = False
+        self.workers = workers
+        self.collected = 0
         # pytest captures file descriptor 1 while a proof runs; what is said of a stuck one must get past that.
         self.out = os.fdopen(os.dup(1), "w")
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Start the clock."""
-        self.left = dict.fromkeys(item.nodeid for item in session.items)
+        """Start the clock, where one process collects and runs."""
+        if session.items:
+            self._start([item.nodeid for item in session.items])
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        """Start the clock, where workers collect and run: nothing is run before the last of them has collected."""
+        self.collected += 1
+        if self.collected == self.workers:
+            self._start(ids)
+
+    def _start(self, ids: Sequence[str]) -> None:
+        self.left = dict.fromkeys(ids)
         for delay_s, end in ((self.limit_s, self._interrupt), (self.limit_s + GRACE_S, self._give_up)):
             timer = threading.Timer(delay_s, end)
             timer.daemon = True
@@ -77,9 +91,13 @@ def main() -> int:
     """Run pytest on the proofs, interrupt it at the limit, and close the ledger."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=40.0)
+    parser.add_argument("--workers", type=int, default=0, help="processes that prove side by side; 0: this one alone")
     options, rest = parser.parse_known_args()
-    ledger = Ledger(60 * options.minutes)
+    ledger = Ledger(60 * options.minutes, options.workers)
     arguments = ["-m", "prove", "-v", "-rfEs", "--no-fold-skipped", "-o", f"timeout={BY_ITSELF_S}"]
+    if options.workers:
+        # One proof at a time to each, in the order of their ranks: what is cut off are the last ones.
+        arguments += ["-p", "xdist.plugin", "-n", str(options.workers), "--dist", "load", "--maxschedchunk", "1"]
     return ledger.close(int(pytest.main([*arguments, *rest], plugins=[ledger])))
 
 

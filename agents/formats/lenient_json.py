@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
 
@@ -49,6 +50,8 @@ def read_json(text: str, *, prose: bool = True) -> Found:
     protected = protect_latex(source, prose=prose)
     try:
         return Found(_whole(json.loads(protected, strict=False, parse_constant=_no_constant)))
+    except NotJSONError:
+        raise
     except ValueError as error:
         fault = str(error)
     return Found(_repaired(protected, fault), fault)
@@ -105,13 +108,15 @@ def _repaired(source: str, fault: str) -> JSON:
 
 
 def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a number of JSON")
+    raise NotJSONError(f"{name} is not a number of JSON")
 
 
 def _whole(value: JSON) -> JSON:
     """Return a value whose strings are whole Unicode: `\\ud800` alone is valid JSON and no text."""
     if isinstance(value, str):
         return clean(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise NotJSONError(f"{value} is not a number of JSON")
     if isinstance(value, list):
         return [_whole(entry) for entry in value]
     if isinstance(value, dict):

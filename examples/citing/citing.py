@@ -73,10 +73,10 @@ class Citing:
 def register_reviewers(register: Any) -> None:
     """Offer both."""
 
-    def citing(settings: NoSettings) -> Citing:
+    def citing(_: NoSettings) -> Citing:
         return Citing("citing", steering)
 
-    def judge(settings: NoSettings) -> Citing:
+    def judge(_: NoSettings) -> Citing:
         return Citing("citing-judge", in_common)
 
     register("citing", citing)

@@ -10,6 +10,7 @@ from peercycle.core.bindings import check_manuscript
 from peercycle.core.errors import PolicyError
 from peercycle.core.reviews import Submission
 from peercycle.graphs.context import DriverContext
+from peercycle.graphs.verifying import verified
 from peercycle.graphs.work import State, load_work, submission
 
 Updates = Mapping[str, JSON]
@@ -21,11 +22,12 @@ class CheckStage:
     name = "check"
 
     async def __call__(self, state: State, ctx: DriverContext) -> Updates:
-        """Check the manuscript against its measurements and its bibliography."""
+        """Check the manuscript against its measurements, its bibliography, and the online sources that the run names."""
         work = await load_work(state, ctx)
         if work.manuscript is None:
             raise PolicyError(f"candidate {ctx.candidate!r} has no manuscript to check")
         report = await asyncio.to_thread(check_manuscript, work.manuscript, work.results, work.bibliography)
+        report = await verified(report, work.manuscript, work.bibliography, ctx)
         for fault in report.faults:
             await ctx.log(f"check: {fault}")
         return {"check": await ctx.save(report)}
@@ -55,7 +57,8 @@ class ReviewStage:
 async def _judge_too(handed: Submission, state: State, ctx: DriverContext) -> Updates:
     """Have the judge judge this version, where the run asks that of it; nothing that steers sees what it says."""
     judge = ctx.run.judge
-    if judge is None or ctx.options.judged != "every":
+    wanted = ctx.options.judged == "every" or (ctx.options.curve and not state.get("round", 0))
+    if judge is None or not wanted:
         return {}
     alone = handed.model_copy(update={"earlier": ()})
     verdict = await judge.review(alone, ctx)

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from peercycle.core.base import JSON, sha256_hex
 from peercycle.core.errors import PolicyError
 from peercycle.core.literature import Bibliography, Reference
+from peercycle.core.ranking import rank_works
 from peercycle.core.sameness import Works, work_identity
-from peercycle.core.writing import PointEnd, PointOutcome
+from peercycle.core.writing import Outline, PointEnd, PointOutcome
 from peercycle.graphs.context import DriverContext
+from peercycle.graphs.finding import search_all
 from peercycle.graphs.work import State, kept, load_work, save_outcomes
 
 Updates = Mapping[str, JSON]
-
-
-async def search_all(queries: Sequence[str], ctx: DriverContext) -> tuple[Reference, ...]:
-    """Search for every query at once; return every work once, in the order of the queries."""
-    answers = await asyncio.gather(*[ctx.search(query) for query in queries])
-    return tuple(Works(work for answer in answers for work in answer))
 
 
 def new_works(found: Sequence[Reference], known: Bibliography) -> list[Reference]:
@@ -46,6 +41,12 @@ def free_key(work: Reference, taken: Collection[str]) -> str:
     return key if key.lower() not in taken else f"{work.key}-{digits}"
 
 
+MOST_NEW = 20
+"""Works that the second search may add where it went outside."""
+MOST_NAMED = 5
+"""Nearest earlier works that an outline names where its policy named none."""
+
+
 class OutlineStage:
     """Says what the paper will be about."""
 
@@ -66,18 +67,31 @@ class RelatedStage:
         """Search for the outline's idea, add what is new, and have the outline placed against it."""
         work = await load_work(state, ctx)
         queries = await ctx.run.policy.queries(work, ctx)
-        nearest = await search_all(queries.value, ctx)
-        new = new_works(nearest, work.bibliography)
+        rankings, online = await search_all(queries.value, ctx)
+        nearest = tuple(Works(found for ranking in rankings for found in ranking))
+        if online and work.outline is not None:
+            nearest = nearest_to(work.outline, nearest)
+        new = new_works(nearest[:MOST_NEW] if online else nearest, work.bibliography)
         updates: dict[str, JSON] = {}
         if new:
             works = work.bibliography.model_copy(update={"entries": (*work.bibliography.entries, *new)})
             updates["bibliography"] = await ctx.save(works)
         pool = Works((*work.bibliography.entries, *new))
-        placed = tuple(w if (at := pool.find(w)) is None else pool.at(at) for w in nearest)
+        known = [(found, pool.find(found)) for found in nearest]
+        placed = tuple(found if at is None else pool.at(at) for found, at in known if at is not None or not online)
         state = {**state, **updates, **({"memory": queries.memory} if queries.memory else {})}
         turn = await ctx.run.policy.related(await load_work(state, ctx), placed, ctx)
-        updates["outline"] = await ctx.save(turn.value)
+        outline = turn.value
+        if not outline.nearest_prior:
+            outline = outline.model_copy(update={"nearest_prior": tuple(one.key for one in placed[:MOST_NAMED])})
+        updates["outline"] = await ctx.save(outline)
         return kept(turn.memory or queries.memory, updates)
+
+
+def nearest_to(outline: Outline, works: Sequence[Reference]) -> tuple[Reference, ...]:
+    """Return the works that have to do with an outline's idea, the nearest first."""
+    text = " ".join([outline.title, outline.idea, *outline.questions])
+    return tuple(works[place] for place in rank_works(text, works))
 
 
 class WriteStage:

@@ -51,7 +51,8 @@ class AttackContract:
         """Return what rows must know of a backend, in the process that runs them.
 
         `holder(mark)` finds what holds a program, `kill_holder(it)` kills that; `remains()` lists what is left of
-        executions when none is running.
+        executions when none is running; `host_path` is a path of the backend's own that no program may learn from a
+        command line.
         """
         return {}
 

@@ -76,6 +76,8 @@ class Bench:
         self.missed: list[str] = []
         """Requests that a replay did not find, whether or not somebody caught the error."""
         self.logged: list[str] = []
+        self.verdicts: dict[str, int | None] = {}
+        """Which completion of each answer was accepted, by `call_id`."""
 
     def context(self, stage: str, *, candidate: str = "c0", visit: int = 1, seed: int | None = None) -> BenchContext:
         """Return the context of one visit of one stage."""
@@ -142,6 +144,8 @@ class BenchContext:
         self.rng = random.Random(int(sha256_hex(f"{seed}|{candidate}|{stage}|{visit}".encode())[:16], 16))
         self._bench = bench
         self._asked: dict[tuple[str, str], int] = {}
+        self.answers = 0
+        """Answers of models so far."""
 
     @property
     def options(self) -> RunOptions:
@@ -160,6 +164,12 @@ class BenchContext:
             raise UsageError(f"no model serves the role {role!r} on this bench; override `model` in the contract")
         return _JournalledModel(self, role, model)
 
+    async def accept(self, result: ModelResult, choice: int | None = 0) -> None:
+        """Keep the verdict."""
+        if not result.call_id:
+            raise UsageError("accept what `generate` returned: this answer has no call_id")
+        self._bench.verdicts[result.call_id] = choice
+
     async def search(self, query: str, *, limit: int = 20) -> tuple[Reference, ...]:
         """Find works that share a word with the query."""
 
@@ -171,6 +181,30 @@ class BenchContext:
 
         found = await self.effect("search", {"query": query, "limit": limit}, find)
         return tuple(Reference.model_validate(work) for work in found) if isinstance(found, list) else ()
+
+    async def get(self, ids: Sequence[str]) -> tuple[Reference | None, ...]:
+        """Return the bench's works with these ids."""
+        known = {
+            f"{scheme}:{value}": work for work in self._bench.services.works for scheme, value in work.ids.items()
+        }
+
+        async def find() -> JSON:
+            return [None if work is None else work.model_dump(mode="json") for work in map(known.get, ids)]
+
+        request: dict[str, JSON] = {"ask": "get", "ids": list[JSON](ids)}
+        found = await self.effect("literature", request, find)
+        listed = found if isinstance(found, list) else []
+        return tuple(None if work is None else Reference.model_validate(work) for work in listed)
+
+    async def expand(
+        self, work_id: str, direction: Literal["references", "citations"], *, limit: int = 100
+    ) -> tuple[Reference, ...]:
+        """Return nothing: the bench has no citation graph."""
+        return ()
+
+    async def recommend(self, like: Sequence[str], *, limit: int = 20) -> tuple[Reference, ...]:
+        """Return nothing: the bench recommends no works."""
+        return ()
 
     async def run_sandbox(self, request: ExecRequest) -> ExecResult:
         """Run a program with what the contract gives for a sandbox."""
@@ -242,7 +276,10 @@ class _JournalledModel:
             return _dumped(result)
 
         asked: JSON = {"role": self._role, "request": _dumped(request)}
-        return ModelResult.model_validate(await self._context.effect("model", asked, call))
+        result = ModelResult.model_validate(await self._context.effect("model", asked, call))
+        self._context.answers += 1
+        place = f"{self._context.candidate}|{self._context.stage}|{self._context.visit}"
+        return result.model_copy(update={"call_id": f"{place}|{self._context.answers}"})
 
     def worst_case(self, request: ModelRequest) -> Usage:
         return self._model.worst_case(request)

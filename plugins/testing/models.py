@@ -121,7 +121,8 @@ async def _asked(model: LanguageModel, request: ModelRequest) -> JSON:
     assert all(isinstance(result, ModelResult) for result in (*results, *batch)), "results are no ModelResult"
     return {
         "results": len(results),
-        "result": results[0].model_dump(mode="json"),
+        # How long an engine took is no part of what it said.
+        "result": results[0].model_dump(mode="json", exclude={"usage": {"engine_seconds"}}),
         "in_batch": len(batch) == 2,
         "worst": worst.model_dump(mode="json"),
     }

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from peercycle.core.contracts import ArtifactStore
-from peercycle.core.sandboxing import EnvironmentRef, EnvironmentSpec, ExecRequest, ExecResult, ProbeResult
+from peercycle.core.sandboxing import (
+    DataRecord,
+    DataSpec,
+    EnvironmentRef,
+    EnvironmentSpec,
+    ExecRequest,
+    ExecResult,
+    ProbeResult,
+)
 from peercycle.sandbox import reap
 from peercycle.sandbox.containers import execution, facts, leftovers, probe
 from peercycle.sandbox.containers.environments import state_directory
 from peercycle.sandbox.containers.settings import NAME, DockerSettings
+from peercycle.sandbox.containers.weakening import Weakening
+from peercycle.sandbox.fetching import materials
 from peercycle.sandbox.requiring import refuse_unmet
 
 
@@ -23,6 +33,17 @@ class DockerSandbox:
     def __init__(self, settings: DockerSettings | None = None) -> None:
         self.settings = settings or DockerSettings()
         self._slots: asyncio.Semaphore | None = None
+        self._without: Weakening = frozenset()
+
+    @classmethod
+    def weakened(cls, settings: DockerSettings, without: Weakening) -> DockerSandbox:
+        """Return a sandbox that lacks protections, to prove that a test of them can fail. Never for a real run.
+
+        It runs requests that require no guarantee.
+        """
+        made = cls(settings)
+        made._without = without
+        return made
 
     async def probe(self) -> ProbeResult:
         """Run the canaries; the answer is kept for the life of this process."""
@@ -36,6 +57,10 @@ class DockerSandbox:
         """
         return await asyncio.to_thread(facts.prepare, self.settings, spec)
 
+    async def fetch(self, data: Sequence[DataSpec]) -> tuple[DataRecord, ...]:
+        """Fetch what an execution is to read, within limits and from allowed hosts; see `FetchingSandbox.fetch`."""
+        return await asyncio.to_thread(materials.fetch, data, state_directory(self.settings), self.settings.fetch)
+
     async def run(
         self,
         request: ExecRequest,
@@ -44,12 +69,15 @@ class DockerSandbox:
         on_output: Callable[[Literal["stdout", "stderr"], bytes], None] | None = None,
     ) -> ExecResult:
         """Run one program and collect its outputs; see `peercycle.core.contracts.Sandbox.run`."""
-        probed = await self.probe()
+        if self._without:
+            probed = ProbeResult(backend=self.name, available=True)
+        else:
+            probed = await self.probe()
         refuse_unmet(request, probed)
         if self._slots is None:
             self._slots = asyncio.Semaphore(self.settings.slots)
         async with self._slots:
-            ended = await execution.execute(self.settings, request, environment, artifacts, on_output)
+            ended = await execution.execute(self.settings, request, environment, artifacts, on_output, self._without)
         return ended.model_copy(update={"version": probed.version, "guarantees": probed.guarantees})
 
     async def reap(self) -> tuple[str, ...]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from peercycle.core.sandboxing import Limits
 from peercycle.sandbox.collect import MAX_DEPTH, MAX_NAME, MAX_OUTPUTS, MAX_REFUSALS
+from peercycle.sandbox.containers.weakening import Weakening
 from peercycle.sandbox.globs import is_literal, matches
 
 Entry = tuple[bytes, int, int, int]
@@ -25,21 +27,27 @@ class Choice:
     refused: tuple[str, ...]
 
 
-def choose(entries: Sequence[Entry], patterns: Sequence[str], inputs: Sequence[str], limits: Limits) -> Choice:
+def choose(
+    entries: Sequence[Entry],
+    patterns: Sequence[str],
+    inputs: Sequence[str],
+    limits: Limits,
+    without: Weakening = frozenset(),
+) -> Choice:
     """Return the declared outputs: regular files of one name, within the limits, whose name is printable text."""
     split = [tuple(pattern.split("/")) for pattern in patterns]
     chosen: list[tuple[int, str, int]] = []
     refused: list[str] = []
     if len(entries) > limits.files + len(inputs):
         refused.append(f"more than {limits.files} entries: the rest was not looked at")
-    room = limits.disk_mb << 20
+    room = sys.maxsize if "collector_caps" in without else limits.disk_mb << 20
     for number, (raw, mode, links, size) in sorted(enumerate(entries), key=lambda item: item[1][0]):
         path = os.fsdecode(raw)
         parts = tuple(path.split("/"))
         if parts[0] in inputs or stat.S_ISDIR(mode) or not any(matches(parts, pattern) for pattern in split):
             continue
-        reason = _reason(path, mode, links, size, room)
-        if reason is None and len(chosen) >= MAX_OUTPUTS:
+        reason = _reason(path, mode, links, size, room, without)
+        if reason is None and len(chosen) >= MAX_OUTPUTS and "collector_caps" not in without:
             reason = f"more than {MAX_OUTPUTS} outputs"
         if reason is None:
             room -= size
@@ -51,14 +59,17 @@ def choose(entries: Sequence[Entry], patterns: Sequence[str], inputs: Sequence[s
     return Choice(numbers, paths, sizes, tuple(refused))
 
 
-def _reason(path: str, mode: int, links: int, size: int, room: int) -> str | None:
+def _reason(path: str, mode: int, links: int, size: int, room: int, without: Weakening) -> str | None:
     parts = path.split("/")
-    if not path.isprintable() or any(len(os.fsencode(part)) > MAX_NAME for part in parts):
+    plain = path.isprintable() or "collector_names" in without
+    if not plain or any(len(os.fsencode(part)) > MAX_NAME for part in parts):
         return "its name is not printable text"
     if any(part in ("", ".", "..") for part in parts):
         return "its name leads out of its folder"
     if len(parts) > MAX_DEPTH:
         return f"more than {MAX_DEPTH} folders deep"
+    if "collector_regular" in without:
+        return None
     if stat.S_ISLNK(mode):
         return "a symbolic link, or behind one"
     if not stat.S_ISREG(mode):

@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from peercycle.core.contracts import ArtifactStore
 from peercycle.core.errors import RefusedRequestError, SandboxError
-from peercycle.core.sandboxing import EnvironmentRef, ExecRequest, ExecResult, ExecStatus, OutputFile
+from peercycle.core.sandboxing import EnvironmentRef, ExecRequest, ExecResult, ExecStatus, Limits, OutputFile
 from peercycle.sandbox import collect, place, seccomp
-from peercycle.sandbox.containers import choosing, leftovers, owner, profile
+from peercycle.sandbox.containers import choosing, leftovers, owner, profile, weakening
 from peercycle.sandbox.containers.engine import engine, knock, refusals, url_of
 from peercycle.sandbox.containers.environments import Opened, opened, state_directory
 from peercycle.sandbox.containers.session import COLLECT_S, CancelledError, Ended, Session, wake_pipe
 from peercycle.sandbox.containers.settings import NAME, DockerSettings
 from peercycle.sandbox.containers.talk import Line
-from peercycle.sandbox.execution import outlast, to_the_end
+from peercycle.sandbox.containers.weakening import Weakening
+from peercycle.sandbox.execution import lent_paths, outlast, to_the_end
+from peercycle.sandbox.fetching import materials
 from peercycle.sandbox.place import Place
 from peercycle.sandbox.profile import ENVIRONMENT, HOME, MATPLOTLIB
 from peercycle.sandbox.start import rlimits
@@ -47,6 +49,7 @@ class Task:
     environment: Opened
     mounts: tuple[tuple[Path, str], ...]
     on_output: OnOutput | None
+    without: Weakening = frozenset()
     container: str = ""
     _wake: tuple[int, int] = field(default_factory=wake_pipe)
 
@@ -77,6 +80,7 @@ class Task:
             mounts=self.mounts,
             top_level=len(self.place.top_level),
             labels=owner.labels(self.place.execution, self.settings.start_s + limits.wall_s + COLLECT_S + SPARE_S),
+            without=self.without,
         )
         with refusals("create a container"):
             self.container = profile.create(client, self.settings, shape)
@@ -86,10 +90,15 @@ class Task:
         try:
             with refusals("start a container"):
                 client.start(self.container)
-                if shape.limits.processes + 1 < profile.LEAST_TO_START:
+                if shape.limits.processes + 1 < profile.LEAST_TO_START and "process_limit" not in self.without:
                     profile.limit_processes(client, self.container, limits.processes + 1)
             session = Session(
-                line, limits, self.on_output, self._wake[0], self.settings.start_s, self.settings.silence_s
+                line,
+                watched(limits, self.without),
+                self.on_output,
+                self._wake[0],
+                self.settings.start_s,
+                self.settings.silence_s,
             )
             ended = session.watch(self._plan())
             if ended is None:
@@ -104,7 +113,7 @@ class Task:
         import base64
 
         request = self.request
-        return {
+        plan: dict[str, Any] = {
             "argv": list(self.environment.argv(request.argv)),
             "variables": profile.variables(request.variables),
             "stdin": profile.INPUT if request.stdin is not None else os.devnull,
@@ -121,6 +130,8 @@ class Task:
             "folders": [HOME, MATPLOTLIB],
             "links": {f"{ENVIRONMENT}/matplotlib": MATPLOTLIB},
         }
+        weakening.weaken_plan(plan, self.without)
+        return plan
 
     def _knock(self) -> None:
         """Raise `SandboxError` where the daemon is gone."""
@@ -140,7 +151,9 @@ class Task:
         if not request.outputs or not ended.answers:
             return [], ()
         most = request.limits.files + len(self.place.top_level) + profile.SLACK_ENTRIES
-        choice = choosing.choose(session.entries(most), request.outputs, self.place.top_level, request.limits)
+        choice = choosing.choose(
+            session.entries(most), request.outputs, self.place.top_level, request.limits, self.without
+        )
         bodies = session.bodies(choice.numbers, choice.sizes) if choice.numbers else []
         kept = [(path, body) for path, body in zip(choice.paths, bodies, strict=True) if isinstance(body, bytes)]
         refused = [
@@ -170,6 +183,7 @@ async def execute(
     environment: EnvironmentRef,
     artifacts: ArtifactStore,
     on_output: OnOutput | None = None,
+    without: Weakening = frozenset(),
 ) -> ExecResult:
     """Run a program without asking what the sandbox guarantees; `DockerSandbox.run` asks first."""
     request = request.spelled_out()
@@ -178,21 +192,36 @@ async def execute(
     files = {name: await artifacts.get(ref) for name, ref in request.files.items()}
     stdin = None if request.stdin is None else await artifacts.get(request.stdin)
     state = state_directory(settings)
+    given = await materials.stored(request.data, artifacts)
+    files |= {path: body for path, (body, _) in given.items()}
+    lent = await asyncio.to_thread(materials.found, request.data, state, settings.fetch)
     made = await asyncio.to_thread(place.make, state, place.new_execution(), {"backend": NAME})
     try:
-        await asyncio.to_thread(place.fill, made, None, files)
+        await asyncio.to_thread(place.fill, made, None, files, lent_paths(lent))
         mounts = [*env.mounts, *_etc(made, settings.user)]
         mounts += [(made.inputs / name, f"{profile.WORK}/{name}") for name in made.top_level]
+        mounts += [(path, f"{profile.WORK}/{name}") for name, (path, _) in lent.items()]
         if stdin is not None:
             mounts.append((_written(made.root / "stdin", stdin), profile.INPUT))
-        task = Task(settings, request, made, env, tuple(mounts), _in_loop(on_output))
+        task = Task(settings, request, made, env, tuple(mounts), _in_loop(on_output), without)
         result, bodies = await in_thread(task)
     finally:
         await to_the_end(made.remove)
     kept = [
         OutputFile(path=path, size=len(body), artifact=await artifacts.put(body, name=path)) for path, body in bodies
     ]
-    return result.model_copy(update={"outputs": tuple(kept), "environment_digest": environment.digest})
+    known = tuple(record for _, record in (*given.values(), *lent.values()))
+    return result.model_copy(update={"outputs": tuple(kept), "environment_digest": environment.digest, "data": known})
+
+
+def watched(limits: Limits, without: Weakening) -> Limits:
+    """Return the limits by which the driver watches."""
+    changes: dict[str, object] = {}
+    if "wall_clock" in without:
+        changes["wall_s"] = 3600.0
+    if "output_limit" in without:
+        changes["output_bytes"] = 1 << 24
+    return limits.model_copy(update=changes)
 
 
 def check_request(settings: DockerSettings, request: ExecRequest) -> None:
@@ -206,7 +235,8 @@ def check_request(settings: DockerSettings, request: ExecRequest) -> None:
         raise RefusedRequestError(f"an argument holds a NUL byte: {request.argv!r}")
     check_variables(request.variables)
     collect.check_patterns(request.outputs)
-    place.check_paths(request.files)
+    place.check_paths([*request.files, *(f"data/{item.name}" for item in request.data)])
+    materials.check(request.data)
 
 
 def _etc(made: Place, user: int) -> list[tuple[Path, str]]:

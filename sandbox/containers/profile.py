@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from peercycle.core.sandboxing import Limits
+from peercycle.sandbox.containers import weakening
 from peercycle.sandbox.containers.settings import DockerSettings
+from peercycle.sandbox.containers.weakening import Weakening
 from peercycle.sandbox.profile import HOME, SHM_MB, STANDARD_VARIABLES, TMP_MB, WORK
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ class Shape:
     top_level: int
     """Entries of the working directory that are inputs."""
     labels: Mapping[str, str]
+    without: Weakening = frozenset()
+    """Protections left out, for a proof."""
 
 
 def etc(user: int) -> dict[str, str]:
@@ -100,20 +104,25 @@ def create(client: APIClient, settings: DockerSettings, shape: Shape) -> str:
         options["runtime"] = settings.runtime
     if limits.gpus:
         options["device_requests"] = [DeviceRequest(count=limits.gpus, capabilities=[["gpu"]])]
+    weakening.weaken_options(options, shape.without)
+    host = client.create_host_config(**options)
+    weakening.weaken_host(host, shape.without)
+    user = 0 if "unprivileged_uid" in shape.without else settings.user
+    hint = [f"# {settings.state_dir}"] if "arguments_hidden" in shape.without else []
     created = client.create_container(
         shape.image,
-        command=list(first_process()),
+        command=[*first_process(), *hint],
         entrypoint=[],
-        user=f"{settings.user}:{settings.user}",
-        hostname="sandbox",
+        user=f"{user}:{user}",
+        hostname=None if "uts_namespace" in shape.without else "sandbox",
         working_dir=WORK,
         environment={"PATH": STANDARD_VARIABLES["PATH"], "LANG": "C.UTF-8"},
         labels=dict(shape.labels),
         stdin_open=True,
         tty=False,
-        network_disabled=True,
+        network_disabled="network_namespace" not in shape.without,
         healthcheck={"test": ["NONE"]},
-        host_config=client.create_host_config(**options),
+        host_config=host,
     )
     return str(created["Id"])
 

@@ -76,7 +76,8 @@ class Session:
         deadline = time.monotonic() + self.start_s
         stopped: ExecStatus | None = None
         while not self.line.over:
-            for kind, body in self._next(deadline):
+            frames = self._next(deadline)
+            for at, (kind, body) in enumerate(frames):
                 if kind == "b":
                     self.began = time.monotonic()
                     deadline = self.began + self.limits.wall_s
@@ -86,6 +87,8 @@ class Session:
                     raise SandboxError(f"a container could not start its program: {_text(body)}")
                 elif kind == "x":
                     self.ended = time.monotonic()
+                    # What came with it is the beginning of the list of files.
+                    self._waiting = frames[at + 1 :]
                     return _ended(body, stopped)
             self._sign_of_life()
             if time.monotonic() >= deadline:

@@ -166,6 +166,9 @@ class Warden:
         for descriptor, _ in poll.poll(TICK_S * 1000):
             if descriptor == wake:
                 os.read(wake, CHUNK)
+            elif descriptor == 0 and self.plan.get("outlives"):
+                # A proof of what becomes of a program whose process 1 does not end with its driver.
+                poll.unregister(0)
             elif descriptor == 0:
                 self.heard = time.monotonic()
                 if (cause := receive().get("stop")) is not None:

@@ -114,9 +114,12 @@ def test_data_is_verified_and_read_only(harness: Harness, tmp_path: Path) -> Non
     result = harness.run(program, data=data)
     assert result.stdout.text == "True\n"
     assert "Read-only file system" in result.stderr.text
+    # What a hash names is kept, whatever becomes of the file it was read from.
     path.write_bytes(b"changed")
-    with pytest.raises(SandboxError, match=r"'b.csv' has changed: sha256 is"):
-        harness.run(program, data=data)
+    assert harness.run(program, data=data).stdout.text == "True\n"
+    other = (DataSpec(name="c.csv", kind="path", source=str(path), sha256="0" * 64),)
+    with pytest.raises(SandboxError, match=r"'c.csv' has changed: sha256 is"):
+        harness.run(program, data=other)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +129,12 @@ def test_data_is_verified_and_read_only(harness: Harness, tmp_path: Path) -> Non
         ({"files": {"../x": "sha256:" + "0" * 64}}, "must be a plain relative path"),
         ({"files": {"a": "sha256:" + "0" * 64, "a/b": "sha256:" + "0" * 64}}, "a file and a folder at once"),
         ({"variables": {"A B": "x"}}, "environment variable 'A B'"),
-        ({"data": (DataSpec(name="d", kind="url", source="https://x"),)}, "takes artifact and path"),
+        ({"data": (DataSpec(name="d", kind="url", source="https://x"),)}, "a URL without its hash"),
+        ({"data": (DataSpec(name="d", kind="huggingface", source="a/b"),)}, "without `revision`"),
+        (
+            {"data": (DataSpec(name="d", kind="url", source="https://x", sha256="0" * 64),)},
+            r"'d' \(https://x\) is not here: .*peercycle sandbox prepare",
+        ),
         ({"data": (DataSpec(name="d", kind="path", source="/x"),)}, "set `sha256`"),
         ({"argv": ("a\0b",)}, "NUL"),
     ],

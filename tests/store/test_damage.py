@@ -219,7 +219,8 @@ def test_a_line_of_the_log_that_the_disk_refused_is_said_at_the_next_one(river: 
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
         try:
             await run.add_event(event)
-            await asyncio.sleep(0.3)
+            # A read comes after everything that was handed in before it.
+            await run.events()
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         with pytest.raises(StoreError, match=r"run\.sqlite"):

@@ -185,8 +185,8 @@ def test_a_child_of_the_driver_never_holds_its_lease(river: Path) -> None:
 def test_looking_at_a_run_does_not_keep_a_driver_out(river: Path) -> None:
     looking = os.open(river / "lease", os.O_RDONLY)
     fcntl.flock(looking, fcntl.LOCK_SH)
-    # A look lasts microseconds; this one lasts long enough to be met.
-    ending = threading.Timer(0.05, os.close, [looking])
+    # A look lasts microseconds; whoever looks may be stopped in it, so that a driver waits for him.
+    ending = threading.Timer(0.5, os.close, [looking])
     ending.start()
 
     async def main() -> None:

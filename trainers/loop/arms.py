@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from peercycle.core.base import Word
-from peercycle.trainers.loop.evaluating import Evaluation, gain
+from peercycle.trainers.loop.evaluating import EVALUATION, Evaluation, gain
+from peercycle.trainers.loop.frame import start_folder
 from peercycle.trainers.loop.manifest import Manifest, read_manifest
 from peercycle.trainers.loop.record import Place, steps_done
 from peercycle.trainers.loop.settings import LoopSettings
 from peercycle.trainers.loop.statistics import Difference
-from peercycle.trainers.loop.steps import EVALUATION, first_evaluation
 
 
 class ArmRow(Word):
@@ -74,7 +74,7 @@ def compare(chosen: Sequence[LoopSettings], loops_dir: Path, policies: Path) -> 
     """Return a row per arm, each compared with every other one."""
     places = {settings.arm or "main": Place.of(settings, loops_dir, policies) for settings in chosen}
     found = {
-        settings.arm or "main": last_evaluation(place, first_evaluation(settings, place))
+        settings.arm or "main": last_evaluation(place, start_folder(settings, place) / "evaluate")
         for settings, place in zip(chosen, places.values(), strict=True)
     }
     last = {arm: each for arm, (_, each) in found.items()}

@@ -8,6 +8,8 @@ from peercycle.core.base import Word
 from peercycle.trainers.loop.rollouts import Rollout
 from peercycle.trainers.loop.statistics import Difference, mean, paired_difference
 
+EVALUATION = "evaluation.json"
+
 
 class Evaluation(Word):
     """The figures of one policy."""

@@ -1,10 +1,10 @@
-"""The loop itself: which step follows which, and what each is given. Steps that are done are not done again."""
+"""The loop itself: which step follows which. Steps that are done are not done again."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -13,22 +13,21 @@ from peercycle import __version__
 from peercycle.core.base import JSON
 from peercycle.store.lease import take_lease
 from peercycle.store.policies import file_sha256, find_policy, name_policy
-from peercycle.trainers.loop.evaluating import Evaluation
-from peercycle.trainers.loop.manifest import Done, Told, perform
-from peercycle.trainers.loop.processes import Command
+from peercycle.trainers.loop.evaluating import EVALUATION, Evaluation
+from peercycle.trainers.loop.frame import Frame, PolicyRef
+from peercycle.trainers.loop.learning import demonstrated, export, first, pair, train
+from peercycle.trainers.loop.manifest import Done, perform, read_manifest
 from peercycle.trainers.loop.promoting import Ending, Verdict, decide, first_verdict
 from peercycle.trainers.loop.record import (
     LoopRecord,
     LoopTerminal,
-    Place,
     content_of,
     read_record,
     require_same,
     write_record,
 )
-from peercycle.trainers.loop.settings import LoopSettings
+from peercycle.trainers.loop.rolling import evaluation, review, reward, sample
 from peercycle.trainers.loop.starting import inputs_of
-from peercycle.trainers.loop.steps import PolicyRef, Steps
 
 ENDINGS: Mapping[Ending, str] = {
     "iteration_limit": "every iteration was done",
@@ -39,107 +38,127 @@ ENDINGS: Mapping[Ending, str] = {
 }
 
 
-@dataclass(slots=True)
-class Loop:
-    """One loop, or one arm of it."""
+def run_loop(frame: Frame, versions: Mapping[str, str]) -> LoopRecord:
+    """Drive a loop to its ending, behind whatever is done already. `versions` are those of the plugins.
 
-    settings: LoopSettings
-    place: Place
-    command: Command
-    """How a worker is called."""
-    versions: Mapping[str, str] = field(default_factory=dict)
-    """Of the plugins."""
-    disabled: tuple[str, ...] = ()
-    told: Told = field(default_factory=Told)
-
-    def run(self) -> LoopRecord:
-        """Drive the loop to its ending, behind whatever is done already. Raises `LoopError`, `FingerprintError`."""
-        self.place.folder.mkdir(parents=True, exist_ok=True)
-        lease = take_lease(self.place.folder)
-        try:
-            record = self._begin()
-            if record.terminal is not None and not self._goes_on(record.terminal):
-                return record
-            record = record.model_copy(update={"terminal": None})
-            terminal = self._iterate()
-            record = record.model_copy(update={"terminal": terminal})
-            write_record(self.place.folder, record)
+    Raises `LoopError` for a step that fails, `FingerprintError` where the loop was begun otherwise, `RunInUseError`.
+    """
+    folder = frame.place.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    lease = take_lease(folder)
+    try:
+        record = _begin(frame, inputs_of(frame.settings, frame.place.policies, versions))
+        ended = record.terminal
+        further = ended is not None and ended.reason == "iteration_limit"
+        if ended is not None and not (further and frame.settings.iterations > ended.iterations):
             return record
-        finally:
-            lease.release()
-
-    def _begin(self) -> LoopRecord:
-        inputs = inputs_of(self.settings, self.place.policies, self.versions)
-        record = read_record(self.place.folder)
-        if record is not None:
-            require_same(record, content_of(self.settings), inputs)
-            return record
-        record = LoopRecord(
-            name=self.settings.name,
-            arm=self.settings.arm,
-            created_at=time.time(),
-            peercycle_version=__version__,
-            settings=content_of(self.settings),
-            inputs=inputs,
-        )
-        write_record(self.place.folder, record)
+        record = record.model_copy(update={"terminal": None})
+        write_record(folder, record)
+        record = record.model_copy(update={"terminal": _Iterations(frame).run()})
+        write_record(folder, record)
         return record
+    finally:
+        lease.release()
 
-    def _goes_on(self, terminal: LoopTerminal) -> bool:
-        return terminal.reason == "iteration_limit" and self.settings.iterations > terminal.iterations
 
-    def _iterate(self) -> LoopTerminal:
-        steps = Steps(self.settings, self.place, self.command, self.disabled, self.told)
-        first = steps.first()
-        evaluations = [steps.evaluation(first, 0)]
-        verdicts = [self._promote(steps, first, evaluations, [])]
-        policies = {first.name: first}
-        ending: Ending = "iteration_limit"
-        iteration = 0
-        while iteration < self.settings.iterations:
-            start = self._start(policies, evaluations, verdicts)
-            trained = steps.trained(start, iteration + 1)
+def _begin(frame: Frame, inputs: Mapping[str, str]) -> LoopRecord:
+    settings, content = frame.settings, content_of(frame.settings)
+    record = read_record(frame.place.folder)
+    if record is not None:
+        require_same(record, content, inputs)
+        return record
+    return LoopRecord(
+        name=settings.name,
+        arm=settings.arm,
+        created_at=time.time(),
+        peercycle_version=__version__,
+        settings=content,
+        inputs=dict(inputs),
+    )
+
+
+@dataclass(slots=True)
+class _Iterations:
+    """How far a loop has come: everything here is read back from the steps' manifests after a kill."""
+
+    frame: Frame
+    policies: dict[str, PolicyRef] = field(default_factory=dict)
+    latest: str = ""
+    evaluations: list[Evaluation] = field(default_factory=list)
+    """Of the policies that were evaluated, oldest first."""
+    files: list[Path] = field(default_factory=list)
+    """Where they lie."""
+    verdicts: list[Verdict] = field(default_factory=list)
+
+    def run(self) -> LoopTerminal:
+        """Go through the iterations, up to the one that ends the loop."""
+        settings = self.frame.settings
+        with self.frame.beginning() as folder:
+            policy = first(self.frame, folder)
+            self._judge(policy, 0, folder / "evaluate")
+        ending: Ending | None = None
+        done = 0
+        while ending is None and done < settings.iterations:
+            trained = self._trained(self._start(), done + 1)
             if trained is None:
                 ending = "no_pairs"
                 break
-            iteration += 1
-            policies[trained.name] = trained
-            evaluations.append(steps.evaluation(trained, iteration))
-            verdicts.append(self._promote(steps, trained, evaluations, verdicts))
-            if (said := verdicts[-1].ending) is not None:
-                ending = said
-                break
-        message = f"{ENDINGS[ending]}; best: {verdicts[-1].best}"
-        return LoopTerminal(
-            reason=ending, message=message, at=time.time(), iterations=iteration, best=verdicts[-1].best
-        )
+            done += 1
+            self.policies[trained.name] = trained
+            self.latest = trained.name
+            folder = self.frame.place.step(done, "evaluate")
+            # A loop that was gone on with may have been judged where it once ended.
+            known = read_manifest(folder) is not None
+            if known or done % settings.evaluate.every == 0 or done == settings.iterations:
+                self._judge(trained, done, folder)
+                ending = self.verdicts[-1].ending
+        ending = ending or "iteration_limit"
+        best = self.verdicts[-1].best
+        message = f"{ENDINGS[ending]}; best: {best}"
+        return LoopTerminal(reason=ending, message=message, at=time.time(), iterations=done, best=best)
 
-    def _start(
-        self, policies: Mapping[str, PolicyRef], evaluations: Sequence[Evaluation], verdicts: Sequence[Verdict]
-    ) -> PolicyRef:
-        names = {
-            "latest": evaluations[-1].policy,
-            "best": verdicts[-1].best,
-            "first": evaluations[0].policy,
-        }
-        return policies[names[self.settings.train.start]]
+    def _start(self) -> PolicyRef:
+        names = {"latest": self.latest, "best": self.verdicts[-1].best, "first": self.verdicts[0].policy}
+        return self.policies[names[self.frame.settings.train.start]]
 
-    def _promote(
-        self, steps: Steps, policy: PolicyRef, evaluations: Sequence[Evaluation], verdicts: Sequence[Verdict]
-    ) -> Verdict:
-        iteration = len(verdicts)
-        folder = self.place.step(iteration, "promote")
+    def _trained(self, start: PolicyRef, iteration: int) -> PolicyRef | None:
+        """Do an iteration up to its new policy; None where there is nothing to train on."""
+        frame, settings = self.frame, self.frame.settings.train
+        if settings.on == "demonstrations":
+            data = demonstrated(frame, iteration)
+        else:
+            rollouts = sample(frame, start, iteration)
+            review(frame, rollouts, iteration)
+            reward(frame, rollouts, iteration)
+            data = pair(frame, iteration)
+        if data is None:
+            return None
+        told = settings.on == "demonstrations"
+        folder = frame.place.step(iteration, "train")
+        out = train(frame, folder, iteration, settings.trainer, settings.settings, start.model, data, told=told)
+        name = f"{frame.best_name}-{iteration:03d}"
+        return export(frame, frame.place.step(iteration, "export"), iteration, out, name, parent=start.name)
+
+    def _judge(self, policy: PolicyRef, iteration: int, folder: Path) -> None:
+        """Evaluate a policy, and promote it or not."""
+        frame = self.frame
+        self.policies[policy.name] = policy
+        self.latest = policy.name
+        self.evaluations.append(evaluation(frame, folder, policy, iteration))
+        self.files.append(folder / EVALUATION)
 
         def work(out: Path) -> Done:
+            before = self.verdicts
             verdict = (
-                decide(evaluations, verdicts, self.settings.promote) if verdicts else first_verdict(evaluations[0])
+                decide(self.evaluations, before, frame.settings.promote) if before else first_verdict(policy.name)
             )
             if verdict.promoted and policy.kept:
-                name_policy(self.place.policies, steps.best_name, find_policy(self.place.policies, policy.name))
+                name_policy(frame.place.policies, frame.best_name, find_policy(frame.place.policies, policy.name))
             (out / "verdict.json").write_text(verdict.model_dump_json(indent=1) + "\n", encoding="utf-8")
             return Done(("verdict.json",), figures=cast("dict[str, JSON]", verdict.model_dump(mode="json")))
 
-        inputs = {each.policy: file_sha256(steps.evaluation_file(n)) for n, each in enumerate(evaluations)}
-        settings: dict[str, JSON] = self.settings.promote.model_dump(mode="json")
-        perform(folder, "promote", iteration, inputs, settings, work, self.told)
-        return Verdict.model_validate(json.loads((folder / "verdict.json").read_bytes()))
+        place = frame.place.step(iteration, "promote")
+        pairs = zip(self.evaluations, self.files, strict=True)
+        inputs = {each.policy: file_sha256(path) for each, path in pairs}
+        perform(place, "promote", iteration, inputs, frame.settings.promote.model_dump(mode="json"), work, frame.told)
+        self.verdicts.append(Verdict.model_validate(json.loads((place / "verdict.json").read_bytes())))

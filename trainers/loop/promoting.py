@@ -27,12 +27,12 @@ class Verdict(Word):
     why: str
 
 
-def first_verdict(evaluation: Evaluation) -> Verdict:
+def first_verdict(policy: str) -> Verdict:
     """Return the verdict on the policy that the loop begins with: the best there is."""
     return Verdict(
-        policy=evaluation.policy,
+        policy=policy,
         promoted=True,
-        best=evaluation.policy,
+        best=policy,
         gain=None,
         ending=None,
         why="it is the first",

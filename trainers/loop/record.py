@@ -69,6 +69,7 @@ class Place:
 def content_of(settings: LoopSettings) -> dict[str, JSON]:
     """Return the settings that decide what a loop makes."""
     content: dict[str, JSON] = settings.model_dump(mode="json", exclude=set(LIMITS))
+    content["sample"] = settings.sample.model_dump(mode="json", exclude={"parallel"})
     return content
 
 

@@ -16,6 +16,7 @@ from peercycle.store.database import connect_read_only, damaged
 from peercycle.store.reader import DATABASE_FILE
 from peercycle.store.record import read_record
 from peercycle.trainers.log_index import drafting_stages, policy_rows
+from peercycle.trainers.loop.manifest import read_lines
 from peercycle.trainers.loop.repetition import repetition
 
 
@@ -113,6 +114,11 @@ def totals(rollouts: Iterable[Rollout]) -> dict[str, int]:
 def as_rows(rollouts: Iterable[Rollout]) -> list[dict[str, JSON]]:
     """Return them as JSON."""
     return [row.model_dump(mode="json") for row in rollouts]
+
+
+def rollouts_in(path: Path) -> list[Rollout]:
+    """Return the rollouts of a file."""
+    return [Rollout.model_validate(row) for row in read_lines(path)]
 
 
 _CANDIDATES = """

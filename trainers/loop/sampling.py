@@ -21,14 +21,13 @@ from peercycle.trainers.loop.tasks import task_hash
 
 if TYPE_CHECKING:
     from peercycle.graphs.result import RunResult
-    from peercycle.plugins.manager import Plugins
 
 ROLLOUTS = "rollouts.jsonl"
 TASKS = "tasks.jsonl"
 RUNS = "runs"
 
 
-async def sample(job: RolloutJob, plugins: Plugins) -> int:
+async def sample(job: RolloutJob, plugins: Any) -> int:
     """Run every task, go on with those that a killed sampler began, and write `rollouts.jsonl`; return the exit code.
 
     A run that fails is a row that says so. Where the queue was drained by a signal nothing is written, and the code
@@ -59,7 +58,7 @@ async def sample(job: RolloutJob, plugins: Plugins) -> int:
     holdings = []
     try:
         for choice in models.values():
-            holdings.append(await current_pool().acquire(plugins, "models", *backend_of(choice)))
+            holdings.append(await current_pool().acquire(plugins, "models", *backend_of(choice, job.options)))
         outcomes = await start_many(
             list(zip(tasks, options, strict=True)), plugins, parallel=job.parallel, begin=begin
         )

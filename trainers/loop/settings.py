@@ -83,6 +83,8 @@ class EvaluateSettings(Word):
     """How many; None is all of them."""
     candidates: int = Field(default=1, ge=1, le=256)
     """Papers on each; a task counts with their mean."""
+    every: int = Field(default=1, ge=1)
+    """Iterations between two evaluations; the last one is evaluated in any case. Only what is evaluated is promoted."""
 
 
 class PromoteSettings(Word):
@@ -144,7 +146,7 @@ class LoopSettings(Word):
         return self
 
 
-LIMITS = frozenset({"iterations", "arms"})
+LIMITS = frozenset({"arms", "iterations"})
 """Settings that a loop may be gone on with under another value."""
 
 

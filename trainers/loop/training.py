@@ -6,36 +6,33 @@ import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
+from peercycle.core.base import JSON
 from peercycle.core.contracts import Trainer
 from peercycle.core.errors import UsageError
 from peercycle.core.training import PreferencePair
-from peercycle.plugins.registry import make
-from peercycle.plugins.validation import validated
 from peercycle.store.policies import write_policy
 from peercycle.trainers.loop.jobs import TrainJob
 from peercycle.trainers.loop.manifest import write_lines
-
-if TYPE_CHECKING:
-    from peercycle.core.base import JSON
-    from peercycle.plugins.manager import Plugins
 
 OUT = "out"
 METRICS = "metrics.jsonl"
 
 
-def train(job: TrainJob, plugins: Plugins) -> int:
-    """Train, and leave weights, their record and `metrics.jsonl` in the step's folder; return the exit code."""
+def train(job: TrainJob, plugins: Any) -> int:
+    """Train, and leave weights, their record and `metrics.jsonl` in the step's folder; return the exit code.
+
+    `plugins` is the plugin manager of whoever calls.
+    """
     # Before torch is imported: what it draws and in which order it adds must not depend on the machine's load.
     random.seed(0)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     folder = Path(job.folder)
     out = folder / OUT
     out.mkdir(parents=True, exist_ok=True)
-    registration = plugins.find("trainers", job.trainer)
-    settings = validated(registration.settings_model, job.settings, f"trainer {job.trainer!r}")
-    trainer: Trainer = make(registration, job.settings)
+    trainer: Trainer = plugins.create("trainers", job.trainer, job.settings)
+    settings = plugins.find("trainers", job.trainer).settings_model.model_validate(job.settings)
     metrics: list[dict[str, JSON]] = []
 
     def report(name: str, value: float, step: int) -> None:

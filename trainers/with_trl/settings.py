@@ -13,6 +13,9 @@ class SftSettings(TrainingSettings):
     learning_rate: float = Field(default=1e-5, gt=0)
     batch_pairs: int = Field(default=16, ge=1)
     """Conversations, or segments of episodes, to a step."""
+    at_once: int = Field(default=1, ge=1)
+    """Sequences to a forward pass, padded to the longest: more are faster where they are short. A step's number of
+    sequences must be a multiple of it."""
     conversations: str | None = None
     """JSON lines, each `{"messages": [{"role": …, "content": …}, …]}`; the pairs are then left alone."""
     min_reward: float | None = None

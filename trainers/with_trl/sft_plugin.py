@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from peercycle.core.base import JSON
-from peercycle.core.errors import BadInputError
+from peercycle.core.errors import BadInputError, UsageError
 from peercycle.core.training import PolicyCheckpoint, PreferencePair
 from peercycle.store.disk import disk_errors
 from peercycle.trainers.extras import require_train
@@ -115,10 +115,12 @@ def _trainer(opened: Any, rows: list[Row], settings: SftSettings, folder: Path, 
     from peercycle.trainers.with_trl.stand_in import tokenizer_for
 
     options = shared_options(settings, folder, steps, autocast=opened.autocast)
+    if batch % settings.at_once:
+        raise UsageError(f"a step has {batch} sequences, which is no multiple of at_once = {settings.at_once}")
     named: Any = trl
     config = named.SFTConfig(
-        **{**options, "num_train_epochs": 1},
-        gradient_accumulation_steps=batch,
+        **{**options, "num_train_epochs": 1, "per_device_train_batch_size": settings.at_once},
+        gradient_accumulation_steps=batch // settings.at_once,
         max_length=None,
         packing=False,
         dataset_kwargs={"skip_prepare_dataset": True},

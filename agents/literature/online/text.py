@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from datetime import UTC, datetime
 from typing import Any
 
 _TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9:-]*(?:\s[^<>]*)?/?>")
@@ -36,3 +37,8 @@ def year_of(value: Any) -> int | None:
     if isinstance(value, str) and re.fullmatch(r"\d{4}", value):
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 1000 <= value <= 2999 else None
+
+
+def moment(at: float) -> str:
+    """Return a time as ISO 8601 in UTC, to the second."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")

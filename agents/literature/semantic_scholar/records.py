@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from peercycle.agents.literature.online.keys import citation_key
-from peercycle.agents.literature.online.text import abstract_of, one_line, year_of
+from peercycle.agents.literature.online.text import abstract_of, moment, one_line, year_of
 from peercycle.core.literature import Provenance, Reference
 from peercycle.core.sameness import normalised_id
 
@@ -50,11 +49,6 @@ def reference_of(record: Any, fetched_at: float) -> Reference | None:
     return work.model_copy(update={"key": citation_key(work)})
 
 
-def moment(at: float) -> str:
-    """Return a time as ISO 8601 in UTC, to the second."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
-
-
 def _authors(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
         return ()
@@ -86,7 +80,7 @@ def _venue(record: Mapping[str, Any]) -> str | None:
 def _entry_type(record: Mapping[str, Any]) -> str:
     kinds = record.get("publicationTypes")
     for kind in kinds if isinstance(kinds, list) else ():
-        if kind in _TYPES and _venue(record):
+        if isinstance(kind, str) and kind in _TYPES and _venue(record):
             return _TYPES[kind]
     return "misc"
 

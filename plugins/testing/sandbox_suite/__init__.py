@@ -7,6 +7,7 @@ from peercycle.plugins.testing.sandbox_suite import (
     behaviours_of_files,
     endings,
     files,
+    hiding,
     kernel,
     network,
     outputs,
@@ -17,6 +18,6 @@ from peercycle.plugins.testing.sandbox_suite import (
 from peercycle.plugins.testing.sandbox_suite.rows import ROWS, Nothing, Row
 
 __all__ = [
-    "ROWS", "Nothing", "Row", "behaviours", "behaviours_of_files", "endings", "files", "kernel", "network", "outputs",
+    "ROWS", "Nothing", "Row", "behaviours", "behaviours_of_files", "endings", "files", "hiding", "kernel", "network", "outputs",
     "resources", "soak", "table",
 ]  # fmt: skip

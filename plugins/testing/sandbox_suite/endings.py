@@ -11,7 +11,7 @@ import signal
 from peercycle.core.contracts import Closing, Sandbox
 from peercycle.core.errors import SandboxError
 from peercycle.plugins.testing.sandbox_suite.ground import Ground, alive, changed, gone, unless, until
-from peercycle.plugins.testing.sandbox_suite.rows import Nothing, attack
+from peercycle.plugins.testing.sandbox_suite.rows import PIDS, Nothing, attack
 
 
 @attack(9, "output_limit")
@@ -77,7 +77,7 @@ async def a_sleeper_that_ignores_signals_is_ended(ground: Ground) -> list[str]:
     return unless(result.status == "timeout", f"3 s of 0.5: {result.status}")
 
 
-@attack(11, "pid_namespace", "group_kill", user=("pid_namespace",))
+@attack(11, "pid_namespace", "group_kill", user=("pid_namespace",), docker=PIDS)
 async def a_timeout_leaves_no_process(ground: Ground) -> list[str]:
     """Nor does a child survive that hides in a session of its own."""
     mark = secrets.token_hex(8)
@@ -96,7 +96,7 @@ print("done", flush=True)
 """
 
 
-@attack(12, "pid_namespace", "group_kill", user=("pid_namespace",))
+@attack(12, "pid_namespace", "group_kill", user=("pid_namespace",), docker=PIDS)
 async def a_daemon_does_not_outlive_its_program(ground: Ground) -> list[str]:
     """A child left behind after exit 0 is gone when the result is there."""
     mark = secrets.token_hex(8)
@@ -105,7 +105,7 @@ async def a_daemon_does_not_outlive_its_program(ground: Ground) -> list[str]:
     return said + await gone(mark, 1.0)
 
 
-@attack(13, "pid_namespace", "group_kill", user=("pid_namespace",))
+@attack(13, "pid_namespace", "group_kill", user=("pid_namespace",), docker=PIDS)
 async def a_child_that_holds_the_output_holds_nothing_up(ground: Ground) -> list[str]:
     """The result does not wait for what a child might still write."""
     mark = secrets.token_hex(8)

@@ -7,7 +7,7 @@ import os
 import secrets
 
 from peercycle.plugins.testing.sandbox_suite.ground import Ground, changed, unless
-from peercycle.plugins.testing.sandbox_suite.rows import KERNEL, attack
+from peercycle.plugins.testing.sandbox_suite.rows import ENGINE, KERNEL, Nothing, attack
 
 READ = """
 for path in sys.argv[1:]:
@@ -24,7 +24,7 @@ async def files_of_the_host_are_not_there(ground: Ground) -> list[str]:
     secret.chmod(0o644)
     try:
         return await ground.got(
-            READ, str(secret), "/etc/shadow", "/etc/machine-id", "/etc/fstab", "/root/.bashrc", "/boot/grub/grub.cfg"
+            READ, str(secret), "/etc/shadow", "/root/.bashrc", "/boot/grub/grub.cfg", "/var/log/dpkg.log"
         )
     finally:
         secret.unlink()
@@ -48,7 +48,13 @@ end()
 """
 
 
-@attack(18, "mount_namespace", "unprivileged_uid", user=("mount_namespace",))
+@attack(
+    18,
+    "mount_namespace",
+    "unprivileged_uid",
+    user=("mount_namespace",),
+    docker=Nothing("its folder is memory of the container, and lies nowhere on the host"),
+)
 async def another_runs_folder_is_not_there(ground: Ground) -> list[str]:
     """One program opens its folder to all; another one, meanwhile, looks for the file in it."""
     mark, up = f"mine-{secrets.token_hex(6)}", asyncio.Event()
@@ -96,7 +102,7 @@ for pid in pids():
     attempt(f"folder of {pid}", lambda: os.readlink(f"/proc/{pid}/cwd").encode().index(hidden))
 end()
 """,
-        ground.folder.parent.name[::-1],
+        str(ground.facts.get("host_path", ground.folder.parent.name))[::-1],
     )
 
 
@@ -123,7 +129,7 @@ end()
     )
 
 
-@attack(None, "sysctl_mount")
+@attack(None, "sysctl_mount", docker=("sysctl_mount", "unprivileged_uid"))
 async def settings_of_its_own_namespaces_cannot_be_written(ground: Ground) -> list[str]:
     """Linux 6.14 and newer give whoever makes a process namespace the largest process id in it."""
     return await ground.got(
@@ -136,7 +142,7 @@ end()
     )
 
 
-@attack(21, "read_only_system", "unprivileged_uid", user=KERNEL)
+@attack(21, "read_only_system", "unprivileged_uid", user=KERNEL, docker=("remount_read_only", "unprivileged_uid"))
 async def the_system_cannot_be_written(ground: Ground) -> list[str]:
     """A file without a name is made in each folder of the system."""
     return await ground.got("""
@@ -164,7 +170,7 @@ end()
     return unless(not written, "a file of the host was written")
 
 
-@attack(30, "closed_descriptors")
+@attack(30, "closed_descriptors", docker=ENGINE)
 async def only_three_descriptors_are_open(ground: Ground) -> list[str]:
     """A descriptor of the driver's that would be inherited is not."""
     opened = os.open("/dev/null", os.O_RDONLY)
@@ -218,7 +224,7 @@ async def devices_of_the_machine_are_not_there(ground: Ground) -> list[str]:
 for name in os.listdir("/dev"):
     if name not in ("null zero full random urandom tty console pts ptmx shm fd stdin stdout stderr core mqueue").split():
         got.append(name)
-for path in ("/dev/mem", "/dev/kmsg", "/proc/kcore", "/proc/kmsg", "/sys/kernel/debug", *sys.argv[1:]):
+for path in ("/dev/mem", "/dev/kmsg", "/proc/kcore", "/proc/kmsg", "/sys/kernel/debug/sched", *sys.argv[1:]):
     attempt(path, lambda: os.close(os.open(path, os.O_RDONLY)))
 end()
 """,

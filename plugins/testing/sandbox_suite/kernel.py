@@ -11,10 +11,10 @@ import subprocess
 import sys
 
 from peercycle.plugins.testing.sandbox_suite.ground import Ground, alive, unless, until
-from peercycle.plugins.testing.sandbox_suite.rows import KERNEL, Nothing, attack
+from peercycle.plugins.testing.sandbox_suite.rows import ENGINE, KERNEL, PIDS, attack
 
 
-@attack(23, "pid_namespace", "unprivileged_uid", user=("pid_namespace",))
+@attack(23, "pid_namespace", "unprivileged_uid", user=("pid_namespace",), docker=PIDS)
 async def signals_reach_nobody_outside(ground: Ground) -> list[str]:
     """A process of the driver's own user is killed by its id; the first process, and all of them, by theirs."""
     victim = await asyncio.to_thread(
@@ -39,7 +39,7 @@ end()
         await asyncio.to_thread(victim.wait)
 
 
-@attack(None, "pid_namespace")
+@attack(None, "pid_namespace", docker=PIDS)
 async def processes_of_the_machine_are_not_in_sight(ground: Ground) -> list[str]:
     """/proc shows the sandbox's own few processes."""
     return await ground.got("""
@@ -68,7 +68,7 @@ end()
 """)
 
 
-@attack(25, "seccomp", "nested_namespaces")
+@attack(25, "seccomp", "nested_namespaces", docker=("seccomp",))
 async def no_namespace_can_be_made_inside(ground: Ground) -> list[str]:
     """A user namespace of one's own would bring capabilities, and with them the kernel's less tried parts."""
     return await ground.got("""
@@ -84,7 +84,15 @@ end()
 """)
 
 
-@attack(25, "seccomp", "capabilities_dropped", "user_namespace", "unprivileged_uid", user=KERNEL)
+@attack(
+    25,
+    "seccomp",
+    "capabilities_dropped",
+    "user_namespace",
+    "unprivileged_uid",
+    user=KERNEL,
+    docker=("seccomp", "capabilities_dropped", "unprivileged_uid"),
+)
 async def nothing_is_mounted(ground: Ground) -> list[str]:
     """Mounting, and another root."""
     return await ground.got("""
@@ -94,7 +102,14 @@ end()
 """)
 
 
-@attack(25, "capabilities_dropped", "user_namespace", "unprivileged_uid", user=KERNEL)
+@attack(
+    25,
+    "capabilities_dropped",
+    "user_namespace",
+    "unprivileged_uid",
+    user=KERNEL,
+    docker=("capabilities_dropped", "unprivileged_uid"),
+)
 async def nobody_becomes_another(ground: Ground) -> list[str]:
     """setuid 0, other groups, and the programs that are there for it."""
     return await ground.got("""
@@ -151,7 +166,14 @@ end()
 """)
 
 
-@attack(27, "capabilities_dropped", "user_namespace", "unprivileged_uid", user=KERNEL)
+@attack(
+    27,
+    "capabilities_dropped",
+    "user_namespace",
+    "unprivileged_uid",
+    user=KERNEL,
+    docker=("capabilities_dropped", "unprivileged_uid"),
+)
 async def no_device_can_be_made(ground: Ground) -> list[str]:
     """A node of /dev/null, which is as forbidden as a disk's and harmless; a disk's where nothing is removed."""
     return await ground.got("""
@@ -162,13 +184,13 @@ end()
 """)
 
 
-@attack(28, "own_session")
+@attack(28, "own_session", docker=ENGINE)
 async def no_terminal_is_there(ground: Ground) -> list[str]:
     """The driver's terminal cannot be opened by name."""
     return await ground.got('attempt("/dev/tty", lambda: os.close(os.open("/dev/tty", os.O_RDWR)))\nend()')
 
 
-@attack(28, "seccomp", docker=Nothing("there is no terminal, and the engine's filter has no rule for its calls"))
+@attack(28, "seccomp")
 async def input_cannot_be_pushed_into_a_terminal(ground: Ground) -> list[str]:
     """The filter answers, also where the request's upper half is not zero; no terminal is asked."""
     return await ground.got("""
@@ -201,7 +223,7 @@ os.abort()
     ]
 
 
-@attack(None, "ipc_namespace")
+@attack(None, "ipc_namespace", "seccomp")
 async def shared_memory_of_the_host_is_out_of_reach(ground: Ground) -> list[str]:
     """A System V segment that anybody may read and write."""
     libc = ctypes.CDLL(None, use_errno=True)

@@ -8,10 +8,11 @@ import secrets
 from peercycle.plugins.testing.sandbox_suite.ground import Ground, changed, gone, unless
 from peercycle.plugins.testing.sandbox_suite.rows import Nothing, attack
 
+INSIDE = Nothing("files are read inside the container: no link there leads to anything of the host's")
 BYTES = Nothing("an output is bytes; nothing of ours could be removed that would load it")
 
 
-@attack(32, "collector_beneath")
+@attack(32, "collector_beneath", docker=INSIDE)
 async def links_lead_nowhere(ground: Ground) -> list[str]:
     """A link to a file of the host, one to a folder, and one that climbs."""
     secret = ground.folder / f"secret-{secrets.token_hex(4)}"
@@ -97,7 +98,7 @@ for name in (b"new\nline.json", b"esc\x1b[2J.json", "right\u202eleft.json".encod
     ]
 
 
-@attack(35, "collector_beneath")
+@attack(35, "collector_beneath", docker=INSIDE)
 async def a_file_swapped_for_a_link_leads_nowhere(ground: Ground) -> list[str]:
     """A child goes on to swap the output for a link after its program has ended; three times."""
     secret = ground.folder / f"secret-{secrets.token_hex(4)}"

@@ -16,16 +16,22 @@ if TYPE_CHECKING:
 OWN_LITERATURE = frozenset({"local"})
 """Sources that find nothing but what they are given."""
 
+AUTO = "auto"
 
-def require_literature(options: RunOptions) -> None:
-    """Refuse a task without a bibliography where no source could find it one. Raises `UsageError`."""
+
+def require_literature(options: RunOptions, *, queued: bool = False) -> None:
+    """Refuse a task without a bibliography where no source could find it one. Raises `UsageError`.
+
+    A task of a queue must name the online source that it wants: hundreds of them do not go out by a slip.
+    """
     from peercycle.core.errors import UsageError
 
     corpora = options.settings.get("literature", {}).get("local", {}).get("corpora")
-    if frozenset(options.literature) <= OWN_LITERATURE and not corpora:
+    own = OWN_LITERATURE | {AUTO} if queued else OWN_LITERATURE
+    if frozenset(options.literature) <= own and not corpora:
         raise UsageError(
             "there is nothing to start from: give a BibTeX file (`peercycle run REFS.bib --topic …`), "
-            "or set literature.local.corpora"
+            "name an online source (--literature semantic-scholar), or set literature.local.corpora"
         )
 
 

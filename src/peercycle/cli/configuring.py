@@ -25,6 +25,7 @@ BUDGET_FLAGS: Mapping[str, str] = {
     "hours": "--max-hours",
     "model_calls": "--max-model-calls",
     "sandbox_seconds": "--max-sandbox-seconds",
+    "requests": "--max-requests",
     "until": "--until",
 }
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Literal
 
-    from peercycle.core.sandboxing import ExecResult, Limits
+    from peercycle.core.sandboxing import DataSpec, ExecResult, Limits
 
     OnOutput = Callable[[Literal["stdout", "stderr"], bytes], None]
 
@@ -24,10 +24,13 @@ class Errand:
     files: tuple[Path, ...] = ()
     outputs: tuple[str, ...] = ()
     environment: str = "base"
+    requirements: tuple[str, ...] = ()
+    data: tuple[DataSpec, ...] = ()
     save: Path | None = None
 
     async def run(self, sandbox: Any, scratch: Path, on_output: OnOutput | None = None) -> ExecResult:
         """Run it. Raises `SandboxError` where the sandbox fails, `BadInputError` for a file that cannot be read."""
+        from peercycle.cli import materials
         from peercycle.core.sandboxing import EnvironmentSpec, ExecRequest
         from peercycle.store.artifacts import FileArtifactStore
 
@@ -35,11 +38,12 @@ class Errand:
         request = ExecRequest(
             argv=self.argv,
             files={path.name: await artifacts.put(_read(path)) for path in self._named_once()},
-            environment=EnvironmentSpec(name=self.environment),
+            environment=EnvironmentSpec(name=self.environment, requirements=self.requirements),
+            data=self.data,
             outputs=self.outputs,
             limits=self.limits,
         )
-        prepared = await sandbox.prepare(request.environment)
+        prepared, _ = await materials.prepare(sandbox, self.environment, self.requirements, self.data)
         result: ExecResult = await sandbox.run(request, prepared, artifacts, on_output)
         if self.save is not None:
             for output in result.outputs:

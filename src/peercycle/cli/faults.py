@@ -12,7 +12,9 @@ FLAGS: Mapping[str, str] = {
     "budget.hours": "--max-hours",
     "budget.model_calls": "--max-model-calls",
     "budget.sandbox_seconds": "--max-sandbox-seconds",
+    "budget.requests": "--max-requests",
     "budget.until": "--until",
+    "literature": "--literature",
     "run_id": "--run-id",
     "runs_dir": "--runs-dir",
     "seed": "--seed",
@@ -32,7 +34,7 @@ FLAGS: Mapping[str, str] = {
 
 PATTERNS: Mapping[str, str] = {
     "run_id": "must be letters, digits, '.', '_' and '-', at most 100, beginning with a letter or digit",
-    "on_outage": "must be 'stop', or 'wait:' and how long, such as wait:2h",
+    "on_outage": "must be 'stop', 'continue', or 'wait:' and how long, such as wait:2h",
 }
 
 

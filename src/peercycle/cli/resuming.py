@@ -23,9 +23,12 @@ def resume(
     max_sandbox_seconds: Annotated[
         float | None, typer.Option(metavar="S", help="Seconds of experiments at most, in all.")
     ] = None,
+    max_requests: Annotated[
+        int | None, typer.Option(metavar="N", help="Requests to online sources at most, in all.")
+    ] = None,
     until: Annotated[str | None, typer.Option(metavar="07:00", help="Stop at this time, with a report.")] = None,
     on_outage: Annotated[
-        str | None, typer.Option(metavar="stop|wait:2h", help="What to do while a service is down.")
+        str | None, typer.Option(metavar="stop|continue|wait:2h", help="What to do while a service is down.")
     ] = None,
     accept_changes: Annotated[
         bool, typer.Option("--accept-changes", help="Go on although plugins or settings have changed; recorded.")
@@ -56,6 +59,7 @@ def resume(
         "hours": max_hours,
         "model_calls": max_model_calls,
         "sandbox_seconds": max_sandbox_seconds,
+        "requests": max_requests,
         "until": None if until is None else moment(until),
     }
     others = {"rounds": rounds, "patience": patience, "on_outage": on_outage}

@@ -24,7 +24,16 @@ def run(
     reward: Annotated[
         str | None, typer.Option(help="What candidates are compared by.", show_default="mean-rating")
     ] = None,
+    literature: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--literature", metavar="NAME", help="A source to search beside what is given.", show_default="auto"
+        ),
+    ] = None,
     candidates: Annotated[int | None, typer.Option(help="Drafts side by side.", show_default="3")] = None,
+    curve: Annotated[
+        bool, typer.Option("--curve", help="Say what the best of 1, 2, … drafts is worth, by reward and judge.")
+    ] = False,
     rounds: Annotated[int | None, typer.Option(help="Revisions at most.", show_default="2")] = None,
     patience: Annotated[
         int | None, typer.Option(help="Revisions without gain before it ends.", show_default="1")
@@ -39,10 +48,13 @@ def run(
     max_sandbox_seconds: Annotated[
         float | None, typer.Option(metavar="S", help="Seconds of experiments at most.")
     ] = None,
+    max_requests: Annotated[int | None, typer.Option(metavar="N", help="Requests to online sources at most.")] = None,
     until: Annotated[str | None, typer.Option(metavar="07:00", help="Stop at this time, with a report.")] = None,
     on_outage: Annotated[
         str | None,
-        typer.Option(metavar="stop|wait:2h", help="What to do while a service is down.", show_default="stop"),
+        typer.Option(
+            metavar="stop|continue|wait:2h", help="What to do while a service is down.", show_default="stop"
+        ),
     ] = None,
     experiments: Annotated[
         str | None, typer.Option(metavar="auto|run|simulate|off", help="Experiments.", show_default="auto")
@@ -97,6 +109,7 @@ def run(
         "judge": judge,
         "reward": reward,
         "candidates": candidates,
+        "curve": curve or None,
         "rounds": rounds,
         "patience": patience,
         "runs_dir": None if runs_dir is None else str(runs_dir),
@@ -107,6 +120,8 @@ def run(
         "hours": max_hours,
         "model_calls": max_model_calls,
         "sandbox_seconds": max_sandbox_seconds,
+        "requests": max_requests,
+        "literature": ("local", *literature) if literature else None,
         "until": None if until is None else moment(until),
         "on_outage": on_outage,
         "experiments": experiments,
@@ -117,12 +132,17 @@ def run(
         "plugins": plugin or (),
         "disabled_plugins": no_plugin or (),
     }
+    options = configuring.choose_options(flags, settings, plugins)
+    if source is None:
+        from peercycle.cli.literatures import with_library
+
+        options = with_library(options)
     asked = Asked(
         source=source,
         topic=topic,
         experiment=experiment,
         data=tuple(data or ()),
-        options=configuring.choose_options(flags, settings, plugins),
+        options=options,
         plugins=plugins,
         parallel=parallel,
         queue_id=queue_id,

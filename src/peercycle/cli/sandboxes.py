@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from peercycle.cli import sandbox_images
 from peercycle.cli.loops import wait_for
 from peercycle.cli.output import print_json, say
 from peercycle.cli.parameters import AsJson, SettingOverrides
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from contextlib import AsyncExitStack
 
-    from peercycle.cli.executing import Errand, Live
     from peercycle.core.sandboxing import ExecResult, Limits, ProbeResult
     from peercycle.plugins.manager import Plugins
 
 app = typer.Typer(help="Try the sandboxes of this machine.", no_args_is_help=True)
+app.command("build")(sandbox_images.build)
+app.command("import")(sandbox_images.import_tree)
+app.command("prepare")(sandbox_images.prepare)
+T = TypeVar("T")
 
 Backend = Annotated[str | None, typer.Option("--backend", metavar="NAME", help="Which sandbox.", show_default="all")]
 
@@ -29,7 +34,7 @@ def probe(*, backend: Backend = None, set_: SettingOverrides = None, as_json: As
 
     Each sandbox runs its canaries. Exit code 1 where none holds every guarantee.
     """
-    plugins, tables = _components(set_)
+    plugins, tables = components(set_)
     results = wait_for(_probe_all(plugins, tables, backend))
     if as_json:
         print_json({"sandboxes": [probe_data(result) for result in results]})
@@ -61,6 +66,13 @@ def execute(
     ] = None,
     save: Annotated[Path | None, typer.Option("--save", metavar="DIR", help="Keep what was collected here.")] = None,
     environment: Annotated[str, typer.Option(help="What it finds installed: base, scientific or tex.")] = "base",
+    require: Annotated[
+        list[str] | None, typer.Option("--require", metavar="NAME==VERSION", help="Install it too; may be repeated.")
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option("--data", metavar="NAME=SOURCE", help="Lend a FILE, URL#sha256=… or hf:OWNER/NAME@REVISION."),
+    ] = None,
     set_: SettingOverrides = None,
     as_json: AsJson = False,
 ) -> int:
@@ -73,22 +85,27 @@ def execute(
     import tempfile
 
     from peercycle.cli.executing import Errand, Live
+    from peercycle.cli.materials import read_data
     from peercycle.core.errors import SandboxError
     from peercycle.core.sandboxing import ExecResult
 
-    plugins, tables = _components(set_)
+    plugins, tables = components(set_)
     errand = Errand(
         argv=tuple(argv),
         limits=read_limits(limit or ()),
         files=tuple(file or ()),
         outputs=tuple(out or ()),
         environment=environment,
+        requirements=tuple(require or ()),
+        data=read_data(data or ()),
         save=save,
     )
     live = None if as_json else Live()
     with tempfile.TemporaryDirectory(prefix="peercycle-exec-") as scratch:
         try:
-            result = wait_for(_execute(plugins, tables, backend, errand, Path(scratch), live))
+            result = wait_for(
+                in_first_that_passes(plugins, tables, backend, lambda it: errand.run(it, Path(scratch), live))
+            )
         except SandboxError as error:
             if not as_json:
                 raise
@@ -106,7 +123,7 @@ def execute(
 @app.command()
 def reap(*, backend: Backend = None, set_: SettingOverrides = None, as_json: AsJson = False) -> None:
     """Remove what dead drivers left."""
-    plugins, tables = _components(set_)
+    plugins, tables = components(set_)
     removed = wait_for(_reap_all(plugins, tables, backend))
     if as_json:
         print_json({"removed": list(removed)})
@@ -115,7 +132,8 @@ def reap(*, backend: Backend = None, set_: SettingOverrides = None, as_json: AsJ
             say(line)
 
 
-def _components(overrides: list[str] | None) -> tuple[Plugins, dict[str, Any]]:
+def components(overrides: list[str] | None) -> tuple[Plugins, dict[str, Any]]:
+    """Return the plugins, and the settings of the sandboxes by name."""
     from peercycle.cli import configuring
 
     settings = configuring.read_settings(overrides)
@@ -154,9 +172,10 @@ async def _reap_all(plugins: Plugins, tables: dict[str, Any], wanted: str | None
         return tuple([line for sandbox in made for line in await sandbox.reap()])
 
 
-async def _execute(
-    plugins: Plugins, tables: dict[str, Any], wanted: str | None, errand: Errand, scratch: Path, live: Live | None
-) -> ExecResult:
+async def in_first_that_passes(
+    plugins: Plugins, tables: dict[str, Any], wanted: str | None, work: Callable[[Any], Awaitable[T]]
+) -> T:
+    """Do something with the first sandbox that passes its probe. Raises `SandboxUnavailableError` where none does."""
     from contextlib import AsyncExitStack
 
     from peercycle.core.errors import SandboxUnavailableError
@@ -168,7 +187,7 @@ async def _execute(
             sandbox = await _entered(stack, plugins, tables, name)
             probed = await sandbox.probe()
             if passes(probed):
-                return await errand.run(sandbox, scratch, live)
+                return await work(sandbox)
             complaints.append(complaint_of(probed))
         raise SandboxUnavailableError(f"no sandbox passes its probe: {'; '.join(complaints) or 'none is installed'}")
 

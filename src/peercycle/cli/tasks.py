@@ -88,7 +88,7 @@ def _task(number: int, line: str, folder: Path, options: RunOptions) -> QueuedTa
     _require(isinstance(data, list) and all(isinstance(item, str) for item in data), "data must be a list of paths")
     own = _options(given.get("options") or {}, options)
     if paths["bibliography"] is None:
-        require_literature(own)
+        require_literature(own, queued=True)
     task = make_task(
         given["topic"],
         paths["bibliography"],

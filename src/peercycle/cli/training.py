@@ -93,7 +93,8 @@ def _drive(
     settings: LoopSettings, loops_dir: Path, policies: Path, disabled: Sequence[str], as_json: bool
 ) -> LoopRecord:
     from peercycle.cli.configuring import load_plugins
-    from peercycle.trainers.loop.iterating import Loop
+    from peercycle.trainers.loop.frame import Frame
+    from peercycle.trainers.loop.iterating import run_loop
     from peercycle.trainers.loop.record import Place
 
     plugins = load_plugins(None, settings.plugins, disabled)
@@ -102,15 +103,14 @@ def _drive(
     trainers = [settings.train.trainer, *([settings.warmup.trainer] if settings.warmup else [])]
     for name in trainers:
         plugins.find("trainers", name)
-    loop = Loop(
+    frame = Frame(
         settings=settings,
         place=Place.of(settings, loops_dir, policies),
         command=_command,
-        versions={name: str(version) for name, version in plugins.versions().items()},
         disabled=tuple(disabled),
         told=_told(settings, as_json),
     )
-    return loop.run()
+    return run_loop(frame, {name: str(version) for name, version in plugins.versions().items()})
 
 
 def _command(job: Path) -> Sequence[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from peercycle.core.latex_scan import LatexScan, Span, scan_latex, sentence_at, sentence_spans
 from peercycle.core.literature import Bibliography, Reference
-from peercycle.core.writing import CitationCheck, Manuscript
+from peercycle.core.writing import CitationCheck, CitingSentence, Manuscript
 
 _CITE = re.compile(
     r"(?:[Cc]ite(?:p|t|alp|alt|author|year|yearpar|title|num|text|url|date|fullauthor|authorpar|s|online|fp|tp)?"
@@ -27,6 +27,8 @@ _STOP_WORDS = (
 )
 _STOP = frozenset(_STOP_WORDS.split())
 _LONGEST = 400
+_MOST_SENTENCES = 20
+"""Sentences that are kept for one work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +81,25 @@ def words_of(text: str) -> Counter[str]:
 
 
 def check_citations(manuscript: Manuscript, bibliography: Bibliography) -> tuple[CitationCheck, ...]:
-    """Return one finding per cited key: in the bibliography or missing, a citing sentence, the nearest passage."""
+    """Return one finding per cited key: in the bibliography or missing, citing sentences, the nearest passages."""
     works: dict[str, Reference] = {}
     for entry in bibliography.entries:
         works.setdefault(entry.key, entry)
-    citing: dict[str, str] = {}
+    citing: dict[str, list[str]] = {}
     for latex in (manuscript.title, manuscript.abstract, *(s.body for s in manuscript.sections)):
         scan = scan_latex(latex)
         spans = sentence_spans(scan.text)
         for use in cite_uses(scan):
-            if use.key not in citing:
-                span = sentence_at(spans, use.start)
-                citing[use.key] = " ".join(scan.at(span).split())[:_LONGEST] if span else ""
-    return tuple(_finding(key, sentence, works.get(key)) for key, sentence in citing.items())
+            span = sentence_at(spans, use.start)
+            sentence = " ".join(scan.at(span).split())[:_LONGEST] if span else ""
+            known = citing.setdefault(use.key, [sentence])
+            if sentence not in known and len(known) < _MOST_SENTENCES:
+                known.append(sentence)
+    return tuple(_finding(key, sentences, works.get(key)) for key, sentences in citing.items())
 
 
-def _finding(key: str, sentence: str, work: Reference | None) -> CitationCheck:
+def _finding(key: str, sentences: list[str], work: Reference | None) -> CitationCheck:
+    sentence, *others = sentences
     if work is None:
         detail = "no entry of the bibliography has this key"
         return CitationCheck(key=key, status="missing", detail=detail, sentence=sentence or None)
@@ -105,6 +110,11 @@ def _finding(key: str, sentence: str, work: Reference | None) -> CitationCheck:
         detail=detail,
         sentence=sentence or None,
         support=nearest_passage(sentence, work.abstract or ""),
+        others=tuple(
+            CitingSentence(sentence=other, support=nearest_passage(other, work.abstract or ""))
+            for other in others
+            if other
+        ),
     )
 
 

@@ -41,6 +41,7 @@ from peercycle.core.extending import (
 from peercycle.core.journal import ArtifactStore as ArtifactStore
 from peercycle.core.journal import RunReader
 from peercycle.core.literature import Bibliography, Reference
+from peercycle.core.literature_source import LiteratureSource as LiteratureSource
 from peercycle.core.modelling import ModelRequest, ModelResult, Usage
 from peercycle.core.reviews import Assessment, Reward, Submission
 from peercycle.core.runs import RunOptions
@@ -94,11 +95,36 @@ class StageContext(Protocol):
         """
         ...
 
+    async def accept(self, result: ModelResult, choice: int | None = 0) -> None:
+        """Log which of an answer's completions was used; None for none, as where it is asked again."""
+        ...
+
     async def search(self, query: str, *, limit: int = 20) -> tuple[Reference, ...]:
         """Ask every configured literature source; the task's own bibliography is among them.
 
         Raises `OutageError` where a source is down (never an empty answer instead).
         """
+        ...
+
+    async def get(self, ids: Sequence[str]) -> tuple[Reference | None, ...]:
+        """Return one answer per id (`doi:…`, `arxiv:…`, `s2:…`), joined of what the sources know of it.
+
+        None where no source knows the work. Raises `OutageError` where a source is down.
+        """
+        ...
+
+    async def expand(
+        self, work_id: str, direction: Literal["references", "citations"], *, limit: int = 100
+    ) -> tuple[Reference, ...]:
+        """Return what a work cites, or what cites it; empty where no source has a citation graph.
+
+        Raises `WorkNotFoundError` where none of the sources that have one knows the work, `OutageError` where one
+        is down.
+        """
+        ...
+
+    async def recommend(self, like: Sequence[str], *, limit: int = 20) -> tuple[Reference, ...]:
+        """Return works like those with these ids; empty where no source recommends any. Raises as `expand` does."""
         ...
 
     async def run_sandbox(self, request: ExecRequest) -> ExecResult:
@@ -173,10 +199,11 @@ class Turn(Generic[T]):
 
 
 class LanguageModel(Protocol):
-    """A language model behind any engine."""
+    """A language model behind any engine. With `coalesces = True`, concurrent requests of all runs come in one call."""
 
     async def generate(self, requests: Sequence[ModelRequest]) -> Sequence[ModelResult]:
-        """Answer every request, in order. Raises `ModelError` (for good) or `OutageError` (for now)."""
+        """Answer every request, in order. Raises `ModelError` (for good), `OutageError` (for now), or
+        `ModelUnavailableError` (nothing is answered until a key, a name or weights are set right)."""
         ...
 
     def worst_case(self, request: ModelRequest) -> Usage:
@@ -237,33 +264,6 @@ class RewardFunction(Protocol):
     """Turns what was said of a paper into one number."""
 
     async def score(self, submission: Submission, assessment: Assessment, ctx: StageContext) -> Reward: ...
-
-
-class LiteratureSource(Protocol):
-    """Where references come from. An outage raises `OutageError`; it is never an empty answer.
-
-    Unlike other components, a source is made anew for each run, so that it may hold the run's bibliography.
-    """
-
-    capabilities: frozenset[Literal["search", "get", "expand", "recommend"]]
-
-    async def add(self, bibliography: Bibliography) -> None:
-        """Make a run's own bibliography findable, where the source can hold one; else do nothing."""
-        ...
-
-    async def search(
-        self, query: str, *, limit: int = 20, filters: Mapping[str, JSON] | None = None
-    ) -> tuple[Reference, ...]: ...
-
-    async def get(self, ids: Sequence[str]) -> tuple[Reference | None, ...]:
-        """Return one answer per id (`doi:…`, `arxiv:…`, `s2:…`), None where the source has no such work."""
-        ...
-
-    async def expand(
-        self, work_id: str, direction: Literal["references", "citations"], *, limit: int = 100
-    ) -> tuple[Reference, ...]: ...
-
-    async def recommend(self, like: Sequence[str], *, limit: int = 20) -> tuple[Reference, ...]: ...
 
 
 class Sandbox(Protocol):

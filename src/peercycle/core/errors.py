@@ -13,10 +13,12 @@ class PeercycleError(Exception):
 
     `ends_run`: raised inside a candidate's stage, it ends the whole run and not only that candidate.
     `exit_code`: what the command line exits with.
+    `requests_sent`: how many requests to online sources it cost; None where nobody counted.
     """
 
     ends_run: ClassVar[bool] = False
     exit_code: ClassVar[int] = 1
+    requests_sent: int | None = None
 
 
 class UsageError(PeercycleError, ValueError):
@@ -109,9 +111,27 @@ class ReplayDivergedError(PeercycleError):
 class EffectError(PeercycleError):
     """An effect failed for good. That is its outcome: journalled, and raised again on resume and replay."""
 
+    raw: str | None = None
+    """What the service answered, where there is more of it than the message holds; kept in the journal."""
+
 
 class ModelError(EffectError):
     """A model's service refused a request for good (a bad request, a content filter, a context overflow)."""
+
+
+class ContextOverflowError(ModelError):
+    """Prompt and answer do not fit into the model's context; ask with less."""
+
+
+class ContentFilterError(ModelError):
+    """The service's filter refused the prompt or withheld the answer."""
+
+
+class ModelUnavailableError(PeercycleError):
+    """An engine or its weights cannot be had here; the message says which page or command helps."""
+
+    ends_run = True
+    exit_code = 2
 
 
 class UnparsableAnswerError(EffectError):

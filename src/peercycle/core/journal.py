@@ -191,6 +191,10 @@ class RunStore(RunReader, Protocol):
         """Keep what a model was asked and said, by the effect's key: inserted or replaced."""
         ...
 
+    async def accept_completion(self, key: EffectKey, choice: int | None) -> None:
+        """Mark one of an effect's completions as accepted and the others as not; None accepts none of them."""
+        ...
+
     async def save_assessment(
         self,
         candidate: str,

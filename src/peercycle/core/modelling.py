@@ -21,8 +21,12 @@ class Sampling(Word):
 
     temperature: float | None = Field(default=None, ge=0)
     top_p: float | None = Field(default=None, gt=0, le=1)
+    top_k: int | None = Field(default=None, ge=1)
     max_tokens: int | None = Field(default=None, ge=1)
     stop: tuple[str, ...] = ()
+    """Texts at which an answer ends; they are no part of it."""
+    ignore_eos: bool = False
+    """Go on past the end-of-turn token, up to a stop text or `max_tokens`; engines of one's own can."""
 
 
 class ModelRequest(Word):
@@ -46,6 +50,8 @@ class Usage(Word):
     completion_tokens: int = Field(default=0, ge=0)
     model_calls: int = Field(default=0, ge=0)
     sandbox_seconds: float = Field(default=0.0, ge=0)
+    engine_seconds: float = Field(default=0.0, ge=0)
+    """Time of an engine of one's own, shared fairly among what it answered together."""
     requests: int = Field(default=0, ge=0)
     """Requests to online sources."""
     cost: float | None = None
@@ -81,6 +87,8 @@ class ModelResult(Word):
     weights_revision: str | None = None
     raw: JSON = None
     """The answer as the engine gave it."""
+    call_id: str = ""
+    """Set by the driver: the same for the same request at the same place of a run."""
 
     @property
     def text(self) -> str:

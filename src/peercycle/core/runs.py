@@ -50,6 +50,8 @@ class Budget(Word):
     """UTC time, seconds since the epoch, at which the run drains."""
     model_calls: int | None = Field(default=None, ge=1)
     sandbox_seconds: float | None = Field(default=None, gt=0)
+    requests: int | None = Field(default=None, ge=1)
+    """Requests to online sources, new tries included; what the cache answers is none."""
     kept_for_finish: float = Field(default=0.05, ge=0, lt=1)
     """Share of each limit that only the finish may use."""
 
@@ -58,7 +60,7 @@ class ModelChoice(Word):
     """A model for a role, and its settings."""
 
     name: str
-    """`BACKEND` or `BACKEND/MODEL`, such as `openai/gpt-x` or `scripted`."""
+    """`BACKEND` or `BACKEND/MODEL`, such as `openai/gpt-x`, `vllm/weights/mine` or `scripted`."""
     settings: dict[str, JSON] = {}
     prompt_price: float | None = None
     """Money per million prompt tokens."""
@@ -82,8 +84,12 @@ class RunOptions(Word):
     """The reviewer that reports, and steers nothing; None means the steering one, and the report says so."""
     judged: Literal["best", "every"] = "best"
     """What the judge judges: the best version at the end, or every candidate's, as an evaluation of a policy wants."""
+    curve: bool = False
+    """Report what the best of 1, 2, … drafts would have been worth; the judge, where there is one, judges each draft."""
     reward: str = "mean-rating"
-    literature: tuple[str, ...] = ("local",)
+    literature: tuple[str, ...] = ("auto",)
+    """Sources by name. `auto` is `local`, and `semantic-scholar` beside it for a task without any work to start from
+    where no corpus is configured: with a bibliography, nothing goes to the network unless it is named here."""
     exporters: tuple[str, ...] = ("latex", "html", "pdf", "report")
     experiments: Literal["auto", "run", "simulate", "off"] = "auto"
     sandbox: str = "auto"
@@ -96,7 +102,8 @@ class RunOptions(Word):
     models: dict[str, ModelChoice] = {}
     """Models by role; `default` serves every role that is not named."""
     budget: Budget = Budget()
-    on_outage: str = Field(default="stop", pattern=r"^(stop|wait:\d+(\.\d+)?[smh])$")
+    on_outage: str = Field(default="stop", pattern=r"^(stop|continue|wait:\d+(\.\d+)?[smh])$")
+    """What an outage means: stop, wait so long and then stop, or (for literature sources) go on without the answer."""
     settings: dict[str, dict[str, dict[str, JsonValue]]] = {}
     """Component settings: kind (`policies`, `rewards`, …), name, setting."""
     policies_dir: str = "policies"
@@ -151,7 +158,7 @@ class RunRecord(Record):
 class SpendingLine(Word):
     """One limit of the budget, and what was used of it."""
 
-    name: Literal["tokens", "cost", "hours", "model_calls", "sandbox_seconds"]
+    name: Literal["tokens", "cost", "hours", "model_calls", "sandbox_seconds", "requests"]
     limit: float | None
     spent: float | None
     """None where it is unknown (a model without a price)."""

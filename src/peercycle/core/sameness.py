@@ -113,6 +113,7 @@ class Works:
         self._kept: list[Reference | None] = []
         self._by_id: dict[str, int] = {}
         self._by_title: dict[str, list[int]] = {}
+        self._joined: dict[int, int] = {}
         for work in works:
             self.add(work)
 
@@ -132,6 +133,7 @@ class Works:
         for place in others:
             self._kept[first] = merge(self._at(first), self._at(place))
             self._kept[place] = None
+            self._joined[place] = first
         if others:
             self._by_id.update({name: first for name, place in self._by_id.items() if place in others})
             for listed in self._by_title.values():
@@ -142,8 +144,18 @@ class Works:
         return first
 
     def at(self, place: int) -> Reference:
-        """Return the work at a place that `add` or `find` gave last."""
-        return self._at(place)
+        """Return the work at a place that `add` or `find` gave, also where it was joined to another since."""
+        return self._at(self.now(place))
+
+    def now(self, place: int) -> int:
+        """Return the place at which a work is now."""
+        while place in self._joined:
+            place = self._joined[place]
+        return place
+
+    def items(self) -> list[tuple[int, Reference]]:
+        """Return places and works, in order."""
+        return [(place, work) for place, work in enumerate(self._kept) if work is not None]
 
     def __iter__(self) -> Iterator[Reference]:
         return (work for work in self._kept if work is not None)

@@ -67,13 +67,30 @@ class DataSpec(Word):
     licence: str | None = None
 
 
+class DataRecord(Word):
+    """Data as the prepare step found it: what a report says of it."""
+
+    name: str
+    kind: Literal["artifact", "path", "url", "huggingface"]
+    source: str
+    sha256: str
+    """Of its bytes; of a folder, of the names and hashes of its files."""
+    size: int = Field(ge=0)
+    """Bytes, in all."""
+    revision: str | None = None
+    """The commit that a dataset's revision named."""
+    licence: str | None = None
+    """As the experiment or the dataset's card says; None where neither does."""
+
+
 class EnvironmentSpec(Word):
     """What an execution needs installed."""
 
     name: str = "scientific"
     """A prepared environment by name; `scientific` holds numpy and matplotlib, `base` only Python, `tex` TeX."""
     requirements: tuple[str, ...] = ()
-    """Further pinned requirements (`name==version`), resolved by the prepare step."""
+    """Further pinned requirements (`name==version`, with `--hash=sha256:…` where it is known), resolved by the prepare
+    step."""
 
 
 class EnvironmentRef(Word):
@@ -211,5 +228,7 @@ class ExecResult(Word):
     version: str = ""
     guarantees: frozenset[Guarantee] = frozenset()
     environment_digest: str | None = None
+    data: tuple[DataRecord, ...] = ()
+    """What the program could read below `data/`."""
     execution_id: str = ""
     """Set by the driver: the same for the same request at the same place of a run."""

@@ -6,7 +6,8 @@
     command line                        --set policies.prompted.temperature=0.4
 
 The tables are one per kind of component (`[policies.NAME]`, `[rewards.NAME]`, …), `[run]` for the defaults of
-`RunOptions`, and `[models.ROLE]` for the model that serves a role. Values in the environment and after `--set`
+`RunOptions`, `[models.ROLE]` with a `name` for the model that serves a role, and `[models.BACKEND]` without one for
+what all models of a backend share. Values in the environment and after `--set`
 are JSON where they parse as JSON, else strings.
 """
 
@@ -62,8 +63,10 @@ class Settings:
             for name in given:
                 if _folded(name) not in known:
                     where = self.source(kind, name)
+                    role = "; for a role, set its name too" if kind == "models" else ""
                     lines.append(
-                        f"settings for {kind}.{name} ({where}), which no plugin offers{_hint(name, known.values())}"
+                        f"settings for {kind}.{name} ({where}), which no plugin offers"
+                        f"{_hint(name, known.values())}{role}"
                     )
         return tuple(lines)
 
@@ -127,10 +130,13 @@ class _Layers:
     def settings(self) -> Settings:
         run, models = self._tree.get("run", {}), self._tree.get("models", {})
         self._check(RunOptions, run, ("run",))
-        for role, choice in models.items():
+        roles = {role: choice for role, choice in models.items() if "name" in choice or role == "default"}
+        for role, choice in roles.items():
             self._check(ModelChoice, choice, ("models", role))
         components = {kind: self._tree[kind] for kind in COMPONENT_TABLES if kind in self._tree}
-        return Settings(components, run, models, dict(self._sources))
+        if backends := {name: values for name, values in models.items() if name not in roles}:
+            components["models"] = backends
+        return Settings(components, run, roles, dict(self._sources))
 
     def _check_depth(self, path: _Path, value: JSON, source: str) -> None:
         wanted = {"run": 2, "models": 3}.get(path[0], 3)

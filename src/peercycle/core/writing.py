@@ -102,6 +102,13 @@ class Manuscript(Record):
         return "\n".join(parts) + "\n"
 
 
+class CitingSentence(Word):
+    """A sentence that cites a work, and the passage of the work's abstract that comes nearest to it."""
+
+    sentence: str
+    support: str | None = None
+
+
 class CitationCheck(Word):
     """What was found out about one cited key."""
 
@@ -112,6 +119,8 @@ class CitationCheck(Word):
     """A sentence that cites it."""
     support: str | None = None
     """The passage of the work's abstract that comes nearest to the sentence."""
+    others: tuple[CitingSentence, ...] = ()
+    """The other sentences that cite it."""
 
 
 class NumberCheck(Word):
@@ -132,6 +141,15 @@ class CheckReport(Record):
     numbers: tuple[NumberCheck, ...] = ()
     uncited: tuple[str, ...] = ()
     """Keys of the bibliography that the manuscript does not cite."""
+    online: bool = False
+    """Whether an online source was asked whether the cited works exist."""
+    sources: tuple[str, ...] = ()
+    """The online sources that answered."""
+
+    @property
+    def unresolved(self) -> tuple[str, ...]:
+        """Cited keys that no online source knows."""
+        return tuple(c.key for c in self.citations if c.status == "unresolved")
 
     @property
     def faults(self) -> tuple[str, ...]:

@@ -90,10 +90,24 @@ def check_budget(connection: sqlite3.Connection, budget: Budget, reserve: Usage,
     for name, limit, used, want in wants:
         if limit is not None and want > 0 and used + want > limit * share * (1 + _SLACK):
             raise _exceeded(name, limit, used, want, kept=limit * (1 - share))
+    if budget.requests is not None and reserve.requests:
+        used = read_requests(connection, "reserved", "settled", "lost", "released")
+        if used + reserve.requests > budget.requests * share:
+            raise _exceeded("requests", budget.requests, used, reserve.requests, kept=budget.requests * (1 - share))
     if budget.hours is not None and totals.hours >= budget.hours * share:
         raise _exceeded("hours", budget.hours, totals.hours, 0.0, kept=budget.hours * (1 - share))
     if budget.until is not None and not finishing and time.time() >= budget.until:
         raise BudgetExceededError("the time that the budget ends at has come; resume with a later `--until`")
+
+
+def read_requests(connection: sqlite3.Connection, *states: SpendingState) -> int:
+    """Return how many requests to online sources the attempts in these states have sent, or may send."""
+    marks = ", ".join("?" * len(states))
+    row = connection.execute(
+        f"SELECT COALESCE(SUM(requests), 0) FROM spending WHERE requests > 0 AND state IN ({marks})",  # noqa: S608
+        states,
+    ).fetchone()
+    return int(row[0])
 
 
 def _check_cost_is_known(budget: Budget, totals: Totals, reserve: Usage) -> None:
@@ -164,8 +178,8 @@ def end_attempt(
     spend(connection, after)
     connection.execute(
         "UPDATE spending SET state = ?, prompt_tokens = ?, completion_tokens = ?, model_calls = ?, "
-        "sandbox_seconds = ?, requests = ?, cost = ? WHERE effect_id = ? AND attempt = ?",
-        (state, *usage_columns(after), effect_id, attempt),
+        "sandbox_seconds = ?, requests = ?, cost = ?, engine_seconds = ? WHERE effect_id = ? AND attempt = ?",
+        (state, *usage_columns(after), after.engine_seconds, effect_id, attempt),
     )
 
 
@@ -198,6 +212,12 @@ def spending_lines(connection: sqlite3.Connection, budget: Budget) -> tuple[Spen
             limit=budget.sandbox_seconds,
             spent=totals.sandbox_seconds,
             reserved=totals.reserved_sandbox_seconds,
+        ),
+        SpendingLine(
+            name="requests",
+            limit=budget.requests,
+            spent=read_requests(connection, "settled", "lost", "released"),
+            reserved=read_requests(connection, "reserved"),
         ),
     )
 

@@ -80,6 +80,16 @@ def save_completions(
         upsert(connection, "completions", {**asdict(key), "choice": row.choice}, values, keep=("accepted",))
 
 
+def accept_completion(connection: sqlite3.Connection, key: EffectKey, choice: int | None) -> None:
+    """Give every completion of an effect its verdict."""
+    place = asdict(key)
+    where = " AND ".join(f"{column} = :{column}" for column in place)
+    connection.execute(
+        f"UPDATE completions SET accepted = (choice = :chosen) WHERE {where}",  # noqa: S608 - names from our own code
+        {**place, "chosen": -1 if choice is None else choice},
+    )
+
+
 def _tokens(completion: Completion) -> dict[str, JSON] | None:
     if completion.prompt_token_ids is None and completion.completion_token_ids is None:
         return None

@@ -145,6 +145,10 @@ class RunDirectory(RunReaderImpl):
             lambda connection: completions.save_completions(connection, key, role, asked, result, rows, accepted)
         )
 
+    async def accept_completion(self, key: EffectKey, choice: int | None) -> None:
+        """Mark one of an effect's completions as accepted and the others as not; None accepts none of them."""
+        await self._commits.write(lambda connection: completions.accept_completion(connection, key, choice))
+
     async def save_assessment(
         self,
         candidate: str,

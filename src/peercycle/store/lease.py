@@ -12,8 +12,8 @@ from peercycle.core.errors import RunInUseError, StoreError
 from peercycle.store.disk import FILE_MODE, disk_errors
 
 LEASE_FILE = "lease"
-PATIENCE_SECONDS = 0.2
-"""How long a refused lock is tried again: a `status` in another process holds it for microseconds."""
+PATIENCE_SECONDS = 30.0
+"""How long a driver waits for those who only look: a `status` holds its lock for microseconds, but may be stopped."""
 
 _held: weakref.WeakSet[Lease] = weakref.WeakSet()
 _fork_hook: list[bool] = []
@@ -86,7 +86,7 @@ def _lock_patiently(descriptor: int, directory: Path) -> None:
             lock_file(descriptor)
             return
         except BlockingIOError:
-            if time.monotonic() < deadline:
+            if _only_looked_at(descriptor) and time.monotonic() < deadline:
                 time.sleep(0.01)
                 continue
         except OSError as error:
@@ -97,6 +97,16 @@ def _lock_patiently(descriptor: int, directory: Path) -> None:
             f"run {directory.name!r} is driven by process {_written_pid(descriptor)}; "
             "wait for it, or `peercycle stop` it first"
         )
+
+
+def _only_looked_at(descriptor: int) -> bool:
+    """Whether no driver holds the lock: then a shared one can be had beside those of who looks."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    return True
 
 
 def _refuse_a_removed_run(descriptor: int, path: Path) -> None:

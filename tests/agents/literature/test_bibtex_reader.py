@@ -250,7 +250,7 @@ def test_a_flood_of_one_mark_takes_no_time(unit: str) -> None:
     for before in ("", "@article{k, title={", '@misc{k, title="'):
         start = time.process_time()
         read(before + unit * (size // len(unit)))
-        assert time.process_time() - start < 2.0
+        assert time.process_time() - start < 10.0
 
 
 @pytest.mark.prove

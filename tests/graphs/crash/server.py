@@ -25,7 +25,8 @@ from peercycle.core.base import Word
 from peercycle.core.errors import PeercycleError
 
 PR_SET_CHILD_SUBREAPER = 36
-PATIENCE_S = 5.0
+PATIENCE_S = 60.0
+"""What is left of a dead child has so long to end by itself; it takes milliseconds, or far longer where it never does."""
 
 
 class Attempt(Word):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from peercycle.agents.literature.local import LocalLiterature, LocalSettings
+from peercycle.agents.models.scripted import ScriptedModel, ScriptedModelSettings
+from peercycle.agents.policies.direct import DirectPolicy, DirectSettings
 from peercycle.agents.policies.extractive import ExtractivePolicy, ExtractiveSettings
 from peercycle.agents.reviewers.rubric import RubricReviewer, RubricSettings
 from peercycle.agents.reviewers.scripted import ScriptedReviewer, ScriptedReviewerSettings
@@ -24,20 +26,34 @@ def test_everything_built_in_is_offered_and_can_be_made() -> None:
     offered: dict[Kind, tuple[str, ...]] = {kind: plugins.names(kind) for kind in KINDS}
     assert plugins.problems == ()
     assert offered == {
-        "models": ("replay", "scripted"),
-        "policies": ("extractive", "scripted"),
-        "reviewers": ("rubric", "scripted"),
+        "models": ("openai", "replay", "scripted", "transformers", "vllm"),
+        "policies": ("cycleresearcher", "direct", "extractive", "prompted", "scripted"),
+        "reviewers": ("cyclereviewer", "deepreviewer", "prompted", "rubric", "scripted"),
         "rewards": ("checks", "composite", "mean-rating", "min-rating"),
-        "literature": ("local",),
-        "sandboxes": ("bubblewrap",),
-        "trainers": (),
+        "literature": ("arxiv", "crossref", "local", "openalex", "semantic-scholar"),
+        "sandboxes": ("bubblewrap", "docker"),
+        "trainers": ("sft", "simpo", "trl-cpo"),
         "exporters": ("html", "latex", "pdf", "report"),
     }
     for kind, names in offered.items():
         for name in names:
-            settings = {"run": "runs/r1"} if name == "replay" else {}
+            settings = {
+                "replay": {"run": "runs/r1"},
+                "transformers": {"model": "weights"},
+                "openai": {"model": "m"},
+                "vllm": {"model": "m", "url": "http://localhost:8000/v1"},
+            }.get(name, {})
             assert plugins.create(kind, name, settings) is not None
     assert plugins.show("builtin")["problem"] is None
+
+
+class TestDirect(PolicyContract):
+    def policy(self) -> Any:
+        return DirectPolicy(DirectSettings())
+
+    def model(self) -> Any:
+        answers = ("We cite \\cite{work01} and \\cite{work02}.",)
+        return ScriptedModel(ScriptedModelSettings(answers=answers, repeat=True))
 
 
 class TestExtractive(PolicyContract):

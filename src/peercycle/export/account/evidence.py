@@ -6,10 +6,11 @@ from collections import Counter
 
 from peercycle.core.base import JSON
 from peercycle.core.writing import CheckReport, CitationCheck
-from peercycle.export.account.gathering import Gathered
+from peercycle.export.account.gathering import Gathered, Version
 from peercycle.export.text import plain
 
 _MOST_LISTED = 200
+_MOST_NEAREST = 20
 
 
 def numbers(check: CheckReport | None) -> dict[str, JSON]:
@@ -40,14 +41,30 @@ def numbers(check: CheckReport | None) -> dict[str, JSON]:
     }
 
 
+def nearest_prior(best: Version | None) -> list[JSON]:
+    """Return the earlier works that the outline of the best version names as the nearest."""
+    outline = best.outline if best is not None else None
+    if best is None or outline is None:
+        return []
+    found: list[JSON] = []
+    for key in outline.nearest_prior[:_MOST_NEAREST]:
+        work = best.bibliography.get(key) if best.bibliography is not None else None
+        found.append({"key": key, "title": work.title if work else "", "year": work.year if work else None})
+    return found
+
+
 def citations(check: CheckReport | None) -> dict[str, JSON]:
     """Return how citations fared, and each citing sentence beside the passage that comes nearest to it."""
     if check is None:
-        return {"checked": False, "counts": {}, "listed": [], "sentences": [], "left_out": 0, "uncited": []}
+        nothing: dict[str, JSON] = {"counts": {}, "listed": [], "sentences": [], "left_out": 0, "uncited": []}
+        return {"checked": False, "online": False, "sources": [], "unresolved": [], **nothing}
     rows = sorted(check.citations, key=lambda c: c.status in {"in_bibliography", "resolved"})
     listed: list[JSON] = [_citation(c) for c in rows[:_MOST_LISTED]]
     return {
         "checked": True,
+        "online": check.online,
+        "sources": list(check.sources),
+        "unresolved": list(check.unresolved),
         "counts": dict(Counter(c.status for c in check.citations)),
         "listed": listed,
         "sentences": _by_sentence(rows[:_MOST_LISTED]),
@@ -71,6 +88,9 @@ def _by_sentence(rows: list[CitationCheck]) -> list[JSON]:
     groups: dict[str, list[JSON]] = {}
     for row in rows:
         groups.setdefault(plain(row.sentence or ""), []).append(_citation(row))
+        for other in row.others:
+            again = row.model_copy(update={"sentence": other.sentence, "support": other.support, "others": ()})
+            groups.setdefault(plain(other.sentence), []).append(_citation(again))
     loose = groups.pop("", [])
     found: list[JSON] = [{"sentence": sentence, "works": works} for sentence, works in groups.items()]
     return found + ([{"sentence": None, "works": loose}] if loose else [])

@@ -11,9 +11,10 @@ from peercycle.core.errors import PeercycleError
 from peercycle.core.events import RunEvent
 from peercycle.core.experiments import ExperimentPlan, ExperimentResults
 from peercycle.core.journal import CandidateRow, Question, Row, RunReader
+from peercycle.core.literature import Bibliography
 from peercycle.core.reviews import Assessment
 from peercycle.core.runs import RunRecord, SpendingLine
-from peercycle.core.writing import CheckReport, Manuscript, PointOutcome, ResearchTask
+from peercycle.core.writing import CheckReport, Manuscript, Outline, PointOutcome, ResearchTask
 
 WordT = TypeVar("WordT", bound=BaseModel)
 _OUTCOMES = TypeAdapter(tuple[PointOutcome, ...])
@@ -29,6 +30,8 @@ class Version:
     plan: ExperimentPlan | None = None
     results: ExperimentResults | None = None
     check: CheckReport | None = None
+    outline: Outline | None = None
+    bibliography: Bibliography | None = None
     outcomes: tuple[PointOutcome, ...] = ()
 
 
@@ -151,12 +154,18 @@ async def gather(run: RunReader) -> Gathered:
     )
 
 
+def _ref(row: CandidateRow, channel: str) -> str | None:
+    ref = row.state.get(channel)
+    return ref if isinstance(ref, str) else None
+
+
 async def _version(row: CandidateRow, bodies: _Bodies) -> Version:
-    plan = row.state.get("plan")
     return Version(
         row=row,
         manuscript=await bodies.load(row.manuscript, Manuscript),
-        plan=await bodies.load(plan if isinstance(plan, str) else None, ExperimentPlan),
+        plan=await bodies.load(_ref(row, "plan"), ExperimentPlan),
+        outline=await bodies.load(_ref(row, "outline"), Outline),
+        bibliography=await bodies.load(_ref(row, "bibliography"), Bibliography),
         assessment=await bodies.load(row.assessment, Assessment),
         results=await bodies.load(row.results, ExperimentResults),
         check=await bodies.load(row.check, CheckReport),

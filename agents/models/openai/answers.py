@@ -1,0 +1,142 @@
+"""From what a server answered to completions; nothing in it is believed before it is looked at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from peercycle.core.base import JSON
+from peercycle.core.modelling import Completion, Usage
+
+REASONING = ("reasoning_content", "reasoning")
+"""Where servers put what a model thought before it answered."""
+
+
+class UnreadableError(ValueError):
+    """A body that is no Chat Completion; its message says in a few words why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one HTTP answer held."""
+
+    completions: tuple[Completion, ...]
+    usage: Usage
+    model: str
+    revision: str | None
+    raw: JSON
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """Return a body's JSON object. Raises `UnreadableError`."""
+    try:
+        found = json.loads(body.decode("utf-8"), parse_constant=_no_number)
+    except UnicodeDecodeError as error:
+        raise UnreadableError(f"it is not UTF-8 text at byte {error.start}") from None
+    except (ValueError, RecursionError):
+        start = body[:200].lstrip().lower()
+        what = "is HTML" if start.startswith((b"<!doctype", b"<html")) else "is empty" if not start else "is not JSON"
+        raise UnreadableError(f"it {what}") from None
+    if not isinstance(found, dict):
+        raise UnreadableError("it is no JSON object")
+    return found
+
+
+def read(found: Mapping[str, Any], prefix: str | None) -> Answer:
+    """Return the answers of a body. Raises `UnreadableError` where it has none."""
+    choices = found.get("choices")
+    if not isinstance(choices, list) or not choices:
+        raise UnreadableError("it holds no choices")
+    prompt = _ids(found.get("prompt_token_ids"))
+    order = sorted((c for c in choices if isinstance(c, dict)), key=lambda c: _count(c.get("index")))
+    completions = tuple(_completion(choice, prompt, prefix) for choice in order)
+    if not completions:
+        raise UnreadableError("its choices are no objects")
+    used = found.get("usage") if isinstance(found.get("usage"), dict) else {}
+    assert isinstance(used, dict)
+    counted = sum(len(c.completion_token_ids or ()) for c in completions)
+    usage = Usage(
+        prompt_tokens=_count(used.get("prompt_tokens")) or len(prompt or ()),
+        completion_tokens=_count(used.get("completion_tokens")) or counted,
+        model_calls=1,
+    )
+    revision = found.get("system_fingerprint")
+    return Answer(
+        completions,
+        usage,
+        str(found.get("model") or ""),
+        revision if isinstance(revision, str) else None,
+        _kept(found),
+    )
+
+
+def _completion(choice: Mapping[str, Any], prompt: tuple[int, ...] | None, prefix: str | None) -> Completion:
+    message = choice.get("message") if isinstance(choice.get("message"), dict) else {}
+    assert isinstance(message, dict)
+    text = choice.get("text") if "message" not in choice else message.get("content")
+    text = text if isinstance(text, str) else ""
+    if prefix and text.startswith(prefix):
+        # Some servers repeat the turn that they were asked to go on from.
+        text = text[len(prefix) :]
+    reasoning = next((message[name] for name in REASONING if isinstance(message.get(name), str)), None)
+    ids = _ids(choice.get("token_ids"))
+    logprobs = _logprobs(choice.get("logprobs"))
+    fits = ids is not None and logprobs is not None and len(ids) == len(logprobs)
+    finish = choice.get("finish_reason")
+    return Completion(
+        text=text,
+        reasoning=reasoning or None,
+        finish_reason=finish if isinstance(finish, str) else None,
+        prompt_token_ids=_ids(choice.get("prompt_token_ids")) or prompt,
+        completion_token_ids=ids,
+        logprobs=logprobs if fits else None,
+    )
+
+
+def _ids(value: Any) -> tuple[int, ...] | None:
+    if not isinstance(value, list) or not all(isinstance(v, int) and not isinstance(v, bool) for v in value):
+        return None
+    return tuple(value)
+
+
+def _logprobs(value: Any) -> tuple[float, ...] | None:
+    """Return log-probabilities from either shape: Chat Completions' list of tokens, or Completions' parallel lists."""
+    if not isinstance(value, dict):
+        return None
+    content, flat = value.get("content"), value.get("token_logprobs")
+    listed: Sequence[Any] = (
+        [entry.get("logprob") for entry in content if isinstance(entry, dict)]
+        if isinstance(content, list)
+        else flat
+        if isinstance(flat, list)
+        else ()
+    )
+    if not listed or not all(isinstance(v, int | float) for v in listed):
+        return None
+    return tuple(min(float(v), 0.0) for v in listed)
+
+
+def _kept(found: Mapping[str, Any]) -> JSON:
+    """Return the answer without what is kept elsewhere already: token ids and log-probabilities are most of it."""
+    body = {key: value for key, value in found.items() if key not in {"prompt_token_ids", "choices"}}
+    bulky = {"token_ids", "prompt_token_ids", "logprobs", "text"}
+    choices = [
+        {key: value for key, value in choice.items() if key not in bulky}
+        for choice in found.get("choices", ())
+        if isinstance(choice, dict)
+    ]
+    for choice in choices:
+        if isinstance(message := choice.get("message"), dict):
+            choice["message"] = {k: v for k, v in message.items() if k not in {"content", *REASONING}}
+    kept: JSON = json.loads(json.dumps({**body, "choices": choices}))
+    return kept
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def _no_number(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")

@@ -1,0 +1,141 @@
+"""One request to a server and its answer, tried again within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from peercycle.agents.models.openai.answers import UnreadableError, parse
+from peercycle.agents.models.openai.faults import EXCERPT, Refusal, said
+from peercycle.agents.models.openai.keys import Credentials
+from peercycle.agents.models.openai.settings import Patience
+from peercycle.agents.models.openai.streams import BrokenStreamError, assemble
+from peercycle.core.errors import OutageError
+
+LARGEST_BODY = 1 << 26
+"""Bytes of an answer that are read at most."""
+SILENCES = 2
+"""Read timeouts after which a server counts as out: each one cost the whole of `read_timeout_s`."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """Asks one server."""
+
+    client: httpx.AsyncClient
+    server: str
+    """Its address, for messages."""
+    model: str
+    patience: Patience
+    credentials: Credentials
+    key: str | None = None
+    """Name of the variable that holds the key, for messages."""
+    chance: random.Random = field(default_factory=random.Random)
+
+    async def ask(self, path: str, body: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
+        """Return the answer's JSON. Raises `OutageError` once the tries are used up, and what `Refusal.error` says."""
+        silences, complaint = 0, ""
+        for number in range(self.patience.retries + 1):
+            wanted: float | None = None
+            try:
+                return await self._once(path, body, stream)
+            except _RefusedError as refused:
+                refusal = refused.refusal
+                if not refusal.may_pass:
+                    raise refusal.error(self.server, self.model, self.key) from None
+                complaint, wanted = f"{refusal.status}: {refusal.message}", refusal.wait()
+            except httpx.TimeoutException as error:
+                silences += isinstance(error, httpx.ReadTimeout)
+                complaint = f"no answer ({type(error).__name__} after {self._limit_of(error):g} s)"
+                if silences >= SILENCES:
+                    break
+            except (httpx.TransportError, BrokenStreamError, UnreadableError) as error:
+                complaint = _told(error)
+            if wanted is not None and wanted > self.patience.max_wait_s:
+                complaint = f"it wants to be asked again after {wanted:.0f} s ({complaint})"
+                break
+            if number < self.patience.retries:
+                await asyncio.sleep(self._pause(number) if wanted is None else wanted)
+        raise OutageError(f"{self.server} does not answer for now: {self.credentials.hide(complaint)}")
+
+    async def _once(self, path: str, body: Mapping[str, Any], stream: bool) -> dict[str, Any]:
+        sent = {**body, "stream": True, "stream_options": {"include_usage": True}} if stream else body
+        content = json.dumps(sent, ensure_ascii=False, allow_nan=False).encode()
+        headers = {**self.credentials.headers, "Content-Type": "application/json"}
+        async with self.client.stream("POST", path, content=content, headers=headers) as response:
+            if response.status_code != 200:
+                text = (await _read(response)).decode("utf-8", "backslashreplace")
+                raise _RefusedError(
+                    Refusal(response.status_code, dict(response.headers), self.credentials.hide(text))
+                )
+            if stream and response.headers.get("content-type", "").startswith("text/event-stream"):
+                return self._clean(await assemble(_lines(response)))
+            whole = await _read(response)
+        try:
+            return self._clean(parse(whole))
+        except UnreadableError as error:
+            excerpt = whole[:EXCERPT].decode("utf-8", "backslashreplace")
+            raise UnreadableError(f"{error}: {said(excerpt)!r}") from None
+
+    def _clean(self, found: dict[str, Any]) -> dict[str, Any]:
+        """Take secrets out of an answer, in the rare case that it holds one."""
+        if not self.credentials.secrets:
+            return found
+        text = json.dumps(found)
+        hidden = self.credentials.hide(text)
+        if hidden == text:
+            return found
+        cleaned: dict[str, Any] = json.loads(hidden)
+        return cleaned
+
+    def _pause(self, number: int) -> float:
+        longest = min(self.patience.retry_wait_s * 2**number, self.patience.max_wait_s)
+        return longest * (0.5 + self.chance.random() / 2)
+
+    def _limit_of(self, error: httpx.TimeoutException) -> float:
+        reading = isinstance(error, httpx.ReadTimeout)
+        return self.patience.read_timeout_s if reading else self.patience.connect_timeout_s
+
+
+class _RefusedError(Exception):
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(str(refusal.status))
+        self.refusal = refusal
+
+
+async def _read(response: httpx.Response) -> bytes:
+    """Return a body, of a size that fits into memory."""
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in response.aiter_bytes():
+        pieces.append(piece)
+        size += len(piece)
+        if size > LARGEST_BODY:
+            raise UnreadableError(f"it is larger than {LARGEST_BODY} bytes")
+    return b"".join(pieces)
+
+
+async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
+    """Yield the lines of a stream, however its pieces fall."""
+    held, size = b"", 0
+    async for piece in response.aiter_bytes():
+        size += len(piece)
+        if size > LARGEST_BODY:
+            raise UnreadableError(f"its stream is larger than {LARGEST_BODY} bytes")
+        *whole, held = (held + piece).split(b"\n")
+        for line in whole:
+            yield line.removesuffix(b"\r")
+    if held:
+        yield held.removesuffix(b"\r")
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, UnreadableError):
+        return f"its answer is none: {error}"
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -1,0 +1,116 @@
+"""What went wrong with a request, and whether asking again can help."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from peercycle.core.errors import (
+    ContentFilterError,
+    ContextOverflowError,
+    ModelError,
+    ModelUnavailableError,
+    PeercycleError,
+)
+
+EXCERPT = 500
+"""Characters of a body that an error shows; the whole is kept in the journal with it."""
+AGAIN = frozenset({408, 409, 425, 429})
+_CONTEXT = re.compile(
+    r"context.?length|context window|maximum context|max_model_len|too many (input )?tokens|prompt is too long"
+    r"|exceeds? the (available |model'?s? )?(context|maximum)|longer than the maximum",
+    re.IGNORECASE,
+)
+_FILTER = re.compile(r"content.?(filter|policy|management)|moderation|safety system", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An HTTP answer that is no success."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+    """Decoded, and without secrets."""
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether asking again can help."""
+        return self.status in AGAIN or self.status >= 500
+
+    @property
+    def message(self) -> str:
+        """What the server says, on one line."""
+        return said(self.body)
+
+    def wait(self) -> float | None:
+        """Return the seconds after which the server wants to be asked again, where it says so."""
+        try:
+            if (given := self.headers.get("retry-after-ms")) is not None:
+                return max(0.0, float(given) / 1000)
+            if (given := self.headers.get("retry-after")) is None:
+                return None
+            if re.fullmatch(r"\d+(\.\d+)?", given.strip()):
+                return float(given)
+            return max(0.0, parsedate_to_datetime(given).timestamp() - time.time())
+        except (ValueError, TypeError, OverflowError):
+            return None
+
+    def error(self, server: str, model: str, key: str | None) -> PeercycleError:
+        """Return the error of a refusal that asking again does not help."""
+        about = f"{self.code()} {self.body}"
+        if _CONTEXT.search(about) and self.status < 500:
+            return with_raw(ContextOverflowError(f"{model!r} at {server}: {self.message}"), self.body)
+        if _FILTER.search(about) and self.status < 500:
+            return with_raw(ContentFilterError(f"{model!r} at {server}: {self.message}"), self.body)
+        if self.status in {401, 403}:
+            shown = f"the key in {key}" if key else "a request without a key (name its variable with api_key_env)"
+            return ModelUnavailableError(f"{server} refuses {shown} ({self.status}): {self.message}")
+        if self.status == 404:
+            return ModelUnavailableError(
+                f"{server} knows no model {model!r}, or its address is wrong (404): {self.message}; base_url ends "
+                f"with /v1 for most servers"
+            )
+        if 300 <= self.status < 400:
+            return ModelUnavailableError(
+                f"{server} redirects ({self.status}), and keys are sent nowhere else: set base_url to where it leads"
+            )
+        return with_raw(
+            ModelError(f"{model!r} at {server} refuses the request ({self.status}): {self.message}"), self.body
+        )
+
+    def code(self) -> str:
+        """Return the server's own code of the error."""
+        found = _object(self.body)
+        inner = found.get("error") if isinstance(found.get("error"), dict) else found
+        assert isinstance(inner, dict)
+        return " ".join(str(inner.get(key) or "") for key in ("code", "type"))
+
+
+def said(body: str) -> str:
+    """Return what a body says, on one line: its message where it is JSON, else its beginning."""
+    found = _object(body)
+    inner = found.get("error", found)
+    text: Any = inner.get("message") or inner.get("detail") if isinstance(inner, dict) else inner
+    text = text if isinstance(text, str) and text else re.sub(r"<[^>]*>", " ", body)
+    line = " ".join(text.split()) or "(no text)"
+    return line if len(line) <= EXCERPT else f"{line[:EXCERPT]}…"
+
+
+def with_raw(error: ModelError, raw: str) -> ModelError:
+    """Return an error that carries the raw answer, which the journal keeps with it."""
+    error.raw = raw
+    return error
+
+
+def _object(body: str) -> dict[str, Any]:
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

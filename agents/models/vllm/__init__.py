@@ -1,0 +1,1 @@
+"""Models behind a vLLM server: attached to, or started from an environment of its own."""

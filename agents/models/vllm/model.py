@@ -1,0 +1,235 @@
+"""A vLLM server as the cycle and the training loop see it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import httpx
+
+from peercycle.agents.models.openai.bodies import Prefixing
+from peercycle.agents.models.openai.keys import Credentials
+from peercycle.agents.models.openai.model import OpenAIModel
+from peercycle.agents.models.openai.settings import OpenAISettings, Patience
+from peercycle.agents.models.presets import resolve
+from peercycle.agents.models.vllm.arguments import ADAPTER
+from peercycle.agents.models.vllm.server import Server
+from peercycle.agents.models.vllm.settings import VllmSettings
+from peercycle.agents.models.weights import fetched
+from peercycle.core.errors import ModelError, UsageError
+from peercycle.core.identity import Identity, identify
+from peercycle.core.modelling import ModelRequest, ModelResult, Usage
+
+
+class VllmModel:
+    """Answers through a server. Entering starts it, unless it is attached to; leaving ends what was started."""
+
+    def __init__(self, settings: VllmSettings) -> None:
+        self._settings = settings
+        self._server: Server | None = None
+        self._client: _VllmClient | None = None
+        self._identity = Identity()
+        self._clock = SharedClock()
+        self._served = settings.model
+
+    async def __aenter__(self) -> VllmModel:
+        """Start the server and wait for it, or make ready to ask the one that is there."""
+        settings = self._settings
+        if settings.environment is not None:
+            folder = await asyncio.to_thread(
+                fetched, resolve(settings.model), settings.revision, local_only=settings.local_files_only
+            )
+            self._identity = await asyncio.to_thread(_identity, folder, settings.adapter)
+            self._served = ADAPTER if settings.adapter else _path(folder)
+            self._server = Server(settings, _path(folder))
+            await self._server.start()
+        self._client = self._make_client()
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Close the connections, and end the server that we started."""
+        try:
+            if self._client is not None:
+                await self._client.__aexit__(*exc)
+        finally:
+            self._client = None
+            if self._server is not None:
+                await self._server.stop()
+                self._server = None
+
+    async def generate(self, requests: Sequence[ModelRequest]) -> Sequence[ModelResult]:
+        """Answer every request, in order; the server batches them with whatever else it is asked."""
+        answers = await asyncio.gather(*[self._answer(request) for request in requests], return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return [answer for answer in answers if isinstance(answer, ModelResult)]
+
+    def worst_case(self, request: ModelRequest) -> Usage:
+        """Return a bound, as for any server."""
+        return self._entered().worst_case(request)
+
+    async def load_adapter(self, name: str, folder: Path) -> None:
+        """Load a LoRA adapter, or load it again under its name, and sample with it from now on.
+
+        Only in training; the server has to be started with `enable_lora`. Raises `ModelError` where it refuses.
+        """
+        body = {"lora_name": name, "lora_path": _path(folder), "load_inplace": True}
+        await self._develop("/v1/load_lora_adapter", body)
+        await self._forget_prefixes()
+        adapter = await asyncio.to_thread(identify, folder)
+        base = (self._identity.weights or "").partition("+")[0]
+        self._identity = replace(self._identity, weights=f"{base}+{adapter.weights or name}")
+        await self._serve(name)
+
+    async def reload_weights(self, folder: Path) -> None:
+        """Put other weights of the same shape into the running engine, and forget what it computed with the old ones.
+
+        Only in training. Requests on their way would be answered by both: have none.
+        """
+        await self._develop(
+            "/collective_rpc", {"method": "reload_weights", "kwargs": {"weights_path": _path(folder)}}
+        )
+        await self._forget_prefixes()
+        self._identity = replace(self._identity, weights=(await asyncio.to_thread(identify, folder)).weights)
+
+    async def counters(self) -> Mapping[str, float]:
+        """Return the engine's own counters, summed over labels: prompt tokens, cached tokens, and the like."""
+        response = await self._entered().get("/metrics")
+        found: dict[str, float] = {}
+        for line in response.text.splitlines():
+            if line and not line.startswith("#"):
+                name, _, value = line.rpartition(" ")
+                found[name.partition("{")[0]] = found.get(name.partition("{")[0], 0.0) + float(value)
+        return found
+
+    async def _answer(self, request: ModelRequest) -> ModelResult:
+        if self._server is not None:
+            await self._server.ensure()
+        identity = self._identity
+        share = self._clock.begin()
+        try:
+            (result,) = await self._entered().generate([request])
+        finally:
+            seconds = self._clock.end(share)
+        return result.model_copy(
+            update={
+                "tokenizer_hash": identity.tokenizer,
+                "template_hash": identity.template,
+                "weights_revision": identity.weights or result.weights_revision,
+                "usage": result.usage.model_copy(update={"engine_seconds": seconds}),
+            }
+        )
+
+    async def _forget_prefixes(self) -> None:
+        """Without this, prompts that begin alike would be answered from what the old weights computed."""
+        found = (await self._develop("/reset_prefix_cache", {})).json()
+        if not (isinstance(found, dict) and found.get("success")):
+            raise ModelError("the vLLM server did not reset its prefix cache: requests are on their way; have none")
+
+    async def _develop(self, path: str, body: Mapping[str, Any]) -> httpx.Response:
+        if not self._settings.training:
+            raise UsageError("weights are replaced in training only: set training = true on a server that we start")
+        return await self._entered().post(path, body)
+
+    async def _serve(self, name: str) -> None:
+        """Ask for another of the server's models from now on."""
+        self._served = name
+        client, self._client = self._client, self._make_client()
+        await self._client.__aenter__()
+        if client is not None:
+            await client.__aexit__()
+
+    def _make_client(self) -> _VllmClient:
+        settings = self._settings
+        patience = {name: getattr(settings, name) for name in Patience.model_fields}
+        chosen = OpenAISettings(
+            **patience,
+            model=self._served,
+            base_url=self._server.base_url if self._server else str(settings.url),
+            api_key_env=settings.api_key_env,
+            stream=settings.stream,
+            max_tokens=settings.max_tokens,
+            return_token_ids=True,
+            extra_body=settings.extra_body,
+        )
+        return _VllmClient(chosen, self._server)
+
+    def _entered(self) -> _VllmClient:
+        if self._client is None:
+            raise UsageError("the vLLM model is used before it was entered; write `async with model:`")
+        return self._client
+
+
+class _VllmClient(OpenAIModel):
+    """Chat Completions with what vLLM adds to them."""
+
+    prefixing: ClassVar[Prefixing] = "continue"
+
+    def __init__(self, settings: OpenAISettings, server: Server | None) -> None:
+        super().__init__(settings, transport=server.transport() if server else None)
+        self._server_key = server.key if server else None
+
+    async def __aenter__(self) -> _VllmClient:
+        await super().__aenter__()
+        if self._server_key is not None and self._exchange is not None:
+            headers = {"Authorization": f"Bearer {self._server_key}"}
+            self._exchange.credentials = Credentials(headers, (self._server_key,))
+        return self
+
+    async def get(self, path: str) -> httpx.Response:
+        """Ask an end point outside `/v1`."""
+        return await self._entered().client.get(self._root() + path)
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> httpx.Response:
+        """Tell an end point outside Chat Completions. Raises `ModelError` where it refuses."""
+        exchange = self._entered()
+        response = await exchange.client.post(self._root() + path, json=body, headers=exchange.credentials.headers)
+        if response.status_code != 200:
+            raise ModelError(f"the vLLM server refuses {path} ({response.status_code}): {response.text[:300]}")
+        return response
+
+    def _root(self) -> str:
+        return self._settings.base_url.rstrip("/").removesuffix("/v1")
+
+
+@dataclass(slots=True)
+class SharedClock:
+    """Shares an engine's time among the requests that are on their way: two at once pay half a second each a second."""
+
+    _paid: float = 0.0
+    """What one request on its way since the beginning would have paid."""
+    _flying: int = 0
+    _at: float = 0.0
+
+    def begin(self) -> float:
+        """Return what a request that begins now owes nothing of."""
+        self._turn(+1)
+        return self._paid
+
+    def end(self, share: float) -> float:
+        """Return the seconds of a request that ends now."""
+        self._turn(-1)
+        return self._paid - share
+
+    def _turn(self, change: int) -> None:
+        now = time.monotonic()
+        if self._flying:
+            self._paid += (now - self._at) / self._flying
+        self._at, self._flying = now, self._flying + change
+
+
+def _path(folder: Path) -> str:
+    return str(folder.expanduser().resolve())
+
+
+def _identity(folder: Path, adapter: str | None) -> Identity:
+    found = identify(folder)
+    if adapter is None:
+        return found
+    return replace(found, weights=f"{found.weights}+{identify(Path(adapter).expanduser()).weights or adapter}")

@@ -1,0 +1,1 @@
+"""Every stage asked of an instruction model: `policy.PromptedPolicy`."""

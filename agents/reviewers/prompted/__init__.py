@@ -1,0 +1,1 @@
+"""A panel of reviewers played by any instruction model: `reviewer.PromptedReviewer`."""

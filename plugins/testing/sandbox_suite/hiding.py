@@ -1,0 +1,103 @@
+"""Attacks that hide what they take: memory and disk space where a look at processes and names does not find it."""
+
+from __future__ import annotations
+
+from peercycle.plugins.testing.sandbox_suite.ground import PRELUDE, Ground, changed, unless
+from peercycle.plugins.testing.sandbox_suite.rows import attack
+
+MEGABYTES_71 = "over = 71\npart = b'x' * (1 << 20)\n"
+TOOK = "\ntime.sleep(0.6)\nprint('took it', flush=True)\n"
+
+
+async def _memory(ground: Ground, program: str, what: str) -> list[str]:
+    result = await ground.run(PRELUDE + MEGABYTES_71 + program + TOOK, limits=changed(memory_mb=64, disk_mb=128))
+    took = result.status == "ok" and "took it" in result.stdout.text
+    return unless(not took, f"71 MB of 64 {what}")
+
+
+@attack(None, "memory_limit")
+async def memory_in_a_file_of_no_folder_counts(ground: Ground) -> list[str]:
+    """`memfd_create`, written and not mapped: no process's own memory, and in no folder."""
+    return await _memory(
+        ground, "made = os.memfd_create('x')\nfor _ in range(over): os.write(made, part)", "in a memory file"
+    )
+
+
+@attack(None, "memory_limit")
+async def memory_of_a_process_that_shuts_itself_off_counts(ground: Ground) -> list[str]:
+    """A process that may not be dumped may not be looked into either, unless one is its namespace's owner."""
+    program = "ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)\nheld = [bytearray(b'x') * (1 << 20) for _ in range(over)]"
+    return await _memory(ground, program, "in a process that is shut")
+
+
+@attack(None, "memory_limit")
+async def memory_shared_between_processes_counts(ground: Ground) -> list[str]:
+    """An anonymous shared mapping, touched by a child that ends."""
+    program = (
+        "import mmap\nheld = mmap.mmap(-1, over << 20)\n"
+        "if os.fork() == 0:\n    for n in range(over): held[n << 20:(n + 1) << 20] = part\n    os._exit(0)\nos.wait()"
+    )
+    return await _memory(ground, program, "in a shared mapping")
+
+
+@attack(None, "memory_limit", "seccomp", user=("seccomp",))
+async def memory_of_system_v_counts_or_is_refused(ground: Ground) -> list[str]:
+    """A segment that is filled and let go of stays, and is nobody's mapping."""
+    program = """
+libc = ctypes.CDLL(None, use_errno=True)
+libc.shmat.restype = ctypes.c_void_p
+for _ in range(over):
+    segment = libc.shmget(0, 1 << 20, 0o1600)
+    if segment < 0:
+        sys.exit("refused")
+    at = libc.shmat(segment, None, 0)
+    ctypes.memset(at, 120, 1 << 20)
+    libc.shmdt(ctypes.c_void_p(at))
+"""
+    return await _memory(ground, program, "in segments of System V")
+
+
+async def _disk(ground: Ground, program: str, what: str) -> list[str]:
+    result = await ground.run(PRELUDE + "part = b'x' * (1 << 20)\nheld = []\n" + program + TOOK)
+    took = result.status == "ok" and "took it" in result.stdout.text
+    return unless(not took, f"18 MB of 16 {what}")
+
+
+@attack(None, "disk_watch", docker=("disk_watch", "tmpfs_limit"))
+async def disk_space_that_is_only_mapped_counts(ground: Ground) -> list[str]:
+    """Files without a name and without a descriptor, held by a mapping."""
+    program = """
+libc = ctypes.CDLL(None)
+for n in range(18):
+    with open("x", "w+b", buffering=0) as f:
+        f.write(part)
+        libc.mmap(None, ctypes.c_size_t(1 << 20), 1, 1, f.fileno(), ctypes.c_long(0))
+    os.unlink("x")
+"""
+    return await _disk(ground, program, "in files that are only mapped")
+
+
+@attack(None, "disk_watch", docker=("disk_watch", "tmpfs_limit"))
+async def disk_space_on_its_way_counts(ground: Ground) -> list[str]:
+    """Descriptors of files without a name, sent and not received: for the time being no process has them."""
+    program = """
+import socket
+near, far = socket.socketpair()
+for n in range(18):
+    with open("x", "w+b", buffering=0) as f:
+        f.write(part)
+        socket.send_fds(near, [b"x"], [f.fileno()])
+    os.unlink("x")
+time.sleep(1.5)
+"""
+    return await _disk(ground, program, "in files on their way")
+
+
+@attack(None, "seccomp")
+async def the_first_process_can_do_no_more_than_the_program(ground: Ground) -> list[str]:
+    """Whoever may write into its memory is it: so it is filtered as well, and holds no capability."""
+    return await ground.got("""
+fields = dict(line.split(":\\t") for line in open("/proc/1/status").read().splitlines() if ":\\t" in line)
+got.extend(name for name, wanted in (("CapEff", "0" * 16), ("NoNewPrivs", "1"), ("Seccomp", "2")) if fields[name] != wanted)
+end()
+""")

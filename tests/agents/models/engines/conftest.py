@@ -1,0 +1,195 @@
+"""What tests of engines need: a tiny random model of real weights, and a server that misbehaves over real HTTP."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+TEMPLATE = (
+    "{{ bos_token }}{% for m in messages %}{% if m.role == 'assistant' %}{{ m.content }}{{ eos_token }}"
+    "{% else %}[INST] {{ m.role }}: {{ m.content }} [/INST]{% endif %}{% endfor %}"
+)
+VOCABULARY = 512
+SENTENCES = (
+    "the learned ranking is measured by a number between zero and one",
+    "a model of preference is trained on pairs of answers that reviewers compare",
+    "experiments with five seeds show the mean and its standard error",
+)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random model of Mistral's kind in float32, its tokenizer and a chat template."""
+    torch = pytest.importorskip("torch", reason="needs torch: pip install 'peercycle[transformers]'")
+    transformers = pytest.importorskip(
+        "transformers", reason="needs transformers: pip install 'peercycle[transformers]'"
+    )
+    folder = tmp_path_factory.mktemp("tiny-mistral")
+    torch.set_num_threads(1)
+    tokenizer(transformers).save_pretrained(folder)
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        config = transformers.MistralConfig(
+            vocab_size=VOCABULARY,
+            hidden_size=128,
+            intermediate_size=256,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=2,
+            head_dim=64,
+            max_position_embeddings=8192,
+            sliding_window=None,
+            bos_token_id=1,
+            eos_token_id=2,
+        )
+        model = transformers.MistralForCausalLM(config)
+    transformers.utils.logging.disable_progress_bar()
+    model.to(torch.float32).save_pretrained(folder)
+    return folder
+
+
+def tokenizer(transformers: Any) -> Any:
+    """A byte-level BPE of 512 tokens."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    inner = Tokenizer(models.BPE())
+    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    inner.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=["<unk>", "<s>", "</s>", "[INST]", "[/INST]"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    inner.train_from_iterator(SENTENCES * 50, trainer)
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=inner, bos_token="<s>", eos_token="</s>", unk_token="<unk>", chat_template=TEMPLATE
+    )
+
+
+Behaviour = Callable[["Handler", dict[str, Any]], None]
+"""What the fake server does with one request."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Hands each POST to the next behaviour of its server's script, the last one again and again."""
+
+    protocol_version = "HTTP/1.1"
+    server: FakeServer
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.asked.append((self.path, body, dict(self.headers)))
+        with self.server.lock:
+            script = self.server.script
+            behaviour = script.pop(0) if len(script) > 1 else script[0]
+        behaviour(self, body)
+
+    def send(self, status: int, body: bytes, kind: str = "application/json", **headers: str) -> None:
+        """Answer whole."""
+        self.send_response(status)
+        for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def begin_chunks(self) -> None:
+        """Begin a stream of events."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+
+    def chunk(self, data: bytes) -> None:
+        self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+        self.wfile.flush()
+
+    def hang_up(self) -> None:
+        """Close the connection without a word more."""
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class calls it so
+        return
+
+
+class FakeServer(ThreadingHTTPServer):
+    """A server that does what its script says, over real HTTP on loopback."""
+
+    daemon_threads = True
+
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), Handler)
+        self.script: list[Behaviour] = [says("An answer.")]
+        self.asked: list[tuple[str, dict[str, Any], dict[str, str]]] = []
+        self.lock = threading.Lock()
+        self.ended = threading.Event()
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+    def end(self) -> None:
+        self.ended.set()
+        self.shutdown()
+        self.server_close()
+
+
+def chat(body: dict[str, Any], *texts: str | None, finish: str = "stop", **more: Any) -> dict[str, Any]:
+    """A Chat Completion."""
+    choices = [
+        {"index": n, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
+        for n, text in enumerate(texts)
+    ]
+    usage = {"prompt_tokens": 7, "completion_tokens": 3 * len(texts), "total_tokens": 7 + 3 * len(texts)}
+    return {
+        "id": "c1",
+        "object": "chat.completion",
+        "model": body["model"],
+        "choices": choices,
+        "usage": usage,
+        **more,
+    }
+
+
+def says(*texts: str | None, **more: Any) -> Behaviour:
+    """Answer with these texts, or with the only one as often as `n` says."""
+
+    def behave(handler: Handler, body: dict[str, Any]) -> None:
+        given = texts * body.get("n", 1) if len(texts) == 1 else texts
+        handler.send(200, json.dumps(chat(body, *given, **more)).encode())
+
+    return behave
+
+
+def status(code: int, message: str = "no", kind: str = "application/json", **headers: str) -> Behaviour:
+    """Answer with an error."""
+
+    def behave(handler: Handler, body: dict[str, Any]) -> None:
+        text = json.dumps({"error": {"message": message, "code": code}}) if kind == "application/json" else message
+        handler.send(code, text.encode(), kind, **headers)
+
+    return behave
+
+
+@pytest.fixture
+def fake_server() -> Iterator[FakeServer]:
+    """A fake server, which answers `An answer.` until its script says something else."""
+    server = FakeServer()
+    yield server
+    server.end()
+
+
+@pytest.fixture
+def behaviours() -> SimpleNamespace:
+    """What a script is made of."""
+    return SimpleNamespace(says=says, status=status, chat=chat, FakeServer=FakeServer)

@@ -1,0 +1,229 @@
+"""From a topic alone, or from a few works, to a list that a paper can be written from: over a real local service."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from peercycle.core.literature import Bibliography, Reference
+from peercycle.core.runs import Budget, RunOptions
+from peercycle.core.writing import ResearchTask
+from peercycle.graphs.driver import resume, start
+from peercycle.graphs.replay import replay
+from peercycle.plugins.manager import Plugins
+from peercycle.plugins.testing.graph_service import GraphService
+from peercycle.plugins.testing.web import Reply, WebService
+from peercycle.store.directory import read_run
+
+TOPIC = "coral bleaching under heat"
+SUBJECTS = ("coral reefs and their algae", "heat waves in the sea", "bleaching of reefs", "medieval trade routes")
+
+
+def works() -> list[dict[str, Any]]:
+    """Eighty works; those of the last subject are about something else, and are cited most of all."""
+    made: list[dict[str, Any]] = []
+    for number in range(80):
+        subject = SUBJECTS[number % 4]
+        made.append(
+            {
+                "paperId": f"{number:040x}",
+                "externalIds": {"DOI": f"10.1/w{number}"},
+                "title": f"Study {number} of {subject}",
+                "abstract": f"We look at {subject}, the {number}th time." if number % 5 else None,
+                "year": 1990 + number % 30,
+                "authors": [{"name": f"Ana Number{number}"}],
+                "citationCount": 10_000 if number % 4 == 3 else 3,
+                "venue": "Journal of Reefs",
+                "publicationTypes": ["JournalArticle"],
+            }
+        )
+    return made
+
+
+def cites() -> dict[str, list[str]]:
+    return {f"{number:040x}": [f"{(number * 7 + step) % 80:040x}" for step in range(1, 13)] for number in range(80)}
+
+
+@pytest.fixture
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebService]:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("SEMANTIC_SCHOLAR_API_KEY", raising=False)
+    with WebService(GraphService(works(), cites())) as running:
+        monkeypatch.setenv("PEERCYCLE_SEMANTIC_SCHOLAR_URL", running.url)
+        yield running
+
+
+FAST = {"literature": {"semantic-scholar": {"interval_s": 0, "tries": 1}}}
+
+
+def given(folder: Path, **changes: Any) -> RunOptions:
+    values: dict[str, Any] = {
+        "run_id": "r1",
+        "runs_dir": str(folder / "runs"),
+        "policy": "scripted",
+        "reviewer": "scripted",
+        "exporters": ("latex", "report"),
+        "experiments": "off",
+        "sandbox": "none",
+        "rounds": 0,
+        "settings": FAST,
+    }
+    return RunOptions.model_validate({**values, **changes})
+
+
+def plugins() -> Plugins:
+    return Plugins.load(entry_points=False, environ={})
+
+
+def found_by(path: Path) -> Bibliography:
+    """Return the works that the literature stage kept."""
+    with sqlite3.connect(path / "run.sqlite") as connection:
+        rows = connection.execute("SELECT state_json FROM candidates").fetchall()
+    ref = json.loads(rows[0][0])["bibliography"]
+    return Bibliography.model_validate_json(body_of(path, ref))
+
+
+def body_of(path: Path, ref: str) -> bytes:
+    """Return a body that the run keeps."""
+    return asyncio.run(read_run(path).artifacts.get(ref))
+
+
+def events(path: Path, kind: str) -> list[str]:
+    with sqlite3.connect(path / "run.sqlite") as connection:
+        return [row[0] for row in connection.execute("SELECT message FROM events WHERE kind = ?", (kind,))]
+
+
+def test_a_topic_alone_finds_its_references(service: WebService, tmp_path: Path) -> None:
+    result = asyncio.run(start(ResearchTask(topic=TOPIC), given(tmp_path), plugins()))
+    assert (result.status, result.reason) == ("finished", "round_limit"), result.message
+    listed = found_by(result.path).entries
+    assert 20 <= len(listed) <= 60
+    assert all(work.abstract for work in listed[:20])
+    assert all(re.fullmatch(r"[a-z0-9]+", work.key) for work in listed)
+    assert len({work.key for work in listed}) == len(listed)
+    assert sum("trade" in work.title for work in listed[:15]) == 0, "works cited most are not works that fit"
+    assert len({r.path for r in service.received if r.path.endswith(("references", "citations"))}) == 10
+    assert sum(r.method == "POST" for r in service.received) == 2, "abstracts are one request, and the check is one"
+    assert any(
+        line.startswith("literature: semantic-scholar, because")
+        for line in events(result.path, "launched")[0].split("; ")
+    )
+    bib = result.path / "paper" / "references.bib"
+    assert not bib.exists() or "Ana" in bib.read_text()
+
+
+def test_a_second_identical_run_sends_nothing_and_has_the_same_list(service: WebService, tmp_path: Path) -> None:
+    first = asyncio.run(start(ResearchTask(topic=TOPIC), given(tmp_path), plugins()))
+    sent = len(service.received)
+    second = asyncio.run(start(ResearchTask(topic=TOPIC), given(tmp_path, run_id="r2"), plugins()))
+    assert len(service.received) == sent > 0
+    assert found_by(first.path) == found_by(second.path)
+
+
+def test_every_request_is_counted_and_in_the_journal(service: WebService, tmp_path: Path) -> None:
+    result = asyncio.run(start(ResearchTask(topic=TOPIC), given(tmp_path), plugins()))
+    with sqlite3.connect(result.path / "run.sqlite") as connection:
+        spent = connection.execute("SELECT SUM(requests) FROM spending").fetchone()[0]
+        asked = "SELECT result, result_ref FROM effects WHERE kind IN ('search', 'literature')"
+        rows = connection.execute(asked).fetchall()
+    answers = [json.loads(result_ or body_of(result.path, ref)) for result_, ref in rows]
+    listed = [line for told in answers if isinstance(told, dict) for line in told.get("requests", ())]
+    assert spent == len(service.received) == sum(not line["kept"] for line in listed)
+    assert {line["status"] for line in listed} == {200}
+
+
+def test_a_replay_asks_nobody(service: WebService, tmp_path: Path) -> None:
+    result = asyncio.run(start(ResearchTask(topic=TOPIC), given(tmp_path), plugins()))
+    sent = len(service.received)
+    assert asyncio.run(replay(result.path, plugins())).differences == ()
+    assert len(service.received) == sent
+
+
+def test_a_limit_on_requests_is_never_passed(service: WebService, tmp_path: Path) -> None:
+    options = given(tmp_path, budget=Budget(requests=20))
+    result = asyncio.run(start(ResearchTask(topic=TOPIC), options, plugins()))
+    assert (result.status, result.reason) == ("stopped", "budget")
+    assert len(service.received) <= 20
+
+
+def shelf() -> Bibliography:
+    return Bibliography(
+        entries=(
+            Reference(
+                key="mine", title=works()[2]["title"], authors=("Ana Number2",), year=1992, ids={"doi": "10.1/w2"}
+            ),
+            Reference(key="other", title="Reefs that I know", abstract="Coral reefs.", year=2001),
+        )
+    )
+
+
+def test_with_a_bibliography_and_defaults_nothing_goes_out(service: WebService, tmp_path: Path) -> None:
+    result = asyncio.run(start(ResearchTask(topic=TOPIC, bibliography=shelf()), given(tmp_path), plugins()))
+    assert result.status == "finished" and service.received == []
+    assert [work.key for work in found_by(result.path).entries] == ["mine", "other"]
+
+
+def test_a_seed_bibliography_is_widened_and_keeps_its_keys(service: WebService, tmp_path: Path) -> None:
+    options = given(tmp_path, literature=("local", "semantic-scholar"))
+    result = asyncio.run(start(ResearchTask(topic=TOPIC, bibliography=shelf()), options, plugins()))
+    listed = found_by(result.path).entries
+    assert [work.key for work in listed[:2]] == ["mine", "other"]
+    assert 20 <= len(listed) <= 60
+    assert [work.ids.get("doi") for work in listed].count("10.1/w2") == 1, "one work, found twice"
+
+
+@pytest.mark.parametrize("policy", ["stop", "continue"])
+def test_an_outage_stops_the_run_or_is_passed_over_and_said(
+    policy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with WebService([Reply(503)]) as down:
+        monkeypatch.setenv("PEERCYCLE_SEMANTIC_SCHOLAR_URL", down.url)
+        options = given(tmp_path, literature=("local", "semantic-scholar"), on_outage=policy)
+        result = asyncio.run(start(ResearchTask(topic=TOPIC, bibliography=shelf()), options, plugins()))
+        sent = len(down.received)
+        if policy == "continue":
+            assert result.status == "finished"
+            assert asyncio.run(replay(result.path, plugins())).differences == ()
+            assert len(down.received) == sent
+        else:
+            assert (result.status, result.reason) == ("stopped", "outage")
+    said = (result.path / "report.md").read_text(encoding="utf-8")
+    assert "503" in said and ("semantic-scholar" if policy == "continue" else "127.0.0.1") in said
+
+
+def test_what_stopped_at_an_outage_goes_on_when_it_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    down = True
+    graph = GraphService(works(), cites())
+
+    def answer(received: Any) -> Reply:
+        return Reply(503) if down else graph(received)
+
+    with WebService(answer) as service:
+        monkeypatch.setenv("PEERCYCLE_SEMANTIC_SCHOLAR_URL", service.url)
+        result = asyncio.run(start(ResearchTask(topic=TOPIC), given(tmp_path), plugins()))
+        assert result.reason == "outage"
+        down = False
+        from peercycle.agents.literature.online import breaker
+
+        monkeypatch.setattr(breaker, "_BREAKERS", {})
+        again = asyncio.run(resume(result.path, plugins()))
+    assert again.status == "finished" and len(found_by(again.path).entries) >= 20
+
+
+def test_nearest_earlier_works_are_named(service: WebService, tmp_path: Path) -> None:
+    result = asyncio.run(start(ResearchTask(topic=TOPIC), given(tmp_path), plugins()))
+    report = (result.path / "report.md").read_text(encoding="utf-8")
+    assert "earlier works" in report.lower()
+    data: dict[str, Any] = json.loads((result.path / "report.json").read_text(encoding="utf-8"))
+    assert data["nearest_prior"], "the report names no earlier work"
+    keys = found_by(result.path).keys
+    assert {one["key"] for one in data["nearest_prior"]} <= keys
