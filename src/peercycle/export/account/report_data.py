@@ -37,6 +37,7 @@ def report_data(run: Gathered, *, driven: bool) -> dict[str, JSON]:
         "score_digits": scores.digits(run),
         "rounds": scores.by_round(run),
         "candidates": scores.candidate_rows(run),
+        "best_of_n": list(scores.curve(run)),
         "revisions": evidence.revisions(run),
         "experiments": experimenting.experiments(best, run),
         "materials": materials(run),
