@@ -107,4 +107,5 @@ setup_system
 setup_tree
 setup_guest_kernel
 make --silent .venv/.installed-test
+bash tools/make_vllm_env.sh
 echo "Set-up took ${SECONDS} s"

@@ -38,7 +38,7 @@ def faults_of(body: str, role: SectionRole, keys: Collection[str], results: Expe
 
 def mended(body: str, role: SectionRole, keys: Collection[str], results: ExperimentResults | None) -> Mended:
     """Drop unknown citations, mend wrong roundings, and drop the sentences of numbers that nothing stands behind."""
-    text, reports = _without_unknown(body, keys)
+    text, reports = without_unknown(body, keys)
     text, more = _rounded(text, results)
     reports += more
     for number in _numbers(text, role, results):
@@ -51,7 +51,7 @@ def mended(body: str, role: SectionRole, keys: Collection[str], results: Experim
 
 def one_line(heading: str) -> str:
     """Return a title or a heading on one line and without citations, which have no place in either."""
-    return " ".join(_without_unknown(heading, ())[0].split())
+    return " ".join(without_unknown(heading, ())[0].split())
 
 
 def _numbers(body: str, role: SectionRole, results: ExperimentResults | None) -> list[NumberCheck]:
@@ -60,11 +60,13 @@ def _numbers(body: str, role: SectionRole, results: ExperimentResults | None) ->
     # A section that reports no results may state numbers of its own: a year, a number of layers.
     reporting = role in {"results", "discussion", "conclusion"}
     return [
-        n for n in check_numbers(manuscript, results) if n.status in wanted and (reporting or n.status != "unbound")
+        n
+        for n in check_numbers(manuscript, results, _stated(results))
+        if n.status in wanted and (reporting or n.status != "unbound")
     ]
 
 
-def _without_unknown(body: str, keys: Collection[str]) -> tuple[str, list[str]]:
+def without_unknown(body: str, keys: Collection[str]) -> tuple[str, list[str]]:
     """Take unknown keys out of citation commands; a command that is left without any goes as a whole."""
     scan = scan_latex(body)
     unknown = sorted({use.key for use in cite_uses(scan)} - set(keys))
@@ -129,3 +131,12 @@ def _place(text: str, typeset: str, shown: str, measurement: str | None) -> tupl
     found = re.search(rf"(?<![\w.]){re.escape(shown)}(?![\w])", typeset)
     at = found.start() if found else typeset.find(shown)
     return at, at + len(shown)
+
+
+def _stated(results: ExperimentResults | None) -> str:
+    """Return what experiments say of themselves: numbers of their design are no results."""
+    if results is None:
+        return ""
+    said = [f"{experiment.question} {experiment.method}" for experiment in results.experiments]
+    groups = {measurement.group for measurement in results.measurements if measurement.group}
+    return " ".join([*said, *(number for group in sorted(groups) for number in re.findall(r"[0-9.]*[0-9]", group))])

@@ -16,10 +16,15 @@ from peercycle.core.contracts import StageContext, Work
 from peercycle.core.errors import UnparsableAnswerError
 from peercycle.core.experiments import Experiment, ExperimentPlan
 from peercycle.core.reviews import ReviewPoint
-from peercycle.core.sandboxing import Limits
+from peercycle.core.sandboxing import EnvironmentSpec, Limits
 
 _BLOCK = re.compile(r"```[ \t]*(?:python|py)?[ \t]*\n(?P<body>.*?)(?:\n```|\Z)", re.DOTALL | re.IGNORECASE)
 METRICS = 6
+LIBRARIES = {
+    "scientific": "Python's standard library, numpy and matplotlib",
+    "base": "Python's standard library alone",
+}
+"""What programs may import, by environment."""
 ONCE_MORE = ""
 """The word of `repeats` for an experiment that is new."""
 
@@ -52,7 +57,7 @@ async def repaired(
 ) -> Experiment | None:
     """Return the experiment with its program mended, or None where the model gives it up or has no program."""
     try:
-        script = await _script(experiment, settings, ctx, script=experiment.script, failure=failure)
+        script = await script_of(experiment, settings, ctx, script=experiment.script, failure=failure)
     except UnparsableAnswerError as error:
         await ctx.log(f"experiment {experiment.id!r} is given up: {error}")
         return None
@@ -77,6 +82,7 @@ async def _ideas(
         points="\n".join(f"[{point.id}] {point.text}" for point in points),
         known="\n".join(f"{e.id}: {e.question}" for e in known) if points else "",
         most=settings.experiments,
+        libraries=LIBRARIES[settings.environment],
         seconds=int(settings.experiment_seconds),
     )
     return await ask(ctx, settings, "plan", _schema(points, known, settings), messages, taken)
@@ -111,17 +117,18 @@ async def _experiment(
         return repeats.model_copy(update={"seeds": seeds, "answers": answers})
     taken_ids = {experiment.id for experiment in (*known, *before)}
     experiment = Experiment(
-        id=_id(words(idea["id"]), taken_ids),
+        id=free_id(words(idea["id"]), taken_ids),
         question=words(idea["question"]),
         method=words(idea["method"]),
         script="",
         seeds=tuple(range(whole(idea["seeds"]))),
+        environment=EnvironmentSpec(name=settings.environment),
         limits=Limits(wall_s=settings.experiment_seconds),
         metrics=texts(idea["metrics"]),
         answers=answers,
     )
     try:
-        script = await _script(experiment, settings, ctx)
+        script = await script_of(experiment, settings, ctx)
     except UnparsableAnswerError as error:
         return f"experiment {experiment.id!r} has no program: {error}"
     return (
@@ -129,7 +136,7 @@ async def _experiment(
     )
 
 
-def _id(said: str, used: set[str]) -> str:
+def free_id(said: str, used: set[str]) -> str:
     """Return an id that is allowed and free, near to what was said."""
     base = re.sub(r"[^a-z0-9_-]+", "-", said.lower()).strip("-_")[:30]
     base = base if re.match(r"[a-z]", base) else f"e-{base}".rstrip("-")
@@ -140,7 +147,7 @@ def _id(said: str, used: set[str]) -> str:
     return found
 
 
-async def _script(
+async def script_of(
     experiment: Experiment, settings: PromptedSettings, ctx: StageContext, *, script: str = "", failure: str = ""
 ) -> str | None:
     """Ask for a program that Python can compile; None where the model gives up."""
@@ -152,6 +159,7 @@ async def _script(
         failure=failure,
         metrics=", ".join(experiment.metrics) or "any",
         seconds=int(experiment.limits.wall_s),
+        libraries=LIBRARIES[settings.environment],
         most=settings.script_characters,
     )
 

@@ -136,7 +136,9 @@ def keep_policy(policies_dir: Path, record: PolicyCheckpoint, source: Path) -> S
     aside = policies_dir / f".new-{name}-{os.getpid()}"
     folder = (source / record.weights).parent
     with disk_errors("keep a policy at", place):
-        shutil.rmtree(aside, ignore_errors=True)
+        for left in policies_dir.glob(f".new-{name}-[0-9]*"):
+            # Of a process that was killed: a name is given by one loop, which one process drives.
+            shutil.rmtree(left, ignore_errors=True)
         aside.mkdir(parents=True)
         for path in sorted(folder.iterdir()):
             if path.is_file() and not path.name.startswith(".") and path.name != RECORD_FILE:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from peercycle.agents.literature.local import LocalLiterature, LocalSettings
+from peercycle.agents.models.scripted import ScriptedModel, ScriptedModelSettings
+from peercycle.agents.policies.direct import DirectPolicy, DirectSettings
 from peercycle.agents.policies.extractive import ExtractivePolicy, ExtractiveSettings
 from peercycle.agents.reviewers.rubric import RubricReviewer, RubricSettings
 from peercycle.agents.reviewers.scripted import ScriptedReviewer, ScriptedReviewerSettings
@@ -25,7 +27,7 @@ def test_everything_built_in_is_offered_and_can_be_made() -> None:
     assert plugins.problems == ()
     assert offered == {
         "models": ("openai", "replay", "scripted", "transformers", "vllm"),
-        "policies": ("direct", "extractive", "prompted", "scripted"),
+        "policies": ("cycleresearcher", "direct", "extractive", "prompted", "scripted"),
         "reviewers": ("cyclereviewer", "deepreviewer", "prompted", "rubric", "scripted"),
         "rewards": ("checks", "composite", "mean-rating", "min-rating"),
         "literature": ("arxiv", "crossref", "local", "openalex", "semantic-scholar"),
@@ -43,6 +45,15 @@ def test_everything_built_in_is_offered_and_can_be_made() -> None:
             }.get(name, {})
             assert plugins.create(kind, name, settings) is not None
     assert plugins.show("builtin")["problem"] is None
+
+
+class TestDirect(PolicyContract):
+    def policy(self) -> Any:
+        return DirectPolicy(DirectSettings())
+
+    def model(self) -> Any:
+        answers = ("We cite \\cite{work01} and \\cite{work02}.",)
+        return ScriptedModel(ScriptedModelSettings(answers=answers, repeat=True))
 
 
 class TestExtractive(PolicyContract):

@@ -69,6 +69,12 @@ def command(arguments: Sequence[str]) -> list[str]:
     return [sys.executable, "-m", "peercycle", "train", *arguments]
 
 
+@pytest.fixture(scope="session")
+def write_small_loop(citing: Path) -> Callable[[Path], Path]:
+    """Write the example's loop with the numbers of `SMALL`."""
+    return lambda folder: small_loop(citing, folder)
+
+
 def small_loop(citing: Path, folder: Path, changes: str = SMALL) -> Path:
     """Write the example's `loop.toml` with other numbers over its own."""
     import tomllib
@@ -99,3 +105,61 @@ def written(table: dict[str, Any], at: str = "") -> str:
             path = f"{at}.{key}" if at else key
             lines += ["", f"[{path}]", written(value, path)]
     return "\n".join(lines)
+
+
+TOY = """
+name = "toy"
+iterations = 1
+plugins = ["toy_parts.py"]
+
+[start]
+base = "base"
+settings = { prompt = "cite {keys}" }
+
+[tasks]
+file = "tasks.jsonl"
+heldout = 0.3
+
+[run]
+reviewer = "toy"
+judge = "toy-judge"
+skip = ["literature", "outline", "related", "plan", "experiment", "conclude", "check"]
+
+[engine]
+name = "toy"
+
+[sample]
+tasks = 5
+candidates = 3
+
+[train]
+trainer = "toy"
+"""
+
+
+@pytest.fixture
+def toy_loop(tmp_path: Path) -> Callable[..., Path]:
+    """Write a loop of parts without torch, with changes to its text, into a folder of its own."""
+
+    def write(name: str = "toy", **changes: str) -> Path:
+        from peercycle.core.base import canonical_json
+        from peercycle.core.literature import Bibliography, Reference
+        from peercycle.core.writing import ResearchTask
+
+        folder = tmp_path / name
+        folder.mkdir()
+        parts = Path(__file__).with_name("toy_parts.py")
+        shutil.copyfile(parts, folder / "toy_parts.py")
+        works = [Reference(key=f"k{n}", title=f"Work {n}") for n in range(4)]
+        tasks = [ResearchTask(topic=f"task {n}", bibliography=Bibliography(entries=tuple(works))) for n in range(24)]
+        (folder / "tasks.jsonl").write_bytes(b"".join(canonical_json(task) + b"\n" for task in tasks))
+        (folder / "base").mkdir()
+        (folder / "base" / "model.safetensors").write_bytes(canonical_json({"chance": 0.4, "history": ""}))
+        (folder / "base" / "tokenizer.json").write_text('{"model": "bytes"}')
+        text = TOY
+        for before, after in changes.items():
+            text = text.replace(f"[{before.replace('__', '.')}]\n", f"[{before.replace('__', '.')}]\n{after}\n")
+        (folder / "loop.toml").write_text(text, encoding="utf-8")
+        return folder
+
+    return write

@@ -1,0 +1,166 @@
+"""A loop from its first step to its ending, of parts that need no torch: processes, files and registry are real."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from peercycle.store.policies import find_policy, list_policies
+from peercycle.trainers.loop.manifest import STEPS, read_manifest
+
+Train = Callable[..., Any]
+Write = Callable[..., Path]
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def events(done: Any) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def status(folder: Path, *arguments: str) -> Any:
+    done = subprocess.run(
+        [sys.executable, "-m", "peercycle", "status", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_loop_leaves_a_manifest_for_every_step_and_a_policy_for_every_iteration(
+    train: Train, toy_loop: Write
+) -> None:
+    folder = toy_loop()
+    done = train(["loop.toml", "--iterations", "2", "--json"], folder)
+    assert done.returncode == 0, done.stderr
+    for iteration in (1, 2):
+        for step in STEPS:
+            manifest = read_manifest(folder / f"loops/toy/main/{iteration:03d}/{step}")
+            assert manifest is not None, f"{iteration} {step}"
+            assert manifest.inputs, f"{iteration} {step} names no input"
+            assert manifest.versions["peercycle"]
+            assert all(len(digest) == 64 for digest in manifest.outputs.values())
+    assert list_policies(folder / "policies") == ("toy", "toy-001", "toy-002")
+    last = events(done)[-1]
+    assert (last["event"], last["reason"], last["iterations"], last["best"]) == (
+        "done",
+        "iteration_limit",
+        2,
+        "toy-002",
+    )
+    best = find_policy(folder / "policies", "toy")
+    assert best.record.weights_sha256 == find_policy(folder / "policies", "toy-002").record.weights_sha256
+    assert best.record.iteration == 2
+    assert best.record.settings == {"prompt": "cite {keys}"}
+    told = status(folder, "toy", "--json")
+    assert [(each["status"], each["iterations"], each["best"]) for each in told["loops"]] == [
+        ("finished", 2, "toy-002")
+    ]
+    assert {(step["iteration"], step["step"]) for step in told["loops"][0]["steps"]} >= {
+        (1, "sample"),
+        (2, "promote"),
+    }
+    # The same command again does nothing again.
+    again = train(["loop.toml", "--iterations", "2", "--json"], folder)
+    assert events(again) == [last]
+
+
+def test_a_loop_that_ended_at_its_limit_goes_on_behind_it(train: Train, toy_loop: Write) -> None:
+    folder = toy_loop("once")
+    assert train(["loop.toml"], folder).returncode == 0
+    further = train(["loop.toml", "--iterations", "2", "--json"], folder)
+    assert further.returncode == 0, further.stderr
+    fresh = {(event["iteration"], event["step"]) for event in events(further) if event.get("fresh")}
+    assert fresh == {(2, step) for step in STEPS}
+
+
+def test_a_failed_rollout_is_recorded_and_does_not_end_the_iteration(train: Train, toy_loop: Write) -> None:
+    folder = toy_loop(engine="settings = { broken_every = 4 }")
+    done = train(["loop.toml", "--iterations", "1", "--json"], folder)
+    assert done.returncode == 0, done.stderr
+    sampled = read_manifest(folder / "loops/toy/main/001/sample")
+    assert sampled is not None
+    rows = [
+        json.loads(line) for line in (folder / "loops/toy/main/001/sample/rollouts.jsonl").read_text().splitlines()
+    ]
+    failed = [row for row in rows if row["status"] == "failed"]
+    assert 0 < len(failed) < len(rows) == 15
+    assert len(failed) == sampled.figures["failed"]
+    assert all("this seed is refused" in row["error"] for row in failed)
+    assert all(row["reward"] is None for row in failed)
+
+
+def test_an_iteration_of_which_most_rollouts_fail_is_an_error_that_says_why(train: Train, toy_loop: Write) -> None:
+    folder = toy_loop(engine="settings = { broken_every = 1 }")
+    done = train(["loop.toml"], folder)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert "15 of 15 rollouts of iteration 1 failed" in line
+    assert "this seed is refused" in line
+
+
+def test_a_trainer_that_fails_is_told_in_one_line_and_its_iteration_can_be_gone_on_with(
+    train: Train, toy_loop: Write
+) -> None:
+    folder = toy_loop(train="settings = { fail = true }")
+    done = train(["loop.toml"], folder)
+    assert done.returncode == 1
+    assert "the loss is not finite" in done.stderr.splitlines()[-1]
+    assert read_manifest(folder / "loops/toy/main/001/pair") is not None
+    assert read_manifest(folder / "loops/toy/main/001/train") is None
+
+
+def test_a_loop_is_not_gone_on_with_under_other_settings(train: Train, toy_loop: Write) -> None:
+    folder = toy_loop()
+    assert train(["loop.toml", "--iterations", "1"], folder).returncode == 0
+    path = folder / "loop.toml"
+    path.write_text(path.read_text().replace("candidates = 3", "candidates = 4"))
+    done = train(["loop.toml"], folder)
+    assert done.returncode == 2
+    assert "begun with another sample.candidates" in done.stderr
+    assert "another name" in done.stderr
+
+
+def test_an_engine_that_serves_other_weights_is_caught(train: Train, toy_loop: Write) -> None:
+    folder = toy_loop(engine='settings = { revision = "0123456789abcdef" }')
+    done = train(["loop.toml"], folder)
+    assert done.returncode == 1
+    assert "came from weights 0123456789ab" in done.stderr.splitlines()[-1]
+    assert "prefix cache" in done.stderr.splitlines()[-1]
+
+
+def test_a_shuffled_reward_leaves_as_many_pairs_as_wide(train: Train, toy_loop: Write) -> None:
+    folder = toy_loop("plain")
+    text = (folder / "loop.toml").read_text() + "\n[arms.plain]\n\n[arms.shuffled.reward]\nshuffled = true\n"
+    (folder / "loop.toml").write_text(text)
+    done = train(["loop.toml", "--arm", "all", "--iterations", "1", "--json"], folder)
+    assert done.returncode == 0, done.stderr
+    tables = {
+        arm: [
+            json.loads(line)
+            for line in (folder / f"loops/toy/{arm}/001/reward/rewards.jsonl").read_text().splitlines()
+        ]
+        for arm in ("plain", "shuffled")
+    }
+    by_task = {arm: sorted((row["task"], row["reward"]) for row in rows) for arm, rows in tables.items()}
+    assert by_task["plain"] == by_task["shuffled"]
+    assert tables["plain"] != tables["shuffled"]
+    (arms,) = [event for event in events(done) if event["event"] == "arms"]
+    assert [row["arm"] for row in arms["arms"]] == ["plain", "shuffled"]
+    plain, shuffled = arms["arms"]
+    for figure in ("tasks", "sampled_tokens", "updates", "start"):
+        assert plain[figure] == shuffled[figure] is not None, figure
+    assert plain["over"]["shuffled"]["n"] == len(
+        [1 for line in (folder / "loops/toy/plain/001/evaluate/tasks.jsonl").read_text().splitlines() if line]
+    )
