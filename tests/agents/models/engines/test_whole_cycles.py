@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sqlite3
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,101 +22,21 @@ from peercycle.plugins.manager import Plugins
 
 pytestmark = pytest.mark.timeout(300)
 CANARY = "sk-canary-fedcba9876543210"
-SMALL: dict[str, Any] = {
-    "answer_tokens": 1200,
-    "context_tokens": 4000,
-    "characters_per_token": 1.0,
-    "text_characters": 40,
-}
-SETTINGS: dict[str, Any] = {
-    "policies": {"prompted": {**SMALL, "section_characters": 80, "sections": 2, "points": 2}},
-    "reviewers": {"prompted": {**SMALL, "reviewers": 2, "items": 2}},
-}
-REFERENCES = """
-@article{a1, title = {Learning from preferences}, author = {Ada Lovelace}, year = {2020}, abstract = {Pairs of answers.}}
-@article{b2, title = {Ranking by comparison}, author = {Alan Turing}, year = {2021}, abstract = {A ranking is learned.}}
-"""
 
 
-def options(folder: Path, models: Any, **more: Any) -> dict[str, Any]:
-    """A short cycle whose every stage asks a model."""
-    return {
-        "runs_dir": str(folder),
-        "models": models,
-        "policy": "prompted",
-        "reviewer": "prompted",
-        "candidates": 1,
-        "rounds": 1,
-        "experiments": "off",
-        "sandbox": "none",
-        "exporters": ("latex", "html", "report"),
-        "settings": SETTINGS,
-        **more,
-    }
-
-
-def rows(path: Path, query: str) -> list[Any]:
-    with sqlite3.connect(path / "run.sqlite") as connection:
-        return connection.execute(query).fetchall()
-
-
-def sampled(path: Path) -> dict[str, list[dict[str, Any]]]:
-    """What was sampled in a run, by stage: text and token ids."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for stage, text, text_ref, ids, ids_ref in rows(
-        path, "SELECT stage, text, text_ref, tokens_json, tokens_json_ref FROM completions"
-    ):
-        tokens = json.loads(ids if ids is not None else _body(path, ids_ref))
-        found.setdefault(stage, []).append({"text": text if text is not None else _body(path, text_ref), **tokens})
-    return found
-
-
-def _body(path: Path, ref: str) -> str:
-    digest = ref.removeprefix("sha256:")
-    (place,) = [p for p in (path / "artifacts").rglob("*") if p.is_file() and digest in p.as_posix().replace("/", "")]
-    return place.read_text(encoding="utf-8")
-
-
-def require_sampled_papers(path: Path, tokenizer: Any) -> None:
-    """Every stage that writes was sampled in this run, and what its token ids say stands in what it left."""
-    said = sampled(path)
-    assert {"outline", "write", "review"} <= set(said), f"only {sorted(said)} were sampled"
-    for answers in said.values():
-        for answer in answers:
-            assert answer["prompt_token_ids"] and answer["completion_token_ids"]
-            text = tokenizer.decode(answer["completion_token_ids"], skip_special_tokens=True)
-            assert text == answer["text"], "the kept ids are not those of the kept text"
-    ((state,),) = rows(path, "SELECT state_json FROM candidates WHERE round = 0 AND status = 'complete'") or [(None,)]
-    kept = json.loads(state)
-    for stage, channel in (("outline", "outline"), ("write", "manuscript"), ("review", "assessment")):
-        artefact = _letters(_body(path, kept[channel]))
-        pieces = [piece for answer in said[stage] for piece in _strings(json.loads(answer["text"]))]
-        assert any(_letters(piece) in artefact for piece in pieces), f"nothing sampled in {stage!r} is in {channel!r}"
-    assert rows(path, "SELECT COUNT(*) FROM reviews WHERE rating IS NOT NULL")[0][0] >= 1, "no review scored it"
-
-
-def _strings(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value] if len(_letters(value)) >= 8 else []
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return [text for item in inner for text in _strings(item)]
-
-
-def _letters(text: str) -> str:
-    return "".join(character for character in text if character.isascii() and character.isalpha())
-
-
-def test_a_whole_cycle_on_weights_in_this_process_ends_finished(tiny_model: Path, tmp_path: Path) -> None:
+def test_a_whole_cycle_on_weights_in_this_process_ends_finished(
+    cycles: Any, tiny_model: Path, tmp_path: Path
+) -> None:
     """Random weights, held to schemas: what they say is noise, and every bit of it was sampled here."""
     import transformers
 
     models = {"default": {"name": f"transformers/{tiny_model}", "settings": {"device": "cpu"}}}
-    result = peercycle.research("learning from preferences", REFERENCES, **options(tmp_path, models))
+    result = peercycle.research("learning from preferences", cycles.references, **cycles.options(tmp_path, models))
     assert (result.status, result.reason in {"accepted", "round_limit", "no_gain"}) == ("finished", True), (
         result.message
     )
-    require_sampled_papers(result.path, transformers.AutoTokenizer.from_pretrained(tiny_model))
-    ((seconds, tokens, cost),) = rows(
+    cycles.require_sampled_papers(result.path, transformers.AutoTokenizer.from_pretrained(tiny_model))
+    ((seconds, tokens, cost),) = cycles.rows(
         result.path,
         "SELECT SUM(engine_seconds), SUM(prompt_tokens + completion_tokens), SUM(cost) FROM spending "
         "WHERE kind = 'model'",
@@ -126,7 +45,9 @@ def test_a_whole_cycle_on_weights_in_this_process_ends_finished(tiny_model: Path
     assert cost is None, "money is counted only where a price is configured"
 
 
-def test_eight_candidates_are_answered_in_batches_and_each_keeps_its_seed(tiny_model: Path, tmp_path: Path) -> None:
+def test_eight_candidates_are_answered_in_batches_and_each_keeps_its_seed(
+    cycles: Any, tiny_model: Path, tmp_path: Path
+) -> None:
     """The engine's calls, counted: eight drafts side by side take the calls of one, or little more."""
 
     async def main(candidates: int, path: Path) -> tuple[list[int], list[Any]]:
@@ -143,11 +64,11 @@ def test_eight_candidates_are_answered_in_batches_and_each_keeps_its_seed(tiny_m
                 register("counting", Counting, TransformersSettings)
 
         models = {"default": {"name": f"counting/{tiny_model}", "settings": {"device": "cpu"}}}
-        asked = options(path, models, candidates=candidates, rounds=0, reviewer="rubric", exporters=())
+        asked = cycles.options(path, models, candidates=candidates, rounds=0, reviewer="rubric", exporters=())
         plugins = Plugins.load(Offer(), entry_points=False, environ={})
-        result = await peercycle.aresearch("learning from preferences", REFERENCES, plugins=plugins, **asked)
+        result = await peercycle.aresearch("learning from preferences", cycles.references, plugins=plugins, **asked)
         assert result.status == "finished", result.message
-        ids = rows(result.path, "SELECT tokens_json, tokens_json_ref FROM completions WHERE candidate <> ''")
+        ids = cycles.rows(result.path, "SELECT tokens_json, tokens_json_ref FROM completions WHERE candidate <> ''")
         return sizes, ids
 
     one, _ = asyncio.run(main(1, tmp_path / "one"))
@@ -219,7 +140,7 @@ def fitting(behaviours: Any) -> Any:
 
 
 def test_a_server_that_dies_in_a_run_stops_it_and_the_run_goes_on_when_it_is_back(
-    behaviours: Any, tmp_path: Path
+    cycles: Any, behaviours: Any, tmp_path: Path
 ) -> None:
     server = behaviours.FakeServer()
     port, answer = server.server_address[1], fitting(behaviours)
@@ -227,35 +148,39 @@ def test_a_server_that_dies_in_a_run_stops_it_and_the_run_goes_on_when_it_is_bac
     chosen = {
         "default": {"name": "openai/m", "settings": {"base_url": server.url, "retries": 1, "retry_wait_s": 0.01}}
     }
-    first = peercycle.research("learning from preferences", REFERENCES, **options(tmp_path, chosen))
+    first = peercycle.research("learning from preferences", cycles.references, **cycles.options(tmp_path, chosen))
     assert (first.status, first.reason) == ("stopped", "outage"), first.message
     server.end()
-    answered = rows(first.path, "SELECT COUNT(*) FROM effects WHERE kind = 'model' AND state = 'settled'")[0][0]
+    answered = cycles.rows(first.path, "SELECT COUNT(*) FROM effects WHERE kind = 'model' AND state = 'settled'")[0][
+        0
+    ]
     assert answered >= 1
     back = behaviours.FakeServer(port)
     back.script = [answer]
     again = asyncio.run(resume(first.path, Plugins.load(entry_points=False, environ={})))
     assert again.status == "finished", again.message
-    total = rows(first.path, "SELECT COUNT(*) FROM effects WHERE kind = 'model' AND state = 'settled'")[0][0]
+    total = cycles.rows(first.path, "SELECT COUNT(*) FROM effects WHERE kind = 'model' AND state = 'settled'")[0][0]
     assert len(back.asked) == total - answered, "what was answered before the outage was paid for again"
     back.end()
 
 
-def test_an_outage_that_ends_within_the_wait_costs_only_time(behaviours: Any, tmp_path: Path) -> None:
+def test_an_outage_that_ends_within_the_wait_costs_only_time(cycles: Any, behaviours: Any, tmp_path: Path) -> None:
     server = behaviours.FakeServer()
     answer = fitting(behaviours)
     server.script = [answer, behaviours.status(503, "starting"), behaviours.status(503, "starting"), answer]
     chosen = {"default": {"name": "openai/m", "settings": {"base_url": server.url, "retries": 0}}}
     result = peercycle.research(
-        "learning from preferences", REFERENCES, **options(tmp_path, chosen, on_outage="wait:60s", rounds=0)
+        "learning from preferences",
+        cycles.references,
+        **cycles.options(tmp_path, chosen, on_outage="wait:60s", rounds=0),
     )
     server.end()
     assert result.status == "finished", result.message
-    assert rows(result.path, "SELECT COUNT(*) FROM events WHERE kind = 'outage'")[0][0] >= 1
+    assert cycles.rows(result.path, "SELECT COUNT(*) FROM events WHERE kind = 'outage'")[0][0] >= 1
 
 
 def test_a_key_is_in_no_file_log_report_or_message(
-    behaviours: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    cycles: Any, behaviours: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Planted in the environment, repeated by the server in answers and in the refusal that ends the run."""
     monkeypatch.setenv("MY_KEY", CANARY)
@@ -273,7 +198,7 @@ def test_a_key_is_in_no_file_log_report_or_message(
             "settings": {"base_url": server.url, "api_key_env": "MY_KEY", "extra_body": {"user": "me"}},
         }
     }
-    result = peercycle.research("learning from preferences", REFERENCES, **options(tmp_path, chosen))
+    result = peercycle.research("learning from preferences", cycles.references, **cycles.options(tmp_path, chosen))
     assert result.status == "failed" and "MY_KEY" in result.message
     server.script = [answer]
     again = asyncio.run(resume(result.path, Plugins.load(entry_points=False, environ={})))
@@ -288,22 +213,26 @@ def test_a_key_is_in_no_file_log_report_or_message(
             assert CANARY.encode() not in Path(folder, name).read_bytes(), f"the key is in {name}"
 
 
-def test_a_key_in_settings_is_refused_before_a_run_is_begun(tmp_path: Path) -> None:
+def test_a_key_in_settings_is_refused_before_a_run_is_begun(cycles: Any, tmp_path: Path) -> None:
     for settings in ({"api_key": CANARY}, {"base_url": f"http://me:{CANARY}@127.0.0.1:9/v1"}):
         chosen = {"default": {"name": "openai/m", "settings": settings}}
         with pytest.raises(peercycle.PeercycleError) as caught:
-            peercycle.research("learning from preferences", REFERENCES, **options(tmp_path / "runs", chosen))
+            peercycle.research(
+                "learning from preferences", cycles.references, **cycles.options(tmp_path / "runs", chosen)
+            )
         assert CANARY not in str(caught.value)
     assert not list(tmp_path.rglob("*.json"))
 
 
-def test_our_layer_is_thin(behaviours: Any, tmp_path: Path) -> None:
+def test_our_layer_is_thin(cycles: Any, behaviours: Any, tmp_path: Path) -> None:
     """No measurement, a guard against a slip of another order: a call through journal and client is not seconds."""
     server = behaviours.FakeServer()
     server.script = [fitting(behaviours)]
     chosen = {"default": {"name": "openai/m", "settings": {"base_url": server.url}}}
     began = time.monotonic()
-    result = peercycle.research("learning from preferences", REFERENCES, **options(tmp_path, chosen, rounds=0))
+    result = peercycle.research(
+        "learning from preferences", cycles.references, **cycles.options(tmp_path, chosen, rounds=0)
+    )
     server.end()
     assert result.status == "finished", result.message
     assert time.monotonic() - began < 120
