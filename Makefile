@@ -63,6 +63,6 @@ check: lint types test ## lint, types and tests
 prove: setup-test ## the long proofs, stopped after PROVE_MINUTES (40)
 	$(BIN)/python -P tools/prove.py --minutes $(PROVE_MINUTES) --workers $(WORKERS)
 
-clean: ## remove .venv, caches and builds; runs/ stays
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+clean: ## remove .venv and .venv-vllm, caches and builds; runs/ stays
+	rm -rf .venv .venv-vllm build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

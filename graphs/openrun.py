@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from peercycle.core.base import JSON
+from peercycle.core.base import JSON, canonical_json
 from peercycle.core.contracts import (
     Exporter,
     LanguageModel,
@@ -28,7 +28,7 @@ from peercycle.core.fetching import FetchingSandbox
 from peercycle.core.journal import EffectKey, RunStore
 from peercycle.core.modelling import ModelRequest, ModelResult, Usage
 from peercycle.core.runs import EndReason, ModelChoice, RunOptions, RunRecord
-from peercycle.core.sandboxing import ExecRequest, ExecResult
+from peercycle.core.sandboxing import DataRecord, EnvironmentRef, ExecRequest, ExecResult
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.effects import parse_outage_policy
 from peercycle.graphs.models import Coalescer
@@ -76,6 +76,8 @@ class OpenRun:
     _sources: dict[str, asyncio.Task[LiteratureSource]] = field(default_factory=dict)
     _telling: set[asyncio.Future[None]] = field(default_factory=set)
     _slots: asyncio.Semaphore | None = None
+    _told: set[bytes] = field(default_factory=set)
+    """What executions stood on, as far as the log says it."""
     _clock: float = field(default_factory=time.monotonic)
 
     @property
@@ -151,7 +153,20 @@ class OpenRun:
         environment = await self.sandbox.prepare(request.environment)
         if request.data and isinstance(self.sandbox, FetchingSandbox):
             await self.sandbox.fetch(request.data)
-        return await self.sandbox.run(request, environment, self.store.artifacts)
+        result = await self.sandbox.run(request, environment, self.store.artifacts)
+        await self._tell_prepared(environment, result.data)
+        return result
+
+    async def _tell_prepared(self, environment: EnvironmentRef, data: Sequence[DataRecord]) -> None:
+        """Write what an execution stood on into the log, once for all that stood on the same."""
+        told = environment.model_dump(mode="json", exclude={"location"})
+        records: list[JSON] = [record.model_dump(mode="json") for record in data]
+        key = canonical_json([told, records])
+        if key not in self._told:
+            self._told.add(key)
+            await self.emit(
+                "prepared", f"environment {environment.name}", data={"environment": told, "data": records}
+            )
 
     async def wait_through(self, key: EffectKey, outage: OutageError, waited: float) -> None:
         """Wait until an effect may be tried again; raises the outage where the options or the deadline say so."""

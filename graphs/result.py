@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from peercycle.core.errors import DamagedRunError
 from peercycle.core.journal import CandidateRow, RunReader
 from peercycle.core.reviews import Assessment
 from peercycle.core.runs import EndReason, RunStatus
+from peercycle.core.selection import CurvePoint, Draft, best_of_n
 from peercycle.core.writing import Manuscript
 
 
@@ -31,6 +32,8 @@ class RunResult:
     candidates: tuple[CandidateRow, ...]
     """Every version of every candidate."""
     rounds: int
+    curve: tuple[CurvePoint, ...] = ()
+    """What the best of n drafts is worth, where the run was asked for it."""
 
 
 async def result_of(run: RunReader) -> RunResult:
@@ -47,11 +50,11 @@ async def result_of(run: RunReader) -> RunResult:
         assessment = Assessment.model_validate_json(await run.artifacts.get(best.assessment))
     # A run that was stopped and resumed, or extended, had other versions judged before this one.
     version = (best.candidate, best.round) if best is not None else None
-    judged = [
-        row["rating"]
-        for row in await run.rows("reviews")
-        if row["role"] == "judge" and row["rating"] is not None and (row["candidate"], row["round"]) == version
-    ]
+    judged: dict[tuple[str, int], list[float]] = {}
+    for row in await run.rows("reviews"):
+        if row["role"] == "judge" and row["rating"] is not None:
+            judged.setdefault((row["candidate"], row["round"]), []).append(row["rating"])
+    said = judged.get(version, []) if version is not None else []
     return RunResult(
         run_id=record.run_id,
         path=run.path,
@@ -60,10 +63,24 @@ async def result_of(run: RunReader) -> RunResult:
         message=record.terminal.message,
         paper=paper,
         assessment=assessment,
-        rating=sum(judged) / len(judged) if judged else (best.rating if best else None),
+        rating=_mean(said) if said else (best.rating if best else None),
         candidates=rows,
         rounds=max((row.round for row in rows), default=0),
+        curve=best_of_n(_drafts(rows, judged)) if record.options.curve else (),
     )
+
+
+def _drafts(rows: Iterable[CandidateRow], judged: Mapping[tuple[str, int], list[float]]) -> list[Draft]:
+    """Return the drafts that were scored, as they stood before any revision."""
+    return [
+        Draft(selector=row.reward, judge=_mean(said) if (said := judged.get((row.candidate, 0))) else None)
+        for row in rows
+        if row.round == 0 and row.status == "complete" and row.reward is not None
+    ]
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
 
 
 def place(row: CandidateRow) -> tuple[int, int]:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import fcntl
 import functools
 import os
-import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from peercycle.core.base import Word, canonical_json, sha256_hex
-from peercycle.core.errors import SandboxError
+from peercycle.core.errors import RefusedRequestError, SandboxError
 from peercycle.core.sandboxing import EnvironmentRef, EnvironmentSpec
 from peercycle.sandbox import installer, interpreter, locking
 from peercycle.sandbox.fetching.settings import FetchSettings
@@ -27,7 +26,7 @@ from peercycle.sandbox.settings import NAME, BubblewrapSettings, state_directory
 from peercycle.sandbox.texlive import tex_binds, tex_version
 from peercycle.sandbox.tree_digest import tree_digest
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Record(Word):
@@ -71,12 +70,21 @@ class Base:
     """What names the TeX that the environment `tex` lends."""
     image: str = ""
     """The container image that holds this Python; empty for this machine's own."""
+    list_fonts: Callable[[Path], None] = lambda _: None
+    """Lets matplotlib list the fonts once, for all executions; in the sandbox, for packages run there only."""
 
 
 def base_of(settings: BubblewrapSettings, name: str) -> Base:
     """Return what bubblewrap's environments are made for: a Python of this machine."""
     tex = tex_version() if name == "tex" else ""
-    return Base(NAME, state_directory(settings) / "environments", interpreter.find(settings), tex)
+    python = interpreter.find(settings)
+
+    def list_fonts(fresh: Path) -> None:
+        from peercycle.sandbox import fonts
+
+        fonts.in_bubblewrap(settings, fresh, Built(((fresh, ENVIRONMENT), *python.binds)))
+
+    return Base(NAME, state_directory(settings) / "environments", python, tex, list_fonts=list_fonts)
 
 
 def prepare(settings: BubblewrapSettings, spec: EnvironmentSpec) -> EnvironmentRef:
@@ -169,8 +177,8 @@ def _build(base: Base, target: Path, wanted: locking.Wanted, fetch: FetchSetting
         _skeleton(fresh, python)
         lock = _install(fresh, wanted, installer.Target(fresh, python, foreign=bool(base.image)), store, fetch)
         packages = _packages(fresh / python.site)
-        if "matplotlib" in packages and not base.image:
-            _font_cache(fresh)
+        if "matplotlib" in packages:
+            base.list_fonts(fresh)
         about = [FORMAT, lock, python.tag, base.tex, *([base.image] if base.image else [])]
         record = Record(
             name=wanted.name,
@@ -185,6 +193,8 @@ def _build(base: Base, target: Path, wanted: locking.Wanted, fetch: FetchSetting
         (fresh / RECORD).write_text(record.model_dump_json(indent=1))
         (fresh / RECORD).chmod(0o644)
         fresh.rename(target)
+    except RefusedRequestError:
+        raise
     except SandboxError as error:
         raise SandboxError(
             f"environment {wanted.name!r} is not built and could not be ({error}): connect to the network once, "
@@ -247,20 +257,6 @@ def _packages(site: Path) -> dict[str, str]:
     return dict(
         sorted((locking.normal(d.metadata["Name"]), d.version) for d in metadata.distributions(path=[str(site)]))
     )
-
-
-def _font_cache(fresh: Path) -> None:
-    """Let matplotlib list its fonts once, instead of in every execution (about a second each)."""
-    cache = fresh / "matplotlib"
-    cache.mkdir()
-    subprocess.run(
-        [str(fresh / "bin" / "python"), "-I", "-c", "import matplotlib.font_manager"],
-        env={"MPLCONFIGDIR": str(cache), "PATH": "/usr/bin:/bin", "HOME": str(cache), "PYTHONDONTWRITEBYTECODE": "1"},
-        cwd="/", umask=0o022, capture_output=True, timeout=300, check=False,
-    )  # fmt: skip
-    for entry in cache.iterdir():
-        if entry.suffix != ".json":
-            remove_tree(entry)
 
 
 @contextmanager

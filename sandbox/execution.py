@@ -53,8 +53,21 @@ async def execute(
     """Run a program without asking what the sandbox guarantees; `BubblewrapSandbox.run` asks first."""
     request = request.spelled_out()
     check_request(request)
-    bwrap = find_bwrap(settings.bwrap)
     built = await asyncio.to_thread(environments.opened, settings, environment)
+    ended = await execute_on(settings, without, request, built, artifacts, on_output)
+    return ended.model_copy(update={"environment_digest": environment.digest})
+
+
+async def execute_on(
+    settings: BubblewrapSettings,
+    without: Weakening,
+    request: ExecRequest,
+    built: environments.Built,
+    artifacts: ArtifactStore,
+    on_output: OnOutput | None = None,
+) -> ExecResult:
+    """Run a program on the files of an environment, which may still be in the making."""
+    bwrap = find_bwrap(settings.bwrap)
     files = {name: await artifacts.get(ref) for name, ref in request.files.items()}
     given = await materials.stored(request.data, artifacts)
     files |= {path: body for path, (body, _) in given.items()}
@@ -92,7 +105,7 @@ async def execute(
         outputs, refused = await collect.collect(
             held.place.work, request.outputs, held.place.top_level, request.limits, artifacts, without
         )
-    return _result(ending, outputs, refused, environment).model_copy(update={"data": known})
+    return _result(ending, outputs, refused).model_copy(update={"data": known})
 
 
 def lent_paths(lent: Mapping[str, tuple[Path, DataRecord]]) -> dict[str, Path]:
@@ -233,9 +246,7 @@ async def outlast(future: asyncio.Future[T]) -> T:
     return future.result()
 
 
-def _result(
-    ending: Ending, outputs: tuple[OutputFile, ...], refused: tuple[str, ...], environment: EnvironmentRef
-) -> ExecResult:
+def _result(ending: Ending, outputs: tuple[OutputFile, ...], refused: tuple[str, ...]) -> ExecResult:
     assert ending.status is not None
     return ExecResult(
         status=ending.status,
@@ -248,5 +259,4 @@ def _result(
         outputs=outputs,
         refused=refused,
         backend=NAME,
-        environment_digest=environment.digest,
     )

@@ -31,7 +31,7 @@ def main() -> int:
         code = subprocess.run(
             command, cwd=REPOSITORY, env={**os.environ, "PEERCYCLE_KEEP_PROOFS": str(PROOFS)}, check=False
         ).returncode
-    PAGE.write_text(table.put_into(PAGE.read_text(), table.read(PROOFS), MEANING))
+    PAGE.write_text(table.put_into(PAGE.read_text(), table.read(PROOFS), MEANING.items()))
     return code
 
 

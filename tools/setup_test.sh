@@ -6,11 +6,13 @@ set -euo pipefail
 # bubblewrap, libseccomp2, uidmap: the sandbox. TeX: the PDF, with natbib, booktabs, amsmath, hyperref, graphicx
 # and the Times and Computer Modern fonts. poppler-utils: reading the PDF back. docker.io: the engine, which the tests
 # start by themselves, with data and a socket of its own; debootstrap: the tree that its image is made of.
+# qemu, busybox, e2fsprogs: a guest with Debian's kernel, in which the proofs try control groups of version 2.
 packages=(
     bubblewrap libseccomp2 uidmap
     texlive-latex-base texlive-latex-recommended texlive-fonts-recommended
     poppler-utils
     docker.io debootstrap
+    qemu-system-x86 busybox-static e2fsprogs
 )
 
 # Kept between set-ups, and outside the repository: making it takes minutes.
@@ -57,6 +59,26 @@ setup_tree() {
     rm -f "$log"
 }
 
+# Debian's kernel for a guest, unpacked beside the tree and not installed.
+kernel=${tree%/*}/guest-kernel
+setup_guest_kernel() {
+    if [ "$(id -u)" -ne 0 ] || [ -e "$kernel/vmlinuz" ] || [ "$(dpkg --print-architecture)" != amd64 ]; then
+        return
+    fi
+    local fresh name
+    name=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | awk '/Depends: linux-image/ { print $2; exit }')
+    mkdir -p "${kernel%/*}"
+    fresh=$(mktemp -d "${kernel%/*}/new-XXXXXX")
+    if [ -n "$name" ] && (cd "$fresh" && apt-get download -q "$name" && dpkg-deb -x ./*.deb .) >/dev/null 2>&1; then
+        rm -rf "$kernel" && mkdir "$kernel"
+        mv "$fresh"/boot/vmlinuz-* "$kernel/vmlinuz"
+        mv "$fresh"/lib/modules "$kernel/modules"
+    else
+        echo "Set-up: no kernel for a guest could be had; going on, and its proof is skipped"
+    fi
+    rm -rf --one-file-system "$fresh"
+}
+
 setup_system() {
     if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
         echo "Set-up: not Debian or Ubuntu, so the system is left alone; tests may need: ${packages[*]}"
@@ -83,5 +105,7 @@ setup_system() {
 SECONDS=0
 setup_system
 setup_tree
+setup_guest_kernel
 make --silent .venv/.installed-test
+bash tools/make_vllm_env.sh
 echo "Set-up took ${SECONDS} s"

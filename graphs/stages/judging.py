@@ -57,7 +57,8 @@ class ReviewStage:
 async def _judge_too(handed: Submission, state: State, ctx: DriverContext) -> Updates:
     """Have the judge judge this version, where the run asks that of it; nothing that steers sees what it says."""
     judge = ctx.run.judge
-    if judge is None or ctx.options.judged != "every":
+    wanted = ctx.options.judged == "every" or (ctx.options.curve and not state.get("round", 0))
+    if judge is None or not wanted:
         return {}
     alone = handed.model_copy(update={"earlier": ()})
     verdict = await judge.review(alone, ctx)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from peercycle import hookimpl
 
 if TYPE_CHECKING:
+    from peercycle.agents.policies.cycleresearcher.settings import CycleResearcherSettings
     from peercycle.agents.policies.direct import DirectSettings
     from peercycle.agents.policies.extractive import ExtractiveSettings
     from peercycle.agents.policies.prompted.settings import PromptedSettings
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 @hookimpl
 def register_policies(register: Register[Policy]) -> None:
     """Offer `extractive` (a systematic map of the literature, without a model), `prompted` (any instruction model),
-    `direct` (one completion is the paper) and `scripted` (for tests)."""
+    `cycleresearcher` (the published protocol), `direct` (one completion is the paper) and `scripted` (for tests)."""
+    from peercycle.agents.policies.cycleresearcher.settings import CycleResearcherSettings
     from peercycle.agents.policies.direct import DirectSettings
     from peercycle.agents.policies.extractive import ExtractiveSettings
     from peercycle.agents.policies.prompted.settings import PromptedSettings
@@ -25,6 +27,7 @@ def register_policies(register: Register[Policy]) -> None:
 
     register("extractive", _extractive, ExtractiveSettings)
     register("prompted", _prompted, PromptedSettings)
+    register("cycleresearcher", _cycleresearcher, CycleResearcherSettings)
     register("direct", _direct, DirectSettings)
     register("scripted", _scripted, ScriptedSettings)
 
@@ -39,6 +42,12 @@ def _prompted(settings: PromptedSettings) -> Policy:
     from peercycle.agents.policies.prompted.policy import PromptedPolicy
 
     return PromptedPolicy(settings)
+
+
+def _cycleresearcher(settings: CycleResearcherSettings) -> Policy:
+    from peercycle.agents.policies.cycleresearcher.policy import CycleResearcherPolicy
+
+    return CycleResearcherPolicy(settings)
 
 
 def _scripted(settings: ScriptedSettings) -> Policy:

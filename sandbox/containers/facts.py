@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Literal
 
 from pydantic import ValidationError
 
 from peercycle.core.base import Word
-from peercycle.core.errors import SandboxError
-from peercycle.core.sandboxing import EnvironmentSpec, ExecRequest, Limits
-from peercycle.sandbox import environments, place
+from peercycle.core.errors import PeercycleError, SandboxError
+from peercycle.core.sandboxing import EnvironmentSpec, ExecRequest, ExecResult, Limits
+from peercycle.sandbox import environments, fonts, place
 from peercycle.sandbox.containers.engine import engine, image_id
 from peercycle.sandbox.containers.environments import FOLDER, Opened, state_directory
 from peercycle.sandbox.containers.execution import Task
 from peercycle.sandbox.containers.settings import NAME, DockerSettings
 from peercycle.sandbox.interpreter import OLDEST, Interpreter
+from peercycle.sandbox.profile import ENVIRONMENT
 
 _ASK = """
 import json, os, platform, shutil, subprocess, sys
@@ -62,7 +64,14 @@ def base_of(settings: DockerSettings, name: str) -> environments.Base:
             f"no TeX in the image {settings.image!r}: build one that has it (peercycle sandbox build --with-tex)"
         )
     state = state_directory(settings) / FOLDER
-    return environments.Base(NAME, state, facts.interpreter(image), facts.tex if name == "tex" else "", image)
+    tex = facts.tex if name == "tex" else ""
+
+    def list_fonts(fresh: Path) -> None:
+        with contextlib.suppress(PeercycleError):
+            _, bodies = _once(settings, Opened(image, ((fresh, ENVIRONMENT),)), fonts.REQUEST)
+            fonts.keep(fresh, dict(bodies))
+
+    return environments.Base(NAME, state, facts.interpreter(image), tex, image, list_fonts)
 
 
 def prepare(settings: DockerSettings, spec: EnvironmentSpec) -> environments.EnvironmentRef:
@@ -89,13 +98,7 @@ def _asked(settings: DockerSettings, image: str) -> Facts:
     request = ExecRequest(
         argv=("python3", "-I", "-S", "-c", _ASK), limits=Limits(wall_s=60, memory_mb=256), requires=frozenset()
     )
-    at = place.make(state_directory(settings), place.new_execution(), {"backend": NAME})
-    try:
-        place.fill(at, None, {})
-        task = Task(settings, request, at, Opened(image, python="python3"), (), None)
-        result, _ = task.run()
-    finally:
-        at.remove()
+    result, _ = _once(settings, Opened(image, python="python3"), request)
     try:
         facts = Facts.model_validate_json(result.stdout.text)
     except ValidationError as error:
@@ -106,3 +109,15 @@ def _asked(settings: DockerSettings, image: str) -> Facts:
     if facts.version[:2] < OLDEST:
         raise SandboxError(f"the image {settings.image!r} has Python {facts.version}: 3.11 or newer is needed")
     return facts
+
+
+def _once(
+    settings: DockerSettings, environment: Opened, request: ExecRequest
+) -> tuple[ExecResult, list[tuple[str, bytes]]]:
+    """Run a program that needs no input, in this thread."""
+    at = place.make(state_directory(settings), place.new_execution(), {"backend": NAME})
+    try:
+        place.fill(at, None, {})
+        return Task(settings, request, at, environment, environment.mounts, None).run()
+    finally:
+        at.remove()

@@ -52,7 +52,7 @@ def weaken_options(options: dict[str, Any], without: Weakening) -> None:
     """Change what a container is created with."""
     from docker.types import Mount
 
-    open_by = {
+    open_by: dict[str, dict[str, Any]] = {
         "network_namespace": {"network_mode": "host"},
         "capabilities_dropped": {"cap_drop": [], "cap_add": CAPABILITIES},
         "remount_read_only": {"read_only": False},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from peercycle.core.runs import RunOptions
 from peercycle.core.sandboxing import (
     ALL_GUARANTEES,
     CanaryResult,
+    DataRecord,
     EnvironmentRef,
     EnvironmentSpec,
     ExecRequest,
@@ -197,3 +199,30 @@ def test_without_a_sandbox_that_holds_auto_runs_no_experiments_and_says_why(
     result = asyncio.run(start(task, asked(options, experiments="auto"), kit(parts)))
     assert result.status == "finished", result.message
     assert parts.sandbox.ran == 0
+
+
+class Reporting(Parts):
+    @hookimpl
+    def register_exporters(self, register: Any) -> None:
+        from peercycle.export.report import ReportExporter
+
+        register("report", ReportExporter)
+
+
+def test_the_report_says_what_experiments_stood_on_with_hashes_and_licences(
+    task: ResearchTask, options: Options, kit: KitOf
+) -> None:
+    read = DataRecord(
+        name="train.csv", kind="url", source="https://data.example/train.csv", sha256="ab" * 32, size=7,
+        licence="CC-BY-4.0",
+    )  # fmt: skip
+    answer = {"status": "ok", "exit_code": 0, "files": {"results.json": FAKE}, "data": (read,)}
+    result = asyncio.run(start(task, asked(options, exporters=("report",)), kit(Reporting(Answering(answer)))))
+    assert result.status == "finished", result.message
+    report = json.loads((result.path / "report.json").read_text())
+    assert report["materials"]["data"] == [read.model_dump(mode="json")]
+    assert [e["digest"] for e in report["materials"]["environments"]] == ["d"]
+    for form in ("report.md", "report.html"):
+        said = (result.path / form).read_text()
+        assert "ab" * 32 in said
+        assert "CC-BY-4.0" in said or "CC\\-BY" in said

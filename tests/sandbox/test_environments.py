@@ -201,3 +201,64 @@ def test_tex_compiles_and_reads_no_file_of_the_host(shared: Harness) -> None:
     assert result.status == "ok", result.stdout.text[-1000:]
     assert [o.path for o in result.outputs] == ["paper.pdf"]
     assert "READ" not in result.stdout.text
+
+
+HOSTILE = """
+import os, sys
+if os.getcwd() != "/work":
+    open({proof!r}, "w").write("ran outside")
+"""
+
+
+def test_no_code_of_a_package_runs_outside_while_its_environment_is_built(
+    harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, proof = tmp_path / "wheels", tmp_path / "proof"
+    folder.mkdir()
+    make_wheel(folder, "matplotlib", "9.9", HOSTILE.format(proof=str(proof)))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    made = environments.prepare(harness.settings, EnvironmentSpec(name="base", requirements=("matplotlib==9.9",)))
+    assert made.packages == {"matplotlib": "9.9"}
+    assert not proof.exists()
+
+
+@pytest.mark.usefixtures("_only_wheels")
+def test_a_requirement_may_name_its_hash_and_another_file_is_refused(harness: Harness, wheels: Path) -> None:
+    digest = hashlib.sha256(next(wheels.glob("*.whl")).read_bytes()).hexdigest()
+    named = EnvironmentSpec(name="base", requirements=(f"smallpackage==1.0 --hash=sha256:{digest}",))
+    assert asyncio.run(harness.sandbox.prepare(named)).packages == {"smallpackage": "1.0"}
+    other = EnvironmentSpec(name="base", requirements=(f"smallpackage==1.0 --hash=sha256:{'0' * 64}",))
+    with pytest.raises(RefusedRequestError, match="another file than asked for"):
+        asyncio.run(harness.sandbox.prepare(other))
+
+
+def test_an_environment_is_built_again_offline_from_the_wheels_that_are_kept(
+    harness: Harness, wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from peercycle.sandbox import installer
+    from peercycle.sandbox.fetching.settings import FetchSettings
+    from peercycle.sandbox.fetching.wheels import WheelStore
+
+    digest = hashlib.sha256(next(wheels.glob("*.whl")).read_bytes()).hexdigest()
+    lock = f"smallpackage==1.0 --hash=sha256:{digest}\n"
+    assert harness.settings.state_dir is not None
+    store = WheelStore(harness.settings.state_dir / "other")
+    base = environments.base_of(harness.settings, "base")
+
+    def install(name: str, fetch: FetchSettings) -> Path:
+        folder = harness.settings.state_dir / name  # type: ignore[operator]
+        environments._skeleton(folder, base.python)
+        installer.install(
+            installer.find_pip(), installer.Target(folder, base.python, foreign=False), lock, store, fetch
+        )
+        return folder / base.python.site / "smallpackage.py"
+
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(SandboxError, match="set to be offline"):
+        install("first", FetchSettings(offline=True))
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
+    assert install("second", FetchSettings()).exists()
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    assert install("third", FetchSettings(offline=True)).exists()
+    assert [each.name for each in store.folder.iterdir()] == [digest]

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from peercycle.core.literature import Reference
 from peercycle.core.sameness import identities
+from peercycle.core.stems import STOP_WORDS
 
 SCHEMA_VERSION = 2
 TOKENIZER = "porter unicode61 remove_diacritics 2"
@@ -18,14 +19,6 @@ ENOUGH_DOCUMENTS = 4000
 BM25 costs 0.8 microseconds a row, and common terms match most of a large corpus while they decide little.
 """
 MOST_TERMS = 64
-
-STOP_WORDS = frozenset(
-    "a about above after all also an and any are as at be because been being between both but by can could did do "
-    "does doing down during each few for from further had has have having here how i if in into is it its itself "
-    "just more most no nor not of off on once only or other our out over own same should so some such than that the "
-    "their them then there these they this those through to too under until up very was we were what when where "
-    "which while who whom why will with would you your".split()
-)
 
 
 def create(connection: sqlite3.Connection) -> None:
@@ -53,22 +46,27 @@ def fill(connection: sqlite3.Connection, works: Iterable[Reference]) -> None:
     connection.execute("INSERT INTO texts (texts) VALUES ('optimize')")
 
 
-def query_terms(query: str) -> list[str]:
+def query_terms(query: str, *, most: int = MOST_TERMS) -> list[str]:
     """Return the words to look for, each once; stop words only where there is nothing else."""
     words = re.findall(r"\w+", unicodedata.normalize("NFKC", query).replace("\0", " ").casefold())
     unique = list(dict.fromkeys(words))
-    return ([word for word in unique if word not in STOP_WORDS] or unique)[:MOST_TERMS]
+    return ([word for word in unique if word not in STOP_WORDS] or unique)[:most]
 
 
 def search(connection: sqlite3.Connection, terms: Sequence[str], limit: int, title_weight: float) -> list[Reference]:
     """Return the best works, BM25 over all terms; equal scores in the order of the corpus."""
+    return [load(connection, number) for number in search_ids(connection, terms, limit, title_weight)]
+
+
+def search_ids(connection: sqlite3.Connection, terms: Sequence[str], limit: int, title_weight: float) -> list[int]:
+    """Return the numbers of the best works."""
     if not terms:
         return []
     rows = connection.execute(
         "SELECT rowid, bm25(texts, ?, 1.0) AS score FROM texts WHERE texts MATCH ? ORDER BY score, rowid LIMIT ?",
         (title_weight, _expression(connection, terms), limit),
     ).fetchall()
-    return [_load(connection, row[0]) for row in rows]
+    return [int(row[0]) for row in rows]
 
 
 def _expression(connection: sqlite3.Connection, terms: Sequence[str]) -> str:
@@ -107,9 +105,10 @@ def _document_counts(connection: sqlite3.Connection, terms: Sequence[str]) -> di
 def lookup(connection: sqlite3.Connection, name: str) -> Reference | None:
     """Return the work that is known under an identity, as `doi:…`, `arxiv:…` or `key:…`."""
     row = connection.execute("SELECT id FROM names WHERE name = ?", (name,)).fetchone()
-    return _load(connection, row[0]) if row else None
+    return load(connection, row[0]) if row else None
 
 
-def _load(connection: sqlite3.Connection, number: int) -> Reference:
+def load(connection: sqlite3.Connection, number: int) -> Reference:
+    """Return a work by its number."""
     row = connection.execute("SELECT reference FROM works WHERE id = ?", (number,)).fetchone()
     return Reference.model_validate_json(row[0])

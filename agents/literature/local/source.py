@@ -11,10 +11,15 @@ from typing import Literal
 from peercycle.agents.literature.local.cache import open_corpus
 from peercycle.agents.literature.local.index import create, fill, lookup, query_terms, search
 from peercycle.agents.literature.local.settings import LocalSettings
+from peercycle.agents.literature.local.texts import TextSearch, is_text
 from peercycle.core.base import JSON
 from peercycle.core.errors import BadInputError, LiteratureError
 from peercycle.core.literature import Bibliography, Reference
+from peercycle.core.ranking import Query
 from peercycle.core.sameness import deduplicate, fuse, normalised_id
+
+LONGEST_QUERY = 20_000
+"""Characters of a query that are read."""
 
 
 class LocalLiterature:
@@ -26,6 +31,7 @@ class LocalLiterature:
         self._settings = settings
         self._indexes: list[sqlite3.Connection] | None = None
         self._own: tuple[Reference, ...] = ()
+        self._texts: list[TextSearch] | None = None
         self._lock = asyncio.Lock()
 
     async def __aenter__(self) -> LocalLiterature:
@@ -34,7 +40,7 @@ class LocalLiterature:
     async def __aexit__(self, *exc: object) -> None:
         for connection in self._indexes or ():
             connection.close()
-        self._indexes = None
+        self._indexes = self._texts = None
 
     async def add(self, bibliography: Bibliography) -> None:
         """Make the run's own works findable."""
@@ -58,7 +64,7 @@ class LocalLiterature:
         # Filtered works are left out after ranking, so more than `limit` are ranked where there is a filter.
         depth = limit * 10 if wanted else limit
         async with self._lock:
-            answers = await asyncio.to_thread(self._search_all, terms, depth)
+            answers = await asyncio.to_thread(self._search_all, query, terms, depth)
         return tuple(work for work in fuse(answers) if _in_years(work, wanted))[:limit]
 
     async def get(self, ids: Sequence[str]) -> tuple[Reference | None, ...]:
@@ -85,8 +91,14 @@ class LocalLiterature:
             self._indexes = [own, *(open_corpus(Path(path), folder) for path in self._settings.corpora)]
         return self._indexes
 
-    def _search_all(self, terms: Sequence[str], limit: int) -> list[list[Reference]]:
-        return [search(index, terms, limit, self._settings.title_weight) for index in self._open()]
+    def _search_all(self, query: str, terms: Sequence[str], limit: int) -> list[list[Reference]]:
+        indexes = self._open()
+        asked = Query.of(query[:LONGEST_QUERY])
+        if not is_text(asked):
+            return [search(index, terms, limit, self._settings.title_weight) for index in indexes]
+        if self._texts is None:
+            self._texts = [TextSearch(index, self._settings.title_weight) for index in indexes]
+        return [each.search(query[:LONGEST_QUERY], asked, limit) for each in self._texts]
 
     def _find(self, identity: str) -> Reference | None:
         scheme, _, value = identity.partition(":")

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from peercycle.agents.models.vllm import launch
 from peercycle.agents.models.vllm.settings import VllmSettings
 from peercycle.core.base import JSON
 from peercycle.core.errors import ModelUnavailableError
@@ -21,18 +22,19 @@ OURS = {
     # Else vLLM looks up the machine's address in the network, by asking for a route out of it.
     "VLLM_HOST_IP": "127.0.0.1",
 }
+LAUNCH = str(Path(launch.__file__).resolve())
 ADAPTER = "adapter"
 """The name under which a server knows the adapter of its settings."""
 
 
-def program(environment: str) -> Path:
-    """Return the `vllm` of an environment. Raises `ModelUnavailableError` with what to run."""
-    folder = Path(environment).expanduser()
-    for path in (folder / "bin" / "vllm", folder):
-        if path.is_file() and os.access(path, os.X_OK):
-            return path
+def interpreter(environment: str) -> Path:
+    """Return the Python of an environment that has vLLM. Raises `ModelUnavailableError` with what to run."""
+    folder = Path(environment).expanduser().absolute()
+    python = folder / "bin" / "python"
+    if os.access(python, os.X_OK) and any(folder.glob("lib*/python3*/site-packages/vllm/__init__.py")):
+        return python
     raise ModelUnavailableError(
-        f"there is no vLLM in the environment {environment!r} (no bin/vllm): make one with `python -m venv "
+        f"there is no vLLM in the environment {environment!r}: make one with `python -m venv "
         f"{environment}` and `{environment}/bin/pip install vllm` (without a GPU: docs/models.md says how)"
     )
 
@@ -40,7 +42,9 @@ def program(environment: str) -> Path:
 def command(settings: VllmSettings, weights: str, place: list[str]) -> list[str]:
     """Return the command that serves weights at a place."""
     assert settings.environment is not None
-    line = [str(program(settings.environment)), "serve", weights, *place, *flags(settings.engine_args)]
+    # Isolated: our folder is not to stand on the path of vLLM's Python.
+    line = [str(interpreter(settings.environment)), "-I", LAUNCH, "serve", weights, *place]
+    line += flags(settings.engine_args)
     if settings.adapter is not None:
         adapter = str(Path(settings.adapter).expanduser().resolve())
         line += ["--enable-lora", "--lora-modules", f"{ADAPTER}={adapter}"]

@@ -20,7 +20,7 @@ class VllmSettings(Patience):
     api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     """Name of the variable with the attached server's key."""
     environment: str | None = None
-    """Folder of the Python environment that vLLM is installed in; its `bin/vllm` is started."""
+    """Folder of the Python environment that vLLM is installed in."""
     revision: str | None = None
     """Branch, tag or commit of weights on the hub."""
     listen: Literal["socket", "loopback"] = "socket"
@@ -48,7 +48,7 @@ class VllmSettings(Patience):
     def _one_place(self) -> VllmSettings:
         if (self.url is None) == (self.environment is None):
             raise ValueError(
-                "set `url` to attach to a server, or `environment` (a folder with bin/vllm) to start one: just one"
+                "set `url` to attach to a server, or `environment` (the folder of a Python that has vLLM) to start one: just one"
             )
         if self.training and (self.url is not None or self.listen != "socket"):
             raise ValueError("`training` needs a server of our own on a socket: development end points guard nothing")

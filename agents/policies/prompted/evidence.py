@@ -38,7 +38,7 @@ def faults_of(body: str, role: SectionRole, keys: Collection[str], results: Expe
 
 def mended(body: str, role: SectionRole, keys: Collection[str], results: ExperimentResults | None) -> Mended:
     """Drop unknown citations, mend wrong roundings, and drop the sentences of numbers that nothing stands behind."""
-    text, reports = _without_unknown(body, keys)
+    text, reports = without_unknown(body, keys)
     text, more = _rounded(text, results)
     reports += more
     for number in _numbers(text, role, results):
@@ -51,7 +51,7 @@ def mended(body: str, role: SectionRole, keys: Collection[str], results: Experim
 
 def one_line(heading: str) -> str:
     """Return a title or a heading on one line and without citations, which have no place in either."""
-    return " ".join(_without_unknown(heading, ())[0].split())
+    return " ".join(without_unknown(heading, ())[0].split())
 
 
 def _numbers(body: str, role: SectionRole, results: ExperimentResults | None) -> list[NumberCheck]:
@@ -64,7 +64,7 @@ def _numbers(body: str, role: SectionRole, results: ExperimentResults | None) ->
     ]
 
 
-def _without_unknown(body: str, keys: Collection[str]) -> tuple[str, list[str]]:
+def without_unknown(body: str, keys: Collection[str]) -> tuple[str, list[str]]:
     """Take unknown keys out of citation commands; a command that is left without any goes as a whole."""
     scan = scan_latex(body)
     unknown = sorted({use.key for use in cite_uses(scan)} - set(keys))

@@ -52,7 +52,7 @@ async def repaired(
 ) -> Experiment | None:
     """Return the experiment with its program mended, or None where the model gives it up or has no program."""
     try:
-        script = await _script(experiment, settings, ctx, script=experiment.script, failure=failure)
+        script = await script_of(experiment, settings, ctx, script=experiment.script, failure=failure)
     except UnparsableAnswerError as error:
         await ctx.log(f"experiment {experiment.id!r} is given up: {error}")
         return None
@@ -111,7 +111,7 @@ async def _experiment(
         return repeats.model_copy(update={"seeds": seeds, "answers": answers})
     taken_ids = {experiment.id for experiment in (*known, *before)}
     experiment = Experiment(
-        id=_id(words(idea["id"]), taken_ids),
+        id=free_id(words(idea["id"]), taken_ids),
         question=words(idea["question"]),
         method=words(idea["method"]),
         script="",
@@ -121,7 +121,7 @@ async def _experiment(
         answers=answers,
     )
     try:
-        script = await _script(experiment, settings, ctx)
+        script = await script_of(experiment, settings, ctx)
     except UnparsableAnswerError as error:
         return f"experiment {experiment.id!r} has no program: {error}"
     return (
@@ -129,7 +129,7 @@ async def _experiment(
     )
 
 
-def _id(said: str, used: set[str]) -> str:
+def free_id(said: str, used: set[str]) -> str:
     """Return an id that is allowed and free, near to what was said."""
     base = re.sub(r"[^a-z0-9_-]+", "-", said.lower()).strip("-_")[:30]
     base = base if re.match(r"[a-z]", base) else f"e-{base}".rstrip("-")
@@ -140,7 +140,7 @@ def _id(said: str, used: set[str]) -> str:
     return found
 
 
-async def _script(
+async def script_of(
     experiment: Experiment, settings: PromptedSettings, ctx: StageContext, *, script: str = "", failure: str = ""
 ) -> str | None:
     """Ask for a program that Python can compile; None where the model gives up."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from peercycle.plugins.testing.sandbox_suite.ground import Ground
 
-Check = Callable[["Ground"], Awaitable[list[str]]]
+Check = Callable[["Ground"], Coroutine[Any, Any, list[str]]]
 """Does something in a sandbox; returns what got through, or what is not as promised. Empty is well."""
 
 Kind = Literal["bubblewrap as root", "bubblewrap as a user", "docker"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -83,9 +83,9 @@ def keep(path: Path, about: Mapping[str, Any], kind: str, row: str, removed: lis
     path.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def put_into(text: str, proofs: Proofs, meaning: Mapping[str, str]) -> str:
+def put_into(text: str, proofs: Proofs, meaning: Iterable[tuple[str, str]]) -> str:
     """Return a page with both tables in the place of those that it holds: the suite's, and what protections are."""
-    listed = [f"- `{name}`: {what}" for name, what in sorted(meaning.items())]
+    listed = [f"- `{name}`: {what}" for name, what in sorted(meaning)]
     text = _between(text, BEGIN, END, render(proofs))
     return _between(text, *MEANINGS, "\n".join([MEANINGS[0], "", *listed, "", MEANINGS[1]]))
 

@@ -11,6 +11,7 @@ from peercycle.cli import (
     answering,
     doctor,
     listing,
+    literatures,
     logs,
     pairing,
     plugins,
@@ -56,6 +57,7 @@ def build_app(arguments: Sequence[str]) -> typer.Typer:
     for name, function in COMMANDS.items():
         app.command(name)(function)
     app.add_typer(sandboxes.app, name="sandbox")
+    app.add_typer(literatures.app, name="literature")
     if _may_mean_a_plugins(arguments):
         plugins.add_commands(app)
     return app
@@ -65,7 +67,7 @@ def _may_mean_a_plugins(arguments: Sequence[str]) -> bool:
     asked = next((argument for argument in arguments if not argument.startswith("-")), None)
     if asked is None:
         return "--version" not in arguments and _others_are_installed()
-    return asked not in COMMANDS and asked != "sandbox"
+    return asked not in COMMANDS and asked not in {"sandbox", "literature"}
 
 
 def _others_are_installed() -> bool:

@@ -25,6 +25,7 @@ def ending_lines(result: RunResult, failures: Sequence[str] = ()) -> list[str]:
         lines.append(f"paper: {plain(result.paper.title)}")
     if score := score_line(result.assessment, result.rating):
         lines.append(score)
+    lines += curve_lines(result)
     lines += failures
     lines += [
         f"{_named(name)}: {result.path / name}" for name in (*PAPERS, *REPORTS) if (result.path / name).exists()
@@ -33,6 +34,17 @@ def ending_lines(result: RunResult, failures: Sequence[str] = ()) -> list[str]:
         lines.append(f"go on with: peercycle resume {shown(result.path)}")
     elif result.status == "failed":
         lines.append(f"what happened: peercycle logs {shown(result.path)}")
+    return lines
+
+
+def curve_lines(result: RunResult) -> list[str]:
+    """Return what the best of n drafts is worth, a line for each n, where that was asked for."""
+    if not result.curve:
+        return []
+    lines = ["best of n drafts (averaged over every choice of n):"]
+    for point in result.curve:
+        judge = "" if point.judge is None else f", judge {point.judge:.3f}"
+        lines.append(f"  n = {point.n}: selector {point.selector:.3f}{judge}")
     return lines
 
 

@@ -9,6 +9,7 @@ import typer
 
 from peercycle.cli.loops import wait_for
 from peercycle.cli.output import print_json, say
+from peercycle.cli.papers import read_file, text_of
 from peercycle.cli.parameters import AsJson, DisabledPlugins, PluginFiles, SettingOverrides
 
 if TYPE_CHECKING:
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
     from peercycle.core.runs import RunOptions
     from peercycle.plugins.manager import Plugins
 
-READABLE = (".tex", ".md", ".txt")
 STAMP = "Made by a machine. It is no peer review, and must not be passed off as one."
 
 
 def review(
-    paper: Annotated[Path, typer.Argument(metavar="PAPER.tex|PAPER.md", help="The paper, as LaTeX or Markdown.")],
+    paper: Annotated[
+        Path, typer.Argument(metavar="PAPER.tex|PAPER.md|PAPER.pdf", help="The paper, as LaTeX, Markdown or PDF.")
+    ],
     *,
     reviewer: Annotated[str | None, typer.Option(help="Who reviews.", show_default="rubric")] = None,
     bib: Annotated[Path | None, typer.Option("--bib", metavar="FILE", help="The paper's bibliography.")] = None,
@@ -34,7 +36,7 @@ def review(
 ) -> None:
     """Review any paper.
 
-    The review says that a machine made it.
+    The review says that a machine made it. A PDF is read in the sandbox.
     """
     import tempfile
 
@@ -44,16 +46,16 @@ def review(
 
     settings = configuring.read_settings(set_)
     plugins = configuring.load_plugins(settings, plugin, no_plugin)
-    text = read_paper(paper)
+    body = read_file(paper)
     works = read_bibliography(bib) if bib is not None else Bibliography()
     with tempfile.TemporaryDirectory(prefix="peercycle-review-") as scratch:
         flags = {
             "reviewer": reviewer,
             "model": model,
-            # What a review does not need: nothing is written, searched for or run.
+            # What a review does not need: nothing is written or run, but a PDF is read where it can do no harm.
             "policy": "scripted",
             "experiments": "off",
-            "sandbox": "none",
+            "sandbox": "auto" if paper.suffix == ".pdf" else "none",
             "runs_dir": scratch,
             "plugins": plugin or (),
             "disabled_plugins": no_plugin or (),
@@ -61,7 +63,7 @@ def review(
         options = configuring.choose_options(flags, settings, plugins).model_copy(
             update={"exporters": (), "literature": ("local",)}
         )
-        assessment = wait_for(judge(text, works, options, plugins, paper.stem))
+        assessment = wait_for(judge(paper, body, works, options, plugins))
     if as_json:
         print_json({"paper": str(paper), "stamp": STAMP, **assessment.model_dump(mode="json")})
     else:
@@ -69,34 +71,18 @@ def review(
             say(line)
 
 
-def read_paper(path: Path) -> str:
-    """Return a paper's text. Raises `BadInputError`."""
-    from peercycle.core.errors import BadInputError
-
-    if path.suffix not in READABLE:
-        raise BadInputError(f"{str(path)!r}: give the paper as {', '.join(READABLE)}")
-    try:
-        body = path.read_bytes()
-    except OSError as error:
-        raise BadInputError(f"cannot read {str(path)!r}: {error.strerror}") from None
-    if not body.strip():
-        raise BadInputError(f"{str(path)!r} is empty")
-    if b"\0" in body:
-        raise BadInputError(f"{str(path)!r} is binary; give the paper as {', '.join(READABLE)}")
-    return body.decode("utf-8-sig", errors="replace")
-
-
-async def judge(text: str, works: Bibliography, options: RunOptions, plugins: Plugins, topic: str) -> Assessment:
-    """Return what the reviewer says of a text."""
+async def judge(paper: Path, body: bytes, works: Bibliography, options: RunOptions, plugins: Plugins) -> Assessment:
+    """Return what the reviewer says of a paper."""
     from peercycle.core.reviews import Submission
     from peercycle.core.writing import ResearchTask
     from peercycle.graphs.context import DriverContext
     from peercycle.graphs.launch import create_and_open
 
-    task = ResearchTask(topic=topic, bibliography=works)
+    task = ResearchTask(topic=paper.stem, bibliography=works)
     run: Any = await create_and_open(task, options, plugins, None)
     try:
         ctx = DriverContext(run, stage="review", candidate="", visit=1)
+        text = await text_of(paper, body, ctx)
         return await run.reviewer.review(Submission(text=text, bibliography=works), ctx)  # type: ignore[no-any-return]
     finally:
         await run.close()
@@ -112,6 +98,9 @@ def review_lines(assessment: Assessment) -> list[str]:
         lines += ["", *_one_review(each)]
     if assessment.meta_review:
         lines += ["", "Meta-review:", assessment.meta_review]
+    if assessment.verification:
+        lines += ["", "Verification:", assessment.verification]
+    lines += [f"Question: {question}" for question in assessment.questions]
     if assessment.decision:
         lines += ["", f"Decision: {assessment.decision}"]
     lines += [f"Not used: {problem}" for problem in assessment.problems]

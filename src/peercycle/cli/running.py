@@ -31,6 +31,9 @@ def run(
         ),
     ] = None,
     candidates: Annotated[int | None, typer.Option(help="Drafts side by side.", show_default="3")] = None,
+    curve: Annotated[
+        bool, typer.Option("--curve", help="Say what the best of 1, 2, … drafts is worth, by reward and judge.")
+    ] = False,
     rounds: Annotated[int | None, typer.Option(help="Revisions at most.", show_default="2")] = None,
     patience: Annotated[
         int | None, typer.Option(help="Revisions without gain before it ends.", show_default="1")
@@ -106,6 +109,7 @@ def run(
         "judge": judge,
         "reward": reward,
         "candidates": candidates,
+        "curve": curve or None,
         "rounds": rounds,
         "patience": patience,
         "runs_dir": None if runs_dir is None else str(runs_dir),
@@ -128,12 +132,17 @@ def run(
         "plugins": plugin or (),
         "disabled_plugins": no_plugin or (),
     }
+    options = configuring.choose_options(flags, settings, plugins)
+    if source is None:
+        from peercycle.cli.literatures import with_library
+
+        options = with_library(options)
     asked = Asked(
         source=source,
         topic=topic,
         experiment=experiment,
         data=tuple(data or ()),
-        options=configuring.choose_options(flags, settings, plugins),
+        options=options,
         plugins=plugins,
         parallel=parallel,
         queue_id=queue_id,

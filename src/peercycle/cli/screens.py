@@ -88,6 +88,7 @@ def done_line(result: RunResult) -> dict[str, Any]:
         "rating": result.rating,
         "candidates": len({row.candidate for row in result.candidates}),
         "rounds": result.rounds,
+        **({"best_of_n": [point.model_dump() for point in result.curve]} if result.curve else {}),
     }
 
 

@@ -76,12 +76,16 @@ def _read(files: Sequence[Path]) -> tuple[Reference, ...]:
 
 def _with_corpora(tables: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings with what there is to search. Raises `UsageError` where there is nothing."""
+    from peercycle.agents.literature.library import corpora
     from peercycle.core.errors import UsageError
 
-    if tables.get(LOCAL, {}).get("corpora"):
+    local = tables.get(LOCAL, {})
+    if local.get("corpora"):
         return dict(tables)
+    if kept := corpora():
+        return {**tables, LOCAL: {**local, "corpora": [str(path) for path in kept]}}
     raise UsageError(
-        "there is nothing to search: give a file, set literature.local.corpora, or name a source, "
+        "there is nothing to search: give a file, import a corpus (`peercycle literature import`), or name a source, "
         "such as --source semantic-scholar"
     )
 

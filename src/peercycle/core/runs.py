@@ -84,6 +84,8 @@ class RunOptions(Word):
     """The reviewer that reports, and steers nothing; None means the steering one, and the report says so."""
     judged: Literal["best", "every"] = "best"
     """What the judge judges: the best version at the end, or every candidate's, as an evaluation of a policy wants."""
+    curve: bool = False
+    """Report what the best of 1, 2, … drafts would have been worth; the judge, where there is one, judges each draft."""
     reward: str = "mean-rating"
     literature: tuple[str, ...] = ("auto",)
     """Sources by name. `auto` is `local`, and `semantic-scholar` beside it for a task without any work to start from

@@ -178,8 +178,8 @@ def end_attempt(
     spend(connection, after)
     connection.execute(
         "UPDATE spending SET state = ?, prompt_tokens = ?, completion_tokens = ?, model_calls = ?, "
-        "sandbox_seconds = ?, requests = ?, cost = ? WHERE effect_id = ? AND attempt = ?",
-        (state, *usage_columns(after), effect_id, attempt),
+        "sandbox_seconds = ?, requests = ?, cost = ?, engine_seconds = ? WHERE effect_id = ? AND attempt = ?",
+        (state, *usage_columns(after), after.engine_seconds, effect_id, attempt),
     )
 
 

@@ -54,7 +54,8 @@ _USAGE = """
     model_calls INTEGER NOT NULL,
     sandbox_seconds REAL NOT NULL,
     requests INTEGER NOT NULL,
-    cost REAL"""
+    cost REAL,
+    engine_seconds REAL NOT NULL DEFAULT 0"""
 
 _UNKNOWN_COST = "cost IS NULL AND (model_calls > 0 OR prompt_tokens > 0 OR completion_tokens > 0)"
 
@@ -247,6 +248,7 @@ CREATE VIEW spending_by_stage AS
     SELECT stage, kind, COUNT(DISTINCT effect_id) AS effects, COUNT(*) AS attempts,
            SUM(prompt_tokens) AS prompt_tokens, SUM(completion_tokens) AS completion_tokens,
            SUM(model_calls) AS model_calls, SUM(sandbox_seconds) AS sandbox_seconds, SUM(requests) AS requests,
+           SUM(engine_seconds) AS engine_seconds,
            CASE WHEN SUM({_UNKNOWN_COST}) > 0 THEN NULL ELSE TOTAL(cost) END AS cost
     FROM spending WHERE state <> 'reserved' GROUP BY stage, kind ORDER BY stage, kind;
 CREATE VIEW errors AS

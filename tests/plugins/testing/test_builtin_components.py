@@ -27,7 +27,7 @@ def test_everything_built_in_is_offered_and_can_be_made() -> None:
     assert plugins.problems == ()
     assert offered == {
         "models": ("openai", "replay", "scripted", "transformers", "vllm"),
-        "policies": ("direct", "extractive", "prompted", "scripted"),
+        "policies": ("cycleresearcher", "direct", "extractive", "prompted", "scripted"),
         "reviewers": ("cyclereviewer", "deepreviewer", "prompted", "rubric", "scripted"),
         "rewards": ("checks", "composite", "mean-rating", "min-rating"),
         "literature": ("arxiv", "crossref", "local", "openalex", "semantic-scholar"),

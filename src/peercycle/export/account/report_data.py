@@ -8,6 +8,7 @@ from peercycle.core.base import JSON
 from peercycle.core.runs import RunStatus
 from peercycle.export.account import evidence, experimenting, scores, standing, steps, troubles
 from peercycle.export.account.gathering import Gathered
+from peercycle.export.account.materials import materials
 from peercycle.export.text import plain
 
 SCHEMA_VERSION = 1
@@ -36,8 +37,10 @@ def report_data(run: Gathered, *, driven: bool) -> dict[str, JSON]:
         "score_digits": scores.digits(run),
         "rounds": scores.by_round(run),
         "candidates": scores.candidate_rows(run),
+        "best_of_n": list(scores.curve(run)),
         "revisions": evidence.revisions(run),
         "experiments": experimenting.experiments(best, run),
+        "materials": materials(run),
         "numbers": evidence.numbers(best.check if best is not None else None),
         "nearest_prior": evidence.nearest_prior(best),
         "citations": evidence.citations(best.check if best is not None else None),

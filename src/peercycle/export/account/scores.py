@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from peercycle.core.base import JSON
 from peercycle.core.reviews import Assessment
+from peercycle.core.selection import Draft, best_of_n
 from peercycle.export.account.gathering import Gathered, Version
 from peercycle.export.text import plain
 
@@ -48,6 +49,18 @@ def calibration(assessment: Assessment | None) -> dict[str, JSON]:
         "scale": [scale.low, scale.high] if scale is not None else None,
         "note": "; ".join(notes),
     }
+
+
+def curve(run: Gathered) -> list[JSON]:
+    """Return what the best of n drafts is worth, where the run was asked for it."""
+    if not run.record.options.curve:
+        return []
+    drafts = [
+        Draft(selector=version.row.reward, judge=run.judged(version))
+        for version in run.versions
+        if version.row.round == 0 and version.row.status == "complete" and version.row.reward is not None
+    ]
+    return [point.model_dump(mode="json") for point in best_of_n(drafts)]
 
 
 def candidate_rows(run: Gathered) -> list[JSON]:

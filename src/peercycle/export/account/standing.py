@@ -72,12 +72,15 @@ def spending_by_stage(run: Gathered) -> list[JSON]:
     found: list[tuple[int, float, JSON]] = []
     for row in run.stages:
         tokens, seconds = int(row["prompt_tokens"]) + int(row["completion_tokens"]), float(row["sandbox_seconds"])
+        # A run of an earlier version has no such column.
+        engine = float(row.get("engine_seconds", 0.0))
         shown: JSON = {
             "stage": str(row["stage"]),
             "kind": str(row["kind"]),
             "effects": int(row["effects"]),
             "tokens": tokens,
             "sandbox_seconds": seconds,
+            "engine_seconds": engine,
         }
         found.append((tokens, seconds, shown))
     return [shown for _, _, shown in sorted(found, key=lambda entry: entry[:2], reverse=True)]

@@ -1,0 +1,1 @@
+"""The published protocol, turn by turn: `policy.CycleResearcherPolicy`."""

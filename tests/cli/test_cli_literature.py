@@ -1,0 +1,78 @@
+"""`peercycle literature`: imported corpora are searched without their file, and kept answers can be seen and cleared."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from peercycle.plugins.testing.graph_service import GraphService
+from peercycle.plugins.testing.web import WebService
+
+Command = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+
+
+def test_an_imported_corpus_is_searched_without_its_file(peercycle: Command, folder: Path) -> None:
+    done = peercycle("literature", "import", "refs.bib")
+    assert done.code == 0 and done.out.startswith("2 works of refs.bib imported: ")
+    (folder / "refs.bib").unlink()
+    assert peercycle("search", "depth").out == "networks: Sorting networks and their depth. Ada Byron (1990)\n"
+
+
+def test_an_import_says_what_was_wrong_and_keeps_the_rest(peercycle: Command, folder: Path) -> None:
+    rows = [
+        '{"title": "On reefs", "year": 2001, "doi": "10.1/A"}',
+        "no json",
+        '{"title": "On Reefs", "doi": "10.1/a"}',
+    ]
+    (folder / "dump.jsonl").write_text("\n".join(rows))
+    done = peercycle("literature", "import", "dump.jsonl", "--json").json
+    assert [(one["works"], one["repeated"], len(one["problems"])) for one in done] == [(1, 1, 1)]
+    assert "line 2" in peercycle("literature", "import", "dump.jsonl").err
+    kept = list(Path(done[0]["path"]).parent.glob("*.jsonl"))
+    assert len(kept) == 1, "the same corpus again takes its place"
+    assert json.loads(kept[0].read_text())["ids"] == {"doi": "10.1/A"}
+
+
+def test_what_cannot_be_imported_is_named(peercycle: Command, folder: Path) -> None:
+    (folder / "empty.bib").write_text("")
+    for name in ("empty.bib", "missing.bib"):
+        done = peercycle("literature", "import", name)
+        assert done.code == 2 and name in done.err and done.err.count("\n") == 1
+
+
+def test_a_run_from_a_topic_alone_searches_what_was_imported(peercycle: Command, folder: Path) -> None:
+    peercycle("literature", "import", "refs.bib")
+    arguments = ("run", "--topic", "sorting networks", "--literature", "local", "--run-id", "r1", "--rounds", "0")
+    assert peercycle(*arguments).code == 0
+    record = json.loads((folder / "runs" / "r1" / "run.json").read_text())
+    assert record["options"]["literature"] == ["local"]
+    assert len(record["options"]["settings"]["literature"]["local"]["corpora"]) == 1
+
+
+def test_without_anything_to_search_local_sources_are_refused(peercycle: Command) -> None:
+    done = peercycle("run", "--topic", "sorting networks", "--literature", "local")
+    assert done.code == 2 and "nothing to start from" in done.err
+
+
+def test_kept_answers_are_counted_and_cleared(peercycle: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert peercycle("literature", "cache", "--json").json["kept"] == []
+    with WebService(GraphService([{"paperId": "a", "title": "On reefs"}], {})) as service:
+        monkeypatch.setenv("PEERCYCLE_SEMANTIC_SCHOLAR_URL", service.url)
+        assert peercycle("search", "reefs", "--source", "semantic-scholar").code == 0
+        (row,) = peercycle("literature", "cache", "--json").json["kept"]
+        assert (row["host"], row["kind"], row["answers"]) == ("127.0.0.1", "search", 1)
+        assert "1 answers kept in " in peercycle("literature", "cache", "--stats").out
+        assert peercycle("literature", "cache", "--clear").out == "1 answers forgotten\n"
+        peercycle("search", "reefs", "--source", "semantic-scholar")
+        assert len(service.received) == 2
+    assert peercycle("literature", "cache", "--stats", "--clear").code == 2

@@ -1,0 +1,68 @@
+"""Run in a guest as root: the whole suite on bubblewrap with cgroup version 2, a JSON line for each row."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import signal
+from pathlib import Path
+from typing import Any
+
+from peercycle.plugins.testing.attacks import AttackContract
+from peercycle.plugins.testing.sandbox_suite import ROWS
+from peercycle.plugins.testing.sandbox_suite.ground import alive
+from peercycle.sandbox import cgroups
+from peercycle.sandbox.bubblewrap import BubblewrapSandbox, BubblewrapSettings
+
+RED = {"memory_limit", "process_limit"}
+
+
+class OnBubblewrap(AttackContract):
+    kind = "bubblewrap as root"
+
+    def sandbox(self) -> Any:
+        return BubblewrapSandbox(BubblewrapSettings(state_dir=self.state))
+
+    def weakened(self, without: Any) -> Any:
+        return BubblewrapSandbox.weakened(BubblewrapSettings(state_dir=self.state), without)
+
+    def facts(self) -> dict[str, Any]:
+        return {"holder": bwraps, "kill_holder": lambda found: os.kill(min(found), signal.SIGKILL)}
+
+
+def bwraps(mark: str) -> list[int]:
+    found = []
+    for pid in alive(mark):
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}/comm").read_text() == "bwrap\n":
+                found.append(pid)
+    return found
+
+
+def say(**what: Any) -> None:
+    print(json.dumps(what), flush=True)
+
+
+def main() -> None:
+    hierarchy = cgroups.find()
+    say(kernel=platform.release(), cgroups=None if hierarchy is None else hierarchy.version)
+    contract = OnBubblewrap()
+    for row in ROWS.values():
+        needs = row.needs.get(contract.kind)
+        runs: list[list[str]] = [[]]
+        if isinstance(needs, tuple) and set(needs) & RED:
+            runs.append(sorted(needs))
+        for without in runs:
+            try:
+                answer = contract.worker().ask({"row": row.name, "without": without})
+                say(row=row.name, without=without, found=answer.found, error=answer.error, skip=answer.skip)
+            except TimeoutError as error:
+                say(row=row.name, without=without, found=[], error=str(error), skip=None)
+    left = [str(path) for path in Path("/sys/fs/cgroup").glob(f"{cgroups.PREFIX}*")]
+    say(left=left)
+    contract.teardown_class()
+
+
+main()
