@@ -152,7 +152,10 @@ def tokenizer_folder(folder: Path) -> Path:
     core.pre_tokenizer = Whitespace()
     make: Any = PreTrainedTokenizerFast
     made = make(tokenizer_object=core, unk_token="<unk>", eos_token="<end>")
-    made.chat_template = "{% for m in messages %}{{ m.role }} {{ m.content }} {% endfor %}{% if add_generation_prompt %}assistant{% endif %}"
+    made.chat_template = (
+        "{% for m in messages %}{{ m.role }} {{ m.content }} {% endfor %}"
+        "{% if add_generation_prompt %}assistant{% endif %}"
+    )
     made.save_pretrained(folder)
     (folder / "config.json").write_text('{"model_type": "llama"}')
     return folder
