@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -193,3 +194,12 @@ def fake_server() -> Iterator[FakeServer]:
 def behaviours() -> SimpleNamespace:
     """What a script is made of."""
     return SimpleNamespace(says=says, status=status, chat=chat, FakeServer=FakeServer)
+
+
+@pytest.fixture(scope="session")
+def vllm_environment(repository: Path) -> Path:
+    """An environment with vLLM in it: `PEERCYCLE_TEST_VLLM`, or `.venv-vllm` of the checkout."""
+    folder = Path(os.environ.get("PEERCYCLE_TEST_VLLM") or repository / ".venv-vllm").absolute()
+    if not any(folder.glob("lib*/python3*/site-packages/vllm/__init__.py")):
+        pytest.skip("needs vLLM: `make setup-test` makes .venv-vllm, or set PEERCYCLE_TEST_VLLM to an environment")
+    return folder
