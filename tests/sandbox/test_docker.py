@@ -208,12 +208,15 @@ def tried(act):
 for number in (signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM, signal.SIGINT, signal.SIGALRM, signal.SIGHUP):
     os.kill(1, number)
 print(tried(lambda: open("/proc/1/environ").read()), tried(lambda: open("/proc/1/mem", "rb")),
-      tried(lambda: open("/proc/1/fd/1", "wb")), tried(lambda: resource.prlimit(1, resource.RLIMIT_CPU, (0, 0))),
+      tried(lambda: open("/proc/1/fd/1", "wb")), tried(lambda: resource.prlimit(1, resource.RLIMIT_NOFILE, (3, 3))),
+      tried(lambda: resource.prlimit(1, resource.RLIMIT_CPU, (0, 0))),
       sep="|", flush=True)
 """
     result = containers.run(program)
     assert result.status == "ok", (result.status, result.stderr.text)
-    assert "done" not in result.stdout.text.split("|")
+    said = result.stdout.text.strip().split("|")
+    assert len(said) == 5
+    assert "done" not in said
 
 
 def test_a_daemon_that_the_program_leaves_does_not_outlive_it(containers: Containers) -> None:
