@@ -24,6 +24,7 @@ from peercycle.sandbox.containers.settings import DockerSettings
 
 if TYPE_CHECKING:
     from tests.fixtures.docker_daemon import Daemon
+    from tests.fixtures.handmade_wheels import MakeWheel
     from tests.sandbox.conftest import Bodies
 
 SMALL = Limits(wall_s=20, memory_mb=128, processes=24, disk_mb=16, files=200, output_bytes=64 << 10)
@@ -232,6 +233,41 @@ print("left")
     result = containers.run(program)
     assert (result.status, result.stdout.text) == ("ok", "left\n")
     assert time.monotonic() - began < 30
+
+
+def test_a_requirement_is_installed_for_the_image_and_read_only(
+    containers: Containers, make_wheel: MakeWheel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_wheel(tmp_path, "smallpackage", "1.0", "answer = 42\n")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    spec = EnvironmentSpec(name="base", requirements=("smallpackage==1.0",))
+    prepared = asyncio.run(containers.sandbox.prepare(spec))
+    assert (prepared.backend, prepared.packages) == ("docker", {"smallpackage": "1.0"})
+    # What is built is there without a network, and so is what its wheels give.
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    assert asyncio.run(containers.sandbox.prepare(spec)) == prepared
+    program = "import smallpackage; print(smallpackage.answer); open(smallpackage.__file__, 'a')"
+    request = ExecRequest(argv=("python", "-c", program), limits=SMALL, requires=frozenset())
+    result = asyncio.run(execution.execute(containers.settings, request, prepared, containers.bodies))
+    assert result.stdout.text == "42\n"
+    assert "Read-only file system" in result.stderr.text or "denied" in result.stderr.text
+    assert result.environment_digest == prepared.digest
+
+
+def test_pandoc_runs_in_a_container(containers: Containers) -> None:
+    prepared = asyncio.run(containers.sandbox.prepare(EnvironmentSpec(name="pandoc")))
+    request = ExecRequest(
+        argv=("pandoc", "--sandbox", "--from=latex", "--to=html5"), stdin=containers.bodies.add(b"$x^2$"),
+        limits=SMALL.model_copy(update={"memory_mb": 512, "processes": 32}), requires=frozenset(),
+    )  # fmt: skip
+    result = asyncio.run(execution.execute(containers.settings, request, prepared, containers.bodies))
+    assert (result.status, "<em>x</em>" in result.stdout.text) == ("ok", True), result.stderr.text
+
+
+def test_an_image_without_tex_says_how_to_make_one_that_has_it(containers: Containers) -> None:
+    with pytest.raises(SandboxError, match="sandbox build --with-tex"):
+        asyncio.run(containers.sandbox.prepare(EnvironmentSpec(name="tex")))
 
 
 def test_output_streams_while_the_program_runs(containers: Containers) -> None:
