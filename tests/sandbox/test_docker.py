@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -309,52 +306,6 @@ def test_a_cancelled_execution_is_gone_before_its_caller_goes_on(containers: Con
             await running
 
     asyncio.run(cancel())
-    assert containers.left() == []
-
-
-_DRIVER = """
-import asyncio, sys
-from peercycle.sandbox.canaries import NoArtifacts
-from peercycle.core.sandboxing import *
-from peercycle.sandbox.containers import execution
-from peercycle.sandbox.containers.settings import DockerSettings
-settings = DockerSettings.model_validate_json(sys.argv[1])
-environment = EnvironmentRef.model_validate_json(sys.argv[2])
-request = ExecRequest(argv=("python", "-c", "import time; print('up', flush=True); time.sleep(600)"),
-                      limits=Limits(wall_s=900), requires=frozenset(), outputs=("*",))
-def tell(name, chunk):
-    print("up", flush=True)
-asyncio.run(execution.execute(settings, request, environment, NoArtifacts(), tell))
-"""
-
-
-@pytest.mark.parametrize("delay_s", [0.0, 0.15, 0.3, 0.45, None])
-def test_a_driver_killed_at_any_moment_leaves_no_process_and_what_is_left_is_reaped(
-    containers: Containers, delay_s: float | None
-) -> None:
-    settings, environment = containers.settings, containers.environment
-    driver = subprocess.Popen(
-        [sys.executable, "-c", _DRIVER, settings.model_dump_json(), environment.model_dump_json()],
-        stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
-    )  # fmt: skip
-    assert driver.stdout is not None
-    state = settings.state_dir
-    assert state is not None
-    if delay_s is None:
-        assert driver.stdout.readline() == b"up\n"
-    else:
-        while driver.poll() is None and not list((state / "executions").glob("*")):
-            time.sleep(0.01)
-        time.sleep(delay_s)
-    os.kill(driver.pid, signal.SIGKILL)
-    assert driver.wait() == -signal.SIGKILL
-    driver.stdout.close()
-    # Of itself, without anybody looking: no container runs any more.
-    end = time.monotonic() + 60
-    while [c for c in containers.left() if c["State"] == "running"] and time.monotonic() < end:
-        time.sleep(0.1)
-    assert [c for c in containers.left() if c["State"] == "running"] == []
-    asyncio.run(containers.sandbox.reap())
     assert containers.left() == []
 
 
