@@ -64,17 +64,17 @@ class Server:
 
     async def ensure(self) -> None:
         """Start the server anew where it died. Raises `OutageError` once it has died too often."""
-        if self._process is None or self._process.returncode is None:
+        if not self._died():
             return
         async with self._starting:
-            if self._process.returncode is None:
-                return
-            if self._starts > self._settings.restarts:
-                raise OutageError(
-                    f"the vLLM server died {self._starts} times, last with exit code {self._process.returncode}: "
-                    f"{self._last_words()}"
-                )
-            await self.start()
+            # Whoever came first has started it meanwhile.
+            if self._died():
+                if self._starts > self._settings.restarts:
+                    raise OutageError(f"the vLLM server died {self._starts} times: {self._last_words()}")
+                await self.start()
+
+    def _died(self) -> bool:
+        return self._process is not None and self._process.returncode is not None
 
     async def stop(self, *, keep_log: bool = False) -> None:
         """End the server and everything that it started."""
