@@ -64,16 +64,18 @@ class Server:
 
     async def ensure(self) -> None:
         """Start the server anew where it died. Raises `OutageError` once it has died too often."""
-        if not self._died():
+        if not self.died:
             return
         async with self._starting:
             # Whoever came first has started it meanwhile.
-            if self._died():
+            if self.died:
                 if self._starts > self._settings.restarts:
                     raise OutageError(f"the vLLM server died {self._starts} times: {self._last_words()}")
                 await self.start()
 
-    def _died(self) -> bool:
+    @property
+    def died(self) -> bool:
+        """Whether the server ended without having been asked to."""
         return self._process is not None and self._process.returncode is not None
 
     async def stop(self, *, keep_log: bool = False) -> None:
