@@ -82,9 +82,7 @@ class ScriptedModel:
         """Answer every request, in order. Raises `ModelError` where no answer is left."""
         answers = [self._choose(request) for request in requests]
         await asyncio.sleep(self._settings.delay_s)
-        return [
-            _result(request, answer, self._settings) for request, answer in zip(requests, answers, strict=True)
-        ]
+        return [_result(request, answer, self._settings) for request, answer in zip(requests, answers, strict=True)]
 
     def worst_case(self, request: ModelRequest) -> Usage:
         """Return the prompt, and `max_tokens` or else the longest answer there is, for each completion."""

@@ -60,7 +60,9 @@ def _numbers(body: str, role: SectionRole, results: ExperimentResults | None) ->
     # A section that reports no results may state numbers of its own: a year, a number of layers.
     reporting = role in {"results", "discussion", "conclusion"}
     return [
-        n for n in check_numbers(manuscript, results, _stated(results)) if n.status in wanted and (reporting or n.status != "unbound")
+        n
+        for n in check_numbers(manuscript, results, _stated(results))
+        if n.status in wanted and (reporting or n.status != "unbound")
     ]
 
 
