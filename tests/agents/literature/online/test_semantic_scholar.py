@@ -6,6 +6,8 @@ import asyncio
 import json
 import logging
 import os
+import shutil
+import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -63,6 +65,23 @@ def test_keys_are_usable_and_the_same_in_every_answer() -> None:
         first = ask(service, lambda source: source.search(ODD))
     assert all(key.isascii() and key.isalnum() for key in (work.key for work in first))
     assert first[1].key.startswith("w")
+
+
+def test_what_was_found_compiles(tmp_path: Path) -> None:
+    for program in ("bibtex", "pdflatex"):
+        if shutil.which(program) is None:
+            pytest.skip(f"needs {program}: apt-get install texlive-latex-base texlive-latex-recommended")
+    with WebService(answers(EXCHANGES)) as service:
+        found = ask(service, lambda source: source.search(ODD))
+    (tmp_path / "refs.bib").write_text(bibtex.write(Bibliography(entries=found)), encoding="ascii")
+    cites = "".join(f"\\cite{{{work.key}}} " for work in found)
+    page = f"\\documentclass{{article}}\\begin{{document}}{cites}\\bibliographystyle{{plain}}\\bibliography{{refs}}\\end{{document}}"
+    (tmp_path / "paper.tex").write_text(page, encoding="ascii")
+    latex = ["pdflatex", "-no-shell-escape", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
+    for command in (latex, ["bibtex", "paper"], latex):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=100, check=False)
+        assert done.returncode == 0, done.stdout.decode("latin-1")[-2000:]
+    assert (tmp_path / "paper.bbl").read_text().count("\\bibitem") == len(found)
 
 
 @pytest.mark.parametrize(("limit", "number", "requests"), [(5, 5, 1), (100, 100, 1), (150, 150, 2), (1000, 250, 3)])
