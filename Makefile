@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 WORKERS ?= 2
 PROVE_MINUTES ?= 40
 
-.PHONY: help demo setup-test test lint types check prove clean
+.PHONY: help demo train-demo setup-test test lint types check prove clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -34,6 +34,14 @@ demo: .venv/.installed ## install into .venv, then plan, write, review and revis
 
 .venv/.installed-lint: .venv/.installed-test
 	$(PIP) install -qq --group lint
+	@touch $@
+
+train-demo: .venv/.installed-train ## train a tiny policy on its own reviewed papers, on a CPU; then run it by its name
+	$(BIN)/python examples/citing/demo.py
+
+.venv/.installed-train: .venv/.installed
+	$(PIP) install -qq torch==2.13.0
+	$(PIP) install -qq --editable '.[train]'
 	@touch $@
 
 setup-test: ## install what the tests need (as root on Debian or Ubuntu: system packages too, listed first)

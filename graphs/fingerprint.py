@@ -41,7 +41,7 @@ def fingerprint(options: RunOptions, task: str, plugins: Plugins) -> dict[str, J
         "experiments": options.experiments,
         "repairs": options.repairs,
         # Named only where they are used: a run from before they were there goes on as it was.
-        **({"skip": sorted(options.skip)} if options.skip else {}),
+        **({"skip": list[JSON](sorted(options.skip))} if options.skip else {}),
         **({"judged": options.judged} if options.judged != "best" else {}),
         **({"curve": True} if options.curve else {}),
         **({"checkpoint": options.checkpoint} if options.checkpoint else {}),

@@ -62,22 +62,27 @@ class Standing:
 
 def status(
     name: Annotated[
-        str | None, typer.Argument(metavar="[RUN|QUEUE]", help="A path, an id, or the unique beginning of an id.")
+        str | None,
+        typer.Argument(metavar="[RUN|QUEUE|LOOP]", help="A path, an id, or the unique beginning of an id."),
     ] = None,
     *,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """List all runs and queues, or tell how one stands.
+    """List all runs and queues, or tell how one stands; a training loop by its name.
 
     Of a run that is driven: the stages in hand, and how long it has been idle.
     """
     from peercycle.cli.configuring import runs_dir as kept_in
+    from peercycle.cli.loop_listing import find_loop, print_loops
     from peercycle.cli.queue_listing import print_queue, queue_data, queue_row
     from peercycle.cli.queue_state import find_queue, list_queues
     from peercycle.store.directory import find_run, list_runs
 
     folder = kept_in(runs_dir)
+    if name is not None and (loop := find_loop(name)):
+        print_loops(loop, as_json)
+        return
     if name is not None and (queue := find_queue(name, folder)) is not None:
         print_queue(queue, as_json)
         return

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,19 @@ pytestmark = pytest.mark.timeout(300)
 
 def events(done: Any) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def status(folder: Path, *arguments: str) -> Any:
+    done = subprocess.run(
+        [sys.executable, "-m", "peercycle", "status", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def test_a_loop_leaves_a_manifest_for_every_step_and_a_policy_for_every_iteration(
@@ -47,6 +62,14 @@ def test_a_loop_leaves_a_manifest_for_every_step_and_a_policy_for_every_iteratio
     assert best.record.weights_sha256 == find_policy(folder / "policies", "toy-002").record.weights_sha256
     assert best.record.iteration == 2
     assert best.record.settings == {"prompt": "cite {keys}"}
+    told = status(folder, "toy", "--json")
+    assert [(each["status"], each["iterations"], each["best"]) for each in told["loops"]] == [
+        ("finished", 2, "toy-002")
+    ]
+    assert {(step["iteration"], step["step"]) for step in told["loops"][0]["steps"]} >= {
+        (1, "sample"),
+        (2, "promote"),
+    }
     # The same command again does nothing again.
     again = train(["loop.toml", "--iterations", "2", "--json"], folder)
     assert events(again) == [last]
@@ -71,7 +94,8 @@ def test_a_failed_rollout_is_recorded_and_does_not_end_the_iteration(train: Trai
         json.loads(line) for line in (folder / "loops/toy/main/001/sample/rollouts.jsonl").read_text().splitlines()
     ]
     failed = [row for row in rows if row["status"] == "failed"]
-    assert 0 < len(failed) == sampled.figures["failed"] < len(rows) == 15
+    assert 0 < len(failed) < len(rows) == 15
+    assert len(failed) == sampled.figures["failed"]
     assert all("this seed is refused" in row["error"] for row in failed)
     assert all(row["reward"] is None for row in failed)
 
@@ -140,3 +164,27 @@ def test_a_shuffled_reward_leaves_as_many_pairs_as_wide(train: Train, toy_loop: 
     assert plain["over"]["shuffled"]["n"] == len(
         [1 for line in (folder / "loops/toy/plain/001/evaluate/tasks.jsonl").read_text().splitlines() if line]
     )
+
+
+def test_a_sampler_that_stays_starts_its_engine_once_and_gives_the_same_loop(train: Train, toy_loop: Write) -> None:
+    apart = toy_loop("apart", engine='settings = { log = "starts" }')
+    stays = toy_loop("stays", engine='settings = { log = "starts" }', sample="stay = true")
+    for folder in (apart, stays):
+        done = train(["loop.toml"], folder)
+        assert done.returncode == 0, done.stderr
+    starts = [len((folder / "starts").read_text().splitlines()) for folder in (apart, stays)]
+    assert starts[1] == 1 < starts[0]
+    for name in ("001/sample/rollouts.jsonl", "001/pair/pairs.jsonl", "001/evaluate/evaluation.json"):
+        one, other = ((folder / "loops/toy/main" / name).read_bytes() for folder in (apart, stays))
+        assert one == other, name
+    weights = [find_policy(folder / "policies", "toy-001").record.weights_sha256 for folder in (apart, stays)]
+    assert weights[0] == weights[1]
+
+
+def test_an_engine_that_was_told_to_reload_and_did_not_is_caught(train: Train, toy_loop: Write) -> None:
+    folder = toy_loop(engine="settings = { deaf = true }", sample="stay = true")
+    done = train(["loop.toml"], folder)
+    assert done.returncode == 1
+    assert "the engine has not loaded the new policy" in done.stderr.splitlines()[-1]
+    assert read_manifest(folder / "loops/toy/main/001/sample") is not None
+    assert read_manifest(folder / "loops/toy/main/001/evaluate") is None

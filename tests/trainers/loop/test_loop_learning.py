@@ -39,8 +39,8 @@ def loops(
                     stderr=errors,
                 )
             )
-    for folder, driver in zip(folders, drivers, strict=True):
-        assert driver.wait(timeout=800) == 0, (folder / "errors").read_text()
+    codes = [driver.wait(timeout=800) for driver in drivers]
+    assert codes == [0, 0], [(folder / "errors").read_text() for folder in folders]
     return folders
 
 
