@@ -15,7 +15,7 @@ from peercycle.core.contracts import LanguageModel
 from peercycle.core.errors import DamagedRunError, SandboxError, UsageError
 from peercycle.core.journal import ArtifactStore, EffectKey, Question
 from peercycle.core.literature import Reference
-from peercycle.core.modelling import ModelResult, Usage
+from peercycle.core.modelling import ModelResult, Spent, Usage
 from peercycle.core.runs import RunOptions
 from peercycle.core.sandboxing import ExecRequest, ExecResult
 from peercycle.graphs import sources
@@ -148,13 +148,17 @@ class DriverContext:
         result = ExecResult.model_validate(outcome.result)
         return result.model_copy(update={"execution_id": execution_id(key)})
 
-    async def effect(self, kind: str, request: JSON, fn: Callable[[], Awaitable[JSON]]) -> JSON:
-        """Do something else to the world, effectively once."""
+    async def effect(
+        self, kind: str, request: JSON, fn: Callable[[], Awaitable[JSON | Spent]], *, reserve: Usage | None = None
+    ) -> JSON:
+        """Do something else to the world, effectively once; what returns no `Spent` used all that was reserved."""
+        most = reserve or NOTHING
 
         async def call() -> Answer:
-            return await fn(), NOTHING
+            said = await fn()
+            return (said.result, said.usage) if isinstance(said, Spent) else (said, most)
 
-        return (await self._effects.perform(self._effects.key(kind, request), request, NOTHING, call)).result
+        return (await self._effects.perform(self._effects.key(kind, request), request, most, call)).result
 
     async def ask(self, question: str, schema: type[ModelT]) -> ModelT:
         """Ask a person; the run waits until there is an answer."""

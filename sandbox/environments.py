@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import functools
 import os
+import shutil
 import tempfile
 import time
 import uuid
@@ -17,6 +18,7 @@ from peercycle.core.base import Word, canonical_json, sha256_hex
 from peercycle.core.errors import RefusedRequestError, SandboxError
 from peercycle.core.sandboxing import EnvironmentRef, EnvironmentSpec
 from peercycle.sandbox import installer, interpreter, locking
+from peercycle.sandbox.converter import pandoc, pandoc_version
 from peercycle.sandbox.fetching.settings import FetchSettings
 from peercycle.sandbox.fetching.wheels import WheelStore
 from peercycle.sandbox.interpreter import Interpreter
@@ -66,25 +68,35 @@ class Base:
     backend: str
     folder: Path
     python: Interpreter
-    tex: str = ""
-    """What names the TeX that the environment `tex` lends."""
+    lent: str = ""
+    """What names the programs that an environment lends: the TeX of `tex`, the pandoc of `pandoc`."""
     image: str = ""
     """The container image that holds this Python; empty for this machine's own."""
+    programs: tuple[Path, ...] = ()
+    """Put into the environment's own folder of programs; each runs by itself wherever it lies."""
     list_fonts: Callable[[Path], None] = lambda _: None
     """Lets matplotlib list the fonts once, for all executions; in the sandbox, for packages run there only."""
 
 
 def base_of(settings: BubblewrapSettings, name: str) -> Base:
     """Return what bubblewrap's environments are made for: a Python of this machine."""
-    tex = tex_version() if name == "tex" else ""
     python = interpreter.find(settings)
+    lent = tex_version() if name == "tex" else ""
+    if name == "pandoc":
+        lent = pandoc_version()
 
     def list_fonts(fresh: Path) -> None:
         from peercycle.sandbox import fonts
 
         fonts.in_bubblewrap(settings, fresh, Built(((fresh, ENVIRONMENT), *python.binds)))
 
-    return Base(NAME, state_directory(settings) / "environments", python, tex, list_fonts=list_fonts)
+    folder = state_directory(settings) / "environments"
+    return Base(NAME, folder, python, lent, programs=programs_of(name), list_fonts=list_fonts)
+
+
+def programs_of(name: str) -> tuple[Path, ...]:
+    """Return what is put into an environment of this name, beside Python."""
+    return (pandoc(),) if name == "pandoc" else ()
 
 
 def prepare(settings: BubblewrapSettings, spec: EnvironmentSpec) -> EnvironmentRef:
@@ -101,7 +113,7 @@ def prepare_on(base: Base, spec: EnvironmentSpec, fetch: FetchSettings) -> Envir
         wanted.lock,
         list(wanted.requirements),
         python.tag,
-        base.tex,
+        base.lent,
         *([base.image] if base.image else []),
     ]
     key = sha256_hex(canonical_json(about))[:40]
@@ -175,11 +187,13 @@ def _build(base: Base, target: Path, wanted: locking.Wanted, fetch: FetchSetting
     fresh = base.folder / f".new-{uuid.uuid4().hex}"
     try:
         _skeleton(fresh, python)
+        for program in base.programs:
+            _lend(program, fresh / "bin" / program.name)
         lock = _install(fresh, wanted, installer.Target(fresh, python, foreign=bool(base.image)), store, fetch)
         packages = _packages(fresh / python.site)
         if "matplotlib" in packages:
             base.list_fonts(fresh)
-        about = [FORMAT, lock, python.tag, base.tex, *([base.image] if base.image else [])]
+        about = [FORMAT, lock, python.tag, base.lent, *([base.image] if base.image else [])]
         record = Record(
             name=wanted.name,
             digest=sha256_hex(canonical_json(about)),
@@ -217,6 +231,15 @@ def _skeleton(fresh: Path, python: Interpreter) -> None:
         f"version = {'.'.join(map(str, python.version))}\n"
     )
     (fresh / "pyvenv.cfg").chmod(0o644)
+
+
+def _lend(program: Path, target: Path) -> None:
+    """Put a program into an environment; without a second copy of it where both lie on one device."""
+    try:
+        target.hardlink_to(program)
+    except OSError:
+        shutil.copyfile(program, target)
+    target.chmod(0o755)
 
 
 def _install(

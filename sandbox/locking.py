@@ -16,7 +16,7 @@ _PINNED = re.compile(
     r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(\[[A-Za-z0-9,._-]+\])?==([A-Za-z0-9.!+_-]+)((?: --hash=sha256:[0-9a-f]{64})*)"
 )
 _LOCKED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)", re.MULTILINE)
-NAMED = {"base": None, "scientific": "scientific.txt", "tex": None}
+NAMED = {"base": None, "pandoc": None, "scientific": "scientific.txt", "tex": None}
 """Environments by name, with the lock that each ships."""
 
 

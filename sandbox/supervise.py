@@ -31,6 +31,8 @@ DISK_S = 0.1
 """Least time between two looks at the disk."""
 MEMORY_S = 0.05
 """Time between two looks at the memory, where no cgroup limits it."""
+MOST_MEMORY_S = 0.3
+"""The same where a look takes long."""
 IN_FLIGHT_S = 1.0
 """How long descriptors may be on their way, looked at all the time, before they are taken for a place to hide files."""
 DEATH_S = 10.0
@@ -188,8 +190,8 @@ class Supervisor:
         self._peak = max(self._peak, held)
         if held > self.limits.memory_mb << 20 and "memory_limit" not in self.without:
             self._stop("oom")
-        # Many processes with many mappings take long to look at: a third of the time at most.
-        self._next_memory = time.monotonic() + max(MEMORY_S, 2 * (time.monotonic() - began))
+        # Many processes with many mappings take long to look at: a third of the time, but never seldom.
+        self._next_memory = time.monotonic() + min(MOST_MEMORY_S, max(MEMORY_S, 2 * (time.monotonic() - began)))
 
     def _look_at_disk(self) -> None:
         now = time.monotonic()

@@ -55,6 +55,10 @@ class ScriptedModelSettings(Word):
     turns in the conversation, and so gives the same answer after a resume and whatever the order of calls."""
     repeat: bool = False
     """Begin the queue again at its end, instead of refusing."""
+    label: str = "scripted"
+    """What results name as the model."""
+    token_ids: bool = True
+    """Answers carry the ids of their tokens."""
     delay_s: float = Field(default=0.0, ge=0)
     """How long a call takes."""
 
@@ -78,7 +82,7 @@ class ScriptedModel:
         """Answer every request, in order. Raises `ModelError` where no answer is left."""
         answers = [self._choose(request) for request in requests]
         await asyncio.sleep(self._settings.delay_s)
-        return [_result(request, answer) for request, answer in zip(requests, answers, strict=True)]
+        return [_result(request, answer, self._settings) for request, answer in zip(requests, answers, strict=True)]
 
     def worst_case(self, request: ModelRequest) -> Usage:
         """Return the prompt, and `max_tokens` or else the longest answer there is, for each completion."""
@@ -150,14 +154,17 @@ def _line(path: Path, number: int, line: str) -> ScriptedAnswer | str:
     return answer
 
 
-def _result(request: ModelRequest, answer: ScriptedAnswer) -> ModelResult:
+def _result(request: ModelRequest, answer: ScriptedAnswer, settings: ScriptedModelSettings) -> ModelResult:
     prompt = tokenizer.prompt_ids(request)
     completions = tuple(_completion(request, answer, prompt, index) for index in range(request.n))
     used = sum(len(c.completion_token_ids or ()) for c in completions)
+    if not settings.token_ids:
+        bare = {"prompt_token_ids": None, "completion_token_ids": None}
+        completions = tuple(completion.model_copy(update=bare) for completion in completions)
     return ModelResult(
         completions=completions,
         usage=Usage(prompt_tokens=len(prompt), completion_tokens=used, model_calls=1),
-        model="scripted",
+        model=settings.label,
         tokenizer_hash=tokenizer.TOKENIZER_HASH,
         template_hash=tokenizer.TEMPLATE_HASH,
         raw={"answer": answer.model_dump(mode="json")},

@@ -16,7 +16,7 @@ from peercycle.core.contracts import LanguageModel
 from peercycle.core.errors import DamagedRunError, EffectError, ReplayDivergedError, SandboxError, UsageError
 from peercycle.core.journal import EffectKey
 from peercycle.core.literature import Reference
-from peercycle.core.modelling import ModelRequest, ModelResult, Usage
+from peercycle.core.modelling import ModelRequest, ModelResult, Spent, Usage
 from peercycle.core.runs import RunOptions
 from peercycle.core.sandboxing import ExecRequest, ExecResult
 from peercycle.plugins.testing.children import kill_this_process, open_door
@@ -217,13 +217,20 @@ class BenchContext:
 
         return ExecResult.model_validate(await self.effect("sandbox", _dumped(request), run))
 
-    async def effect(self, kind: str, request: JSON, fn: Callable[[], Awaitable[JSON]]) -> JSON:
-        """Do something to the world, effectively once."""
+    async def effect(
+        self, kind: str, request: JSON, fn: Callable[[], Awaitable[JSON | Spent]], *, reserve: Usage | None = None
+    ) -> JSON:
+        """Do something to the world, effectively once; a bench has no budget, so that `reserve` always fits."""
+
+        async def call() -> JSON:
+            said = await fn()
+            return said.result if isinstance(said, Spent) else said
+
         digest = sha256_hex(canonical_json(request))
         occurrence = self._asked.get((kind, digest), 0)
         self._asked[kind, digest] = occurrence + 1
         key = EffectKey(self.candidate, self.stage, self.visit, kind, digest, occurrence)
-        return await self._bench.perform(key, request, fn)
+        return await self._bench.perform(key, request, call)
 
     async def ask(self, question: str, schema: type[ModelT]) -> ModelT:
         """Ask whoever the contract puts in a person's place."""

@@ -16,6 +16,7 @@ from peercycle.sandbox.containers.engine import engine, image_id
 from peercycle.sandbox.containers.environments import FOLDER, Opened, state_directory
 from peercycle.sandbox.containers.execution import Task
 from peercycle.sandbox.containers.settings import NAME, DockerSettings
+from peercycle.sandbox.converter import pandoc_version
 from peercycle.sandbox.interpreter import OLDEST, Interpreter
 from peercycle.sandbox.profile import ENVIRONMENT
 
@@ -64,14 +65,16 @@ def base_of(settings: DockerSettings, name: str) -> environments.Base:
             f"no TeX in the image {settings.image!r}: build one that has it (peercycle sandbox build --with-tex)"
         )
     state = state_directory(settings) / FOLDER
-    tex = facts.tex if name == "tex" else ""
+    lent = {"tex": facts.tex, "pandoc": pandoc_version() if name == "pandoc" else ""}.get(name, "")
 
     def list_fonts(fresh: Path) -> None:
         with contextlib.suppress(PeercycleError):
             _, bodies = _once(settings, Opened(image, ((fresh, ENVIRONMENT),)), fonts.REQUEST)
             fonts.keep(fresh, dict(bodies))
 
-    return environments.Base(NAME, state, facts.interpreter(image), tex, image, list_fonts)
+    return environments.Base(
+        NAME, state, facts.interpreter(image), lent, image, environments.programs_of(name), list_fonts
+    )
 
 
 def prepare(settings: DockerSettings, spec: EnvironmentSpec) -> environments.EnvironmentRef:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import zlib
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ from pydantic import BaseModel
 
 from peercycle.core.base import JSON, artifact_ref, canonical_json
 from peercycle.core.contracts import Edition
-from peercycle.core.errors import DamagedRunError
+from peercycle.core.errors import DamagedRunError, SandboxUnavailableError
 from peercycle.core.experiments import Derivation, Execution, Experiment, ExperimentResults, Measurement, Statistic
 from peercycle.core.literature import Bibliography, Reference
+from peercycle.core.sandboxing import ExecRequest, ExecResult
 from peercycle.core.writing import Figure, Manuscript, Section
 
 
@@ -46,7 +48,7 @@ class MemoryArtifacts:
 
 
 class ReadingContext:
-    """As much of `StageContext` as an exporter may use: artefacts and the log."""
+    """As much of `StageContext` as an exporter may use: artefacts, the log, and effects; it has no sandbox."""
 
     def __init__(self, artifacts: MemoryArtifacts) -> None:
         self.artifacts = artifacts
@@ -54,6 +56,13 @@ class ReadingContext:
 
     async def log(self, message: str, **data: JSON) -> None:
         self.logged.append(message)
+
+    async def effect(self, kind: str, request: JSON, fn: Any) -> JSON:
+        answer: JSON = json.loads(canonical_json(await fn()))
+        return answer
+
+    async def run_sandbox(self, request: ExecRequest) -> ExecResult:
+        raise SandboxUnavailableError("no sandbox passes its probe here")
 
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"an exporter asked its context for {name!r}")

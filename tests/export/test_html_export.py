@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
-from peercycle.core.base import Word
+from peercycle.core.base import Word, canonical_json
 from peercycle.core.experiments import ExperimentResults
+from peercycle.core.sandboxing import ExecRequest, ExecResult
 from peercycle.core.writing import Figure, Manuscript, Section
 from peercycle.export.cleaning import clean
 from peercycle.export.html import HtmlExporter
+from peercycle.sandbox.bubblewrap import BubblewrapSandbox
 
 VOID = {"meta", "br", "hr", "img", "col", "link", "input"}
 LOADING = {"src", "srcset", "data", "poster", "background", "action", "formaction", "manifest", "xlink:href"}
@@ -242,3 +245,36 @@ def test_the_pages_title_is_plain_text(case: Any) -> None:
     manuscript = case.edition.manuscript.model_copy(update={"title": r"On \textbackslash{}input and ``quotes''"})
     page, _ = exported(case.with_manuscript(manuscript))
     assert "<title>On \\input and “quotes”</title>" in page
+
+
+class InBubblewrap:
+    """A context with a sandbox: as much of it as pandoc needs."""
+
+    def __init__(self, artifacts: Any) -> None:
+        self.artifacts = artifacts
+        self.sandbox = BubblewrapSandbox()
+        self.logged: list[str] = []
+        self.results: list[ExecResult] = []
+
+    async def log(self, message: str, **data: Any) -> None:
+        self.logged.append(message)
+
+    async def effect(self, kind: str, request: Any, fn: Any) -> Any:
+        return json.loads(canonical_json(await fn()))
+
+    async def run_sandbox(self, request: ExecRequest) -> ExecResult:
+        environment = await self.sandbox.prepare(request.environment)
+        self.results.append(await self.sandbox.run(request, environment, self.artifacts))
+        return self.results[-1]
+
+
+def test_in_a_sandbox_pandoc_writes_the_same_page(case: Any) -> None:
+    probed = asyncio.run(BubblewrapSandbox().probe())
+    if not probed.passed:
+        pytest.skip(f"needs a working bubblewrap: {probed.problem or 'a canary failed'}")
+    inside = InBubblewrap(case.artifacts)
+    exporter = HtmlExporter(Word())
+    there = asyncio.run(exporter.export(case.edition, case.run(), inside))  # type: ignore[arg-type]
+    here = asyncio.run(exporter.export(case.edition, case.run(), case.context()))
+    assert [result.status for result in inside.results] == ["ok"], inside.results[0].stderr.text
+    assert there == here

@@ -26,7 +26,7 @@ from peercycle.core.reviews import Assessment, Check, Review, ReviewPoint, Scale
 from peercycle.core.runs import Budget, ModelChoice, RunOptions, RunRecord, RunStatus, Terminal
 from peercycle.core.writing import CheckReport, CitationCheck, Manuscript, NumberCheck, PointOutcome, ResearchTask
 from peercycle.export.report import ReportExporter, write_report
-from peercycle.store.directory import create_run, read_run
+from peercycle.store.directory import create_run, open_run, read_run
 from peercycle.store.driven import RunDirectory
 
 BEGAN = 1_700_000_000.0
@@ -311,6 +311,25 @@ def test_errors_are_grouped_and_silence_is_named(tmp_path: Path, results: Experi
     assert [round(stretch["seconds"]) for stretch in data["idle"]] == [3980]
     assert {"message": "latex: figure 'x' does not exist", "count": 2} in data["remarks"]
     assert data["choices"] == ["policy auto: extractive, because no model is configured"]
+
+
+def test_what_was_in_flight_at_a_kill_is_told_as_spent(tmp_path: Path) -> None:
+    async def main() -> Mapping[str, bytes]:
+        task = ResearchTask(topic="Retrieval")
+        run = await create_run(tmp_path, new_record(task), task)
+        key = EffectKey("c0", "write", 1, "model", "0" * 64, 0)
+        await run.begin_effect(key, "q", Usage(prompt_tokens=100, completion_tokens=400, model_calls=1))
+        await run.close()
+        # To the next driver, an effect without an outcome was in flight when the last one died.
+        await (await open_run(tmp_path / "r1")).close()
+        return await ReportExporter(Word()).export(None, read_run(tmp_path / "r1"), None)  # type: ignore[arg-type]
+
+    said = Told(asyncio.run(main()))
+    lost = said.data["lost_to_kills"]
+    assert (lost["effects"], lost["tokens"], lost["model_calls"]) == (1, 500, 1)
+    sentence = "what they really used is not known, so all that they could have used counts as spent"
+    assert sentence in said.md
+    assert sentence in said.html
 
 
 def test_who_judged_is_told(tmp_path: Path, results: ExperimentResults) -> None:

@@ -1,4 +1,8 @@
-"""Run in a guest as root: the whole suite on bubblewrap with cgroup version 2, a JSON line for each row."""
+"""Run in a guest as root: what of the suite control groups decide, on bubblewrap, a JSON line for each row.
+
+An emulated machine is slow: so the canaries, which run side by side against a clock, are asked for nothing here, and
+rows that no control group touches are left to the suite outside.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +21,14 @@ from peercycle.sandbox import cgroups
 from peercycle.sandbox.bubblewrap import BubblewrapSandbox, BubblewrapSettings
 
 RED = {"memory_limit", "process_limit"}
+SLOW = "twenty_at_a_time_keep_their_own_limits"
+"""Twenty programs against a clock are too many for it."""
+TOUCHED = {*RED, "group_kill", "die_with_parent", "disk_watch", "wall_clock"}
 
 
 class OnBubblewrap(AttackContract):
     kind = "bubblewrap as root"
+    requires = frozenset()
 
     def sandbox(self) -> Any:
         return BubblewrapSandbox(BubblewrapSettings(state_dir=self.state))
@@ -51,6 +59,10 @@ def main() -> None:
     contract = OnBubblewrap()
     for row in ROWS.values():
         needs = row.needs.get(contract.kind)
+        named = set(needs) if isinstance(needs, tuple) else set()
+        plain = row.name in ("benign_work_goes_through", "a_result_says_what_it_took")
+        if row.name == SLOW or not (named & TOUCHED or plain):
+            continue
         runs: list[list[str]] = [[]]
         if isinstance(needs, tuple) and set(needs) & RED:
             runs.append(sorted(needs))

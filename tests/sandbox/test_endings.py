@@ -158,7 +158,7 @@ def test_a_cancelled_execution_leaves_nothing(harness: Harness, state: Path) -> 
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 15
         assert running(mark) == []
         assert leftovers(state) == []
 
@@ -170,13 +170,13 @@ def test_eight_run_at_once_and_see_nothing_of_each_other(harness: Harness, state
         program = """
 import os, sys, time
 open("mine", "w").write(sys.argv[1])
-time.sleep(0.5)
+time.sleep(2)
 print(open("mine").read(), os.listdir("."), len([p for p in os.listdir("/proc") if p.isdigit()]))
 """
         begun = time.monotonic()
         results = await asyncio.gather(*(harness.arun(program, str(n), environment=BASE) for n in range(8)))
         assert [r.stdout.text.strip() for r in results] == [f"{n} ['mine'] 2" for n in range(8)]
-        assert time.monotonic() - begun < 4
+        assert time.monotonic() - begun < 14
         assert leftovers(state) == []
 
     asyncio.run(main())
@@ -231,7 +231,7 @@ def test_a_driver_killed_by_signal_9_leaves_no_process_and_reap_removes_the_rest
     finally:
         driver.kill()
         driver.communicate()
-    end = time.monotonic() + 3
+    end = time.monotonic() + 12
     while running(mark) and time.monotonic() < end:
         time.sleep(0.02)
     assert running(mark) == []

@@ -112,7 +112,7 @@ def test_what_cannot_be_fetched_is_one_clear_line_and_leaves_nothing(harness: Ha
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        (EnvironmentSpec(name="scientifc"), "no environment 'scientifc': there are base, scientific, tex"),
+        (EnvironmentSpec(name="scientifc"), "no environment 'scientifc': there are base, pandoc, scientific, tex"),
         (EnvironmentSpec(name="base", requirements=("numpy",)), "'numpy' is not pinned"),
         (EnvironmentSpec(name="base", requirements=("-r/etc/passwd",)), "is not pinned"),
         (EnvironmentSpec(name="base", requirements=("a @ file:///x",)), "is not pinned"),

@@ -58,6 +58,11 @@ def text_config(model: Any) -> Any:
     return causal_model(model).config.get_text_config()
 
 
+def _whole(value: Any) -> Any:
+    """Return a head's tensor as this process can multiply with it, gathered where a strategy left it in shards."""
+    return value.full_tensor() if hasattr(value, "full_tensor") else value
+
+
 def _score(inner: Any, layout: Layout, tile_mb: int, recompute: bool | None) -> torch.Tensor:
     head = inner.get_output_embeddings()
     layout = layout.to(head.weight.device)
@@ -67,7 +72,7 @@ def _score(inner: Any, layout: Layout, tile_mb: int, recompute: bool | None) -> 
     with packed_rows() if layout.groups else nullcontext():
         body = inner.get_decoder()(input_ids=layout.ids, use_cache=False, **extra)
     hidden = body[0].flatten(0, 1)[layout.predictors]
-    weight, bias = head.weight, head.bias
+    weight, bias = _whole(head.weight), _whole(head.bias)
     device = weight.device.type
     if torch.is_autocast_enabled(device):
         dtype = torch.get_autocast_dtype(device)

@@ -84,6 +84,7 @@ class TextSearch:
         if self._frequencies is None:
             self._frequencies = Frequencies(self.connection)
             self._number = int(self.connection.execute("SELECT count(*) FROM works").fetchone()[0])
-        here = Statistics.of(documents)
-        whole = Statistics(self._number, here.title_length, here.abstract_length, self._frequencies)
+        title = sum(document.title_length for document in documents) / max(1, len(documents))
+        abstract = sum(document.abstract_length for document in documents) / max(1, len(documents))
+        whole = Statistics(self._number, title or 1.0, abstract or 1.0, self._frequencies)
         return Ranker(documents, title_weight=self.title_weight, statistics=whole), ids

@@ -47,7 +47,7 @@ class OpenAIModel:
             ),
             transport=self._transport,
             # A proxy is for what is far away: an engine on this machine is reached directly.
-            trust_env=self._transport is None and not _is_here(settings.base_url),
+            trust_env=self._transport is None and not is_here(settings.base_url),
         )
         key = key_variable(settings.base_url, settings.api_key_env)
         self._exchange = Exchange(client, settings.base_url, settings.model, settings, shown, key)
@@ -131,7 +131,8 @@ class OpenAIModel:
         return self._settings.max_tokens_field or ("max_completion_tokens" if own else "max_tokens")
 
 
-def _is_here(base_url: str) -> bool:
+def is_here(base_url: str) -> bool:
+    """Return whether an address is one of this machine."""
     host = urlsplit(base_url).hostname or ""
     try:
         return ip_address(host).is_loopback

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import httpx
 
-from peercycle.agents.models.openai.bodies import Prefixing
-from peercycle.agents.models.openai.keys import Credentials
-from peercycle.agents.models.openai.model import OpenAIModel
 from peercycle.agents.models.openai.settings import OpenAISettings, Patience
 from peercycle.agents.models.presets import resolve
 from peercycle.agents.models.vllm.arguments import ADAPTER
+from peercycle.agents.models.vllm.client import VllmClient, http_url, socket_transport
+from peercycle.agents.models.vllm.clock import SharedClock
 from peercycle.agents.models.vllm.server import Server
 from peercycle.agents.models.vllm.settings import VllmSettings
 from peercycle.agents.models.weights import fetched
@@ -31,10 +29,12 @@ class VllmModel:
     def __init__(self, settings: VllmSettings) -> None:
         self._settings = settings
         self._server: Server | None = None
-        self._client: _VllmClient | None = None
+        self._client: VllmClient | None = None
         self._identity = Identity()
         self._clock = SharedClock()
         self._served = settings.model
+        self._looked = False
+        """Whether an attached server was asked which folder it serves."""
 
     async def __aenter__(self) -> VllmModel:
         """Start the server and wait for it, or make ready to ask the one that is there."""
@@ -111,6 +111,9 @@ class VllmModel:
     async def _answer(self, request: ModelRequest) -> ModelResult:
         if self._server is not None:
             await self._server.ensure()
+        elif not self._looked:
+            self._looked = True
+            self._identity = await self._entered().identity_here()
         identity = self._identity
         share = self._clock.begin()
         try:
@@ -145,83 +148,27 @@ class VllmModel:
         if client is not None:
             await client.__aexit__()
 
-    def _make_client(self) -> _VllmClient:
+    def _make_client(self) -> VllmClient:
         settings = self._settings
         patience = {name: getattr(settings, name) for name in Patience.model_fields}
         chosen = OpenAISettings(
             **patience,
             model=self._served,
-            base_url=self._server.base_url if self._server else str(settings.url),
+            base_url=self._server.base_url if self._server else http_url(str(settings.url)),
             api_key_env=settings.api_key_env,
             stream=settings.stream,
             max_tokens=settings.max_tokens,
             return_token_ids=True,
             extra_body=settings.extra_body,
         )
-        return _VllmClient(chosen, self._server)
+        if self._server is not None:
+            return VllmClient(chosen, self._server.transport(), self._server.key)
+        return VllmClient(chosen, socket_transport(settings.url))
 
-    def _entered(self) -> _VllmClient:
+    def _entered(self) -> VllmClient:
         if self._client is None:
             raise UsageError("the vLLM model is used before it was entered; write `async with model:`")
         return self._client
-
-
-class _VllmClient(OpenAIModel):
-    """Chat Completions with what vLLM adds to them."""
-
-    prefixing: ClassVar[Prefixing] = "continue"
-
-    def __init__(self, settings: OpenAISettings, server: Server | None) -> None:
-        super().__init__(settings, transport=server.transport() if server else None)
-        self._server_key = server.key if server else None
-
-    async def __aenter__(self) -> _VllmClient:
-        await super().__aenter__()
-        if self._server_key is not None and self._exchange is not None:
-            headers = {"Authorization": f"Bearer {self._server_key}"}
-            self._exchange.credentials = Credentials(headers, (self._server_key,))
-        return self
-
-    async def get(self, path: str) -> httpx.Response:
-        """Ask an end point outside `/v1`."""
-        return await self._entered().client.get(self._root() + path)
-
-    async def post(self, path: str, body: Mapping[str, Any]) -> httpx.Response:
-        """Tell an end point outside Chat Completions. Raises `ModelError` where it refuses."""
-        exchange = self._entered()
-        response = await exchange.client.post(self._root() + path, json=body, headers=exchange.credentials.headers)
-        if response.status_code != 200:
-            raise ModelError(f"the vLLM server refuses {path} ({response.status_code}): {response.text[:300]}")
-        return response
-
-    def _root(self) -> str:
-        return self._settings.base_url.rstrip("/").removesuffix("/v1")
-
-
-@dataclass(slots=True)
-class SharedClock:
-    """Shares an engine's time among the requests that are on their way: two at once pay half a second each a second."""
-
-    _paid: float = 0.0
-    """What one request on its way since the beginning would have paid."""
-    _flying: int = 0
-    _at: float = 0.0
-
-    def begin(self) -> float:
-        """Return what a request that begins now owes nothing of."""
-        self._turn(+1)
-        return self._paid
-
-    def end(self, share: float) -> float:
-        """Return the seconds of a request that ends now."""
-        self._turn(-1)
-        return self._paid - share
-
-    def _turn(self, change: int) -> None:
-        now = time.monotonic()
-        if self._flying:
-            self._paid += (now - self._at) / self._flying
-        self._at, self._flying = now, self._flying + change
 
 
 def _path(folder: Path) -> str:

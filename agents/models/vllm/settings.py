@@ -16,7 +16,8 @@ class VllmSettings(Patience):
     model: str
     """Started: a folder, a name on the Hugging Face hub, or a preset. Attached: the name that the server gives it."""
     url: str | None = None
-    """Address of a running server, up to and with `/v1`. It is asked for answers only, and never ended."""
+    """Address of a running server, up to and with `/v1`, or `unix:PATH` for its socket. It is asked for answers only:
+    never ended, its weights never replaced."""
     api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     """Name of the variable with the attached server's key."""
     environment: str | None = None

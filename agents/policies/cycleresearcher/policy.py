@@ -27,7 +27,7 @@ from peercycle.core.errors import PolicyError, UnparsableAnswerError
 from peercycle.core.experiments import Experiment, ExperimentPlan
 from peercycle.core.literature import Reference
 from peercycle.core.modelling import ModelRequest
-from peercycle.core.sandboxing import Limits
+from peercycle.core.sandboxing import EnvironmentSpec, Limits
 from peercycle.core.writing import Manuscript, Outline, PointResponse, Revision, Section, SectionPlan
 
 ROLE = "policy"
@@ -175,6 +175,7 @@ class CycleResearcherPolicy:
             method=str(entry.get("description") or ""),
             script="",
             seeds=tuple(range(self.settings.seeds)),
+            environment=EnvironmentSpec(name=self.settings.environment),
             limits=Limits(wall_s=self.settings.experiment_seconds),
         )
 
@@ -193,6 +194,7 @@ class CycleResearcherPolicy:
             answer_tokens=min(settings.answer_tokens, 8000),
             context_tokens=settings.context_tokens,
             experiment_seconds=settings.experiment_seconds,
+            environment=settings.environment,
             script_characters=settings.script_characters,
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from peercycle.core.base import Word
@@ -23,6 +25,8 @@ class CycleResearcherSettings(Word):
     experiments: int = Field(default=8, ge=0, le=16)
     """Most experiments of a set-up that are run; the model lists 3 to 8."""
     experiment_seconds: float = Field(default=300.0, gt=0)
+    environment: Literal["scientific", "base"] = "scientific"
+    """What programs find installed: Python with numpy and matplotlib, or Python alone."""
     script_characters: int = Field(default=16_000, ge=100)
 
     @property

@@ -60,7 +60,9 @@ def _numbers(body: str, role: SectionRole, results: ExperimentResults | None) ->
     # A section that reports no results may state numbers of its own: a year, a number of layers.
     reporting = role in {"results", "discussion", "conclusion"}
     return [
-        n for n in check_numbers(manuscript, results) if n.status in wanted and (reporting or n.status != "unbound")
+        n
+        for n in check_numbers(manuscript, results, _stated(results))
+        if n.status in wanted and (reporting or n.status != "unbound")
     ]
 
 
@@ -129,3 +131,12 @@ def _place(text: str, typeset: str, shown: str, measurement: str | None) -> tupl
     found = re.search(rf"(?<![\w.]){re.escape(shown)}(?![\w])", typeset)
     at = found.start() if found else typeset.find(shown)
     return at, at + len(shown)
+
+
+def _stated(results: ExperimentResults | None) -> str:
+    """Return what experiments say of themselves: numbers of their design are no results."""
+    if results is None:
+        return ""
+    said = [f"{experiment.question} {experiment.method}" for experiment in results.experiments]
+    groups = {measurement.group for measurement in results.measurements if measurement.group}
+    return " ".join([*said, *(number for group in sorted(groups) for number in re.findall(r"[0-9.]*[0-9]", group))])

@@ -16,10 +16,15 @@ from peercycle.core.contracts import StageContext, Work
 from peercycle.core.errors import UnparsableAnswerError
 from peercycle.core.experiments import Experiment, ExperimentPlan
 from peercycle.core.reviews import ReviewPoint
-from peercycle.core.sandboxing import Limits
+from peercycle.core.sandboxing import EnvironmentSpec, Limits
 
 _BLOCK = re.compile(r"```[ \t]*(?:python|py)?[ \t]*\n(?P<body>.*?)(?:\n```|\Z)", re.DOTALL | re.IGNORECASE)
 METRICS = 6
+LIBRARIES = {
+    "scientific": "Python's standard library, numpy and matplotlib",
+    "base": "Python's standard library alone",
+}
+"""What programs may import, by environment."""
 ONCE_MORE = ""
 """The word of `repeats` for an experiment that is new."""
 
@@ -77,6 +82,7 @@ async def _ideas(
         points="\n".join(f"[{point.id}] {point.text}" for point in points),
         known="\n".join(f"{e.id}: {e.question}" for e in known) if points else "",
         most=settings.experiments,
+        libraries=LIBRARIES[settings.environment],
         seconds=int(settings.experiment_seconds),
     )
     return await ask(ctx, settings, "plan", _schema(points, known, settings), messages, taken)
@@ -116,6 +122,7 @@ async def _experiment(
         method=words(idea["method"]),
         script="",
         seeds=tuple(range(whole(idea["seeds"]))),
+        environment=EnvironmentSpec(name=settings.environment),
         limits=Limits(wall_s=settings.experiment_seconds),
         metrics=texts(idea["metrics"]),
         answers=answers,
@@ -152,6 +159,7 @@ async def script_of(
         failure=failure,
         metrics=", ".join(experiment.metrics) or "any",
         seconds=int(experiment.limits.wall_s),
+        libraries=LIBRARIES[settings.environment],
         most=settings.script_characters,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from peercycle.core.base import Word
@@ -30,6 +32,8 @@ class PromptedSettings(Word):
     seeds: int = Field(default=3, ge=1, le=20)
     experiment_seconds: float = Field(default=120.0, gt=0)
     """Wall clock that one execution is given."""
+    environment: Literal["scientific", "base"] = "scientific"
+    """What programs find installed: Python with numpy and matplotlib, or Python alone."""
     script_characters: int = Field(default=12_000, ge=100)
     points: int = Field(default=24, ge=1)
     """Points that are answered in one revision; the others are declined, and told so."""

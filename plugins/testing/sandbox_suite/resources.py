@@ -75,7 +75,7 @@ import time
 held = []
 for _ in range({steps}):
     held.append(bytearray(b"x") * (1 << 20))
-time.sleep(0.4)
+time.sleep(6)
 print("took it", flush=True)
 """
 
@@ -95,8 +95,8 @@ async def memory_of_many_processes_counts_together(ground: Ground) -> list[str]:
 import os, time
 for _ in range(4):
     if os.fork() == 0:
-        held = bytearray(b"x") * (18 << 20); time.sleep(0.5); os._exit(0)
-time.sleep(0.6)
+        held = bytearray(b"x") * (18 << 20); time.sleep(6); os._exit(0)
+time.sleep(6)
 """,
         limits=changed(memory_mb=64),
     )
@@ -113,7 +113,7 @@ with open("/dev/shm/fill", "wb", buffering=0) as out:
     for _ in range(60):
         out.write(b"x" * (1 << 20))
 held = bytearray(b"x") * (16 << 20)
-time.sleep(0.5)
+time.sleep(6)
 """,
         limits=changed(memory_mb=64, disk_mb=128),
     )
@@ -137,7 +137,7 @@ import time
 with open("big", "wb", buffering=0) as out:
     for _ in range(18):
         out.write(b"x" * (1 << 20))
-time.sleep(0.4)
+time.sleep(6)
 print("wrote it", flush=True)
 """)
     return unless("wrote it" not in result.stdout.text, f"18 MB of 16 in one file: {result.status}")
@@ -150,7 +150,7 @@ async def many_files_over_the_limit_end_the_program(ground: Ground) -> list[str]
 import time
 for n in range(18):
     open(f"fill-{n}", "wb").write(b"x" * (1 << 20))
-time.sleep(0.5)
+time.sleep(6)
 """)
     return unless(result.status == "disk_limit", f"18 MB of 16 in many files: {result.status}")
 
@@ -163,7 +163,7 @@ import os, time
 held = []
 for n in range(18):
     f = open("x", "wb", buffering=0); os.unlink("x"); f.write(b"x" * (1 << 20)); held.append(f)
-time.sleep(1)
+time.sleep(6)
 print("took it", flush=True)
 """)
     return unless("took it" not in result.stdout.text, f"18 MB of 16 without a name: {result.status}")
@@ -172,7 +172,7 @@ print("took it", flush=True)
 @attack(7, "disk_watch")
 async def an_inode_bomb_ends_the_program(ground: Ground) -> list[str]:
     """The limit and a tenth in empty files."""
-    result = await ground.run("for n in range(221):\n    open(f'{n}', 'w').close()\nimport time; time.sleep(0.5)")
+    result = await ground.run("for n in range(221):\n    open(f'{n}', 'w').close()\nimport time; time.sleep(6)")
     return unless(result.status in ("disk_limit", "timeout"), f"221 entries of 200: {result.status}")
 
 
@@ -181,7 +181,7 @@ async def a_tree_too_deep_to_be_watched_ends_the_program(ground: Ground) -> list
     """150 folders, one in the other, and files in the last: no path reaches those."""
     result = await ground.run(
         "import os, time\nfor _ in range(150): os.mkdir('d'); os.chdir('d')\n"
-        "for n in range(70): open(f'{n}', 'w').close()\ntime.sleep(0.5)"
+        "for n in range(70): open(f'{n}', 'w').close()\ntime.sleep(6)"
     )
     return unless(result.status == "disk_limit", f"220 entries of 200, 150 folders deep: {result.status}")
 

@@ -47,13 +47,13 @@ async def _memory(ground: Ground, own: str) -> list[str]:
 
 
 async def _disk(ground: Ground, own: str) -> list[str]:
-    program = "import time\nfor n in range(250): open(f'{n}', 'w').close()\ntime.sleep(0.5)"
+    program = "import time\nfor n in range(250): open(f'{n}', 'w').close()\ntime.sleep(6)"
     result = await ground.run(program, own)
     return unless(result.status == "disk_limit", f"too many files ended {result.status}")
 
 
 async def _flood(ground: Ground, own: str) -> list[str]:
-    program = "import os, time\nfor _ in range(9): os.write(1, b'x' * 500)\ntime.sleep(3)"
+    program = "import os, time\nfor _ in range(9): os.write(1, b'x' * 500)\ntime.sleep(6)"
     result = await ground.run(program, own, limits=changed(output_bytes=4096))
     return unless(result.status == "output_limit", f"too much output ended {result.status}")
 

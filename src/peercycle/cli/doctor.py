@@ -26,7 +26,7 @@ def doctor(
     from peercycle.cli.machine import examine
 
     settings = read_settings()
-    findings = wait_for(examine(kept_in(runs_dir, settings), sandboxes=not quick))
+    findings = wait_for(examine(kept_in(runs_dir, settings), settings, sandboxes=not quick))
     if as_json:
         print_json(
             {"ok": not any(f.needed and not f.ok for f in findings), "findings": [f.as_json() for f in findings]}

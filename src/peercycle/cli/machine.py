@@ -9,9 +9,11 @@ import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from peercycle.core.settings import Settings
 
 KEYS = (
     "OPENAI_API_KEY",
@@ -22,10 +24,6 @@ KEYS = (
 )
 """Variables that hold secrets; whether one is set is said, never its value."""
 
-ENGINES: Mapping[str, str] = {
-    "transformers": "pip install transformers torch",
-    "vllm": "pip install vllm, in an environment of its own: it pins its own torch",
-}
 TEX = "pdflatex"
 INSTALL_TEX = "apt-get install texlive-latex-base texlive-latex-recommended texlive-fonts-recommended"
 ENOUGH_DISK = 1 << 30
@@ -63,11 +61,13 @@ class Finding:
         return [*lines, f"         mend it with: {self.fix}"] if self.fix and not self.ok else lines
 
 
-async def examine(runs_dir: Path, *, sandboxes: bool = True) -> list[Finding]:
+async def examine(runs_dir: Path, settings: Settings, *, sandboxes: bool = True) -> list[Finding]:
     """Look at everything; nothing is installed, started for good, or sent anywhere."""
+    from peercycle.cli.engines import engines
+
     found = [_python(), _disk(runs_dir), _plugins()]
     found += await _sandboxes() if sandboxes else []
-    found += [_tex(), *[_engine(name, fix) for name, fix in ENGINES.items()], await _gpus(), _keys(os.environ)]
+    found += [_tex(), *engines(settings), await _gpus(), _keys(os.environ)]
     return found
 
 
@@ -127,12 +127,6 @@ async def _sandboxes() -> list[Finding]:
 def _tex() -> Finding:
     path = shutil.which(TEX)
     return Finding("TeX", path is not None, f"{path}" if path else f"no {TEX}: papers come without PDF", INSTALL_TEX)
-
-
-def _engine(name: str, fix: str) -> Finding:
-    # Only looked for: importing one takes seconds.
-    here = find_spec(name) is not None
-    return Finding(f"engine {name}", here, "installed" if here else "not installed", fix)
 
 
 async def _gpus() -> Finding:

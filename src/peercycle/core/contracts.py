@@ -42,7 +42,7 @@ from peercycle.core.journal import ArtifactStore as ArtifactStore
 from peercycle.core.journal import RunReader
 from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.literature_source import LiteratureSource as LiteratureSource
-from peercycle.core.modelling import ModelRequest, ModelResult, Usage
+from peercycle.core.modelling import ModelRequest, ModelResult, Spent, Usage
 from peercycle.core.reviews import Assessment, Reward, Submission
 from peercycle.core.runs import RunOptions
 from peercycle.core.sandboxing import EnvironmentRef, EnvironmentSpec, ExecRequest, ExecResult, ProbeResult
@@ -134,10 +134,13 @@ class StageContext(Protocol):
         """
         ...
 
-    async def effect(self, kind: str, request: JSON, fn: Callable[[], Awaitable[JSON]]) -> JSON:
+    async def effect(
+        self, kind: str, request: JSON, fn: Callable[[], Awaitable[JSON | Spent]], *, reserve: Usage | None = None
+    ) -> JSON:
         """Do something else to the world, effectively once.
 
         `fn` runs only where the journal has no answer to `request` at this place. What it returns is journalled.
+        `reserve`: the most it may use of the budget, refused where too little is left; `Spent` says what it did use.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field
@@ -61,6 +62,14 @@ class Usage(Word):
     def tokens(self) -> int:
         """Prompt and completion tokens together."""
         return self.prompt_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What an effect answered, and what it used of the budget."""
+
+    result: JSON
+    usage: Usage
 
 
 class Completion(Word):

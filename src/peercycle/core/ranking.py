@@ -19,12 +19,12 @@ from peercycle.core.literature import Reference
 from peercycle.core.stems import terms
 
 K1, B_TITLE, B_ABSTRACT = 1.2, 0.5, 0.75
-K3 = 8.0
+K3 = 3.0
 """How soon another occurrence of a term in the query ceases to count."""
 PAIR_WEIGHT = 0.25
 FEEDBACK_WORKS = 10
 FEEDBACK_TERMS = 40
-FEEDBACK_WEIGHT = 0.35
+FEEDBACK_WEIGHT = 0.5
 """The share of the terms fed back in the query's second form."""
 TEXT_TERMS = 12
 """A query of at least so many different terms is a text; what is fed back to a shorter one may lead astray."""
@@ -34,8 +34,10 @@ TEXT_TERMS = 12
 class Document:
     """A work as bags of stems, and its pairs of neighbouring stems."""
 
-    title: Counter[str]
-    abstract: Counter[str]
+    title: dict[str, int]
+    abstract: dict[str, int]
+    words: frozenset[str]
+    """The stems of both."""
     pairs: frozenset[tuple[str, str]]
     title_length: int
     abstract_length: int
@@ -45,7 +47,8 @@ class Document:
         """Read a work's texts."""
         first, second = terms(title), terms(abstract)
         pairs = frozenset((*pairwise(first), *pairwise(second)))
-        return cls(Counter(first), Counter(second), pairs, len(first), len(second))
+        words = frozenset((*first, *second))
+        return cls(dict(Counter(first)), dict(Counter(second)), words, pairs, len(first), len(second))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class Statistics:
         """Count a pool."""
         frequency: Counter[str] = Counter()
         for document in documents:
-            frequency.update(document.title.keys() | document.abstract.keys())
+            frequency.update(document.words)
         number = max(1, len(documents))
         return cls(
             len(documents),
@@ -102,7 +105,6 @@ class Ranker:
         self._documents = documents
         self._title_weight = title_weight
         self._statistics = statistics or Statistics.of(documents)
-        self._postings: dict[str, list[tuple[int, float]]] | None = None
 
     def rank(self, query: Query, *, feedback: bool | None = None) -> list[tuple[int, float]]:
         """Return the places of documents that have something of the query, and their scores, the best first.
@@ -134,39 +136,40 @@ class Ranker:
         return Query(weights, {pair: (1 - FEEDBACK_WEIGHT) * weight for pair, weight in query.pairs.items()})
 
     def _scores(self, query: Query) -> dict[int, float]:
-        postings = self._index()
+        weights = {term: asked * self._statistics.weight(term) for term, asked in query.terms.items()}
+        pairs = {
+            pair: PAIR_WEIGHT * asked * min(self._statistics.weight(pair[0]), self._statistics.weight(pair[1]))
+            for pair, asked in query.pairs.items()
+        }
         scores: dict[int, float] = {}
-        for term, asked in query.terms.items():
-            weight = asked * self._statistics.weight(term)
-            for place, share in postings.get(term, ()):
-                scores[place] = scores.get(place, 0.0) + weight * share
-        if not query.pairs:
-            return scores
-        wanted = query.pairs.keys()
-        for place in scores:
-            for pair in wanted & self._documents[place].pairs:
-                rarer = min(self._statistics.weight(pair[0]), self._statistics.weight(pair[1]))
-                scores[place] += PAIR_WEIGHT * query.pairs[pair] * rarer
+        for place, document in enumerate(self._documents):
+            shared = weights.keys() & document.words
+            if not shared:
+                continue
+            title, abstract = self._norms(document)
+            score = 0.0
+            # In one order: a sum of floats must not depend on the order of a set.
+            for term in sorted(shared):
+                count = title * document.title.get(term, 0) + abstract * document.abstract.get(term, 0)
+                score += weights[term] * count / (K1 + count)
+            for pair in sorted(pairs.keys() & document.pairs):
+                score += pairs[pair]
+            scores[place] = score
         return scores
 
-    def _index(self) -> dict[str, list[tuple[int, float]]]:
-        """Return per stem the documents that hold it, with the saturated share that it has there."""
-        if self._postings is None:
-            self._postings = {}
-            for place, document in enumerate(self._documents):
-                for term, count in self._bag(document).items():
-                    self._postings.setdefault(term, []).append((place, count / (K1 + count)))
-        return self._postings
-
-    def _bag(self, document: Document) -> dict[str, float]:
-        """Return the counts of stems over both fields, each against the usual length of its field."""
+    def _norms(self, document: Document) -> tuple[float, float]:
+        """Return what a term's occurrence counts in title and abstract, by the usual length of each."""
         s = self._statistics
         title = self._title_weight / (1 - B_TITLE + B_TITLE * document.title_length / s.title_length)
-        abstract = 1 / (1 - B_ABSTRACT + B_ABSTRACT * document.abstract_length / s.abstract_length)
-        bag = {term: title * count for term, count in document.title.items()}
-        for term, count in document.abstract.items():
-            bag[term] = bag.get(term, 0.0) + abstract * count
-        return bag
+        return title, 1 / (1 - B_ABSTRACT + B_ABSTRACT * document.abstract_length / s.abstract_length)
+
+    def _bag(self, document: Document) -> dict[str, float]:
+        """Return the counts of stems over both fields."""
+        title, abstract = self._norms(document)
+        return {
+            term: title * document.title.get(term, 0) + abstract * document.abstract.get(term, 0)
+            for term in sorted(document.words)
+        }
 
 
 def _sorted(scores: Mapping[int, float]) -> list[tuple[int, float]]:

@@ -87,7 +87,8 @@ class EnvironmentSpec(Word):
     """What an execution needs installed."""
 
     name: str = "scientific"
-    """A prepared environment by name; `scientific` holds numpy and matplotlib, `base` only Python, `tex` TeX."""
+    """A prepared environment by name; `scientific` holds numpy and matplotlib, `base` only Python, `tex` TeX,
+    `pandoc` pandoc."""
     requirements: tuple[str, ...] = ()
     """Further pinned requirements (`name==version`, with `--hash=sha256:…` where it is known), resolved by the prepare
     step."""

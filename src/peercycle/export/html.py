@@ -40,19 +40,19 @@ class HtmlExporter:
         if edition is None:
             return {}
         figures, problems = await load_figures(edition.manuscript, ctx.artifacts)
-        page, warnings = await write_page(edition, figures)
+        page, warnings = await write_page(edition, figures, ctx)
         for line in (*problems, *warnings):
             await ctx.log(f"html: {line}")
         return {"paper/paper.html": page.encode("utf-8", "replace")}
 
 
-async def write_page(edition: Edition, figures: Mapping[str, bytes]) -> tuple[str, list[str]]:
+async def write_page(edition: Edition, figures: Mapping[str, bytes], ctx: StageContext) -> tuple[str, list[str]]:
     """Return an edition as one HTML page, and what was mended or left out."""
     ledger, target = new_ledger(edition, names(figures)), WebTarget()
     source, works = _source(edition, ledger, target)
     reader = MarkReader(target.marks, works, ledger.labels, edition.results)
     try:
-        fragment, warnings = await latex_to_html(source)
+        fragment, warnings = await latex_to_html(source, ctx)
     except PandocError as error:
         pieces = ["", "", "", f"<pre>{reader.text(source.replace(_CUT, ''))}</pre>"]
         warnings = [f"the text is shown as LaTeX source: {error}"]

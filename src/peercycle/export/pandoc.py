@@ -1,4 +1,4 @@
-"""Pandoc, as a program of its own: without network, files, shell or environment, within limits."""
+"""Pandoc: in the run's sandbox, or else as a program of its own without network, files, shell or environment."""
 
 from __future__ import annotations
 
@@ -6,26 +6,88 @@ import asyncio
 import contextlib
 import re
 
+from peercycle.core.base import JSON
+from peercycle.core.contracts import StageContext
+from peercycle.core.errors import BudgetExceededError, SandboxError
+from peercycle.core.sandboxing import EnvironmentSpec, ExecRequest, ExecResult, Limits
+
 _SECONDS = 60.0
 _MEMORY = "512M"
 _LONGEST_ANSWER = 40 << 20
+_OPTIONS = (
+    "+RTS", f"-M{_MEMORY}", "-RTS", "--sandbox", "--from=latex+smart", "--to=html5", "--mathml", "--wrap=none",
+    "--shift-heading-level-by=1",
+)  # fmt: skip
+_LIMITS = Limits(wall_s=_SECONDS, memory_mb=1024, processes=32, disk_mb=_LONGEST_ANSWER >> 20, files=20)
 
 
 class PandocError(RuntimeError):
     """Pandoc is missing, failed, or took too long; the message says which."""
 
 
-async def latex_to_html(source: str) -> tuple[str, list[str]]:
-    """Return LaTeX as an HTML fragment with MathML, and pandoc's warnings. Raises `PandocError`."""
+async def latex_to_html(source: str, ctx: StageContext) -> tuple[str, list[str]]:
+    """Return LaTeX as an HTML fragment with MathML, and pandoc's warnings. Raises `PandocError`.
+
+    Where the run has no sandbox, or cannot pay for it, pandoc runs beside us: it only converts, `--sandbox` keeps its
+    readers from files and network, its environment is empty, and its time, memory and answer are limited.
+    """
+    result = await _in_sandbox(source, ctx)
+    if result is None:
+        out, messages = await _beside_us(source)
+    else:
+        out, messages = await _converted(result, ctx)
+    if len(out) > _LONGEST_ANSWER:
+        raise PandocError(f"pandoc wrote {len(out)} bytes, more than {_LONGEST_ANSWER}")
+    warnings = [line.removeprefix("[WARNING] ") for line in messages.splitlines() if line.startswith("[WARNING]")]
+    return _spaced_functions(out.decode("utf-8", "replace")), warnings
+
+
+async def _in_sandbox(source: str, ctx: StageContext) -> ExecResult | None:
+    """Convert in the run's sandbox; None where it has none.
+
+    That it has none is an outcome too, and journalled: a replay has no sandbox, and must not look for one.
+    """
+    paper = await ctx.artifacts.put(source.encode("utf-8", "replace"), name="page.tex")
+    request = ExecRequest(
+        argv=("pandoc", *_OPTIONS, "--output=page.html", "page.tex"),
+        files={"page.tex": paper},
+        environment=EnvironmentSpec(name="pandoc"),
+        outputs=("page.html",),
+        limits=_LIMITS,
+    )
+
+    async def attempt() -> JSON:
+        try:
+            result = await ctx.run_sandbox(request)
+        except (SandboxError, BudgetExceededError) as error:
+            return {"refused": str(error)}
+        answer = result.model_dump(mode="json")
+        return {"result": {**answer, "guarantees": sorted(answer["guarantees"])}}
+
+    answer = await ctx.effect("pandoc", {"page": paper}, attempt)
+    if not isinstance(answer, dict) or "result" not in answer:
+        return None
+    return ExecResult.model_validate(answer["result"])
+
+
+async def _converted(result: ExecResult, ctx: StageContext) -> tuple[bytes, str]:
+    """Return what pandoc wrote in the sandbox, and what it said."""
+    messages = result.stderr.text
+    page = next((output for output in result.outputs if output.path == "page.html"), None)
+    if result.status == "timeout":
+        raise PandocError(f"pandoc took longer than {_SECONDS:g} s")
+    if result.status != "ok" or page is None:
+        raise PandocError(f"pandoc failed ({result.status}): {' '.join(messages.split())[:300]}")
+    return await ctx.artifacts.get(page.artifact), messages
+
+
+async def _beside_us(source: str) -> tuple[bytes, str]:
     import pypandoc
 
-    argv = (
-        pypandoc.get_pandoc_path(), "+RTS", f"-M{_MEMORY}", "-RTS", "--sandbox", "--from=latex+smart", "--to=html5",
-        "--mathml", "--wrap=none", "--shift-heading-level-by=1",
-    )  # fmt: skip
     try:
         process = await asyncio.create_subprocess_exec(
-            *argv,
+            pypandoc.get_pandoc_path(),
+            *_OPTIONS,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -46,10 +108,7 @@ async def latex_to_html(source: str) -> tuple[str, list[str]]:
     messages = err.decode("utf-8", "replace")
     if process.returncode:
         raise PandocError(f"pandoc failed ({process.returncode}): {' '.join(messages.split())[:300]}")
-    if len(out) > _LONGEST_ANSWER:
-        raise PandocError(f"pandoc wrote {len(out)} bytes, more than {_LONGEST_ANSWER}")
-    warnings = [line.removeprefix("[WARNING] ") for line in messages.splitlines() if line.startswith("[WARNING]")]
-    return _spaced_functions(out.decode("utf-8", "replace")), warnings
+    return out, messages
 
 
 _BEFORE_FUNCTION = re.compile(r"(</m(?:i|n|row|sup|sub|subsup)>)(<mi>[A-Za-z]{2,8}</mi><mo>\u2061</mo>)")

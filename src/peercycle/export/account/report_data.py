@@ -45,6 +45,7 @@ def report_data(run: Gathered, *, driven: bool) -> dict[str, JSON]:
         "nearest_prior": evidence.nearest_prior(best),
         "citations": evidence.citations(best.check if best is not None else None),
         "spending": standing.spending(run),
+        "lost_to_kills": troubles.lost(run),
         "spending_by_stage": standing.spending_by_stage(run),
         "choices": list(run.record.choices),
         "extensions": [e.model_dump(mode="json") for e in run.record.extensions],

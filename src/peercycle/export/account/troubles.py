@@ -76,6 +76,19 @@ def retries(run: Gathered) -> dict[str, JSON]:
     }
 
 
+def lost(run: Gathered) -> dict[str, JSON]:
+    """Return the worst case of what was in flight when a driver died: it is part of what counts as spent."""
+    rows = [row for row in run.attempts if row["state"] == "lost"]
+    tokens = sum(int(row["prompt_tokens"]) + int(row["completion_tokens"]) for row in rows)
+    return {
+        "effects": len(rows),
+        "tokens": tokens,
+        "cost": sum(float(row["cost"] or 0.0) for row in rows),
+        "model_calls": sum(int(row["model_calls"]) for row in rows),
+        "sandbox_seconds": sum(float(row["sandbox_seconds"]) for row in rows),
+    }
+
+
 def outages(run: Gathered) -> list[JSON]:
     """Return what the log says of services that could not be reached."""
     return [

@@ -1,0 +1,126 @@
+"""LangChain's chat models as ours, and ours as LangChain's. langchain-core comes with langgraph."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from peercycle.agents.models.openai.bodies import prompt_bound
+from peercycle.core.contracts import LanguageModel
+from peercycle.core.errors import ModelError
+from peercycle.core.modelling import Completion, Message, ModelRequest, ModelResult, Sampling, Usage
+
+DEFAULT_TOKENS = 4096
+_ROLES = {"system": "system", "human": "user", "user": "user", "ai": "assistant", "assistant": "assistant"}
+
+
+class FromLangChain:
+    """A LangChain chat model as a `LanguageModel`. Token ids and log-probabilities are lost on the way."""
+
+    def __init__(self, chat: Any, max_tokens: int = DEFAULT_TOKENS) -> None:
+        self._chat = chat
+        self._max_tokens = max_tokens
+
+    async def generate(self, requests: Sequence[ModelRequest]) -> Sequence[ModelResult]:
+        """Answer every request; each of its `n` answers is a call of its own."""
+        return await asyncio.gather(*[self._answer(request) for request in requests])
+
+    def worst_case(self, request: ModelRequest) -> Usage:
+        """Return a bound: a token is at least one byte of the prompt."""
+        most = request.sampling.max_tokens or self._max_tokens
+        return Usage(
+            prompt_tokens=prompt_bound(request) * request.n, completion_tokens=most * request.n, model_calls=1
+        )
+
+    async def _answer(self, request: ModelRequest) -> ModelResult:
+        if not request.messages:
+            raise ModelError("a LangChain model takes messages, and this request has token ids only")
+        said = await asyncio.gather(*[self._ask(request, index) for index in range(request.n)])
+        used = [message.usage_metadata or {} for message in said]
+        return ModelResult(
+            completions=tuple(_completion(message) for message in said),
+            usage=Usage(
+                prompt_tokens=sum(int(u.get("input_tokens", 0)) for u in used),
+                completion_tokens=sum(int(u.get("output_tokens", 0)) for u in used),
+                model_calls=1,
+            ),
+            model=str(said[0].response_metadata.get("model_name") or type(self._chat).__name__),
+        )
+
+    async def _ask(self, request: ModelRequest, index: int) -> Any:
+        turns = [(message.role, message.content) for message in request.messages]
+        if request.assistant_prefix:
+            turns.append(("assistant", request.assistant_prefix))
+        asked: dict[str, Any] = {"max_tokens": request.sampling.max_tokens or self._max_tokens}
+        for name in ("temperature", "top_p"):
+            if (value := getattr(request.sampling, name)) is not None:
+                asked[name] = value
+        if request.seed is not None:
+            asked["seed"] = (request.seed + index) % (1 << 31)
+        return await self._chat.ainvoke(turns, stop=list(request.sampling.stop) or None, **asked)
+
+
+def from_langchain(chat: Any, max_tokens: int = DEFAULT_TOKENS) -> LanguageModel:
+    """Return a LangChain chat model as one of ours."""
+    return FromLangChain(chat, max_tokens)
+
+
+def to_langchain(model: LanguageModel) -> Any:
+    """Return one of our models as a LangChain chat model."""
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessage
+    from langchain_core.outputs import ChatGeneration, ChatResult
+
+    class PeercycleChat(BaseChatModel):
+        """A peercycle model."""
+
+        @property
+        def _llm_type(self) -> str:
+            return "peercycle"
+
+        def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **more: Any) -> ChatResult:
+            return asyncio.run(self._agenerate(messages, stop, **more))
+
+        async def _agenerate(
+            self, messages: Any, stop: Any = None, run_manager: Any = None, **more: Any
+        ) -> ChatResult:
+            (result,) = await model.generate([_request(messages, stop, more)])
+            used, said = result.usage, result.completions[0]
+            message = AIMessage(
+                content=said.text,
+                response_metadata={"model_name": result.model, "finish_reason": said.finish_reason},
+                usage_metadata={
+                    "input_tokens": used.prompt_tokens,
+                    "output_tokens": used.completion_tokens,
+                    "total_tokens": used.tokens,
+                },
+            )
+            return ChatResult(generations=[ChatGeneration(message=message)])
+
+    return PeercycleChat()
+
+
+def _request(messages: Sequence[Any], stop: Sequence[str] | None, more: dict[str, Any]) -> ModelRequest:
+    named = {name: more[name] for name in ("temperature", "top_p", "max_tokens") if more.get(name) is not None}
+    return ModelRequest(
+        messages=tuple(
+            Message.model_validate({"role": _ROLES.get(message.type, "user"), "content": _text(message)})
+            for message in messages
+        ),
+        sampling=Sampling(**named, stop=tuple(stop or ())),
+        seed=more.get("seed"),
+    )
+
+
+def _completion(message: Any) -> Completion:
+    reason = message.response_metadata.get("finish_reason")
+    return Completion(text=_text(message), finish_reason=reason if isinstance(reason, str) else None)
+
+
+def _text(message: Any) -> str:
+    content = message.content
+    if isinstance(content, str):
+        return content
+    parts = [part if isinstance(part, str) else part.get("text", "") for part in content]
+    return "".join(part for part in parts if isinstance(part, str))
