@@ -23,6 +23,7 @@ def shared_options(settings: TrainingSettings, folder: Path, steps: int, *, auto
     """Return the options that every trainer of ours takes."""
     import torch
 
+    _check_trackers(settings.report_to)
     saving: dict[str, Any] = {"save_strategy": "no"}
     if settings.save_every is not None:
         saving = {
@@ -53,6 +54,17 @@ def shared_options(settings: TrainingSettings, folder: Path, steps: int, *, auto
         "dataloader_pin_memory": False,
         **saving,
     }
+
+
+def _check_trackers(names: tuple[str, ...]) -> None:
+    from transformers.integrations import get_available_reporting_integrations
+
+    ask: Any = get_available_reporting_integrations
+    for name in set(names) - {"none"}:
+        if name not in ask():
+            raise UsageError(
+                f"report_to {name!r}: transformers knows no such tracker here; is its package installed?"
+            )
 
 
 def quiet() -> None:
