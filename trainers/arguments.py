@@ -14,9 +14,13 @@ def training_arguments(settings: TrainingSettings, folder: Path, steps: int, *, 
     from transformers import TrainingArguments
 
     try:
-        return TrainingArguments(**shared_options(settings, folder, steps, autocast=autocast))
+        made: Any = TrainingArguments(**shared_options(settings, folder, steps, autocast=autocast))
     except (ValueError, ImportError, RuntimeError) as error:
         raise UsageError(f"transformers refuses these settings: {' '.join(str(error).split())[:300]}") from None
+    if made.n_gpu > 1:
+        # One process that sees several GPUs would split our rows among them; several processes are for the launcher.
+        made._n_gpu = 1
+    return made
 
 
 def shared_options(settings: TrainingSettings, folder: Path, steps: int, *, autocast: bool) -> dict[str, Any]:

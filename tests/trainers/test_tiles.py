@@ -101,3 +101,21 @@ def test_the_bias_that_a_gpu_is_given_means_the_same() -> None:
     (blocked,) = attention.in_blocks(own, before, None)  # type: ignore[arg-type]
     (biased,) = attention.in_one_call(own, before, None)  # type: ignore[arg-type]
     torch.testing.assert_close(biased, blocked, rtol=0, atol=1e-12)
+
+
+def test_half_precision_adds_its_tiles_up_in_float32() -> None:
+    torch.manual_seed(0)
+    hidden = torch.randn(512, 16).bfloat16()
+    weight = torch.randn(40, 16).bfloat16().requires_grad_()
+    targets = torch.randint(40, (512,))
+
+    def gradient(rows: int, unit: bool) -> Any:
+        sums = episode_sums(hidden, weight, None, targets, (512,), HeadSettings(rows, unit))
+        (found,) = torch.autograd.grad(sums.sum(), [weight])
+        return found.float()
+
+    exact = weight.detach().float().requires_grad_()
+    torch.log_softmax(hidden.float() @ exact.T, -1).gather(-1, targets[:, None]).sum().backward()  # type: ignore[no-untyped-call]
+    for unit in (True, False):
+        # Many tiles are as near as one: what is left is the rounding of the products themselves.
+        assert float((gradient(2, unit) - exact.grad).abs().max()) < 0.02 * float(exact.grad.abs().max())
