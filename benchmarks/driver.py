@@ -16,7 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -28,6 +29,7 @@ from peercycle.core.contracts import Channel, StageContext
 from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.runs import RunOptions
 from peercycle.core.writing import ResearchTask
+from peercycle.graphs.checkpoints import open_checkpoints
 from peercycle.graphs.driver import start
 from peercycle.graphs.many import start_many
 from peercycle.plugins.manager import Plugins
@@ -161,10 +163,11 @@ class BareState(TypedDict, total=False):
     round: int
 
 
-async def bare_langgraph(steps: int, room: Path) -> tuple[float, int]:
-    """Return seconds and bytes of a loop of nodes with the same saver, synchronous, without journal or events."""
-    import aiosqlite
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+async def bare_langgraph(steps: int, room: Path, *, our_saver: bool) -> tuple[float, int]:
+    """Return seconds and bytes of a loop of nodes, durability "sync", without journal or events.
+
+    `our_saver`: with the driver's saver; else with LangGraph's own asynchronous one.
+    """
     from langgraph.graph import END, START, StateGraph
 
     room.mkdir(parents=True)
@@ -183,12 +186,21 @@ async def bare_langgraph(steps: int, room: Path) -> tuple[float, int]:
         graph.add_edge(START if number == 0 else f"step{number - 1}", f"step{number}")
     again = lambda state: END if state["round"] >= steps // PER_ROUND else "step0"  # noqa: E731
     graph.add_conditional_edges(f"step{PER_ROUND - 1}", again, [END, "step0"])
-    async with aiosqlite.connect(room / "checkpoints.sqlite") as connection:
-        await connection.execute("PRAGMA synchronous=NORMAL")
-        saver = AsyncSqliteSaver(connection)
+    async with open_checkpoints(room, 1) if our_saver else langgraphs_saver(room) as saver:
         config: Any = {"configurable": {"thread_id": "bench"}, "recursion_limit": steps + 5}
         await graph.compile(checkpointer=saver).ainvoke({"filling": ""}, config, durability="sync")
     return time.perf_counter() - began, disk_use(room)
+
+
+@asynccontextmanager
+async def langgraphs_saver(room: Path) -> AsyncIterator[Any]:
+    """Open LangGraph's saver as ours is: commits do not sync."""
+    import aiosqlite
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+    async with aiosqlite.connect(room / "checkpoints.sqlite") as connection:
+        await connection.execute("PRAGMA synchronous=NORMAL")
+        yield AsyncSqliteSaver(connection)
 
 
 DBOS_PROGRAM = """
@@ -284,15 +296,18 @@ def measure(steps: int, runs: int, with_dbos: bool, repeats: int) -> dict[str, A
 
         driver = best(lambda count, tag: whole_driver(count, room / f"driver{tag}"))
         large = best(lambda count, tag: whole_driver(count, room / f"large{tag}", artifact_bytes=1_000_000))
-        bare = best(lambda count, tag: asyncio.run(bare_langgraph(count, room / f"bare{tag}")))
+        bare = best(lambda count, tag: asyncio.run(bare_langgraph(count, room / f"bare{tag}", our_saver=False)))
+        ours = best(lambda count, tag: asyncio.run(bare_langgraph(count, room / f"ours{tag}", our_saver=True)))
         return {
             "state_bytes": STATE_BYTES,
             "steps": steps,
             "driver": driver,
             "driver_with_an_artefact_of_1_mb_a_step": large,
             "bare_langgraph": bare,
+            "bare_langgraph_with_our_saver": ours,
             "dbos": dbos(steps, room) if with_dbos else {"skipped": "--no-dbos"},
             "driver_over_bare": round(driver["ms_per_step"] / bare["ms_per_step"], 2),
+            "driver_over_bare_with_our_saver": round(driver["ms_per_step"] / ours["ms_per_step"], 2),
             "many_runs": many_runs(runs, room / "many"),
             "targets": TARGETS,
         }

@@ -88,6 +88,15 @@ class FencedSaver(SqliteSaver):
         self._pending.append((lambda: self.put_writes(config, writes, task_id, task_path), saved))
         await saved
 
+    def get_next_version(self, current: str | None, channel: None) -> str:
+        """Return the version of a channel after `current`, such as `00000007`.
+
+        LangGraph's has 50 characters, most of them there for threads that fork; a run's never does, and every
+        checkpoint holds two versions of each channel.
+        """
+        number = 0 if current is None else int(str(current).partition(".")[0])
+        return f"{number + 1:08}"
+
     @contextmanager
     def cursor(self, transaction: bool = True) -> Iterator[sqlite3.Cursor]:
         """Yield a cursor; the transaction around it is `_write`'s."""

@@ -154,20 +154,29 @@ async def _run_to_ending(run: OpenRun) -> None:
 async def _invoke(run: OpenRun, graph: Any) -> bool:
     """Run the graph from where it stands; return whether it waits for an answer."""
     config = thread_of(run, graph)
-    state = await graph.aget_state(config)
-    given: Any = None
-    if not state.values.get("run"):
-        # No checkpoint was ever written: the record holds all that is needed to begin.
-        given = beginning_of(run)
-    elif state.values.get("ending"):
-        # The loop had come to its end, perhaps under other limits: let it decide again where to go.
-        await graph.aupdate_state(config, _decide_again(run, state.values), as_node="select")
-    elif _all_failed(state.values):
-        # Their drafts begin anew: the journal answers what was done, and what failed is tried again.
-        await graph.aupdate_state(config, {"works": state.values["works"]}, as_node="literature")
+    given = await _where_to_begin(run, graph, config)
     await graph.ainvoke(given, config, context=run.options, durability="sync", control=run.control)
+    if run.record.terminal is not None:
+        return False
     left = await graph.aget_state(config, subgraphs=False)
     return any(task.interrupts for task in left.tasks)
+
+
+async def _where_to_begin(run: OpenRun, graph: Any, config: Any) -> dict[str, Any] | None:
+    """Return the input of a run that has none yet; else put right where its checkpoints let it go on, and None."""
+    state: Mapping[str, Any] = {}
+    if await graph.checkpointer.aget_tuple(config) is not None:
+        state = (await graph.aget_state(config)).values
+    if not state.get("run"):
+        # No checkpoint was ever written: the record holds all that is needed to begin.
+        return beginning_of(run)
+    if state.get("ending"):
+        # The loop had come to its end, perhaps under other limits: let it decide again where to go.
+        await graph.aupdate_state(config, _decide_again(run, state), as_node="select")
+    elif _all_failed(state):
+        # Their drafts begin anew: the journal answers what was done, and what failed is tried again.
+        await graph.aupdate_state(config, {"works": state["works"]}, as_node="literature")
+    return None
 
 
 def _all_failed(state: Mapping[str, Any]) -> bool:

@@ -24,6 +24,9 @@ LINGER_S = 2.0
 _OPEN: dict[tuple[int, str], Opened] = {}
 """Open runs, by event loop and path."""
 
+_LEAVING: dict[tuple[int, str], asyncio.Event] = {}
+"""Runs that are being closed: told when that is done."""
+
 _DRIVEN: ContextVar[OpenRun | None] = ContextVar("peercycle_driven", default=None)
 """The run whose graph this task drives. It goes before the path in the state: a run may have been moved or copied
 since its checkpoints were written, and what resumes a copy must not drive the original."""
@@ -37,7 +40,6 @@ class Opened:
     driven: bool
     """A driver opened it, and closes it; else it is closed when no node has used it for a while."""
     users: int = 0
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     closing: asyncio.Task[None] | None = None
 
 
@@ -89,8 +91,12 @@ class Runs:
         path = Path(state["run"]["dir"])
         place = _place(path)
         while (opened := _OPEN.get(place)) is None:
+            if (leaving := _LEAVING.get(place)) is not None:
+                # It holds the lease until it is closed.
+                await leaving.wait()
+                continue
             async with self._opening.setdefault(place, asyncio.Lock()):
-                if place not in _OPEN:
+                if place not in _OPEN and place not in _LEAVING:
                     run = await open_existing(path, self.loaded(), runtime.control)
                     _OPEN[place] = Opened(run, driven=False)
             self._opening.pop(place, None)
@@ -127,7 +133,8 @@ async def _close_later(place: tuple[int, str], opened: Opened) -> None:
     try:
         await asyncio.sleep(0 if opened.run.record.terminal else LINGER_S)
     except asyncio.CancelledError:
-        if opened.users or _OPEN.get(place) is not opened:
+        if opened.closing is not asyncio.current_task():
+            # A node has come for the run, and may have gone again by now.
             raise
         # The loop is shutting down: this is the last chance to close.
     await _close(place, opened)
@@ -136,10 +143,15 @@ async def _close_later(place: tuple[int, str], opened: Opened) -> None:
 async def _close(place: tuple[int, str], opened: Opened) -> None:
     if opened.users == 0 and _OPEN.get(place) is opened:
         del _OPEN[place]
+        leaving = _LEAVING[place] = asyncio.Event()
         run = opened.run
         try:
             if run.record.terminal is None and run.stop_reason is not None:
                 # A plain `ainvoke` came to an early end: no driver is there to write its account.
                 await end_early(run, *run.stop_reason)
         finally:
-            await run.close()
+            try:
+                await run.close()
+            finally:
+                del _LEAVING[place]
+                leaving.set()

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from peercycle.core.base import JSON
 from peercycle.core.errors import BudgetExceededError
 from peercycle.core.modelling import Spent, Usage
 from peercycle.core.runs import RunOptions
@@ -25,7 +24,7 @@ MOST = Usage(prompt_tokens=20, completion_tokens=40, model_calls=1)
 def test_an_effect_of_a_plugin_is_reserved_settled_and_refused_by_the_budget(
     task: ResearchTask, options: Options, kit: Kit
 ) -> None:
-    asked: list[JSON] = []
+    asked: list[Any] = []
 
     async def main() -> None:
         limited = options(budget={"tokens": 100, "kept_for_finish": 0.0})
@@ -37,7 +36,7 @@ def test_an_effect_of_a_plugin_is_reserved_settled_and_refused_by_the_budget(
             return line.spent, line.reserved
 
         async def ask(answer: Any) -> Any:
-            asked.append(await tokens())  # type: ignore[arg-type]
+            asked.append(await tokens())
             return answer
 
         used = Spent("said", Usage(prompt_tokens=5, completion_tokens=5, model_calls=1))

@@ -1,0 +1,81 @@
+"""How the nodes of a plain call share the run that one of them opened."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langgraph.runtime import Runtime
+
+from peercycle.core.runs import RunOptions
+from peercycle.core.writing import ResearchTask
+from peercycle.graphs import launch, registry
+from peercycle.graphs.registry import Runs
+from peercycle.plugins.manager import Plugins
+
+Options = Callable[..., RunOptions]
+Kit = Callable[..., Plugins]
+Use = Callable[[], Awaitable[None]]
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Every opening of a run, as it happens."""
+    found: list[Path] = []
+    real = launch.open_existing
+
+    async def counted(path: Path, *args: Any, **how: Any) -> Any:
+        found.append(path)
+        return await real(path, *args, **how)
+
+    monkeypatch.setattr(launch, "open_existing", counted)
+    return found
+
+
+def with_nodes(task: ResearchTask, options: Options, kit: Kit, main: Callable[[Use], Awaitable[None]]) -> None:
+    """Make a run that nobody has open, and hand over what a node does with it."""
+
+    async def whole() -> None:
+        plugins = kit()
+        run = await launch.create_and_open(task, options(), plugins, None)
+        await run.close()
+        runs, state = Runs(plugins), {"run": {"id": run.run_id, "dir": str(run.path)}}
+
+        async def use() -> None:
+            async with runs.use(state, Runtime()):
+                pass
+
+        await main(use)
+
+    asyncio.run(whole())
+
+
+def test_nodes_that_come_and_go_quickly_close_no_run_between_them(
+    task: ResearchTask, options: Options, kit: Kit, opened: list[Path]
+) -> None:
+    async def main(use: Use) -> None:
+        for _ in range(20):
+            await use()
+            # What was to close the run later has begun to wait; the next node calls it off, and is gone before it hears.
+            await asyncio.sleep(0)
+
+    with_nodes(task, options, kit, main)
+    assert len(opened) == 1
+
+
+def test_a_node_that_comes_while_the_run_is_being_closed_opens_it_again(
+    task: ResearchTask, options: Options, kit: Kit, opened: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "LINGER_S", 0.0)
+
+    async def main(use: Use) -> None:
+        for _ in range(3):
+            await use()
+            while not registry._LEAVING:
+                await asyncio.sleep(0)
+
+    with_nodes(task, options, kit, main)
+    assert len(opened) == 3
