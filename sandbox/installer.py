@@ -157,12 +157,9 @@ def _awaited(process: subprocess.Popen[bytes], scratch: Path | None, most: int |
             return process.communicate(timeout=0.5)[1]
         except subprocess.TimeoutExpired:
             late = time.monotonic() > end
-            if late or (scratch is not None and most is not None and size_of(scratch) > 2 * most):
+            large = scratch is not None and most is not None and size_of(scratch) > 2 * most
+            if late or large:
                 process.kill()
                 process.communicate()
-                what = (
-                    f"took longer than {TIMEOUT_S} s"
-                    if late
-                    else f"downloaded more than `fetch.max_mb` = {most >> 20}"
-                )  # type: ignore[operator]
+                what = f"took longer than {TIMEOUT_S} s" if late else "downloaded more than `fetch.max_mb` allows"
                 raise SandboxError(f"pip {what}") from None

@@ -202,7 +202,7 @@ def leftovers(state: Path) -> list[Leftover]:
     found = []
     for root in sorted(executions.iterdir()):
         if root.name.startswith(_NEW):
-            if time.time() - root.stat().st_mtime > _STALE_S:
+            if _unfinished(root):
                 found.append(Leftover(root.name.removeprefix(_NEW), root, ()))
             continue
         record = _unowned(root)
@@ -211,6 +211,19 @@ def leftovers(state: Path) -> list[Leftover]:
             paths = tuple(Path(str(group)) for group in groups) if isinstance(groups, list) else ()
             found.append(Leftover(root.name, root, paths))
     return found
+
+
+def _unfinished(root: Path) -> bool:
+    """Whether the driver died while it made this directory: its name says which process that was."""
+    try:
+        if time.time() - root.stat().st_mtime > _STALE_S:
+            return True
+        pid, began, _ = root.name.removeprefix(_NEW).split("-")
+        alive = str(start_time(int(pid))) == began
+    except (OSError, ValueError):
+        return False
+    # A driver in a container is not in sight from here, but holds its lock.
+    return not alive and (root / "owner.json").exists() and _unowned(root) is not None
 
 
 def _unowned(root: Path) -> dict[str, object] | None:

@@ -112,8 +112,8 @@ def _turn(row: dict[str, Any], artifacts: FileArtifactStore, database: Path, nee
         return LoggedTurn(
             messages=request.messages,
             text=body("text") or "",
-            prompt_ids=tuple(int(i) for i in prompt or ()),
-            completion_ids=tuple(int(i) for i in completion or ()),
+            prompt_ids=tuple(map(int, prompt or ())),
+            completion_ids=tuple(map(int, completion or ())),
             finish_reason=row["finish_reason"],
             logprobs=None if logprobs is None else tuple(float(p) for p in logprobs),
             tokenizer_hash=row["tokenizer_hash"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ from peercycle.trainers.pairing import PairChoice, choose_pairs, describe
 from peercycle.trainers.segments import UnfaithfulLogError
 
 SHINGLE = 5
+SAMPLES = 32
+SAMPLE_FOUND = 0.25
+"""Texts whose shingles agree to more than twice this share would show far more of the samples than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,8 @@ def _nearly_equal(first: Episode, second: Episode, threshold: float) -> bool:
     ids = [[token for segment in episode.segments for token in segment.completion_ids] for episode in (first, second)]
     if ids[0] == ids[1]:
         return True
+    if _plainly_differ(ids[0], ids[1]) and threshold > 2 * SAMPLE_FOUND:
+        return False
     one, other = (_shingles(each) for each in ids)
     smaller, larger = sorted((len(one), len(other)))
     # The index is at most the quotient of the sizes: most pairs are told apart by their lengths.
@@ -153,6 +159,16 @@ def _nearly_equal(first: Episode, second: Episode, threshold: float) -> bool:
         return False
     shared = len(one & other)
     return shared > threshold * (len(one) + len(other) - shared)
+
+
+def _plainly_differ(one: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether few of some shingles of a long text stand in the other: most pairs are told apart by this, quickly."""
+    if len(one) < 8 * SAMPLES:
+        return False
+    there = array("q", other).tobytes()
+    step = (len(one) - SHINGLE) // SAMPLES
+    found = sum(array("q", one[at : at + SHINGLE]).tobytes() in there for at in range(0, step * SAMPLES, step))
+    return found < SAMPLE_FOUND * SAMPLES
 
 
 def _shingles(ids: Sequence[int]) -> set[tuple[int, ...]]:

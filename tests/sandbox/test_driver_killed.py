@@ -76,6 +76,7 @@ def after(owner: Any, name: str) -> Callable[[], None]:
 
 PHASES: dict[str, Callable[[], None]] = {
     "a slot is held": after(slots, "acquire"),
+    "its folder is being made": before(place.json, "dumps"),
     "its folder is made": after(place, "make"),
     "its cgroup is made": after(cgroups, "create"),
     "its inputs are laid": after(place, "fill"),

@@ -234,3 +234,34 @@ def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
         trained(tmp_path / "out", base=str(tmp_path))
     with pytest.raises(UsageError, match="no model at"):
         trained(tmp_path / "out", base="./nowhere")
+
+
+def test_a_job_in_a_process_of_its_own_trains_on_a_data_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tests.trainers.logs import draft, logged_run
+
+    from peercycle.trainers.dataset.files import write_dataset
+    from peercycle.trainers.job import main
+    from peercycle.trainers.pair_building import build_pairs
+    from peercycle.trainers.pair_settings import PairSettings
+
+    run = logged_run(tmp_path / "runs", "r", [draft("one", 2.0), draft("two", 1.0)])
+    write_dataset(build_pairs([run], PairSettings(heldout=0)), tmp_path / "pairs")
+    (tmp_path / "settings.json").write_text(json.dumps(FAST))
+    places = [str(tmp_path / "pairs"), str(tiny_folder()), str(tmp_path / "out")]
+    assert main(["simpo", *places, "--settings", str(tmp_path / "settings.json")]) == 0
+    told = capsys.readouterr()
+    assert PolicyCheckpoint.model_validate_json(told.out).weights == "adapter_model.safetensors"
+    assert "\tloss\t" in told.err
+    (tmp_path / "settings.json").write_text('{"beta": -1}')
+    assert main(["simpo", *places, "--settings", str(tmp_path / "settings.json")]) == 2
+    assert "beta: Input should be greater than 0" in capsys.readouterr().err
+
+
+def test_without_the_extra_one_line_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from peercycle.trainers import extras
+
+    monkeypatch.setattr(extras.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"training needs torch, .*: pip install 'peercycle\[train\]'"):
+        trained(tmp_path)

@@ -107,7 +107,7 @@ def _segments(episode: Episode) -> list[JSON]:
         {
             "prompt_ids": list(segment.prompt_ids),
             "completion_ids": list(segment.completion_ids),
-            "policy_mask": [int(own) for own in segment.policy_mask],
+            "policy_mask": list(map(int, segment.policy_mask)),
         }
         for segment in episode.segments
     ]

@@ -12,6 +12,7 @@ from pathlib import Path
 from peercycle.core.base import Word, canonical_json, sha256_hex
 from peercycle.core.errors import RunInUseError
 from peercycle.store.lease import take_lease
+from peercycle.trainers.loop.jobs import RolloutJob
 from peercycle.trainers.loop.manifest import Told
 from peercycle.trainers.loop.processes import Command
 from peercycle.trainers.loop.record import Place
@@ -48,8 +49,8 @@ class Frame:
     """How a worker is called."""
     disabled: tuple[str, ...] = ()
     told: Told = field(default_factory=Told)
-    reload: Callable[[PolicyRef], None] | None = None
-    """Has a server that outlives the samplers load another policy; None where each sampler loads its own."""
+    roll: Callable[[RolloutJob], None] | None = None
+    """Runs a sampler's job where a sampler stays; None where each job has a process of its own."""
 
     @cached_property
     def tasks(self) -> Tasks:

@@ -31,6 +31,8 @@ class RolloutJob(Word):
     prefix: str
     """Of the runs' ids."""
     parallel: int = Field(ge=1)
+    load: str | None = None
+    """Folder of the policy, for a sampler that stays: its engine is started with other weights, and loads these."""
     weights: str | None = None
     """SHA-256 that the engine's answers must name, where it names any."""
     plugins: tuple[str, ...] = ()

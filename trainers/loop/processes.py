@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from peercycle.core.errors import LoopError
 from peercycle.store.disk import replace_file
-from peercycle.trainers.loop.jobs import JOB_FILE, Job
+from peercycle.trainers.loop.jobs import JOB_FILE, Job, RolloutJob
 
 LOG = "worker.log"
 SHOWN = 300
@@ -50,12 +52,68 @@ def run_job(job: Job, command: Command) -> None:
         raise LoopError(f"{folder.parent.name}/{folder.name}: {_last_line(log, code)}; all of it is in {log}")
 
 
+class StayingSampler:
+    """One sampler's process for the whole loop: its engine stays, and loads each new policy."""
+
+    def __init__(self, command: Sequence[str], log: Path) -> None:
+        self._command = command
+        self._log = log
+        self._child: subprocess.Popen[str] | None = None
+
+    def run(self, job: RolloutJob) -> None:
+        """Have a job done. Raises what `run_job` raises."""
+        path = Path(job.folder) / JOB_FILE
+        replace_file(path, job.model_dump_json(indent=1).encode())
+        child = self._started()
+        assert child.stdin is not None
+        assert child.stdout is not None
+        try:
+            child.stdin.write(f"{path.absolute()}\n")
+            child.stdin.flush()
+            answer = child.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            raise LoopError(f"the sampler ended: {_last_line(self._log, child.wait())}; all of it is in {self._log}")
+        found = json.loads(answer)
+        if found["code"] == StoppedError.exit_code:
+            raise StoppedError("the loop was asked to stop; the same command goes on with it")
+        if found["code"] != 0:
+            raise LoopError(f"{path.parent.parent.name}/{path.parent.name}: {found['error']}")
+
+    def end(self) -> None:
+        """End it, and its engine with it."""
+        child, self._child = self._child, None
+        if child is not None:
+            assert child.stdin is not None
+            assert child.stdout is not None
+            child.stdin.close()
+            try:
+                child.wait(timeout=60)
+            except subprocess.TimeoutExpired:
+                _end(child)
+            child.stdout.close()
+
+    def _started(self) -> subprocess.Popen[str]:
+        if self._child is None:
+            with self._log.open("ab") as log:
+                self._child = subprocess.Popen(
+                    list(self._command),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    env=_environment(),
+                    text=True,
+                )
+        return self._child
+
+
 def _environment() -> dict[str, str]:
     # One thread unless somebody says otherwise: sums of floats must come out the same on every machine of a kind.
     return {"OMP_NUM_THREADS": "1", **os.environ, "PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "false"}
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def _end(child: subprocess.Popen[Any]) -> None:
     child.send_signal(signal.SIGTERM)
     try:
         child.wait(timeout=30)

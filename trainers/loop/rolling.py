@@ -34,7 +34,7 @@ def sample(frame: Frame, policy: PolicyRef, iteration: int) -> Path:
     chosen = write_tasks(shard(frame.tasks, settings, iteration))
 
     def work(_: Path) -> Done:
-        rows = _roll(frame, job, policy, chosen)
+        rows = _roll(frame, job, chosen)
         failed = [row for row in rows if row.status != "complete"]
         if len(rows) - len(failed) < settings.least * len(rows):
             first = next((row.error for row in failed if row.error), "no reason was given")
@@ -94,7 +94,7 @@ def evaluation(frame: Frame, folder: Path, policy: PolicyRef, iteration: int) ->
     judged = job.options.judge is not None
 
     def work(out: Path) -> Done:
-        rows = _roll(frame, job, policy, chosen)
+        rows = _roll(frame, job, chosen)
         found = evaluate(policy.name, rows, judged=judged)
         write_json(out / EVALUATION, found.model_dump(mode="json"))
         figures = cast("dict[str, JSON]", found.model_dump(mode="json", exclude={"by_task"}))
@@ -105,17 +105,20 @@ def evaluation(frame: Frame, folder: Path, policy: PolicyRef, iteration: int) ->
     return Evaluation.model_validate(json.loads((folder / EVALUATION).read_bytes()))
 
 
-def _roll(frame: Frame, job: RolloutJob, policy: PolicyRef, tasks: bytes) -> list[Rollout]:
+def _roll(frame: Frame, job: RolloutJob, tasks: bytes) -> list[Rollout]:
     folder = Path(job.folder)
     (folder / TASKS).write_bytes(tasks)
-    if frame.reload is not None:
-        frame.reload(policy)
-    run_job(job, frame.command)
+    if frame.roll is not None:
+        frame.roll(job)
+    else:
+        run_job(job, frame.command)
     return rollouts_in(folder / ROLLOUTS)
 
 
 def _job(frame: Frame, folder: Path, policy: PolicyRef, seed: int, candidates: int, prefix: str) -> RolloutJob:
-    options = run_options(frame.settings, policy.model).model_copy(
+    stays = frame.settings.sample.stay
+    # What a sampler that stays was started with is the same after a kill: its runs are resumed under it.
+    options = run_options(frame.settings, frame.settings.start.base if stays else policy.model).model_copy(
         update={
             "seed": seed,
             "candidates": candidates,
@@ -128,6 +131,7 @@ def _job(frame: Frame, folder: Path, policy: PolicyRef, seed: int, candidates: i
         options=options,
         prefix=prefix,
         parallel=frame.settings.sample.parallel,
+        load=policy.model if stays else None,
         weights=policy.weights,
         plugins=frame.settings.plugins,
         disabled=frame.disabled,

@@ -11,8 +11,6 @@ from peercycle.core.errors import PeercycleError, StaleEngineError
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.driver import resume, start
 from peercycle.graphs.many import Outcome, start_many
-from peercycle.graphs.openrun import backend_of
-from peercycle.graphs.pool import current_pool
 from peercycle.store.runs import is_run
 from peercycle.trainers.loop.jobs import RolloutJob
 from peercycle.trainers.loop.manifest import write_lines
@@ -27,7 +25,7 @@ TASKS = "tasks.jsonl"
 RUNS = "runs"
 
 
-async def sample(job: RolloutJob, plugins: Any) -> int:
+async def sample(job: RolloutJob, plugins: Any, *, last: bool = True) -> int:
     """Run every task, go on with those that a killed sampler began, and write `rollouts.jsonl`; return the exit code.
 
     A run that fails is a row that says so. Where the queue was drained by a signal nothing is written, and the code
@@ -53,19 +51,11 @@ async def sample(job: RolloutJob, plugins: Any) -> int:
             return await resume(path, plugins, on_launch=launched)
         return await start(tasks[index], options[index], plugins, on_launch=launched)
 
-    # Held from first to last: between two runs the engine would be left, and its weights loaded again.
-    models = {choice.model_dump_json(): choice for choice in job.options.models.values()}
-    holdings = []
     try:
-        for choice in models.values():
-            holdings.append(await current_pool().acquire(plugins, "models", *backend_of(choice, job.options)))
-        outcomes = await start_many(
-            list(zip(tasks, options, strict=True)), plugins, parallel=job.parallel, begin=begin
-        )
+        jobs = list(zip(tasks, options, strict=True))
+        outcomes = await start_many(jobs, plugins, parallel=job.parallel, begin=begin)
     finally:
-        for holding in reversed(holdings):
-            await holding.release()
-        await plugins.close()
+        await (plugins.close() if last else plugins.drain_events())
     if not all(outcome.begun for outcome in outcomes) or any(o.reason == "drained" for o in outcomes):
         return 3
     rows = [row for outcome in outcomes for row in _rows(outcome, str(options[outcome.index].run_id))]
@@ -88,7 +78,13 @@ def require_weights(rows: list[Rollout], wanted: str | None) -> None:
     """Raise `StaleEngineError` where an engine names other weights than those that were to be sampled."""
     if wanted is None:
         return
-    other = Counter(revision for row in rows for revision in row.revisions if revision != wanted)
+    # An adapter is named behind the weights that it is put on.
+    other = Counter(
+        revision
+        for row in rows
+        for revision in row.revisions
+        if revision.rpartition("+")[2] != wanted.rpartition("+")[2]
+    )
     if other:
         ((revision, times), *_) = other.most_common(1)
         raise StaleEngineError(

@@ -54,6 +54,9 @@ class SampleSettings(Word):
     """Runs at the same time, in the sampler's process."""
     reuse: bool = False
     """Begin with the first task again where they run out, instead of refusing."""
+    stay: bool = False
+    """Keep one sampler with its engine for the whole loop, and have the engine load each new policy: for engines that
+    start slowly and can reload (`vllm` with `training = true`)."""
     least: float = Field(default=0.5, ge=0, le=1)
     """Share of the rollouts that must come to an end; below it the iteration is an error."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from peercycle.cli.output import duration, print_json, print_table, say
-from peercycle.cli.parameters import AsJson, DisabledPlugins
+from peercycle.cli.parameters import AsJson, DisabledPlugins, PluginFiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,9 +39,11 @@ def train(
         Path | None,
         typer.Option("--policies-dir", metavar="DIR", help="Where policies are kept.", show_default="policies"),
     ] = None,
+    plugin: PluginFiles = None,
     no_plugin: DisabledPlugins = None,
     job: Annotated[Path | None, typer.Option("--job", hidden=True)] = None,
     parent: Annotated[int | None, typer.Option("--parent", hidden=True)] = None,
+    stay: Annotated[bool, typer.Option("--stay", hidden=True)] = False,
     as_json: AsJson = False,
 ) -> int:
     """Train a policy on its own reviewed papers, iteration after iteration.
@@ -51,6 +53,8 @@ def train(
     """
     from peercycle.core.errors import UsageError
 
+    if stay:
+        return _stay(parent, no_plugin or (), plugin or ())
     if job is not None:
         return _work(job, parent)
     if source is None:
@@ -95,6 +99,7 @@ def _drive(
     from peercycle.cli.configuring import load_plugins
     from peercycle.trainers.loop.frame import Frame
     from peercycle.trainers.loop.iterating import run_loop
+    from peercycle.trainers.loop.processes import StayingSampler
     from peercycle.trainers.loop.record import Place
 
     plugins = load_plugins(None, settings.plugins, disabled)
@@ -110,13 +115,50 @@ def _drive(
         disabled=tuple(disabled),
         told=_told(settings, as_json),
     )
-    return run_loop(frame, {name: str(version) for name, version in plugins.versions().items()})
+    versions = {name: str(version) for name, version in plugins.versions().items()}
+    if not settings.sample.stay:
+        return run_loop(frame, versions)
+    frame.place.folder.mkdir(parents=True, exist_ok=True)
+    sampler = StayingSampler(_staying(settings, disabled), frame.place.folder / "sampler.log")
+    frame.roll = sampler.run
+    try:
+        return run_loop(frame, versions)
+    finally:
+        sampler.end()
 
 
 def _command(job: Path) -> Sequence[str]:
     import os
 
     return [sys.executable, "-m", "peercycle", "train", "--job", str(job), "--parent", str(os.getpid())]
+
+
+def _staying(settings: LoopSettings, disabled: Sequence[str]) -> list[str]:
+    import os
+
+    files = [word for name in settings.plugins for word in ("--plugin", name)]
+    without = [word for name in disabled for word in ("-p", name)]
+    return [sys.executable, "-m", "peercycle", "train", "--stay", "--parent", str(os.getpid()), *files, *without]
+
+
+def _stay(parent: int | None, disabled: Sequence[str], files: Sequence[str]) -> int:
+    """Be a sampler that stays: a job's path a line on standard input, its exit code a line on standard output."""
+    import asyncio
+    from collections.abc import AsyncIterator
+
+    from peercycle.plugins.manager import Plugins
+    from peercycle.trainers.loop.jobs import die_with_parent
+    from peercycle.trainers.loop.staying import stay as work
+
+    if parent is not None:
+        die_with_parent(parent)
+
+    async def lines() -> AsyncIterator[Path]:
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            yield Path(line.strip())
+
+    asyncio.run(work(lines(), Plugins.load(files=files, disabled=disabled), print_json))
+    return 0
 
 
 def _work(path: Path, parent: int | None) -> int:

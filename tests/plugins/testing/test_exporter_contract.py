@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import tempfile
 import time
 import urllib.request
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
 from peercycle.core.base import JSON
 from peercycle.core.contracts import Edition, NoSettings, StageContext
+from peercycle.core.errors import BudgetExceededError
 from peercycle.core.journal import RunReader
+from peercycle.core.sandboxing import ExecRequest, ExecResult, OutputFile, StreamCapture
 from peercycle.export.html import HtmlExporter
 from peercycle.export.latex import LatexExporter
 from peercycle.plugins.testing import ExporterContract, failures
+from peercycle.plugins.testing.journal import BenchArtifacts
 
 
 class TestLatexExporter(ExporterContract):
@@ -24,8 +30,26 @@ class TestLatexExporter(ExporterContract):
 
 
 class TestHtmlExporter(ExporterContract):
+    # The page is written all the same, by a pandoc that runs beside the exporter.
+    does_without = frozenset({BudgetExceededError})
+
     def exporter(self) -> Any:
         return HtmlExporter(NoSettings())
+
+    async def execute(self, request: ExecRequest, artifacts: BenchArtifacts) -> ExecResult:
+        """Stand for a sandbox: a real pandoc, in a folder of its own."""
+        import pypandoc
+
+        with tempfile.TemporaryDirectory() as folder:
+            for name, ref in request.files.items():
+                Path(folder, name).write_bytes(await artifacts.get(ref))
+            ran = subprocess.run(
+                [pypandoc.get_pandoc_path(), *request.argv[1:]], cwd=folder, capture_output=True, check=True
+            )
+            body = Path(folder, "page.html").read_bytes()
+        page = OutputFile(path="page.html", size=len(body), artifact=await artifacts.put(body))
+        said = StreamCapture(head=ran.stderr.decode())
+        return ExecResult(status="ok", exit_code=0, stderr=said, duration_s=0, outputs=(page,), backend="folder")
 
 
 class PlainText:

@@ -164,3 +164,27 @@ def test_a_shuffled_reward_leaves_as_many_pairs_as_wide(train: Train, toy_loop: 
     assert plain["over"]["shuffled"]["n"] == len(
         [1 for line in (folder / "loops/toy/plain/001/evaluate/tasks.jsonl").read_text().splitlines() if line]
     )
+
+
+def test_a_sampler_that_stays_starts_its_engine_once_and_gives_the_same_loop(train: Train, toy_loop: Write) -> None:
+    apart = toy_loop("apart", engine='settings = { log = "starts" }')
+    stays = toy_loop("stays", engine='settings = { log = "starts" }', sample="stay = true")
+    for folder in (apart, stays):
+        done = train(["loop.toml"], folder)
+        assert done.returncode == 0, done.stderr
+    starts = [len((folder / "starts").read_text().splitlines()) for folder in (apart, stays)]
+    assert starts[1] == 1 < starts[0]
+    for name in ("001/sample/rollouts.jsonl", "001/pair/pairs.jsonl", "001/evaluate/evaluation.json"):
+        one, other = ((folder / "loops/toy/main" / name).read_bytes() for folder in (apart, stays))
+        assert one == other, name
+    weights = [find_policy(folder / "policies", "toy-001").record.weights_sha256 for folder in (apart, stays)]
+    assert weights[0] == weights[1]
+
+
+def test_an_engine_that_was_told_to_reload_and_did_not_is_caught(train: Train, toy_loop: Write) -> None:
+    folder = toy_loop(engine="settings = { deaf = true }", sample="stay = true")
+    done = train(["loop.toml"], folder)
+    assert done.returncode == 1
+    assert "the engine has not loaded the new policy" in done.stderr.splitlines()[-1]
+    assert read_manifest(folder / "loops/toy/main/001/sample") is not None
+    assert read_manifest(folder / "loops/toy/main/001/evaluate") is None

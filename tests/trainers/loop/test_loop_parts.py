@@ -136,7 +136,7 @@ class Counting(Told):
     def __init__(self) -> None:
         self.heard: list[str] = []
 
-    def begun(self, step: str, iteration: int) -> None:  # type: ignore[override]
+    def begun(self, step: str, iteration: int) -> None:
         self.heard.append(f"begun {step} {iteration}")
 
     def done(self, manifest: Manifest, *, fresh: bool) -> None:

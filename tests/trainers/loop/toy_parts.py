@@ -37,6 +37,10 @@ class ToyModelSettings(Word):
     delay_s: float = 0.0
     revision: str | None = None
     """What it says that it serves; None is the truth."""
+    log: str | None = None
+    """Where each start is written down."""
+    deaf: bool = False
+    """A reload changes nothing."""
     broken_every: int = 0
     """Every so manieth seed, counted by the seed itself, is refused."""
 
@@ -45,9 +49,24 @@ class ToyModel:
     def __init__(self, settings: ToyModelSettings) -> None:
         self.settings = settings
 
+        self.folder = Path(settings.model)
+
+    async def __aenter__(self) -> ToyModel:
+        if self.settings.log:
+            with Path(self.settings.log).open("a") as log:
+                log.write("started\n")
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        return
+
+    async def reload_weights(self, folder: Path) -> None:
+        if not self.settings.deaf:
+            self.folder = folder
+
     async def generate(self, requests: Sequence[ModelRequest]) -> list[ModelResult]:
         await asyncio.sleep(self.settings.delay_s)
-        chance = json.loads((Path(self.settings.model) / WEIGHTS).read_bytes())["chance"]
+        chance = json.loads((self.folder / WEIGHTS).read_bytes())["chance"]
         return [self._one(request, chance) for request in requests]
 
     def worst_case(self, request: ModelRequest) -> Usage:
@@ -64,7 +83,7 @@ class ToyModel:
         return ModelResult(
             completions=(completion,),
             usage=Usage(prompt_tokens=len(prompt), completion_tokens=len(ids), model_calls=1),
-            weights_revision=self.settings.revision or weights_hash(Path(self.settings.model)),
+            weights_revision=self.settings.revision or weights_hash(self.folder),
         )
 
 

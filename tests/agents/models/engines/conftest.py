@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -203,3 +204,97 @@ def vllm_environment(repository: Path) -> Path:
     if not any(folder.glob("lib*/python3*/site-packages/vllm/__init__.py")):
         pytest.skip("needs vLLM: `make setup-test` makes .venv-vllm, or set PEERCYCLE_TEST_VLLM to an environment")
     return folder
+
+
+# ------------------------------------------------------------------------------------- whole cycles
+
+SMALL: dict[str, Any] = {
+    "answer_tokens": 1200,
+    "context_tokens": 4000,
+    "characters_per_token": 1.0,
+    "text_characters": 40,
+}
+SETTINGS: dict[str, Any] = {
+    "policies": {"prompted": {**SMALL, "section_characters": 80, "sections": 2, "points": 2}},
+    "reviewers": {"prompted": {**SMALL, "reviewers": 2, "items": 2}},
+}
+REFERENCES = """
+@article{a1, title = {Learning from preferences}, author = {Ada Lovelace}, year = {2020}, abstract = {Pairs of answers.}}
+@article{b2, title = {Ranking by comparison}, author = {Alan Turing}, year = {2021}, abstract = {A ranking is learned.}}
+"""
+
+
+def options(folder: Path, models: Any, **more: Any) -> dict[str, Any]:
+    """A short cycle whose every stage asks a model."""
+    return {
+        "runs_dir": str(folder),
+        "models": models,
+        "policy": "prompted",
+        "reviewer": "prompted",
+        "candidates": 1,
+        "rounds": 1,
+        "experiments": "off",
+        "sandbox": "none",
+        "exporters": ("latex", "html", "report"),
+        "settings": SETTINGS,
+        **more,
+    }
+
+
+def rows(path: Path, query: str) -> list[Any]:
+    with sqlite3.connect(path / "run.sqlite") as connection:
+        return connection.execute(query).fetchall()
+
+
+def sampled(path: Path) -> dict[str, list[dict[str, Any]]]:
+    """What was sampled in a run, by stage: text and token ids."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for stage, text, text_ref, ids, ids_ref in rows(
+        path, "SELECT stage, text, text_ref, tokens_json, tokens_json_ref FROM completions"
+    ):
+        tokens = json.loads(ids if ids is not None else _body(path, ids_ref))
+        found.setdefault(stage, []).append({"text": text if text is not None else _body(path, text_ref), **tokens})
+    return found
+
+
+def _body(path: Path, ref: str) -> str:
+    digest = ref.removeprefix("sha256:")
+    (place,) = [p for p in (path / "artifacts").rglob("*") if p.is_file() and digest in p.as_posix().replace("/", "")]
+    return place.read_text(encoding="utf-8")
+
+
+def require_sampled_papers(path: Path, tokenizer: Any) -> None:
+    """Every stage that writes was sampled in this run, and what its token ids say stands in what it left."""
+    said = sampled(path)
+    assert {"outline", "write", "review"} <= set(said), f"only {sorted(said)} were sampled"
+    for answers in said.values():
+        for answer in answers:
+            assert answer["prompt_token_ids"] and answer["completion_token_ids"]
+            text = tokenizer.decode(answer["completion_token_ids"], skip_special_tokens=True)
+            assert text == answer["text"], "the kept ids are not those of the kept text"
+    ((state,),) = rows(path, "SELECT state_json FROM candidates WHERE round = 0 AND status = 'complete'") or [(None,)]
+    kept = json.loads(state)
+    for stage, channel in (("outline", "outline"), ("write", "manuscript"), ("review", "assessment")):
+        artefact = _letters(_body(path, kept[channel]))
+        pieces = [piece for answer in said[stage] for piece in _strings(json.loads(answer["text"]))]
+        assert any(_letters(piece) in artefact for piece in pieces), f"nothing sampled in {stage!r} is in {channel!r}"
+    assert rows(path, "SELECT COUNT(*) FROM reviews WHERE rating IS NOT NULL")[0][0] >= 1, "no review scored it"
+
+
+def _strings(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value] if len(_letters(value)) >= 8 else []
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [text for item in inner for text in _strings(item)]
+
+
+def _letters(text: str) -> str:
+    return "".join(character for character in text if character.isascii() and character.isalpha())
+
+
+@pytest.fixture
+def cycles() -> SimpleNamespace:
+    """Options of a short cycle whose every stage asks a model, and what is to hold of it afterwards."""
+    return SimpleNamespace(
+        options=options, references=REFERENCES, rows=rows, require_sampled_papers=require_sampled_papers
+    )

@@ -43,7 +43,14 @@ SCHEMA: dict[str, Any] = {
     "required": ["title", "tags"],
     "additionalProperties": False,
 }
-ENGINE: dict[str, Any] = {"dtype": "float32", "max_model_len": 4096, "enforce_eager": True, "max_num_seqs": 16}
+ENGINE: dict[str, Any] = {
+    "dtype": "float32",
+    "max_model_len": 4096,
+    "enforce_eager": True,
+    "max_num_seqs": 16,
+    # Random weights would lose themselves in blanks.
+    "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
+}
 ENGINE_ENV = {"VLLM_CPU_KVCACHE_SPACE": "1", "OMP_NUM_THREADS": "1"}
 
 
@@ -220,6 +227,23 @@ def test_an_adapter_is_sampled_with_from_when_it_is_loaded(vllm: Running, tiny_m
     finally:
         vllm.do(vllm.model._serve(str(tiny_model)))
         vllm.model._identity = identify(tiny_model)
+
+
+def test_a_whole_cycle_on_a_vllm_server_ends_finished(vllm: Running, cycles: Any, tmp_path: Path) -> None:
+    """The run finds the server in the pool, as the next run of a queue would."""
+    import transformers
+
+    from peercycle import aresearch
+
+    models = {"default": {"name": "vllm", "settings": vllm.settings}}
+    asked = cycles.options(tmp_path, models)
+    work = aresearch("learning from preferences", cycles.references, plugins=vllm.plugins, **asked)
+    result = vllm.do(work)
+    assert result.status == "finished", result.message
+    weights = vllm.settings["model"]
+    cycles.require_sampled_papers(result.path, transformers.AutoTokenizer.from_pretrained(weights))
+    ((revisions,),) = cycles.rows(result.path, "SELECT COUNT(DISTINCT weights_revision) FROM completions")
+    assert revisions == 1
 
 
 class TestVllm(ModelContract):
