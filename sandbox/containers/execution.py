@@ -26,7 +26,7 @@ from peercycle.sandbox.containers.weakening import Weakening
 from peercycle.sandbox.execution import lent_paths, outlast, to_the_end
 from peercycle.sandbox.fetching import materials
 from peercycle.sandbox.place import Place
-from peercycle.sandbox.profile import ENVIRONMENT, HOME, MATPLOTLIB
+from peercycle.sandbox.profile import ENVIRONMENT, HOME, MATPLOTLIB, WORK
 from peercycle.sandbox.start import rlimits
 from peercycle.sandbox.supervise import decoded, status_of
 from peercycle.sandbox.variables import check_variables
@@ -199,8 +199,8 @@ async def execute(
     try:
         await asyncio.to_thread(place.fill, made, None, files, lent_paths(lent))
         mounts = [*env.mounts, *_etc(made, settings.user)]
-        mounts += [(made.inputs / name, f"{profile.WORK}/{name}") for name in made.top_level]
-        mounts += [(path, f"{profile.WORK}/{name}") for name, (path, _) in lent.items()]
+        mounts += [(made.inputs / name, f"{WORK}/{name}") for name in made.top_level]
+        mounts += [(path, f"{WORK}/{name}") for name, (path, _) in lent.items()]
         if stdin is not None:
             mounts.append((_written(made.root / "stdin", stdin), profile.INPUT))
         task = Task(settings, request, made, env, tuple(mounts), _in_loop(on_output), without)

@@ -95,8 +95,8 @@ class Exchange:
         return cleaned
 
     def _pause(self, number: int) -> float:
-        longest = min(self.patience.retry_wait_s * 2**number, self.patience.max_wait_s)
-        return longest * (0.5 + self.chance.random() / 2)
+        longest: float = min(self.patience.retry_wait_s * 2**number, self.patience.max_wait_s)
+        return float(longest * (0.5 + self.chance.random() / 2))
 
     def _limit_of(self, error: httpx.TimeoutException) -> float:
         reading = isinstance(error, httpx.ReadTimeout)

@@ -69,7 +69,8 @@ def _add(whole: dict[str, Any], choices: dict[int, dict[str, Any]], event: dict[
     for piece in event.get("choices") or ():
         if not isinstance(piece, dict):
             continue
-        index = piece.get("index") if isinstance(piece.get("index"), int) else 0
+        named = piece.get("index")
+        index = named if isinstance(named, int) else 0
         choice = choices.setdefault(index, {"index": index})
         for key in ("finish_reason", "prompt_token_ids"):
             if piece.get(key) is not None:

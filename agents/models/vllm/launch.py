@@ -16,11 +16,11 @@ def main() -> None:
     """Hand our arguments to vLLM's command line."""
     known = metadata.version
 
-    def version(name: str) -> str:
+    def version(distribution_name: str) -> str:
         try:
-            return known(name)
+            return known(distribution_name)
         except metadata.PackageNotFoundError:
-            if name == "vllm":
+            if distribution_name == "vllm":
                 return _of_another_build(known)
             raise
 

@@ -64,17 +64,21 @@ class Server:
 
     async def ensure(self) -> None:
         """Start the server anew where it died. Raises `OutageError` once it has died too often."""
-        if self._process is None or self._process.returncode is None:
+        if self._exit_code() is None:
             return
         async with self._starting:
-            if self._process.returncode is None:
+            code = self._exit_code()
+            if code is None:
                 return
             if self._starts > self._settings.restarts:
                 raise OutageError(
-                    f"the vLLM server died {self._starts} times, last with exit code {self._process.returncode}: "
-                    f"{self._last_words()}"
+                    f"the vLLM server died {self._starts} times, last with exit code {code}: {self._last_words()}"
                 )
             await self.start()
+
+    def _exit_code(self) -> int | None:
+        """Return how the server ended, or None where it runs or was never started."""
+        return None if self._process is None else self._process.returncode
 
     async def stop(self, *, keep_log: bool = False) -> None:
         """End the server and everything that it started."""

@@ -72,7 +72,7 @@ def test_nothing_of_a_cycleresearcher_output_is_lost(seed: int) -> None:
     wrote = paper(random.Random(seed))
     read = cycleresearcher.parse(wrote.text)
     assert (read.motivation, read.idea) == (wrote.motivation, wrote.idea)
-    assert (read.interestingness, read.feasibility, read.novelty) == wrote.ratings
+    assert [read.interestingness, read.feasibility, read.novelty] == list(wrote.ratings)
     assert (read.title, read.abstract) == (wrote.title, wrote.abstract)
     assert read.latex == f"{wrote.front}\n\n{wrote.back}"
     assert read.experimental_setup == wrote.setup
