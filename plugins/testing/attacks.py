@@ -16,8 +16,8 @@ from peercycle.core.contracts import Closing, Sandbox
 from peercycle.core.sandboxing import ALL_GUARANTEES, EnvironmentSpec, Guarantee
 from peercycle.plugins.testing.journal import BenchArtifacts
 from peercycle.plugins.testing.sandbox_suite import ROWS, Nothing, Row, soak
-from peercycle.plugins.testing.sandbox_suite.ground import Ground
-from peercycle.plugins.testing.sandbox_suite.worker import Answer, Skip, Worker
+from peercycle.plugins.testing.sandbox_suite.ground import Ground, Skip
+from peercycle.plugins.testing.sandbox_suite.worker import Answer, Worker
 
 
 class AttackContract:
