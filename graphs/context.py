@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -52,12 +51,15 @@ class DriverContext:
             on_outage=run.wait_through,
         )
         self._seed = run.options.seed if seed is None else seed
+        self._rng: random.Random | None = None
 
-    @cached_property
+    @property
     def rng(self) -> random.Random:
         """Random numbers of this place of the run, the same after any crash."""
-        place = f"{self._seed}|{self.candidate}|{self.stage}|{self.visit}"
-        return random.Random(int(sha256_hex(place.encode())[:16], 16))
+        if self._rng is None:
+            place = f"{self._seed}|{self.candidate}|{self.stage}|{self.visit}"
+            self._rng = random.Random(int(sha256_hex(place.encode())[:16], 16))
+        return self._rng
 
     @property
     def options(self) -> RunOptions:

@@ -106,7 +106,7 @@ def _next(name: str, rest: Sequence[str]) -> Any:
     def route(state: Mapping[str, Any]) -> str:
         if state.get("failure"):
             return "seal"
-        skipped = set(state["run"].get("skip") or ())
+        skipped: set[str] = set(state["run"].get("skip") or ())
         nothing_planned = not state.get("planned") and (name == "plan" or "plan" in skipped)
         if nothing_planned and next((stage for stage in rest if stage not in skipped), None) == "experiment":
             skipped.add("experiment")

@@ -120,7 +120,7 @@ def test_an_outage_is_in_the_log_while_it_lasts_and_its_deadline_stops_the_run(
     task: ResearchTask, options: Options, tapped: Any, undisturbed: set[str], artefacts: Any
 ) -> None:
     tap, plugins = tapped(1)
-    waiting = options(literature=("tap",), candidates=1, on_outage="wait:1.5s")
+    waiting = options(literature=("tap",), candidates=1, on_outage="wait:4s")
 
     async def main() -> Any:
         launched: list[Any] = []

@@ -48,6 +48,8 @@ class Points:
     """Where to keep the checkpoints as they were before their latest commit."""
     delay_writes_s: float = 0.0
     delay_put_s: float = 0.0
+    delay_in: str = ""
+    """Only checkpoints whose names hold this are delayed."""
     seen: Counter[str] = field(default_factory=Counter)
 
     def reach(self, name: str) -> None:
@@ -189,7 +191,7 @@ def _around_checkpoints(points: Points) -> None:
     async def aput_later(self: Any, config: Any, checkpoint: Any, metadata: Any, versions: Any) -> Any:
         name = checkpoint_name(config, metadata)
         points.reach(f"{name} before")
-        if points.delay_put_s:
+        if points.delay_put_s and points.delay_in in name:
             await asyncio.sleep(points.delay_put_s)
         result = await aput(self, config, checkpoint, metadata, versions)
         points.reach(f"{name} after")

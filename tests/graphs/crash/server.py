@@ -45,6 +45,7 @@ class Attempt(Word):
     without: tuple[str, ...] = ()
     delay_writes_s: float = 0.0
     delay_put_s: float = 0.0
+    delay_in: str = ""
     options: dict[str, Any] = {}
     """Changes to the small cycle's options, of a new run."""
     changes: dict[str, Any] = {}
@@ -68,6 +69,7 @@ def drive(attempt: Attempt) -> dict[str, Any]:
         copies=Path(attempt.copies) if attempt.copies else None,
         delay_writes_s=attempt.delay_writes_s,
         delay_put_s=attempt.delay_put_s,
+        delay_in=attempt.delay_in,
     )
     points.install(made)
     for protection in attempt.without:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.graphs.crash import snapshot
+from tests.graphs.crash import snapshot, verdict
 from tests.graphs.crash.matrix import Crashes, Point
 
 
@@ -28,9 +28,14 @@ def test_without_the_journal_settled_effects_are_done_again(crashes: Crashes, pl
 @pytest.mark.parametrize("place", ["c1/check/2 before", "c1/conclude/2 before", "c1/review/2 before"])
 def test_without_sync_checkpoints_finished_stages_are_run_again(crashes: Crashes, place: str) -> None:
     at = point(crashes, place)
-    slow: dict[str, Any] = {"delay_put_s": 0.05}
-    assert crashes.kill_and_resume(at, sandbox=False, **slow) == []
-    found = crashes.kill_and_resume(at, sandbox=False, without=("sync",), **slow)
+    assert crashes.kill_and_resume(at, sandbox=False, delay_put_s=0.05) == []
+    # Longer than the stages before the point take on any machine: what does not wait for it, finds nothing saved.
+    run = crashes.new_run()
+    assert crashes.kill(run, at, sandbox=False, without=("sync",), delay_put_s=30, delay_in="improve") == []
+    lives = [crashes.happened(run)]
+    found = crashes.finish(run)
+    lives.append(crashes.happened(run)[len(lives[0]) :])
+    found += verdict.breaches(run, crashes.undisturbed(sandbox=False)[0], lives)
     assert any("was finished and is begun again" in line or "did not finish" in line for line in found), found
 
 
