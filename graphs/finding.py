@@ -121,7 +121,9 @@ async def _widen(seeds: Sequence[int], pool: Pool, ctx: DriverContext) -> None:
         ("references", REFERENCES_A_SEED),
         ("citations", CITATIONS_A_SEED),
     )
-    asked = [(seed, direction, limit) for seed in seeds for direction, limit in directions]
+    asked: list[tuple[int, Literal["references", "citations"], int]] = [
+        (seed, direction, limit) for seed in seeds for direction, limit in directions
+    ]
     ids = {seed: id_of(pool.works.at(seed)) or "" for seed in seeds}
     answers = await asyncio.gather(*[_neighbours(ctx, ids[seed], d, limit) for seed, d, limit in asked])
     brought = 0
