@@ -7,6 +7,7 @@
   once.
 - `prefill`: what four prompted reviewers of one paper have the engine compute, by its own counters, beside the unique
   tokens of their prompts.
+- `coalesced`: eight candidates of one run on `transformers`, a call each, beside one batch of eight.
 - `layer`: a call through journal and client to a server that answers at once, beside the same call by plain httpx.
 
 The model is random, of Mistral's kind; it is made here. Writes `benchmarks/results/engines.json`.
@@ -41,7 +42,7 @@ from peercycle.graphs.many import start_many
 from peercycle.graphs.pool import current_pool
 from peercycle.plugins.manager import Plugins
 
-TARGETS = {"throughput_share": 0.9, "prefill_ratio": 1.15, "layer_ms": 5.0}
+TARGETS = {"throughput_share": 0.9, "prefill_ratio": 1.15, "coalesced_ratio": 2.0, "layer_ms": 5.0}
 VOCABULARY = 2048
 BARE = """
 import json, sys, time
@@ -75,7 +76,8 @@ def make_model(folder: Path, hidden: int, layers: int) -> None:
     )
     inner.train_from_iterator([paper_text(random.Random(0), 20_000)], trainer)
     template = "{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
-    transformers.PreTrainedTokenizerFast(
+    library: Any = transformers
+    library.PreTrainedTokenizerFast(
         tokenizer_object=inner, bos_token="<s>", eos_token="</s>", unk_token="<unk>", chat_template=template
     ).save_pretrained(folder)
     heads = hidden // 64
@@ -259,6 +261,31 @@ def asked_prompts(run: Path) -> list[tuple[int, ...]]:
     return found
 
 
+async def coalesced(weights: Path, tokens: int, room: Path) -> dict[str, float]:
+    """Return the seconds of eight candidates that ask for themselves, and of one batch of eight, weights loaded."""
+    plugins = Plugins.load(Asking(1, tokens), entry_points=False, environ={})
+    settings: dict[str, Any] = {"model": str(weights), "device": "cpu"}
+    holding = await current_pool().acquire(plugins, "models", "transformers", settings)
+    sampling = Sampling(max_tokens=tokens, temperature=1.0, ignore_eos=True)
+    chance = random.Random(3)
+    batch = [ModelRequest(prompt_token_ids=prompt(chance, tokens), sampling=sampling, seed=n) for n in range(8)]
+    asked = options(room, {"default": {"name": "transformers", "settings": settings}}, candidates=8)
+    try:
+        # The first of each warms up and counts for nothing.
+        await holding.component.generate(batch[:1])
+        began = time.perf_counter()
+        await holding.component.generate(batch)
+        whole = time.perf_counter() - began
+        began = time.perf_counter()
+        result = await start(ResearchTask(topic="eight"), asked, plugins)
+        eight = time.perf_counter() - began
+    finally:
+        await holding.release()
+    if result.status != "finished":
+        sys.exit(f"the run of eight candidates failed: {result.message}")
+    return {"batch_s": round(whole, 3), "candidates_s": round(eight, 3), "ratio": round(eight / whole, 3)}
+
+
 async def layer_ms(calls: int, room: Path) -> dict[str, float]:
     """Return milliseconds a call through journal and client, and by plain httpx, of a server that answers at once."""
     import httpx
@@ -315,10 +342,12 @@ def measure(arguments: argparse.Namespace, room: Path) -> dict[str, Any]:
     """Return every figure."""
     figures: dict[str, Any] = {"layer": asyncio.run(layer_ms(arguments.layer_calls, room / "layer"))}
     print("layer", figures["layer"], flush=True)
-    if arguments.environment is None:
-        return figures
     weights = room / "weights"
     make_model(weights, arguments.hidden, arguments.layers)
+    figures["coalesced"] = asyncio.run(coalesced(weights, arguments.tokens, room / "coalesced"))
+    print("coalesced", figures["coalesced"], flush=True)
+    if arguments.environment is None:
+        return figures
     settings = {
         "model": str(weights),
         "environment": str(Path(arguments.environment).absolute()),
@@ -350,7 +379,9 @@ def measure(arguments: argparse.Namespace, room: Path) -> dict[str, Any]:
 def main() -> int:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--environment", default=None, help="where vLLM is installed; without it, the layer alone")
+    parser.add_argument(
+        "--environment", default=None, help="where vLLM is installed; without it, layer and coalescing alone"
+    )
     parser.add_argument("--runs", type=int, default=32)
     parser.add_argument("--calls", type=int, default=10)
     parser.add_argument("--tokens", type=int, default=256)

@@ -38,6 +38,9 @@ MOST_WIDER = 400
 MOST_IDS = 500
 
 
+Direction = Literal["references", "citations"]
+
+
 @dataclass(slots=True)
 class Pool:
     """Works under consideration, and which of them cite which."""
@@ -117,13 +120,10 @@ def _seeds(searched: Sequence[int], topic: str, pool: Pool) -> list[int]:
 
 async def _widen(seeds: Sequence[int], pool: Pool, ctx: DriverContext) -> None:
     """Add what the seeds cite and what cites them, and count who is cited."""
-    directions: tuple[tuple[Literal["references", "citations"], int], ...] = (
-        ("references", REFERENCES_A_SEED),
-        ("citations", CITATIONS_A_SEED),
-    )
-    asked: list[tuple[int, Literal["references", "citations"], int]] = [
-        (seed, direction, limit) for seed in seeds for direction, limit in directions
-    ]
+    asked: list[tuple[int, Direction, int]] = []
+    for seed in seeds:
+        asked.append((seed, "references", REFERENCES_A_SEED))
+        asked.append((seed, "citations", CITATIONS_A_SEED))
     ids = {seed: id_of(pool.works.at(seed)) or "" for seed in seeds}
     answers = await asyncio.gather(*[_neighbours(ctx, ids[seed], d, limit) for seed, d, limit in asked])
     brought = 0
@@ -137,9 +137,7 @@ async def _widen(seeds: Sequence[int], pool: Pool, ctx: DriverContext) -> None:
             pool.cited[place if direction == "references" else seed] += 1
 
 
-async def _neighbours(
-    ctx: DriverContext, identity: str, direction: Literal["references", "citations"], limit: int
-) -> tuple[Reference, ...]:
+async def _neighbours(ctx: DriverContext, identity: str, direction: Direction, limit: int) -> tuple[Reference, ...]:
     try:
         return await ctx.expand(identity, direction, limit=limit)
     except LiteratureError:

@@ -79,7 +79,8 @@ class Pool:
         if self._kept is not None:
             yield
             return
-        self._kept = kept = []
+        kept: list[Holding] = []
+        self._kept = kept
         try:
             yield
         finally:

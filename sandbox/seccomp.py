@@ -132,6 +132,8 @@ def filter_program() -> bytes:
     for request in TERMINAL_IOCTLS:
         # The kernel looks at the low word alone, so the filter must too.
         built.add_rule(deny, "ioctl", seccomp.Arg(1, seccomp.MASKED_EQ, LOW_WORD, request))
+    # A program may limit itself. Process 1 of its namespace runs as the same user, and must not be starved by it.
+    built.add_rule(deny, "prlimit64", seccomp.Arg(0, seccomp.NE, 0))
     built.add_rule(deny, "personality", seccomp.Arg(0, seccomp.MASKED_EQ, 0xFF, PER_LINUX32))
     with tempfile.TemporaryFile() as out:
         built.export_bpf(out)

@@ -14,15 +14,20 @@ def training_arguments(settings: TrainingSettings, folder: Path, steps: int, *, 
     from transformers import TrainingArguments
 
     try:
-        return TrainingArguments(**shared_options(settings, folder, steps, autocast=autocast))
+        made: Any = TrainingArguments(**shared_options(settings, folder, steps, autocast=autocast))
     except (ValueError, ImportError, RuntimeError) as error:
         raise UsageError(f"transformers refuses these settings: {' '.join(str(error).split())[:300]}") from None
+    if made.n_gpu > 1:
+        # One process that sees several GPUs would split our rows among them; several processes are for the launcher.
+        made._n_gpu = 1
+    return made
 
 
 def shared_options(settings: TrainingSettings, folder: Path, steps: int, *, autocast: bool) -> dict[str, Any]:
     """Return the options that every trainer of ours takes."""
     import torch
 
+    _check_trackers(settings.report_to)
     saving: dict[str, Any] = {"save_strategy": "no"}
     if settings.save_every is not None:
         saving = {
@@ -53,6 +58,17 @@ def shared_options(settings: TrainingSettings, folder: Path, steps: int, *, auto
         "dataloader_pin_memory": False,
         **saving,
     }
+
+
+def _check_trackers(names: tuple[str, ...]) -> None:
+    from transformers.integrations import get_available_reporting_integrations
+
+    ask: Any = get_available_reporting_integrations
+    for name in set(names) - {"none"}:
+        if name not in ask():
+            raise UsageError(
+                f"report_to {name!r}: transformers knows no such tracker here; is its package installed?"
+            )
 
 
 def quiet() -> None:

@@ -120,6 +120,7 @@ def _turn(row: dict[str, Any], artifacts: FileArtifactStore, database: Path, nee
             template_hash=row["template_hash"],
             model=row["model"],
             stage=row["stage"],
+            prefix=request.assistant_prefix or "",
         )
     except (json.JSONDecodeError, ValidationError, AttributeError, TypeError) as error:
         raise damaged(database, f"a completion of candidate {row['candidate']!r} does not parse ({error})") from error

@@ -138,7 +138,7 @@ def drafting_stages(record: RunRecord) -> tuple[str, ...]:
 def policy_rows(stages: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     """Return the condition on `completions` that keeps what the policy wrote for a draft, and its arguments.
 
-    Accepted tries only: a try without a verdict counts where its stage took no other.
+    Tries that were refused are left out; one without a verdict is of a policy that asks once and takes what comes.
     """
     where = f"visit = 1 AND accepted IS NOT 0 AND role NOT IN ({_marks(NOT_THE_POLICY)})"
     if stages:

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from peercycle.core.base import Word
 
 Strategy = Literal["best-worst", "best-second", "best-random", "all"]
+
+ALIASES = {
+    "best-against-worst": "best-worst",
+    "best-against-second": "best-second",
+    "random": "best-random",
+    "best-against-random": "best-random",
+    "all-above-margin": "all",
+}
+"""Other names by which a strategy may be asked for."""
 
 
 class PairSettings(Word):
@@ -49,6 +58,11 @@ class PairSettings(Word):
     do; `segment` scores such a turn under its own prompt."""
     seed: int = 0
     """Breaks ties of reward, and draws for `best-random`."""
+
+    @field_validator("strategy", mode="before")
+    @classmethod
+    def _by_its_other_names(cls, name: object) -> object:
+        return ALIASES.get(name, name) if isinstance(name, str) else name
 
     @model_validator(mode="after")
     def _bounds_are_in_order(self) -> PairSettings:

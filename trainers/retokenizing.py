@@ -44,7 +44,7 @@ def _prompt(tokenizer: Any, turn: LoggedTurn) -> tuple[int, ...]:
             "episodes asked by token ids alone", "a prompt was logged as ids only and has no text to tokenise again"
         )
     messages = [{"role": message.role, "content": message.content} for message in turn.messages]
-    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True) + turn.prefix
     # The template writes the special tokens itself: adding them again would begin with two.
     return tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
 

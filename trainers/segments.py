@@ -36,6 +36,13 @@ class LoggedTurn:
     template_hash: str | None = None
     model: str = ""
     stage: str = ""
+    prefix: str = ""
+    """Text that the answer was made to begin with: part of the prompt's ids, and of the assistant's turn."""
+
+    @property
+    def turn(self) -> str:
+        """The assistant's turn as a whole."""
+        return self.prefix + self.text
 
 
 @dataclass(slots=True)
@@ -131,4 +138,4 @@ def _claims_to_continue(turn: LoggedTurn, earlier: LoggedTurn) -> bool:
     if not said or len(turn.messages) <= said or turn.messages[:said] != earlier.messages:
         return False
     answer = turn.messages[said]
-    return answer.role == "assistant" and answer.content.strip() == earlier.text.strip()
+    return answer.role == "assistant" and answer.content.strip() == earlier.turn.strip()

@@ -5,13 +5,13 @@ from __future__ import annotations
 from peercycle.core.contracts import StageContext
 from peercycle.core.reviews import Submission
 
-JUDGING_STAGE = "finish"
-"""In the stages of a draft a reviewer steers; in this one it judges what comes out."""
+JUDGING_STAGES = frozenset({"finish", "judge"})
+"""In the stages of a draft a reviewer steers; in these it judges: what comes out, or each draft beside the steering."""
 
 
 def role_of(ctx: StageContext) -> str:
-    """Return the role of the model that reviews here: `judge` where the finished paper is judged, else `reviewer`."""
-    return "judge" if ctx.stage == JUDGING_STAGE else "reviewer"
+    """Return the role of the model that reviews here: `judge` where a paper is judged, else `reviewer`."""
+    return "judge" if ctx.stage in JUDGING_STAGES else "reviewer"
 
 
 def paper_text(submission: Submission) -> str:

@@ -61,7 +61,9 @@ async def _judge_too(handed: Submission, state: State, ctx: DriverContext) -> Up
     if judge is None or not wanted:
         return {}
     alone = handed.model_copy(update={"earlier": ()})
-    verdict = await judge.review(alone, ctx)
-    reward = await ctx.run.reward.score(alone, verdict, ctx)
+    # A stage of its own: where reviewer and judge are one plugin, their questions are not to be taken for each other.
+    aside = DriverContext(ctx.run, stage="judge", candidate=ctx.candidate, visit=ctx.visit)
+    verdict = await judge.review(alone, aside)
+    reward = await ctx.run.reward.score(alone, verdict, aside)
     await ctx.run.store.save_assessment(ctx.candidate, state.get("round", 0), "judge", verdict, reward)
     return {"judgement": await ctx.save(verdict)}

@@ -124,7 +124,7 @@ def _handler(service: WebService) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             self._serve()
 
-        def log_message(self, *args: Any) -> None:
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's own name
             pass
 
         def _serve(self) -> None:

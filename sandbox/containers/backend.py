@@ -32,7 +32,7 @@ class DockerSandbox:
 
     def __init__(self, settings: DockerSettings | None = None) -> None:
         self.settings = settings or DockerSettings()
-        self._slots: asyncio.Semaphore | None = None
+        self._slots: tuple[asyncio.AbstractEventLoop, asyncio.Semaphore] | None = None
         self._without: Weakening = frozenset()
 
     @classmethod
@@ -74,11 +74,16 @@ class DockerSandbox:
         else:
             probed = await self.probe()
         refuse_unmet(request, probed)
-        if self._slots is None:
-            self._slots = asyncio.Semaphore(self.settings.slots)
-        async with self._slots:
+        async with self._free_slot():
             ended = await execution.execute(self.settings, request, environment, artifacts, on_output, self._without)
         return ended.model_copy(update={"version": probed.version, "guarantees": probed.guarantees})
+
+    def _free_slot(self) -> asyncio.Semaphore:
+        """Return what bounds the executions at a time; a semaphore belongs to one event loop."""
+        loop = asyncio.get_running_loop()
+        if self._slots is None or self._slots[0] is not loop:
+            self._slots = (loop, asyncio.Semaphore(self.settings.slots))
+        return self._slots[1]
 
     async def reap(self) -> tuple[str, ...]:
         """Remove what dead drivers left: containers, by their labels, and directories."""

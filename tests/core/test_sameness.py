@@ -15,9 +15,7 @@ def work(key: str, title: str = "A title of a work", **more: Any) -> Reference:
     return Reference.model_validate({"key": key, "title": title, **more})
 
 
-Fields = dict[str, Any]
-
-SAME: dict[str, tuple[Fields, Fields]] = {
+SAME: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "a DOI, however it is written": ({"ids": {"doi": "10.1/A"}}, {"ids": {"doi": "https://doi.org/10.1/a"}, "title": "Other"}),
     "an arXiv id in two versions": ({"ids": {"arxiv": "2401.00001v1"}}, {"ids": {"arxiv": "2401.00001v3"}, "title": "Other"}),
     "arXiv's own DOI": ({"ids": {"arxiv": "2401.00001"}}, {"ids": {"doi": "10.48550/arXiv.2401.00001"}, "title": "Other"}),
@@ -29,7 +27,7 @@ SAME: dict[str, tuple[Fields, Fields]] = {
     "no year on one side, and the author agrees": ({"authors": ["Ada Lima"]}, {"year": 2002, "authors": ["A Lima"]}),
     "neither year nor author on both": ({}, {}),
 }  # fmt: skip
-OTHER: dict[str, tuple[Fields, Fields]] = {
+OTHER: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "two DOIs": ({"ids": {"doi": "10.1/a"}, "year": 2001}, {"ids": {"doi": "10.1/b"}, "year": 2001}),
     "two arXiv ids": ({"ids": {"arxiv": "2401.00001"}}, {"ids": {"arxiv": "2401.00002"}}),
     "another first author": ({"year": 2001, "authors": ["Ada Lima"]}, {"year": 2001, "authors": ["Bo Ek"]}),

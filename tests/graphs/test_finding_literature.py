@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from peercycle import hookimpl
+from peercycle.core.errors import WorkNotFoundError
 from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.runs import Budget, RunOptions
 from peercycle.core.writing import ResearchTask
@@ -227,3 +229,48 @@ def test_nearest_earlier_works_are_named(service: WebService, tmp_path: Path) ->
     assert data["nearest_prior"], "the report names no earlier work"
     keys = found_by(result.path).keys
     assert {one["key"] for one in data["nearest_prior"]} <= keys
+
+
+class AskingStage:
+    """A plugin's stage that uses every way to the literature."""
+
+    name = "asking"
+
+    async def __call__(self, state: Any, ctx: Any) -> dict[str, Any]:
+        """Ask, and log what was answered."""
+        got = await ctx.get(["doi:10.1/w1", "doi:10.1/nobody"])
+        cited = await ctx.expand("doi:10.1/w1", "references", limit=3)
+        liked = await ctx.recommend(["doi:10.1/w1"], limit=2)
+        try:
+            await ctx.expand("doi:10.1/nobody", "citations")
+            unknown = "no error"
+        except WorkNotFoundError as error:
+            unknown = type(error).__name__
+        told = [[work and work.title for work in got], len(cited), len(liked), unknown]
+        await ctx.log(f"asked: {json.dumps(told)}")
+        return {}
+
+
+class AskingPlugin:
+    @hookimpl
+    def extend_graph(self, builder: Any) -> None:
+        builder.add_stage(AskingStage(), after="related")
+
+
+def test_a_stage_gets_expands_and_recommends_and_a_replay_answers_it_from_the_journal(
+    service: WebService, tmp_path: Path
+) -> None:
+    asking = Plugins.load(AskingPlugin(), entry_points=False, environ={})
+    options = given(tmp_path, literature=("local", "semantic-scholar"))
+    result = asyncio.run(start(ResearchTask(topic=TOPIC, bibliography=shelf()), options, asking))
+    assert result.status == "finished", result.message
+    (line,) = [said for said in events(result.path, "log") if said.startswith("asked: ")]
+    assert json.loads(line.removeprefix("asked: ")) == [
+        ["Study 1 of heat waves in the sea", None],
+        3,
+        2,
+        "WorkNotFoundError",
+    ]
+    sent = len(service.received)
+    assert asyncio.run(replay(result.path, asking)).differences == ()
+    assert len(service.received) == sent

@@ -7,8 +7,6 @@ import hashlib
 import os
 import re
 import threading
-import zipfile
-from base64 import urlsafe_b64encode
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,30 +22,12 @@ from peercycle.sandbox.locking import versions
 from peercycle.sandbox.place import remove_tree
 
 if TYPE_CHECKING:
+    from tests.fixtures.handmade_wheels import MakeWheel
     from tests.sandbox.conftest import Harness
 
 
-def make_wheel(folder: Path, name: str, version: str, body: str) -> Path:
-    """Write a wheel by hand: one module, and the metadata that pip asks for."""
-    info = f"{name}-{version}.dist-info"
-    files = {
-        f"{name}.py": body,
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    record = "".join(
-        f"{path},sha256={urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b'=').decode()},{len(text)}\n"
-        for path, text in files.items()
-    )
-    wheel = folder / f"{name}-{version}-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as out:
-        for path, text in {**files, f"{info}/RECORD": f"{record}{info}/RECORD,,\n"}.items():
-            out.writestr(path, text)
-    return wheel
-
-
 @pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheels(tmp_path_factory: pytest.TempPathFactory, make_wheel: MakeWheel) -> Path:
     """A folder with one wheel in it."""
     folder = tmp_path_factory.mktemp("wheels")
     make_wheel(folder, "smallpackage", "1.0", "answer = 42\n")
@@ -211,7 +191,7 @@ if os.getcwd() != "/work":
 
 
 def test_no_code_of_a_package_runs_outside_while_its_environment_is_built(
-    harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_wheel: MakeWheel
 ) -> None:
     folder, proof = tmp_path / "wheels", tmp_path / "proof"
     folder.mkdir()

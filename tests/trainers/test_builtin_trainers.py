@@ -44,3 +44,21 @@ class TestSimpoOnWholeWeights(TestSimpo):
     def trainer(self) -> Trainer:
         """Return it by name."""
         return trainer_named("simpo", method="full", memory_mode="group", **FAST)
+
+
+@pytest.mark.prove
+class TestSft(TestSimpo):
+    """`sft` on the winners."""
+
+    def trainer(self) -> Trainer:
+        """Return it by name."""
+        return trainer_named("sft", learning_rate=1e-3, batch_pairs=1)
+
+
+@pytest.mark.prove
+class TestTrlCpo(TestSimpo):
+    """`trl-cpo`."""
+
+    def trainer(self) -> Trainer:
+        """Return it by name."""
+        return trainer_named("trl-cpo", **FAST)

@@ -60,6 +60,10 @@ def test_each_strategy_sets_the_right_candidates_against_each_other(
     assert all(pair.margin > 0 for pair in pairs)
 
 
+def test_a_strategy_may_be_asked_for_in_full() -> None:
+    assert PairSettings.model_validate({"strategy": "best-against-second"}).strategy == "best-second"
+
+
 def test_the_random_opponent_is_another_one_and_the_same_each_time(four: Path) -> None:
     drawn = {sides(made(four, strategy="best-random", seed=seed)[0])[0] for seed in range(20)}
     assert drawn == {("c1", "c0"), ("c1", "c2"), ("c1", "c3")}

@@ -23,8 +23,8 @@ def trajectory(logged: LoggedEpisode) -> dict[str, JSON]:
         known = len(told) if list(turn.messages[: len(told)]) == told else 0
         for message in turn.messages[known:]:
             steps.append(_step(len(steps) + 1, _SOURCES[message.role], message.content))
-        steps.append({**_step(len(steps) + 1, "agent", turn.text), "metrics": _metrics(turn)})
-        told = [*turn.messages, Message(role="assistant", content=turn.text)]
+        steps.append({**_step(len(steps) + 1, "agent", turn.turn), "metrics": _metrics(turn)})
+        told = [*turn.messages, Message(role="assistant", content=turn.turn)]
     return {
         "schema_version": VERSION,
         "session_id": episode.id,

@@ -18,7 +18,7 @@ def conversation(turns: Sequence[LoggedTurn]) -> list[Message]:
         asked = list(turn.messages)
         shared = _common(told, asked) if len(_common(told, asked)) == len(told) else []
         told += asked[len(shared) :]
-        told.append(Message(role="assistant", content=turn.text))
+        told.append(Message(role="assistant", content=turn.turn))
     return told
 
 

@@ -71,20 +71,26 @@ def shared_prefix_attention(
         for start, length in group.completions:
             own = slice(start, start + length)
             mine = query[:, :, own], key[:, :, own], value[:, :, own]
-            pieces += _continue(mine, before, scale)
+            pieces += (in_one_call if query.is_cuda else in_blocks)(mine, before, scale)
     return torch.cat(pieces, 2).transpose(1, 2).contiguous(), None
 
 
 Three = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+Two = tuple[torch.Tensor, torch.Tensor]
 
 
-def _continue(own: Three, before: tuple[torch.Tensor, torch.Tensor], scale: float | None) -> list[torch.Tensor]:
+def in_one_call(own: Three, before: Two, scale: float | None) -> list[torch.Tensor]:
+    """Attend to a prompt and to oneself by a bias that GPU kernels know: no mask is made."""
+    query, key, value = own
+    keys, values = torch.cat([before[0], key], 2), torch.cat([before[1], value], 2)
+    bias: Any = causal_lower_right(query.shape[2], keys.shape[2])
+    return [scaled_dot_product_attention(query, keys, values, attn_mask=bias, scale=scale)]
+
+
+def in_blocks(own: Three, before: Two, scale: float | None) -> list[torch.Tensor]:
+    """Do the same with a mask for some queries at a time, which needs no kernel of a kind."""
     query, key, value = own
     prompt, length = before[0].shape[2], query.shape[2]
-    if query.is_cuda:
-        keys, values = torch.cat([before[0], key], 2), torch.cat([before[1], value], 2)
-        bias: Any = causal_lower_right(length, prompt + length)
-        return [scaled_dot_product_attention(query, keys, values, attn_mask=bias, scale=scale)]
     done: list[torch.Tensor] = []
     for at in range(0, length, QUERY_BLOCK):
         end = min(at + QUERY_BLOCK, length)

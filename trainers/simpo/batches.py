@@ -79,7 +79,7 @@ class PairStore:
     dropped: Counter[str] = field(default_factory=Counter)
     hashes: set[tuple[str | None, str | None]] = field(default_factory=set)
     iterations: set[int] = field(default_factory=set)
-    _prompts: dict[tuple[int, ...], torch.Tensor] = field(default_factory=dict)
+    _prompts: dict[bytes, torch.Tensor] = field(default_factory=dict)
     _episodes: dict[str, EpisodeIds] = field(default_factory=dict)
 
     def add(self, pair: PreferencePair) -> None:
@@ -107,7 +107,7 @@ class PairStore:
         known = self._episodes.get(episode.id)
         segments = tuple(
             SegmentIds(
-                self._prompts.setdefault(segment.prompt_ids, torch.tensor(segment.prompt_ids, dtype=torch.int32)),
+                self._prompt(segment.prompt_ids),
                 torch.tensor(segment.completion_ids, dtype=torch.int32),
                 torch.tensor(segment.policy_mask, dtype=torch.bool),
             )
@@ -118,6 +118,10 @@ class PairStore:
             return known
         self._episodes[episode.id] = made
         return made
+
+    def _prompt(self, ids: tuple[int, ...]) -> torch.Tensor:
+        made = torch.tensor(ids, dtype=torch.int32)
+        return self._prompts.setdefault(hashlib.sha256(made.numpy().tobytes()).digest(), made)
 
     def fingerprint(self) -> str:
         """Return a hash of everything that will be trained on, in order."""

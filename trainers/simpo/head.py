@@ -27,7 +27,7 @@ class HeadSettings:
 
 
 def head_settings(
-    weight: torch.Tensor, episodes: int, tile_mb: int, *, recompute: bool | None = None
+    weight: torch.Tensor, episodes: int, tile_mb: int | None, *, recompute: bool | None = None
 ) -> HeadSettings:
     """Choose tiles of `tile_mb` of float32 logits.
 
@@ -36,9 +36,13 @@ def head_settings(
     A head that is trained needs one buffer of its own size per episode for that.
     """
     vocabulary, width = weight.shape
+    if tile_mb is None:
+        tile_mb = 512 if weight.is_cuda else 64
     rows = max(16, tile_mb * 2**20 // (vocabulary * 4))
     if recompute is None:
-        recompute = weight.requires_grad and episodes * vocabulary * width * weight.element_size() > UNIT_BYTES
+        recompute = (
+            weight.requires_grad and episodes * vocabulary * width * max(4, weight.element_size()) > UNIT_BYTES
+        )
     return HeadSettings(rows, not recompute)
 
 
@@ -88,6 +92,26 @@ def _exponentials(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Te
     return chosen - most - total.log(), total, logits
 
 
+def _accumulator(weight: torch.Tensor) -> torch.Tensor:
+    """Return zeros to add many tiles up in: half precision would lose the small ones."""
+    return torch.zeros_like(weight, dtype=torch.promote_types(weight.dtype, torch.float32))
+
+
+def _add_to_weight(
+    gradient: torch.Tensor, powers: torch.Tensor, scaled: torch.Tensor, targets: torch.Tensor, part: torch.Tensor
+) -> None:
+    """Add a tile's gradient of the head: each target's state, less what every word's probability takes."""
+    if gradient.dtype == powers.dtype:
+        gradient.addmm_(powers.T, scaled, alpha=-1)
+    else:
+        gradient.sub_(powers.T @ scaled)
+    gradient.index_add_(0, targets, part.to(gradient.dtype))
+
+
+def _as(value: torch.Tensor | None, dtype: torch.dtype) -> torch.Tensor | None:
+    return None if value is None else value.to(dtype)
+
+
 def _sums_only(
     hidden: torch.Tensor,
     weight: torch.Tensor,
@@ -119,7 +143,7 @@ class _UnitHead(torch.autograd.Function):
     ) -> torch.Tensor:
         sums = torch.zeros(len(counts), dtype=torch.float64, device=hidden.device)
         by_hidden = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
-        by_weight = [torch.zeros_like(weight) for _ in counts] if ctx.needs_input_grad[1] else []
+        by_weight = [_accumulator(weight) for _ in counts] if ctx.needs_input_grad[1] else []
         by_bias = hidden.new_zeros((len(counts), len(weight))) if ctx.needs_input_grad[2] else None
         for episode, start, end in _tiles(counts, rows):
             part, wanted = hidden[start:end], targets[start:end]
@@ -131,11 +155,11 @@ class _UnitHead(torch.autograd.Function):
                 by_hidden[start:end] = weight[wanted] - (powers @ weight) / total[:, None].to(weight.dtype)
             if by_weight:
                 scaled = part / total[:, None].to(part.dtype)
-                by_weight[episode].addmm_(powers.T, scaled, alpha=-1).index_add_(0, wanted, part)
+                _add_to_weight(by_weight[episode], powers, scaled, wanted, part)
             if by_bias is not None:
                 by_bias[episode] -= (powers / total[:, None].to(powers.dtype)).sum(0)
                 by_bias[episode].index_add_(0, wanted, torch.ones_like(wanted, dtype=by_bias.dtype))
-        ctx.counts = counts
+        ctx.counts, ctx.dtype = counts, weight.dtype
         ctx.by_weight = by_weight
         ctx.save_for_backward(*(value for value in (by_hidden, by_bias) if value is not None))
         ctx.has = by_hidden is not None, by_bias is not None
@@ -159,7 +183,7 @@ class _UnitHead(torch.autograd.Function):
             ctx.by_weight = []
         if by_bias is not None:
             to_bias = grad.to(by_bias.dtype) @ by_bias
-        return to_hidden, to_weight, to_bias, None, None, None
+        return to_hidden, _as(to_weight, ctx.dtype), to_bias, None, None, None
 
 
 class _RecomputedHead(torch.autograd.Function):
@@ -183,7 +207,7 @@ class _RecomputedHead(torch.autograd.Function):
     def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         hidden, weight, bias, targets = ctx.saved_tensors
         to_hidden = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
-        to_weight = torch.zeros_like(weight) if ctx.needs_input_grad[1] else None
+        to_weight = _accumulator(weight) if ctx.needs_input_grad[1] else None
         to_bias = torch.zeros_like(bias) if ctx.needs_input_grad[2] else None
         for episode, start, end in _tiles(ctx.counts, ctx.rows):
             part, wanted, share = hidden[start:end], targets[start:end], float(grad[episode])
@@ -194,8 +218,8 @@ class _RecomputedHead(torch.autograd.Function):
                 to_hidden[start:end] = unit * share
             if to_weight is not None:
                 scaled = part * (share / total[:, None]).to(part.dtype)
-                to_weight.addmm_(powers.T, scaled, alpha=-1).index_add_(0, wanted, part * share)
+                _add_to_weight(to_weight, powers, scaled, wanted, part * share)
             if to_bias is not None:
                 to_bias -= share * (powers / total[:, None].to(powers.dtype)).sum(0)
                 to_bias.index_add_(0, wanted, torch.full_like(wanted, share, dtype=to_bias.dtype))
-        return to_hidden, to_weight, to_bias, None, None, None
+        return to_hidden, _as(to_weight, weight.dtype), to_bias, None, None, None

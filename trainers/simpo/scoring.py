@@ -21,7 +21,7 @@ _CHANGES_LOGITS = ("final_logit_softcapping", "logit_scale", "logits_scaling", "
 """Settings by which an architecture changes its logits after the head; a head of ours would not."""
 
 
-def install(model: Any, tile_mb: int, *, recompute: bool | None = None) -> None:
+def install(model: Any, tile_mb: int | None, *, recompute: bool | None = None) -> None:
     """Teach a causal language model to score layouts: `model(layout=…)` returns the sums, float64.
 
     Raises `UsageError` for an architecture whose head is more than a matrix.
@@ -63,7 +63,7 @@ def _whole(value: Any) -> Any:
     return value.full_tensor() if hasattr(value, "full_tensor") else value
 
 
-def _score(inner: Any, layout: Layout, tile_mb: int, recompute: bool | None) -> torch.Tensor:
+def _score(inner: Any, layout: Layout, tile_mb: int | None, recompute: bool | None) -> torch.Tensor:
     head = inner.get_output_embeddings()
     layout = layout.to(head.weight.device)
     extra: dict[str, Any] = {GROUPS: layout.groups} if layout.groups else {}

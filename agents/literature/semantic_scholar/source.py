@@ -81,7 +81,7 @@ class SemanticScholar:
         for start in range(0, len(wanted), BATCH):
             batch = wanted[start : start + BATCH]
             try:
-                papers = await _understood(self._client().get_papers(batch, fields=list(FIELDS)))
+                papers: Any = await _understood(self._client().get_papers(batch, fields=list(FIELDS)))
             except WorkNotFoundError:
                 papers = []
             except BadRequestError as error:

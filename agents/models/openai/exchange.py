@@ -96,7 +96,7 @@ class Exchange:
 
     def _pause(self, number: int) -> float:
         longest: float = min(self.patience.retry_wait_s * 2**number, self.patience.max_wait_s)
-        return float(longest * (0.5 + self.chance.random() / 2))
+        return longest * (0.5 + self.chance.random() / 2)
 
     def _limit_of(self, error: httpx.TimeoutException) -> float:
         reading = isinstance(error, httpx.ReadTimeout)

@@ -69,8 +69,8 @@ def _add(whole: dict[str, Any], choices: dict[int, dict[str, Any]], event: dict[
     for piece in event.get("choices") or ():
         if not isinstance(piece, dict):
             continue
-        named = piece.get("index")
-        index = named if isinstance(named, int) else 0
+        given = piece.get("index")
+        index = given if isinstance(given, int) else 0
         choice = choices.setdefault(index, {"index": index})
         for key in ("finish_reason", "prompt_token_ids"):
             if piece.get(key) is not None:

@@ -18,7 +18,7 @@ from peercycle.agents.models.vllm.clock import SharedClock
 from peercycle.agents.models.vllm.server import Server
 from peercycle.agents.models.vllm.settings import VllmSettings
 from peercycle.agents.models.weights import fetched
-from peercycle.core.errors import ModelError, UsageError
+from peercycle.core.errors import ModelError, OutageError, UsageError
 from peercycle.core.identity import Identity, identify
 from peercycle.core.modelling import ModelRequest, ModelResult, Usage
 
@@ -117,7 +117,13 @@ class VllmModel:
         identity = self._identity
         share = self._clock.begin()
         try:
-            (result,) = await self._entered().generate([request])
+            result = await self._once(request)
+        except OutageError:
+            if self._server is None or not self._server.died:
+                raise
+            # It died under the request: started anew, it is asked once more.
+            await self._server.ensure()
+            result = await self._once(request)
         finally:
             seconds = self._clock.end(share)
         return result.model_copy(
@@ -128,6 +134,10 @@ class VllmModel:
                 "usage": result.usage.model_copy(update={"engine_seconds": seconds}),
             }
         )
+
+    async def _once(self, request: ModelRequest) -> ModelResult:
+        (result,) = await self._entered().generate([request])
+        return result
 
     async def _forget_prefixes(self) -> None:
         """Without this, prompts that begin alike would be answered from what the old weights computed."""

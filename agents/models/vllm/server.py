@@ -64,21 +64,19 @@ class Server:
 
     async def ensure(self) -> None:
         """Start the server anew where it died. Raises `OutageError` once it has died too often."""
-        if self._exit_code() is None:
+        if not self.died:
             return
         async with self._starting:
-            code = self._exit_code()
-            if code is None:
-                return
-            if self._starts > self._settings.restarts:
-                raise OutageError(
-                    f"the vLLM server died {self._starts} times, last with exit code {code}: {self._last_words()}"
-                )
-            await self.start()
+            # Whoever came first has started it meanwhile.
+            if self.died:
+                if self._starts > self._settings.restarts:
+                    raise OutageError(f"the vLLM server died {self._starts} times: {self._last_words()}")
+                await self.start()
 
-    def _exit_code(self) -> int | None:
-        """Return how the server ended, or None where it runs or was never started."""
-        return None if self._process is None else self._process.returncode
+    @property
+    def died(self) -> bool:
+        """Whether the server ended without having been asked to."""
+        return self._process is not None and self._process.returncode is not None
 
     async def stop(self, *, keep_log: bool = False) -> None:
         """End the server and everything that it started."""

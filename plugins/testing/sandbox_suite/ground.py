@@ -47,6 +47,10 @@ def end():
 """
 
 
+class Skip(Exception):  # noqa: N818  # no error
+    """The row cannot be run here; the message says what it needs."""
+
+
 @dataclass(slots=True)
 class Ground:
     """One sandbox, whole or weakened."""

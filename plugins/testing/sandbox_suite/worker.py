@@ -25,6 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from peercycle.plugins.testing.sandbox_suite.ground import Skip
+
 OUTER_MEMORY = 3 << 30
 OUTER_PROCESSES = 600
 OUTER_FILE = 9 << 40
@@ -206,7 +208,3 @@ async def _serve(serve: Serve, folder: Path, commands: Any, answer: int) -> None
             os.write(
                 answer, json.dumps({"found": told.found, "error": told.error, "skip": told.skip}).encode() + b"\n"
             )
-
-
-class Skip(Exception):  # noqa: N818  # no error
-    """The row cannot be run here."""

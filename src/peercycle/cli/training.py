@@ -65,6 +65,8 @@ def train(
     settings = read_loop(source)
     if iterations is not None:
         settings = settings.model_copy(update={"iterations": iterations})
+    files = (*settings.plugins, *(str(Path(name).resolve()) for name in plugin or ()))
+    settings = settings.model_copy(update={"plugins": tuple(dict.fromkeys(files))})
     policies = policies_dir if policies_dir is not None else _policies_dir()
     chosen = _arms(settings, arm or ())
     for each in chosen:
@@ -97,17 +99,25 @@ def _drive(
     settings: LoopSettings, loops_dir: Path, policies: Path, disabled: Sequence[str], as_json: bool
 ) -> LoopRecord:
     from peercycle.cli.configuring import load_plugins
+    from peercycle.trainers.extras import require_train
     from peercycle.trainers.loop.frame import Frame
     from peercycle.trainers.loop.iterating import run_loop
     from peercycle.trainers.loop.processes import StayingSampler
     from peercycle.trainers.loop.record import Place
+    from peercycle.trainers.loop.starting import run_options
 
     plugins = load_plugins(None, settings.plugins, disabled)
     # A wrong name is to be said before anything is sampled.
     plugins.find("policies", settings.start.policy)
+    options = run_options(settings, settings.start.base)
+    for reviewer in (options.reviewer, options.judge or options.reviewer):
+        plugins.find("reviewers", reviewer)
+    plugins.find("rewards", options.reward)
+    plugins.find("models", settings.engine.name.partition("/")[0])
     trainers = [settings.train.trainer, *([settings.warmup.trainer] if settings.warmup else [])]
     for name in trainers:
-        plugins.find("trainers", name)
+        if plugins.find("trainers", name).plugin == "builtin":
+            require_train()
     frame = Frame(
         settings=settings,
         place=Place.of(settings, loops_dir, policies),

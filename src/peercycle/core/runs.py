@@ -114,6 +114,16 @@ class RunOptions(Word):
     """Single-file plugins to load, by path."""
     disabled_plugins: tuple[str, ...] = ()
 
+    @field_validator("models", mode="before")
+    @classmethod
+    def _models_by_name(cls, models: object) -> object:
+        """Take `"openai/x"` for the model of every role, and `{"judge": "openai/y"}` for a choice without settings."""
+        if isinstance(models, str):
+            models = {"default": models}
+        if not isinstance(models, dict):
+            return models
+        return {role: {"name": choice} if isinstance(choice, str) else choice for role, choice in models.items()}
+
     @field_validator("literature", "exporters", "skip")
     @classmethod
     def _names_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ tasks = 64
 [evaluate]
 tasks = 24
 candidates = 2
+every = 2
 """
 
 

@@ -16,7 +16,7 @@ import pytest
 from peercycle.store.policies import file_sha256, find_policy
 from peercycle.trainers.loop.manifest import read_manifest
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("learning")]
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.xdist_group("learning")]
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,12 @@ def loops(
                     stderr=errors,
                 )
             )
-    codes = [driver.wait(timeout=800) for driver in drivers]
+    try:
+        codes = [driver.wait(timeout=1700) for driver in drivers]
+    finally:
+        for driver in drivers:
+            driver.kill()
+            driver.wait()
     assert codes == [0, 0], [(folder / "errors").read_text() for folder in folders]
     return folders
 
@@ -76,10 +81,10 @@ def test_the_loop_goes_its_whole_path_and_the_reward_does_not_fall(learned: Path
         trained = step(learned, iteration, "train")
         assert trained["figures"]["steps"] == math.ceil(2 * pairs["train"] / 16)
         assert trained["tokens"]["trained"] > 0
-    judged = [step(learned, iteration, "evaluate")["figures"] for iteration in (0, 1, 2)]
+    judged = [step(learned, iteration, "evaluate")["figures"] for iteration in (0, 2)]
     assert all(each["tasks"] == 24 and each["failed"] == 0 for each in judged)
-    assert judged[2]["judge"] >= judged[0]["judge"], judged
-    assert judged[2]["steering"] >= judged[0]["steering"], judged
+    assert judged[1]["judge"] >= judged[0]["judge"], judged
+    assert judged[1]["steering"] >= judged[0]["steering"], judged
     rewards = [step(learned, iteration, "reward")["figures"]["mean"] for iteration in (1, 2)]
     assert rewards[1] >= rewards[0], rewards
 
@@ -104,7 +109,8 @@ def test_what_is_trained_on_is_what_the_engine_sampled(learned: Path) -> None:
 def test_the_same_loop_gives_the_same_bytes(loops: tuple[Path, Path]) -> None:
     learned, again = loops
     for iteration in (0, 1, 2):
-        for name in ("evaluate", *(("sample", "reward", "pair") if iteration else ())):
+        names = (("sample", "reward", "pair") if iteration else ()) + (("evaluate",) if iteration != 1 else ())
+        for name in names:
             outputs = [step(folder, iteration, name)["outputs"] for folder in loops]
             assert outputs[0] == outputs[1], f"{iteration} {name}"
     for name in ("citing-001", "citing-002"):

@@ -9,6 +9,8 @@ from peercycle.export.account.gathering import Gathered
 
 PREPARED = "prepared"
 """The kind of event by which the driver tells what it prepared for an execution."""
+EXPORTING = frozenset({"tex", "pandoc"})
+"""Environments that set the paper and measure nothing."""
 
 
 def materials(run: Gathered) -> dict[str, JSON]:
@@ -18,7 +20,7 @@ def materials(run: Gathered) -> dict[str, JSON]:
         if event.kind != PREPARED:
             continue
         environment, data = event.data.get("environment"), event.data.get("data")
-        if isinstance(environment, Mapping):
+        if isinstance(environment, Mapping) and environment.get("name") not in EXPORTING:
             found["environments"].setdefault(str(environment.get("digest")), dict(environment))
         for record in data if isinstance(data, list) else ():
             if isinstance(record, Mapping):

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 # ------------------------------------------------------------------------------------------------ Crossref
 
-GOOD = {
+GOOD: dict[str, Any] = {
     "DOI": "10.1234/Good.1",
     "type": "journal-article",
     "title": ["Costs &amp; <i>benefits</i> of H<sub>2</sub>O"],
@@ -31,7 +31,7 @@ GOOD = {
     "container-title": ["Journal of Water"],
     "abstract": "<jats:title>Abstract</jats:title> <jats:p>We weigh water.</jats:p>",
 }
-BAD = {
+BAD: dict[str, Any] = {
     "DOI": "10.1234/bad",
     "type": "journal-article",
     "title": ["A finding that was taken back"],

@@ -191,6 +191,29 @@ def fake_server() -> Iterator[FakeServer]:
     server.end()
 
 
+def filling(schema: dict[str, Any]) -> Any:
+    """The least that fits a schema of ours."""
+    if "enum" in schema:
+        return schema["enum"][-1]
+    if schema.get("type") == "object":
+        return {name: filling(inner) for name, inner in schema.get("properties", {}).items()}
+    if schema.get("type") == "array":
+        return [filling(schema["items"])] * max(1, schema.get("minItems", 1))
+    return 1 if schema.get("type") in {"integer", "number"} else "A ranking is learned."
+
+
+@pytest.fixture
+def fitting_server() -> Behaviour:
+    """What has a server answer as its schemas ask."""
+
+    def behave(handler: Handler, body: dict[str, Any]) -> None:
+        schema = body.get("response_format", {}).get("json_schema", {}).get("schema")
+        text = "A ranking is learned." if schema is None else json.dumps(filling(schema))
+        handler.send(200, json.dumps(chat(body, text)).encode())
+
+    return behave
+
+
 @pytest.fixture
 def behaviours() -> SimpleNamespace:
     """What a script is made of."""

@@ -161,7 +161,7 @@ def test_several_choices_a_schema_usage_and_a_long_prompt(vllm: Running) -> None
 
 def test_reviewers_of_one_paper_share_its_prefix(vllm: Running) -> None:
     """The engine's own counters: what four reviewers of a paper prefill is little more than the paper."""
-    paper = Message(role="user", content="A ranking is learned from pairs. " * 60)
+    paper = Message(role="user", content="A ranking is learned from pairs. " * 150)
     roles = [Message(role="user", content=f"You are reviewer {number}.") for number in range(4)]
     before = vllm.do(vllm.model.counters())
     (first,) = vllm.ask(ask(paper, roles[0], max_tokens=4))
@@ -170,7 +170,7 @@ def test_reviewers_of_one_paper_share_its_prefix(vllm: Running) -> None:
     asked = sum(len(result.completions[0].prompt_token_ids or ()) for result in (first, *others))
     hits = after["vllm:prefix_cache_hits_total"] - before["vllm:prefix_cache_hits_total"]
     computed = asked - hits
-    assert computed <= 1.5 * len(first.completions[0].prompt_token_ids or ()), f"{computed} of {asked} computed"
+    assert computed <= 1.3 * len(first.completions[0].prompt_token_ids or ()), f"{computed} of {asked} computed"
 
 
 def test_other_weights_are_answered_from_at_once_and_nothing_old_is_remembered(
@@ -201,7 +201,7 @@ def test_other_weights_are_answered_from_at_once_and_nothing_old_is_remembered(
     finally:
         vllm.do(vllm.model.reload_weights(tiny_model))
     (again,) = vllm.ask(long)
-    assert again.completions == before.completions
+    assert again.completions[0].completion_token_ids == before.completions[0].completion_token_ids
 
 
 def test_an_adapter_is_sampled_with_from_when_it_is_loaded(vllm: Running, tiny_model: Path, tmp_path: Path) -> None:
@@ -218,6 +218,7 @@ def test_an_adapter_is_sampled_with_from_when_it_is_loaded(vllm: Running, tiny_m
                 parameter.normal_(std=0.5)
     model.save_pretrained(tmp_path / "adapter")
     request = ask(max_tokens=20, temperature=0)
+    served = vllm.model._served
     (plain,) = vllm.ask(request)
     vllm.do(vllm.model.load_adapter("tuned", tmp_path / "adapter"))
     try:
@@ -225,7 +226,7 @@ def test_an_adapter_is_sampled_with_from_when_it_is_loaded(vllm: Running, tiny_m
         assert tuned.completions[0].completion_token_ids != plain.completions[0].completion_token_ids
         assert tuned.weights_revision != plain.weights_revision
     finally:
-        vllm.do(vllm.model._serve(str(tiny_model)))
+        vllm.do(vllm.model._serve(served))
         vllm.model._identity = identify(tiny_model)
 
 

@@ -117,33 +117,11 @@ def _result(request: ModelRequest) -> ModelResult:
 # ------------------------------------------------------------------------- through a server that fails
 
 
-def filling(schema: dict[str, Any]) -> Any:
-    """The least that fits a schema of ours."""
-    if "enum" in schema:
-        return schema["enum"][-1]
-    if schema.get("type") == "object":
-        return {name: filling(inner) for name, inner in schema.get("properties", {}).items()}
-    if schema.get("type") == "array":
-        return [filling(schema["items"])] * max(1, schema.get("minItems", 1))
-    return 1 if schema.get("type") in {"integer", "number"} else "A ranking is learned."
-
-
-def fitting(behaviours: Any) -> Any:
-    """A server that answers as its schemas ask."""
-
-    def behave(handler: Any, body: dict[str, Any]) -> None:
-        schema = body.get("response_format", {}).get("json_schema", {}).get("schema")
-        text = "A ranking is learned." if schema is None else json.dumps(filling(schema))
-        handler.send(200, json.dumps(behaviours.chat(body, text)).encode())
-
-    return behave
-
-
 def test_a_server_that_dies_in_a_run_stops_it_and_the_run_goes_on_when_it_is_back(
-    cycles: Any, behaviours: Any, tmp_path: Path
+    fitting_server: Any, cycles: Any, behaviours: Any, tmp_path: Path
 ) -> None:
     server = behaviours.FakeServer()
-    port, answer = server.server_address[1], fitting(behaviours)
+    port, answer = server.server_address[1], fitting_server
     server.script = [answer, answer, lambda handler, _: handler.hang_up()]
     chosen = {
         "default": {"name": "openai/m", "settings": {"base_url": server.url, "retries": 1, "retry_wait_s": 0.01}}
@@ -164,9 +142,11 @@ def test_a_server_that_dies_in_a_run_stops_it_and_the_run_goes_on_when_it_is_bac
     back.end()
 
 
-def test_an_outage_that_ends_within_the_wait_costs_only_time(cycles: Any, behaviours: Any, tmp_path: Path) -> None:
+def test_an_outage_that_ends_within_the_wait_costs_only_time(
+    fitting_server: Any, cycles: Any, behaviours: Any, tmp_path: Path
+) -> None:
     server = behaviours.FakeServer()
-    answer = fitting(behaviours)
+    answer = fitting_server
     server.script = [answer, behaviours.status(503, "starting"), behaviours.status(503, "starting"), answer]
     chosen = {"default": {"name": "openai/m", "settings": {"base_url": server.url, "retries": 0}}}
     result = peercycle.research(
@@ -180,13 +160,18 @@ def test_an_outage_that_ends_within_the_wait_costs_only_time(cycles: Any, behavi
 
 
 def test_a_key_is_in_no_file_log_report_or_message(
-    cycles: Any, behaviours: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    fitting_server: Any,
+    cycles: Any,
+    behaviours: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Planted in the environment, repeated by the server in answers and in the refusal that ends the run."""
     monkeypatch.setenv("MY_KEY", CANARY)
     monkeypatch.setenv("OPENAI_API_KEY", CANARY + "-other")
     server = behaviours.FakeServer()
-    answer = fitting(behaviours)
+    answer = fitting_server
 
     def telling(handler: Any, body: dict[str, Any]) -> None:
         handler.send(200, json.dumps(behaviours.chat(body, f"your key is {CANARY}")).encode())
@@ -224,10 +209,10 @@ def test_a_key_in_settings_is_refused_before_a_run_is_begun(cycles: Any, tmp_pat
     assert not list(tmp_path.rglob("*.json"))
 
 
-def test_our_layer_is_thin(cycles: Any, behaviours: Any, tmp_path: Path) -> None:
+def test_our_layer_is_thin(fitting_server: Any, cycles: Any, behaviours: Any, tmp_path: Path) -> None:
     """No measurement, a guard against a slip of another order: a call through journal and client is not seconds."""
     server = behaviours.FakeServer()
-    server.script = [fitting(behaviours)]
+    server.script = [fitting_server]
     chosen = {"default": {"name": "openai/m", "settings": {"base_url": server.url}}}
     began = time.monotonic()
     result = peercycle.research(

@@ -96,11 +96,9 @@ def test_the_paper_comes_first_and_what_differs_after_it(tmp_path: Path) -> None
     while not all(prompt.startswith(shared) for prompt in prompts):
         shared = shared[:-1]
     assert "Two seeds are few" in shared, "the end of the paper is not in the shared part"
-    dispositions = [review.extra["prompted"] for review in read.reviews]
+    dispositions: list[Any] = [review.extra["prompted"] for review in read.reviews]
     assert len({json.dumps(d) for d in dispositions}) == 4
-    assert all(
-        d["disposition"] in prompt for d, prompt in zip(dispositions, prompts, strict=False) if isinstance(d, dict)
-    )
+    assert all(d["disposition"] in prompt for d, prompt in zip(dispositions, prompts, strict=False))
 
 
 def test_a_reviewer_that_judges_the_finished_paper_asks_the_judges_model(tmp_path: Path) -> None:
