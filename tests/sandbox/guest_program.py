@@ -68,7 +68,7 @@ def main() -> None:
             runs.append(sorted(needs))
         for without in runs:
             try:
-                answer = contract.worker().ask({"row": row.name, "without": without})
+                answer = contract.worker().ask({"row": row.name, "without": without}, timeout_s=400)
                 say(row=row.name, without=without, found=answer.found, error=answer.error, skip=answer.skip)
             except TimeoutError as error:
                 say(row=row.name, without=without, found=[], error=str(error), skip=None)
