@@ -48,7 +48,8 @@ class Containers:
 
     def left(self) -> list[dict[str, Any]]:
         with engine(self.settings) as client:
-            return client.containers(all=True)
+            found: list[dict[str, Any]] = client.containers(all=True)
+            return found
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,8 @@ from peercycle.agents.models.vllm.settings import VllmSettings
 from peercycle.core.errors import ModelUnavailableError, OutageError
 
 KEEPER = str(Path(keeper.__file__).resolve())
+NOTICED_S = 2.0
+"""How soon after a server the keeper ends."""
 GRACE_S = 20.0
 """How long a server may take to end by itself."""
 POLL_S = 0.2
@@ -77,6 +79,13 @@ class Server:
     def died(self) -> bool:
         """Whether the server ended without having been asked to."""
         return self._process is not None and self._process.returncode is not None
+
+    async def has_died(self) -> bool:
+        """Return whether the server ended: its connections break a moment before its keeper says so."""
+        if self._process is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), NOTICED_S)
+        return self.died
 
     async def stop(self, *, keep_log: bool = False) -> None:
         """End the server and everything that it started."""
