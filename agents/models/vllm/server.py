@@ -16,7 +16,7 @@ from typing import BinaryIO
 import httpx
 
 from peercycle.agents.models.vllm import keeper
-from peercycle.agents.models.vllm.arguments import command, environ
+from peercycle.agents.models.vllm.arguments import command, environ, interpreter
 from peercycle.agents.models.vllm.settings import VllmSettings
 from peercycle.core.errors import ModelUnavailableError, OutageError
 
@@ -51,6 +51,8 @@ class Server:
 
     async def start(self) -> None:
         """Start the server and wait until it answers. Raises `ModelUnavailableError` with the end of its log."""
+        # Before there is anything to clean up.
+        interpreter(str(self._settings.environment))
         folder = self._place()
         place = self._address(folder)
         line = command(self._settings, self._weights, place)
@@ -60,8 +62,9 @@ class Server:
             self._process = await self._launch(line, log)
         try:
             await self._await_health()
-        except BaseException:
-            await self.stop(keep_log=True)
+        except BaseException as error:
+            # Who broke it off needs no log of it; whom it refused does.
+            await self.stop(keep_log=isinstance(error, ModelUnavailableError))
             raise
 
     async def ensure(self) -> None:

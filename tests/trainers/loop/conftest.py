@@ -59,7 +59,7 @@ def train(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
             env={**os.environ, "OMP_NUM_THREADS": "1", **environ},
             capture_output=True,
             text=True,
-            timeout=400,
+            timeout=1000,
             check=False,
         )
 

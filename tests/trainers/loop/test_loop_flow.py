@@ -17,7 +17,7 @@ from peercycle.trainers.loop.manifest import STEPS, read_manifest
 Train = Callable[..., Any]
 Write = Callable[..., Path]
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(1200)
 
 
 def events(done: Any) -> list[dict[str, Any]]:
@@ -30,7 +30,7 @@ def status(folder: Path, *arguments: str) -> Any:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr

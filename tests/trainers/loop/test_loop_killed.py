@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import time
@@ -67,8 +68,8 @@ def workers_of(folder: Path) -> list[int]:
     return found
 
 
-def finish(folder: Path) -> None:
-    driver = drive(folder)
+def finish(folder: Path, *arguments: str) -> None:
+    driver = drive(folder, list(arguments))
     last = list(events(driver))[-1]
     assert driver.wait() == 0
     assert driver.stdout is not None
@@ -90,7 +91,7 @@ def made(folder: Path) -> dict[str, str]:
     return {name: digest for name, digest in found.items() if not name.endswith("policy.json")}
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_a_loop_that_is_killed_in_every_step_ends_with_the_weights_of_one_that_was_not(toy_loop: Write) -> None:
     whole, killed = toy_loop("whole", **SLOW), toy_loop("killed", **SLOW)
     finish(whole)
@@ -107,7 +108,33 @@ def test_a_loop_that_is_killed_in_every_step_ends_with_the_weights_of_one_that_w
     assert made(killed) == expected
 
 
-@pytest.mark.timeout(120)
+def killed_at_random(folder: Path, rng: random.Random, times: int) -> int:
+    """Kill the loop at random moments, so many times or until it has ended; return how often it was."""
+    for number in range(times):
+        driver = drive(folder, ["--iterations", "3"])
+        time.sleep(rng.uniform(0.5, 8.0))
+        ended = driver.poll() is not None
+        driver.kill()
+        driver.wait()
+        assert driver.stdout is not None
+        driver.stdout.close()
+        if ended:
+            return number
+    return times
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("seed", range(4))
+def test_a_loop_that_is_killed_again_and_again_ends_as_one_that_was_not(toy_loop: Write, seed: int) -> None:
+    whole, killed = toy_loop("whole", **SLOW), toy_loop("killed", **SLOW)
+    finish(whole, "--iterations", "3")
+    assert killed_at_random(killed, random.Random(seed), 25) > 0
+    finish(killed, "--iterations", "3")
+    assert made(killed) == made(whole)
+
+
+@pytest.mark.timeout(300)
 def test_a_step_whose_output_was_changed_is_named_and_not_gone_on_from(toy_loop: Write) -> None:
     folder = toy_loop()
     assert kill_in(folder, 1, "train")
@@ -116,7 +143,7 @@ def test_a_step_whose_output_was_changed_is_named_and_not_gone_on_from(toy_loop:
     import sys
 
     done = subprocess.run(
-        [sys.executable, *COMMAND[1:-1]], cwd=folder, capture_output=True, text=True, timeout=100, check=False
+        [sys.executable, *COMMAND[1:-1]], cwd=folder, capture_output=True, text=True, timeout=280, check=False
     )
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()

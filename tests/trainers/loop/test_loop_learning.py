@@ -132,7 +132,7 @@ def test_a_run_with_the_trained_policy_by_its_name(learned: Path) -> None:
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stderr
