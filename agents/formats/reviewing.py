@@ -117,7 +117,11 @@ def read_review(source: ReviewText, reviewer: str, text: str) -> tuple[Review, l
         ethics_flag=parts.get("ethics") or None,
         decision=decision,
         text=text,
-        **scores,
+        soundness=scores["soundness"],
+        presentation=scores["presentation"],
+        contribution=scores["contribution"],
+        rating=scores["rating"],
+        confidence=scores["confidence"],
     )
     return review, problems
 

@@ -76,9 +76,10 @@ def read_decision(text: str | None) -> tuple[Decision | None, str | None]:
         return None, None
     lines = [line for line in text[: 4 * _LOOKED_AT].splitlines() if line.strip()][:8]
     for line in lines:
-        votes = {_vote(line, verdict) for verdict in _VERDICT.finditer(line)} - {None}
-        if len(votes) == 1:
-            return votes.pop(), None
+        cast: list[Decision | None] = [_vote(line, verdict) for verdict in _VERDICT.finditer(line)]
+        votes: list[Decision] = [vote for vote in cast if vote is not None]
+        if votes and votes.count(votes[0]) == len(votes):
+            return votes[0], None
         if votes:
             return None, f"the decision says both: {quoted(line)}"
     return None, f"the decision is neither accept nor reject: {quoted(text)}"

@@ -66,9 +66,10 @@ async def ask_text(question: Question, ctx: StageContext, read: Read[Answer[T]])
     `UnparsableAnswerError`; what was said is in the journal.
     """
     conversation = question.messages
-    fault = ""
+    fault = last = ""
     for attempt in range(RE_ASKS + 1):
         said, result, model_fault = await _one(question, conversation, attempt, ctx)
+        last = said.text
         try:
             if model_fault:
                 raise BadAnswerError(model_fault)
@@ -87,7 +88,7 @@ async def ask_text(question: Question, ctx: StageContext, read: Read[Answer[T]])
             return replace(answer, completion=said, messages=conversation)
     raise UnparsableAnswerError(
         f"{question.label}: no answer of {RE_ASKS + 1} could be used; the last: {fault}; it begins "
-        f"{quoted(said.text)} and is whole in the run's completions"
+        f"{quoted(last)} and is whole in the run's completions"
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from peercycle.core.base import JSON
 
 
@@ -82,7 +80,7 @@ def _string(value: str, schema: dict[str, JSON], where: str) -> JSON:
 
 def _among(value: JSON, schema: dict[str, JSON], where: str) -> JSON:
     allowed = schema["enum"]
-    assert isinstance(allowed, Sequence)
+    assert isinstance(allowed, list)
     if value not in allowed:
         shown = ", ".join(str(name) for name in allowed[:40])
         raise UnfitError(f"{where} is {_named(value)}, which is none of: {shown}")

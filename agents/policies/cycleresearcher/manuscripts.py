@@ -49,4 +49,7 @@ def sections_of(latex: str) -> tuple[Section, ...]:
 def role_of(heading: str) -> SectionRole:
     """Return what a section is for, by its heading."""
     words = heading.lower()
-    return next((role for word, role in _ROLES if word in words), "other")
+    for word, role in _ROLES:
+        if word in words:
+            return role
+    return "other"

@@ -35,10 +35,8 @@ def _one(experiment: Experiment, results: ExperimentResults) -> JSON:
             row.setdefault("mean", printed(m.value))
             row.setdefault("n", "1")
     table: list[JSON] = [["Metric", "Group", "Mean", "SD", "Runs"]]
-    table += [
-        [metric, group or "-", r.get("mean", "-"), r.get("sd", "-"), r.get("n", "-")]
-        for (metric, group), r in rows.items()
-    ]
+    for (metric, group), row in rows.items():
+        table.append([metric, group or "-", row.get("mean", "-"), row.get("sd", "-"), row.get("n", "-")])
     failed = [e for e in results.executions if e.experiment == experiment.id and e.status != "ok"]
     result: dict[str, JSON] = {"description": experiment.method or experiment.question}
     if rows:

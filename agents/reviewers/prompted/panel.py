@@ -82,6 +82,10 @@ def _read(number: int, disposition: str, said: dict[str, Any]) -> Review:
         points=tuple(points),
         text=canonical_json(said).decode(),
         extra={"prompted": {"disposition": disposition}},
-        **{name: float(said[name]) for name in ("soundness", "presentation", "contribution", "rating", "confidence")},
+        soundness=float(said["soundness"]),
+        presentation=float(said["presentation"]),
+        contribution=float(said["contribution"]),
+        rating=float(said["rating"]),
+        confidence=float(said["confidence"]),
         decision=said["decision"],
     )

@@ -178,8 +178,8 @@ def test_time_grows_with_length_and_not_with_its_square(name: str, head: str) ->
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("name", PARSERS)
 def test_ten_megabytes_parse_within_two_seconds(name: str) -> None:
-    for head in HEADS:
-        for unit in UNITS:
+    for number, unit in enumerate(UNITS):
+        for head in {HEADS[0], HEADS[1 + number % 7], HEADS[1 + (number + 3) % 7]}:
             text = head + unit * (10_000_000 // len(unit)) + "x"
             assert _seconds(PARSERS[name], text) < 2, (head, unit)
 
