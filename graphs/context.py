@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -109,23 +109,28 @@ class DriverContext:
             raise UsageError(f"the answer has {len(result.completions)} completions and none number {choice}")
         await self._run.store.accept_completion(key, choice)
 
+    @property
+    def _as_seen(self) -> Any:
+        # A checker that reads this file by both of its paths takes its class and the one `sources` names for two.
+        return self
+
     async def search(self, query: str, *, limit: int = 20) -> tuple[Reference, ...]:
         """Ask every configured literature source, and fuse their answers."""
-        return await sources.search(self, query, limit)
+        return await sources.search(self._as_seen, query, limit)
 
     async def get(self, ids: Sequence[str]) -> tuple[Reference | None, ...]:
         """Return one answer per id, joined of what the sources know."""
-        return await sources.get(self, ids)
+        return await sources.get(self._as_seen, ids)
 
     async def expand(
         self, work_id: str, direction: Literal["references", "citations"], *, limit: int = 100
     ) -> tuple[Reference, ...]:
         """Return what a work cites, or what cites it."""
-        return await sources.expand(self, work_id, direction, limit)
+        return await sources.expand(self._as_seen, work_id, direction, limit)
 
     async def recommend(self, like: Sequence[str], *, limit: int = 20) -> tuple[Reference, ...]:
         """Return works like these."""
-        return await sources.recommend(self, like, limit)
+        return await sources.recommend(self._as_seen, like, limit)
 
     async def run_sandbox(self, request: ExecRequest) -> ExecResult:
         """Run a program in the run's sandbox, where it holds the guarantees that the run names."""

@@ -88,7 +88,7 @@ def base_of(settings: BubblewrapSettings, name: str) -> Base:
     def list_fonts(fresh: Path) -> None:
         from peercycle.sandbox import fonts
 
-        fonts.in_bubblewrap(settings, fresh, Built(((fresh, ENVIRONMENT), *python.binds)))
+        fonts.in_bubblewrap(settings, fresh, ((fresh, ENVIRONMENT), *python.binds))
 
     folder = state_directory(settings) / "environments"
     return Base(NAME, folder, python, lent, programs=programs_of(name), list_fonts=list_fonts)

@@ -17,7 +17,6 @@ from peercycle.core.errors import PeercycleError, SandboxError
 from peercycle.core.sandboxing import ExecRequest, Limits
 
 if TYPE_CHECKING:
-    from peercycle.sandbox.environments import Built
     from peercycle.sandbox.settings import BubblewrapSettings
 
 FOLDER = "matplotlib"
@@ -32,11 +31,12 @@ REQUEST = ExecRequest(
 _NAME = re.compile(r"fonts/(fontlist-v[0-9.]{1,20}\.json)")
 
 
-def in_bubblewrap(settings: BubblewrapSettings, fresh: Path, built: Built) -> None:
+def in_bubblewrap(settings: BubblewrapSettings, fresh: Path, binds: tuple[tuple[Path, str], ...]) -> None:
     """List the fonts for an environment that is being made. Where that fails, programs do without the list."""
     from peercycle.sandbox import execution
+    from peercycle.sandbox.environments import Built
 
-    bodies = _Bodies()
+    bodies, built = _Bodies(), Built(binds)
     with contextlib.suppress(PeercycleError):
         result = asyncio.run(execution.execute_on(settings, frozenset(), REQUEST, built, bodies))
         keep(fresh, {each.path: bodies.held[each.artifact] for each in result.outputs})

@@ -107,7 +107,6 @@ def run(steps: list[Snippet], folder: Path) -> subprocess.CompletedProcess[str]:
         "MPLBACKEND": "Agg",
         # What a snippet imports must not be searched by whoever runs the tests.
         "XDG_DATA_HOME": str(folder.parent / "data"),
-        "XDG_CACHE_HOME": str(folder.parent / "cache"),
         # The PDF costs a snippet more than all the rest of its run; the tests of the exporters make it.
         "PEERCYCLE_RUN__EXPORTERS": '["latex", "html", "report"]',
     }

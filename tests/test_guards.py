@@ -109,7 +109,9 @@ def test_what_a_test_hides_or_leaves_behind_fails_it(tmp_path: Path, repository:
     shutil.copytree(repository / "tests" / "offline", tmp_path / "offline")
     command = [sys.executable, "-P", "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "-c", os.devnull]
     command += ["--rootdir", str(tmp_path), "-W", "ignore::pytest.PytestUnknownMarkWarning", str(tmp_path)]
-    environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    # Where conftest.py finds the plugins of the suite.
+    paths = os.pathsep.join([str(repository / "tests" / "fixtures"), os.environ["PYTHONPATH"]])
+    environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": paths}
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
     )

@@ -61,9 +61,9 @@ def shared_options(settings: TrainingSettings, folder: Path, steps: int, *, auto
 
 
 def _check_trackers(names: tuple[str, ...]) -> None:
-    from transformers.integrations import get_available_reporting_integrations
+    from transformers.integrations import integration_utils
 
-    ask: Any = get_available_reporting_integrations
+    ask: Any = integration_utils.get_available_reporting_integrations  # type: ignore[attr-defined, unused-ignore]
     for name in set(names) - {"none"}:
         if name not in ask():
             raise UsageError(

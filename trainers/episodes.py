@@ -75,7 +75,7 @@ def read_turns(run: Path, candidate: str, *, needs_ids: bool = True) -> list[Log
             found = connection.execute(query, (candidate, *arguments)).fetchall()
     except sqlite3.DatabaseError as error:
         raise damaged(database, str(error)) from error
-    rows = [dict(zip(_COLUMNS, row, strict=True)) for row in found]
+    rows: list[dict[str, Any]] = [dict(zip(_COLUMNS, row, strict=True)) for row in found]
     if not rows:
         raise UnfaithfulLogError("episodes without a completion", f"candidate {candidate!r} has no completion")
     _one_answer_each(rows, candidate)

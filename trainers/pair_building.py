@@ -130,7 +130,7 @@ def require_pairs(report: PairReport) -> None:
 
 def is_multi_turn(episode: Episode) -> bool:
     """Whether an environment's turn, or a further prompt, stands between tokens that the policy wrote."""
-    return len(episode.segments) > 1 or not all(episode.segments[0].policy_mask)
+    return len(episode.segments) > 1 or not all(all(segment.policy_mask) for segment in episode.segments)
 
 
 def _tokenizer_of(logged: LoggedEpisode) -> tuple[str | None, str | None]:

@@ -52,5 +52,5 @@ def _prompt(tokenizer: Any, turn: LoggedTurn) -> tuple[int, ...]:
 def _completion(tokenizer: Any, turn: LoggedTurn) -> tuple[int, ...]:
     ids = tuple(tokenizer(turn.text, add_special_tokens=False)["input_ids"])
     # A text cut at the token limit did not end: an end token there would teach the model to stop half-way.
-    ends = turn.finish_reason == "stop" and tokenizer.eos_token_id is not None
-    return (*ids, int(tokenizer.eos_token_id)) if ends else ids
+    end: Any = tokenizer.eos_token_id
+    return (*ids, int(end)) if turn.finish_reason == "stop" and end is not None else ids

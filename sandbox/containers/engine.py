@@ -34,7 +34,7 @@ def engine(settings: DockerSettings, timeout_s: float = 60.0) -> Iterator[APICli
     url = url_of(settings)
     try:
         knock(url)
-        client = APIClient(base_url=url, version="auto", timeout=timeout_s)
+        client = APIClient(base_url=url, version="auto", timeout=int(timeout_s))
     except (DockerException, OSError, ValueError) as error:
         why = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
         raise SandboxUnavailableError(f"no Docker daemon answers at {url!r}{why}: {START}") from error

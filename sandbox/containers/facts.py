@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from peercycle.core.base import Word
 from peercycle.core.errors import PeercycleError, SandboxError
-from peercycle.core.sandboxing import EnvironmentSpec, ExecRequest, ExecResult, Limits
-from peercycle.sandbox import environments, fonts, place
+from peercycle.core.sandboxing import EnvironmentRef, EnvironmentSpec, ExecRequest, ExecResult, Limits
+from peercycle.sandbox import environments, fonts, locking, place
 from peercycle.sandbox.containers.engine import engine, image_id
 from peercycle.sandbox.containers.environments import FOLDER, Opened, state_directory
 from peercycle.sandbox.containers.execution import Task
@@ -77,9 +77,9 @@ def base_of(settings: DockerSettings, name: str) -> environments.Base:
     )
 
 
-def prepare(settings: DockerSettings, spec: EnvironmentSpec) -> environments.EnvironmentRef:
+def prepare(settings: DockerSettings, spec: EnvironmentSpec) -> EnvironmentRef:
     """Return an environment for this image, building it where it is not there yet."""
-    environments.locking.wanted(spec)
+    locking.wanted(spec)
     return environments.prepare_on(base_of(settings, spec.name), spec, settings.fetch)
 
 

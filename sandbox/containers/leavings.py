@@ -116,7 +116,11 @@ def answer(found: list[list[Any]]) -> None:
         send(b"t", json.dumps(found[at : at + 500]).encode())
     send(b"l")
     while True:
-        for number in receive().get("fetch", ()):
+        asked = receive()
+        if "fetch" not in asked:
+            # A sign of life, or word to stop, that was on its way when the program ended.
+            continue
+        for number in asked["fetch"]:
             path, _, _, size = found[number]
             fetch(base64.b64decode(path), size)
         send(b"d")

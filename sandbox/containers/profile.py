@@ -142,7 +142,7 @@ def processes(limits: Limits) -> int:
     return max(limits.processes + 1, LEAST_TO_START)
 
 
-def limit_processes(client: APIClient, container: str, most: int) -> None:
+def limit_processes(client: Any, container: str, most: int) -> None:
     """Lower the limit of a container that runs already, which the SDK's own `update_container` cannot."""
     url = client._url("/containers/{0}/update", container)
     client._raise_for_status(client._post_json(url, data={"PidsLimit": most}))

@@ -54,9 +54,8 @@ Command = Callable[..., Done]
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory with settings and a bibliography."""
-    # Nothing that was imported or kept on this machine is found, and nothing is left on it.
+    # Nothing that was imported on this machine is found, and nothing is left on it.
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "peercycle.toml").write_text(SETTINGS)
     (tmp_path / "refs.bib").write_text(BIBLIOGRAPHY)
     monkeypatch.chdir(tmp_path)

@@ -51,9 +51,10 @@ LIMITS = {
 }
 
 
+@pytest.mark.parametrize("in_loop", [True, False], ids=["in the loop", "in a thread"])
 @pytest.mark.parametrize("name", LIMITS)
 def test_thirty_two_calls_at_once_never_pass_a_limit_also_across_a_resume(
-    task: ResearchTask, options: Callable[..., RunOptions], kit: Callable[..., Plugins], name: str
+    task: ResearchTask, options: Callable[..., RunOptions], kit: Callable[..., Plugins], name: str, in_loop: bool
 ) -> None:
     limit, worst, used = LIMITS[name]
     plugins = kit(MeterPlugin())
@@ -85,13 +86,13 @@ def test_thirty_two_calls_at_once_never_pass_a_limit_also_across_a_resume(
 
     async def main() -> None:
         Meter.answered = 0
-        run = await create_and_open(task, wanted, plugins, None)
+        run = await create_and_open(task, wanted, plugins, None, in_loop=in_loop)
         path = Path(run.path)
         first = await burst(run, 1)
         # All reserve their worst case at once: only so many fit, however little they use in the end.
         assert sum(first) == Meter.answered == int(limit / worst * (1 + 1e-9))
         await run.close()
-        again = await open_existing(path, plugins, None)
+        again = await open_existing(path, plugins, None, in_loop=in_loop)
         answered = await burst(again, 1)
         left = limit - sum(first) * used
         # What was answered is not paid again; what is left takes as many worst cases as fit.

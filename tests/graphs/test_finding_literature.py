@@ -197,6 +197,9 @@ def test_an_outage_stops_the_run_or_is_passed_over_and_said(
             assert len(down.received) == sent
         else:
             assert (result.status, result.reason) == ("stopped", "outage")
+    with sqlite3.connect(result.path / "run.sqlite") as connection:
+        counted = connection.execute("SELECT SUM(requests) FROM spending").fetchone()[0]
+    assert counted == sent > 0, "a request that failed was sent all the same"
     said = (result.path / "report.md").read_text(encoding="utf-8")
     assert "503" in said and ("semantic-scholar" if policy == "continue" else "127.0.0.1") in said
 

@@ -48,7 +48,8 @@ class Containers:
 
     def left(self) -> list[dict[str, Any]]:
         with engine(self.settings) as client:
-            return client.containers(all=True)
+            found: list[dict[str, Any]] = client.containers(all=True)
+            return found
 
 
 @pytest.fixture(scope="module")
@@ -317,7 +318,8 @@ def test_reaping_leaves_alone_what_a_living_driver_holds(containers: Containers)
         return await containers.sandbox.reap(), await running
 
     removed, result = asyncio.run(reap_meanwhile())
-    assert removed == ()
+    # Empty control groups of others' dead drivers may be found on the way: they belong to the machine.
+    assert [line for line in removed if not line.startswith("removed cgroup")] == []
     assert (result.status, result.stdout.text) == ("ok", "whole\n")
 
 

@@ -50,22 +50,26 @@ class Server(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     """A host of data, and a hub of datasets."""
 
-    server: Server
     files = {"train.csv": BODY, "folder/test.csv": b"3,4\n"}
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class's name
         """Say nothing."""
+
+    @property
+    def host(self) -> Server:
+        assert isinstance(self.server, Server)
+        return self.server
 
     def do_HEAD(self) -> None:
         self.do_GET()
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
-        self.server.asked.append(f"{self.command} {path}")
+        self.host.asked.append(f"{self.command} {path}")
         if path == "/redirect":
             self._answer(302, b"", {"Location": "/data.csv"})
         elif path == "/away":
-            self._answer(302, b"", {"Location": self.server.elsewhere})
+            self._answer(302, b"", {"Location": self.host.elsewhere})
         elif path == "/loop":
             self._answer(302, b"", {"Location": "/loop"})
         elif path == "/broken":
@@ -372,7 +376,8 @@ def test_a_program_reads_its_data_and_cannot_change_it_and_the_result_says_what_
     else:
         harness: Harness = request.getfixturevalue("harness")
         sandbox = BubblewrapSandbox(BubblewrapSettings(state_dir=harness.settings.state_dir, fetch=allowed))
-    assert isinstance(sandbox, FetchingSandbox)
+    offered: object = sandbox
+    assert isinstance(offered, FetchingSandbox)
     data = (*of(server.url("/data.csv")), *DATASET)
     asked = ExecRequest(
         argv=("python", "-c", PROGRAM), environment=EnvironmentSpec(name="base"), data=data, limits=Limits(wall_s=20),

@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from peercycle.agents.models import bytes_tokenizer as tokenizer
 from peercycle.core.base import artifact_ref, canonical_json, sha256_hex
 from peercycle.core.journal import CandidateRow, EffectKey
 from peercycle.core.modelling import Completion, Message, ModelRequest, ModelResult
 from peercycle.core.reviews import Assessment, Reward
-from peercycle.core.runs import RunOptions, RunRecord, Terminal
+from peercycle.core.runs import RunOptions, RunRecord, RunStatus, Terminal
 from peercycle.core.writing import ResearchTask
 from peercycle.store.directory import create_run
 
@@ -84,7 +84,7 @@ async def _logged(folder: Path, run_id: str, drafts: Sequence[Draft], topic: str
             reward = Reward(value=one.reward, n=n, spread=spread)
             await run.save_assessment(name, 0, "reviewer", Assessment(), reward)
         if status is not None:
-            ended = Terminal(status=status, reason="round_limit", at=1_700_000_001.0)
+            ended = Terminal(status=cast(RunStatus, status), reason="round_limit", at=1_700_000_001.0)
             await run.write_record(record.model_copy(update={"terminal": ended}))
     finally:
         await run.close()

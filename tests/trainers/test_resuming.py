@@ -166,7 +166,9 @@ def test_a_mode_that_a_strategy_cannot_serve_is_refused_with_the_reason(
             for name, value in environment.items():
                 patch.setenv(name, value)
             with pytest.raises(UsageError, match=message):
-                Simpo().train(PAIRS, str(tiny_folder()), tmp_path, SimpoSettings(memory_mode=mode))
+                Simpo().train(
+                    PAIRS, str(tiny_folder()), tmp_path, SimpoSettings.model_validate({"memory_mode": mode})
+                )
 
     refused("pair", "FSDP 1 flattens", ACCELERATE_USE_FSDP="true")
     refused("shared", "context parallelism", PARALLELISM_CONFIG_CP_SIZE="2")

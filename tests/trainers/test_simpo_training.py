@@ -260,9 +260,7 @@ def test_a_job_in_a_process_of_its_own_trains_on_a_data_set(
 
 
 def test_without_the_extra_one_line_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from peercycle.trainers import extras
-
-    monkeypatch.setattr(extras.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"training needs torch, .*: pip install 'peercycle\[train\]'"):
         trained(tmp_path)
 

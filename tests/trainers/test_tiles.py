@@ -45,7 +45,8 @@ def test_extreme_logits_stay_finite() -> None:
     hidden = torch.tensor([[1e4], [-1e4]], requires_grad=True)
     weight = torch.tensor([[1.0], [-1.0], [0.5]])
     sums = episode_sums(hidden, weight, None, torch.tensor([0, 0]), (1, 1), HeadSettings(1, True))
-    sums.sum().backward()
+    total: Any = sums.sum()
+    total.backward()
     assert sums.tolist() == [0.0, -2e4]
     assert torch.isfinite(hidden.grad).all()
 
@@ -92,14 +93,14 @@ def test_completions_see_their_prompt_and_themselves_whatever_the_blocks(
         None, query, key[:, ::2], value[:, ::2], None, scaling=8**-0.5, peercycle_groups=groups
     )
     shared = [each[:, ::2].repeat_interleave(2, 1) for each in (key, value)]
-    torch.testing.assert_close(out.transpose(1, 2), plain(query, *shared, seen), rtol=0, atol=1e-12)
+    torch.testing.assert_close(out.transpose(1, 2), plain(query, shared[0], shared[1], seen), rtol=0, atol=1e-12)
 
 
 def test_the_bias_that_a_gpu_is_given_means_the_same() -> None:
-    own = tuple(rows(6, seed) for seed in range(3))
+    own = rows(6, 0), rows(6, 1), rows(6, 2)
     before = rows(4, 3), rows(4, 4)
-    (blocked,) = attention.in_blocks(own, before, None)  # type: ignore[arg-type]
-    (biased,) = attention.in_one_call(own, before, None)  # type: ignore[arg-type]
+    (blocked,) = attention.in_blocks(own, before, None)
+    (biased,) = attention.in_one_call(own, before, None)
     torch.testing.assert_close(biased, blocked, rtol=0, atol=1e-12)
 
 
@@ -115,7 +116,7 @@ def test_half_precision_adds_its_tiles_up_in_float32() -> None:
         return found.float()
 
     exact = weight.detach().float().requires_grad_()
-    torch.log_softmax(hidden.float() @ exact.T, -1).gather(-1, targets[:, None]).sum().backward()  # type: ignore[no-untyped-call]
+    torch.log_softmax(hidden.float() @ exact.T, -1).gather(-1, targets[:, None]).sum().backward()
     for unit in (True, False):
         # Many tiles are as near as one: what is left is the rounding of the products themselves.
         assert float((gradient(2, unit) - exact.grad).abs().max()) < 0.02 * float(exact.grad.abs().max())

@@ -48,8 +48,8 @@ def write_dataset(pairs: PairSet, out: Path, *, form: Format = "trl") -> Written
     data = out / "data"
     with disk_errors("write", out):
         data.mkdir(parents=True, exist_ok=True)
-        paths = {split: data / f"{split}.jsonl" for split in SPLITS}
-        asides = {split: path.with_suffix(".part") for split, path in paths.items()}
+        paths: dict[Split, Path] = {split: data / f"{split}.jsonl" for split in SPLITS}
+        asides: dict[Split, Path] = {split: path.with_suffix(".part") for split, path in paths.items()}
         counts = _write_bodies(pairs, asides, form)
         report = pairs.report()
         for split in SPLITS:

@@ -166,7 +166,8 @@ class _UnitHead(torch.autograd.Function):
         return sums
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        (grad,) = grads
         saved = list(ctx.saved_tensors)
         by_hidden = saved.pop(0) if ctx.has[0] else None
         by_bias = saved.pop(0) if ctx.has[1] else None
@@ -204,7 +205,8 @@ class _RecomputedHead(torch.autograd.Function):
         return _sums_only(hidden, weight, bias, targets, counts, rows)
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        (grad,) = grads
         hidden, weight, bias, targets = ctx.saved_tensors
         to_hidden = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
         to_weight = _accumulator(weight) if ctx.needs_input_grad[1] else None

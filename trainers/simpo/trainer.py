@@ -92,7 +92,7 @@ class PairTrainer(Trainer):
                 tally.add(terms, self.plan.objective.beta)
                 tally.tokens += sum(pair.winner.length + pair.loser.length for pair in unit.pairs)
         if self.args.world_size > 1:
-            vector = self.accelerator.reduce(tally.as_tensor().to(self.args.device), "sum")
+            vector: Any = self.accelerator.reduce(tally.as_tensor().to(self.args.device), "sum")
             tally = Tally.of_tensor(vector)
         return tally
 

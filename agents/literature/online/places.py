@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from peercycle.core.errors import StoreError
+
 
 def cache_folder(given: str | None) -> Path:
-    """Return the folder of the kept answers, made where it is missing, for this user only."""
+    """Return the folder of the kept answers, made where it is missing, for this user only. Raises `StoreError`."""
     if given is None:
         from platformdirs import user_cache_path
 
         folder = user_cache_path("peercycle") / "literature"
     else:
         folder = Path(given).expanduser()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StoreError(
+            f"the folder of kept answers {str(folder)!r} cannot be made ({error.strerror}); "
+            f"set XDG_CACHE_HOME, or the source's setting cache, to one that can"
+        ) from None
     return folder

@@ -119,7 +119,7 @@ class VllmModel:
         try:
             result = await self._once(request)
         except OutageError:
-            if self._server is None or not self._server.died:
+            if self._server is None or not await self._server.has_died():
                 raise
             # It died under the request: started anew, it is asked once more.
             await self._server.ensure()

@@ -16,11 +16,13 @@ from typing import BinaryIO
 import httpx
 
 from peercycle.agents.models.vllm import keeper
-from peercycle.agents.models.vllm.arguments import command, environ
+from peercycle.agents.models.vllm.arguments import command, environ, interpreter
 from peercycle.agents.models.vllm.settings import VllmSettings
 from peercycle.core.errors import ModelUnavailableError, OutageError
 
 KEEPER = str(Path(keeper.__file__).resolve())
+NOTICED_S = 2.0
+"""How soon after a server the keeper ends."""
 GRACE_S = 20.0
 """How long a server may take to end by itself."""
 POLL_S = 0.2
@@ -49,6 +51,8 @@ class Server:
 
     async def start(self) -> None:
         """Start the server and wait until it answers. Raises `ModelUnavailableError` with the end of its log."""
+        # Before there is anything to clean up.
+        interpreter(str(self._settings.environment))
         folder = self._place()
         place = self._address(folder)
         line = command(self._settings, self._weights, place)
@@ -58,8 +62,9 @@ class Server:
             self._process = await self._launch(line, log)
         try:
             await self._await_health()
-        except BaseException:
-            await self.stop(keep_log=True)
+        except BaseException as error:
+            # Who broke it off needs no log of it; whom it refused does.
+            await self.stop(keep_log=isinstance(error, ModelUnavailableError))
             raise
 
     async def ensure(self) -> None:
@@ -77,6 +82,13 @@ class Server:
     def died(self) -> bool:
         """Whether the server ended without having been asked to."""
         return self._process is not None and self._process.returncode is not None
+
+    async def has_died(self) -> bool:
+        """Return whether the server ended: its connections break a moment before its keeper says so."""
+        if self._process is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), NOTICED_S)
+        return self.died
 
     async def stop(self, *, keep_log: bool = False) -> None:
         """End the server and everything that it started."""

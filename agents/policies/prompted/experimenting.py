@@ -18,7 +18,7 @@ from peercycle.core.experiments import Experiment, ExperimentPlan
 from peercycle.core.reviews import ReviewPoint
 from peercycle.core.sandboxing import EnvironmentSpec, Limits
 
-_BLOCK = re.compile(r"```[ \t]*(?:python|py)?[ \t]*\n(?P<body>.*?)(?:\n```|\Z)", re.DOTALL | re.IGNORECASE)
+_BLOCK = re.compile(r"```[ \t]*(?P<language>[\w+-]*)[ \t]*\n(?P<body>.*?)(?:\n```|\Z)", re.DOTALL | re.IGNORECASE)
 METRICS = 6
 LIBRARIES = {
     "scientific": "Python's standard library, numpy and matplotlib",
@@ -173,8 +173,9 @@ async def script_of(
 
 
 def program_of(said: str, most: int) -> str:
-    """Return the program in an answer: its longest fenced block, or all of it. Raises `BadAnswerError`."""
-    blocks = [found["body"] for found in _BLOCK.finditer(said)]
+    """Return the program in an answer: its longest fenced block of Python, or all of it. Raises `BadAnswerError`."""
+    found = list(_BLOCK.finditer(said))
+    blocks = [block["body"] for block in found if block["language"].lower() in {"", "py", "python", "python3"}]
     program = max(blocks, key=len) if blocks else said
     if len(program) > most:
         raise BadAnswerError(f"the program has {len(program)} characters; at most {most} are allowed")

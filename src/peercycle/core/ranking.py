@@ -18,7 +18,7 @@ from itertools import pairwise
 from peercycle.core.literature import Reference
 from peercycle.core.stems import terms
 
-K1, B_TITLE, B_ABSTRACT = 1.2, 0.5, 0.75
+K1, B = 1.2, 0.75
 K3 = 3.0
 """How soon another occurrence of a term in the query ceases to count."""
 PAIR_WEIGHT = 0.25
@@ -158,10 +158,16 @@ class Ranker:
         return scores
 
     def _norms(self, document: Document) -> tuple[float, float]:
-        """Return what a term's occurrence counts in title and abstract, by the usual length of each."""
-        s = self._statistics
-        title = self._title_weight / (1 - B_TITLE + B_TITLE * document.title_length / s.title_length)
-        return title, 1 / (1 - B_ABSTRACT + B_ABSTRACT * document.abstract_length / s.abstract_length)
+        """Return what a term's occurrence counts in title and abstract, by the usual length of a document.
+
+        A title's words count in the length as they do in the score. A work without an abstract is a short document,
+        and what little it says counts more.
+        """
+        s, weight = self._statistics, self._title_weight
+        length = weight * document.title_length + document.abstract_length
+        usual = weight * s.title_length + s.abstract_length
+        norm = 1 / (1 - B + B * length / usual)
+        return weight * norm, norm
 
     def _bag(self, document: Document) -> dict[str, float]:
         """Return the counts of stems over both fields."""

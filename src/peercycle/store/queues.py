@@ -74,7 +74,10 @@ class CommitQueue(ABC):
 
     def _require_open(self) -> None:
         if self._closing:
-            raise StoreError(f"{str(self._path)!r} was closed by this driver; open the run again")
+            raise self._closed_error()
+
+    def _closed_error(self) -> StoreError:
+        return StoreError(f"{str(self._path)!r} was closed by this driver; open the run again")
 
     def _do(self, batch: Sequence[Job]) -> None:
         try:
@@ -175,6 +178,11 @@ class LoopQueue(CommitQueue):
             raise StoreError(f"{str(self._path)!r} is driven by a loop that has ended; open the run again") from None
 
     def _accept(self, job: Job) -> None:
+        if self._closing:
+            # It comes from another thread, which had found the queue open.
+            job.error = self._closed_error()
+            tell_here_and_elsewhere([job], self._loop)
+            return
         self._jobs.append(job)
         if self._urgent:
             return

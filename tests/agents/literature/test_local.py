@@ -170,3 +170,33 @@ def test_works_are_got_by_their_identifiers() -> None:
             return [w.key if w else None for w in await source.get(["doi:10.1/x", "key:a", "doi:10.1/y"])]
 
     assert asyncio.run(main()) == ["a", "a", None]
+
+
+def test_a_text_as_query_finds_its_neighbours_and_keeps_to_limit_and_filters() -> None:
+    subjects = (
+        "coral reefs bleach in warm sea",
+        "finches learn songs from adults",
+        "ships carried herring between ports",
+    )
+    shelf = [
+        work(
+            f"{subject.split()[0]}{n}", f"Study {n}: {subject}", f"We look at how {subject}, case {n}.", year=1990 + n
+        )
+        for subject in subjects
+        for n in range(12)
+    ]
+    text = (
+        "Heat and the reefs. When the sea is warm, corals bleach: we ask how reefs in a warm sea change over years, "
+        "which algae leave the coral, and whether bleached reefs recover."
+    )
+    keys = found(text, *shelf)
+    assert {key[:5] for key in keys[:12]} == {"coral"}
+    assert keys == found(text, *shelf)
+
+    async def limited() -> list[Reference]:
+        async with LocalLiterature(LocalSettings()) as source:
+            await source.add(Bibliography(entries=tuple(shelf)))
+            return list(await source.search(text, limit=3, filters={"year_from": 2000}))
+
+    best = asyncio.run(limited())
+    assert 0 < len(best) <= 3 and all(one.year is not None and one.year >= 2000 for one in best)

@@ -20,7 +20,7 @@ def crashes() -> Iterator[Crashes]:
     room = Path(tempfile.mkdtemp(prefix="crashes-", dir=MEMORY if MEMORY.is_dir() else None))
     started = start_server(room)
     yield started
-    started.server.communicate(timeout=20)
+    started.server.communicate(timeout=100)
     shutil.rmtree(room)
 
 

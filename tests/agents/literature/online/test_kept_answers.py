@@ -12,7 +12,7 @@ import pytest
 from peercycle.agents.literature.online.kept import FILE, Kept, KeptAnswers, key_of
 from peercycle.agents.literature.online.settings import OnlineSettings
 from peercycle.agents.literature.online.transport import Ask, Manners, Transport
-from peercycle.core.errors import BudgetExceededError, SourceUnavailableError, WorkNotFoundError
+from peercycle.core.errors import BudgetExceededError, SourceUnavailableError, StoreError, WorkNotFoundError
 from peercycle.core.requests import REQUESTS, RequestLog
 from peercycle.plugins.testing.web import Reply, WebService
 
@@ -140,3 +140,9 @@ def test_a_request_beyond_the_allowance_is_not_sent() -> None:
         log = asyncio.run(main(service.url))
         assert (log.sent, len(service.received)) == (2, 2)
     assert [line["kept"] for line in log.lines if isinstance(line, dict)] == [False, False, True]
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with counting() as service, pytest.raises(StoreError, match="set XDG_CACHE_HOME"):
+        fetch(service, Ask("GET", f"{service.url}/x"), cache=str(tmp_path / "file" / "below"))

@@ -13,7 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from peercycle.agents.literature.online.turns import FILE, Turns
+from peercycle.plugins.testing.web import Reply, WebService
 
 INTERVAL_S = 0.2
 
@@ -109,3 +112,34 @@ def test_a_clock_that_was_put_back_stops_nobody(tmp_path: Path) -> None:
         connection.execute("UPDATE turns SET last = ?", (time.time() + 86_400,))
     connection.close()
     assert take(tmp_path, "api", 0.05, within_s=30) is not None
+
+
+SENDER = """
+import asyncio, os, sys
+from concurrent.futures import ThreadPoolExecutor
+from peercycle.agents.literature.semantic_scholar import SemanticScholar, SemanticScholarSettings
+
+def work(number):
+    async def main():
+        async with SemanticScholar(SemanticScholarSettings(url=sys.argv[1])) as source:
+            await source.search(f"query {os.getpid()} {number}")
+    asyncio.run(main())
+
+with ThreadPoolExecutor(4) as pool:
+    list(pool.map(work, range(8)))
+"""
+
+
+@pytest.mark.prove
+def test_semantic_scholar_is_sent_one_request_a_second_by_all_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with WebService([Reply.of({"total": 0, "offset": 0})]) as service:
+        command = [sys.executable, "-c", SENDER, service.url]
+        processes = [subprocess.Popen(command) for _ in range(2)]
+        assert [process.wait(timeout=600) for process in processes] == [0, 0]
+        arrivals = sorted(received.at for received in service.received)
+    assert len(arrivals) == 16
+    # A turn is given at least a second after the one before; only how long each takes to arrive is this machine's.
+    assert arrivals[-1] - arrivals[0] >= 15 - 1.0

@@ -294,12 +294,14 @@ def require_sampled_papers(path: Path, tokenizer: Any) -> None:
         for answer in answers:
             assert answer["prompt_token_ids"] and answer["completion_token_ids"]
             text = tokenizer.decode(answer["completion_token_ids"], skip_special_tokens=True)
-            assert text == answer["text"], "the kept ids are not those of the kept text"
+            # An engine may leave out the beginning of a character at the very end.
+            kept_text = answer["text"].rstrip("\ufffd")
+            assert text.rstrip("\ufffd") == kept_text, "the kept ids are not those of the kept text"
     ((state,),) = rows(path, "SELECT state_json FROM candidates WHERE round = 0 AND status = 'complete'") or [(None,)]
     kept = json.loads(state)
     for stage, channel in (("outline", "outline"), ("write", "manuscript"), ("review", "assessment")):
         artefact = _letters(_body(path, kept[channel]))
-        pieces = [piece for answer in said[stage] for piece in _strings(json.loads(answer["text"]))]
+        pieces = [piece for answer in said[stage] for piece in _strings(json.loads(answer["text"], strict=False))]
         assert any(_letters(piece) in artefact for piece in pieces), f"nothing sampled in {stage!r} is in {channel!r}"
     assert rows(path, "SELECT COUNT(*) FROM reviews WHERE rating IS NOT NULL")[0][0] >= 1, "no review scored it"
 

@@ -61,7 +61,8 @@ class Running:
         self.settings = settings
         self.plugins = Plugins.load(entry_points=False, environ={})
         self.loop = asyncio.new_event_loop()
-        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
         self.holding = self.do(current_pool_acquire(self.plugins, settings))
         self.model: VllmModel = self.holding.component
 
@@ -80,6 +81,8 @@ class Running:
     def end(self) -> None:
         self.do(self.holding.release())
         self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
 
 
 async def current_pool_acquire(plugins: Plugins, settings: dict[str, Any]) -> Any:
@@ -138,7 +141,8 @@ def test_both_engines_say_the_same_greedy_tokens(vllm: Running, tiny_model: Path
     for one, other in zip(served, own, strict=True):
         a, b = one.completions[0], other.completions[0]
         assert a.completion_token_ids == b.completion_token_ids
-        assert a.text == b.text
+        # vLLM leaves out the beginning of a character at the very end.
+        assert a.text.rstrip("\ufffd") == b.text.rstrip("\ufffd")
         assert a.logprobs == pytest.approx(b.logprobs, abs=1e-3)
         assert (one.tokenizer_hash, one.template_hash, one.weights_revision) == (
             other.tokenizer_hash,
@@ -154,7 +158,8 @@ def test_several_choices_a_schema_usage_and_a_long_prompt(vllm: Running) -> None
     assert result.usage.engine_seconds > 0
     (held,) = vllm.ask(ModelRequest(messages=(QUESTION,), seed=2, response_schema=SCHEMA))
     assert held.completions[0].finish_reason == "stop"
-    assert set(json.loads(held.text)["tags"]) <= {"new", "known"}
+    # Its grammar lets bare control characters stand in strings.
+    assert set(json.loads(held.text, strict=False)["tags"]) <= {"new", "known"}
     with pytest.raises(ContextOverflowError):
         vllm.ask(ask(Message(role="user", content="long " * 9000), max_tokens=9))
 
@@ -204,6 +209,9 @@ def test_other_weights_are_answered_from_at_once_and_nothing_old_is_remembered(
     assert again.completions[0].completion_token_ids == before.completions[0].completion_token_ids
 
 
+@pytest.mark.filterwarnings(
+    "ignore:.is_gradient_checkpointing.:FutureWarning"
+)  # peft asks transformers by an old name
 def test_an_adapter_is_sampled_with_from_when_it_is_loaded(vllm: Running, tiny_model: Path, tmp_path: Path) -> None:
     peft = pytest.importorskip("peft", reason="needs peft: pip install 'peercycle[train]'")
     import torch
