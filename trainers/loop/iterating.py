@@ -12,7 +12,7 @@ from typing import cast
 from peercycle import __version__
 from peercycle.core.base import JSON
 from peercycle.store.lease import take_lease
-from peercycle.store.policies import file_sha256, find_policy, name_policy
+from peercycle.store.policies import add_metrics, file_sha256, find_policy, name_policy
 from peercycle.trainers.loop.evaluating import EVALUATION, Evaluation
 from peercycle.trainers.loop.frame import Frame, PolicyRef
 from peercycle.trainers.loop.learning import demonstrated, export, first, pair, train
@@ -152,6 +152,8 @@ class _Iterations:
             verdict = (
                 decide(self.evaluations, before, frame.settings.promote) if before else first_verdict(policy.name)
             )
+            if policy.kept and policy.name != frame.settings.start.base:
+                add_metrics(frame.place.policies, policy.name, _metrics(self.evaluations[-1]))
             if verdict.promoted and policy.kept:
                 name_policy(frame.place.policies, frame.best_name, find_policy(frame.place.policies, policy.name))
             (out / "verdict.json").write_text(verdict.model_dump_json(indent=1) + "\n", encoding="utf-8")
@@ -162,3 +164,9 @@ class _Iterations:
         inputs = {each.policy: file_sha256(path) for each, path in pairs}
         perform(place, "promote", iteration, inputs, frame.settings.promote.model_dump(mode="json"), work, frame.told)
         self.verdicts.append(Verdict.model_validate(json.loads((place / "verdict.json").read_bytes())))
+
+
+def _metrics(found: Evaluation) -> dict[str, float]:
+    """Return what a policy's record says of its evaluation."""
+    values = {"heldout_judge": found.judge, "heldout_steering": found.steering, "heldout_tasks": float(found.tasks)}
+    return {name: value for name, value in values.items() if value is not None}

@@ -17,6 +17,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -146,6 +147,13 @@ def keep_policy(policies_dir: Path, record: PolicyCheckpoint, source: Path) -> S
         write_policy(aside, record.model_copy(update={"weights": Path(record.weights).name}))
         aside.rename(place)
         sync_directory(policies_dir)
+    return find_policy(policies_dir, name)
+
+
+def add_metrics(policies_dir: Path, name: str, metrics: Mapping[str, float]) -> StoredPolicy:
+    """Write held-out metrics into a policy's record, beside those that are there."""
+    record = read_policy(policies_dir / require_name(name))
+    write_policy(policies_dir / name, record.model_copy(update={"metrics": {**record.metrics, **metrics}}))
     return find_policy(policies_dir, name)
 
 

@@ -61,6 +61,9 @@ def test_a_loop_leaves_a_manifest_for_every_step_and_a_policy_for_every_iteratio
     best = find_policy(folder / "policies", "toy")
     assert best.record.weights_sha256 == find_policy(folder / "policies", "toy-002").record.weights_sha256
     assert best.record.iteration == 2
+    evaluated = read_manifest(folder / "loops/toy/main/002/evaluate")
+    assert evaluated is not None
+    assert best.record.metrics["heldout_judge"] == evaluated.figures["judge"]
     assert best.record.settings == {"prompt": "cite {keys}"}
     told = status(folder, "toy", "--json")
     assert [(each["status"], each["iterations"], each["best"]) for each in told["loops"]] == [
