@@ -85,7 +85,7 @@ class Handler(BaseHTTPRequestHandler):
     """Hands each POST to the next behaviour of its server's script, the last one again and again."""
 
     protocol_version = "HTTP/1.1"
-    server: FakeServer
+    server: FakeServer  # pyright: ignore[reportIncompatibleVariableOverride] - it is handed to no other server
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

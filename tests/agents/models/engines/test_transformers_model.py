@@ -131,7 +131,7 @@ def test_greedy_tokens_are_those_of_the_library(tiny_model: Path) -> None:
 
     ((result,),) = answers(tiny_model, [ask(max_tokens=40, temperature=0)])
     said = result.completions[0]
-    model = transformers.AutoModelForCausalLM.from_pretrained(tiny_model)
+    model: Any = transformers.AutoModelForCausalLM.from_pretrained(tiny_model)
     ids = torch.tensor([said.prompt_token_ids])
     out = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=40, do_sample=False, pad_token_id=2)
     assert tuple(out[0, ids.shape[1] :].tolist()) == said.completion_token_ids
