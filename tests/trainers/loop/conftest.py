@@ -44,7 +44,7 @@ def make(citing: Path) -> Any:
     spec = importlib.util.spec_from_file_location("citing_make", citing / "make.py")
     assert spec is not None
     assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
+    module: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     # Fewer works than the example has: a model learns to copy them in 300 steps, and has something to be judged by.
     module.KEYS, module.LISTED = 16, 4

@@ -150,8 +150,10 @@ def write(out: Path) -> Done:
 
 def test_a_step_is_done_once_and_its_manifest_says_of_what(tmp_path: Path) -> None:
     told = Counting()
-    for _ in range(2):
-        manifest = perform(tmp_path / "s", "pair", 1, {"rewards": "abc"}, {"margin": 0}, write, told)
+    first, manifest = (
+        perform(tmp_path / "s", "pair", 1, {"rewards": "abc"}, {"margin": 0}, write, told) for _ in range(2)
+    )
+    assert first == manifest
     assert told.heard == ["begun pair 1", "done pair True", "done pair False"]
     assert json.loads((tmp_path / "s" / FILE).read_text())["inputs"] == {"rewards": "abc"}
     assert manifest.tokens == {"sampled": 3}
