@@ -25,11 +25,14 @@ def snapshot(spec: DataSpec, target: Path, settings: FetchSettings) -> DataRecor
     """
     try:
         import huggingface_hub
+        from huggingface_hub import constants
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
     except ImportError as error:
         raise RefusedRequestError(
             f"data {spec.name!r} is a Hugging Face dataset, and the library for these is not installed: {INSTALL}"
         ) from error
+    # Else the library first asks the public hub, whatever the end point, by what program it may be driven.
+    constants.HF_HUB_DISABLE_TELEMETRY = True
     endpoint = os.environ.get("HF_ENDPOINT") or ENDPOINT
     checked(endpoint, settings)
     try:

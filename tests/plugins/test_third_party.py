@@ -39,6 +39,7 @@ from peercycle.store.directory import read_run
 async def main():
     options = RunOptions(
         run_id="r1", policy="scripted", reviewer="scripted", reward="venue", experiments="off", rounds=1,
+        literature=("local",),
         exporters=(), settings={"rewards": {"venue": {"max_words": 3, "required": ["introduction", "appendix"]}}},
     )
     plugins = Plugins.load()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ LOOPS = Path("loops")
 def find_loop(name: str) -> list[Path]:
     """Return the folders of a loop, one for each arm that was begun: by path, or by its name below `loops/`."""
     for root in (Path(name), LOOPS / name):
-        if (root / "loop.json").is_file():
-            return [root]
+        # What may not be looked into is no loop of ours; whoever looks for a run there says so.
+        with suppress(PermissionError):
+            if (root / "loop.json").is_file():
+                return [root]
         if found := sorted(path.parent for path in root.glob("*/loop.json")):
             return found
     return []

@@ -281,7 +281,8 @@ def test_time_grows_with_the_length_and_not_faster(unit: str) -> None:
         return time.process_time() - begin
 
     seconds(1000)
-    assert seconds(24_000) <= 14 * max(seconds(6_000), 0.02)
+    # The shortest of three: a collection of garbage or a neighbour on the machine may lengthen any one.
+    assert min(seconds(24_000) for _ in range(3)) <= 14 * max(min(seconds(6_000) for _ in range(3)), 0.02)
 
 
 def test_decimals_are_no_counts_of_seeds() -> None:
