@@ -38,7 +38,8 @@ def _found(m: Material) -> str:
     keys = m.citable(m.notes.found)
     if not keys:
         return (
-            "A second search with the names of the clusters returned no work beyond the list."
+            "A second search, with the names of the clusters, in the sources that this paper was given returned no work "
+            "beyond the list; where the list is the only source, it can return no other."
             if m.notes.clusters
             else ""
         )

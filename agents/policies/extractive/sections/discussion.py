@@ -38,7 +38,10 @@ def _weight(m: Material) -> str:
     if len(first) == len(clusters):
         return "The clusters are of one size, so by number of works the list leans to none of its parts."
     if len(first) > 1:
-        return f"The list leans to {names}, with {number_word(largest)} of the {m.works} each."
+        return f"The largest clusters are {names}, with {number_word(largest)} of the {m.works} each."
+    second = max(len(cluster.keys) for cluster in clusters if cluster not in first)
+    if 2 * largest < 3 * second:
+        return f"The largest cluster is {names}, with {share}, by a small margin."
     return f"The list leans to {names}, with {share}."
 
 
@@ -123,7 +126,10 @@ def questions(m: Material) -> list[str]:
         absent = [f"``{escape(word)}''" for word in m.notes.topic.words if word not in m.notes.topic.matched]
         if absent:
             them = plural(len(absent), "it", "them")
-            items.append(f"Which works treat {listed(absent, 'or')}? The topic names {them}, and the list does not.")
+            items.append(
+                f"Which works use {plural(len(absent), 'the word', 'the words')} {listed(absent, 'or')}? The topic names "
+                f"{them}, and the list does not."
+            )
     thin = [cluster for cluster in m.notes.clusters if len(cluster.keys) <= 2] if len(m.notes.clusters) > 1 else []
     items += [
         f"Is there so little work on ``{escape(cluster.name)}'', or does the list miss "
@@ -144,7 +150,8 @@ def _unread(m: Material) -> list[str]:
         if without:
             does, noun = plural(len(without), "does", "do"), plural(len(without), one, many)
             its = plural(len(without), "Only its title was", "Only their titles were")
-            found.append(f"What {does} the {noun} add{cite(without[:4])}? {its} read.")
+            others = ", among others" if len(without) > 4 else ""
+            found.append(f"What {does} the {noun} add{cite(without[:4])}{others}? {its} read.")
     return found
 
 

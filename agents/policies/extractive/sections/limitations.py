@@ -96,8 +96,8 @@ def _measured(m: Material) -> str:
             else "That a permutation test finds no effect is no evidence that there is none."
         )
         parts.append(
-            f"Only the {counted(len(m.notes.terms), 'most frequent word')} "
-            f"{plural(len(m.notes.terms), 'was', 'were')} looked at."
+            f"Only {counted(len(m.notes.terms), 'frequent word')} {plural(len(m.notes.terms), 'was', 'were')} looked at; "
+            "a word that all but a few works use was left out, since it tells few works from the others."
         )
     return join(*parts)
 

@@ -38,8 +38,9 @@ def _overview(m: Material) -> str:
         else f"the largest of {counted(sizes[0], 'work')} and the smallest of {counted(sizes[-1], 'work')}"
     )
     order = "by the year of their earliest work" if m.notes.strategy.by_year else "from the largest to the smallest"
+    presented = "" if sizes[0] == sizes[-1] and not m.notes.strategy.by_year else f"are presented {order}, and "
     return (
-        f"{capital(m.placed)} fall into {number_word(number)} clusters, {spread}. They are presented {order}, and are named by "
+        f"{capital(m.placed)} fall into {number_word(number)} clusters, {spread}. They {presented}are named by "
         "the words or pairs of words that set them apart from the rest; a name is a label, not a definition."
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from peercycle.agents.policies.extractive.latex import escape, join, paragraphs
 from peercycle.agents.policies.extractive.material import Material
+from peercycle.agents.policies.extractive.naming import LEAST_TERM_WORKS, MOST_TERMS
 from peercycle.agents.policies.extractive.numeric import study_named
 from peercycle.agents.policies.extractive.planning import ABLATIONS, MOST_WORKS, STUDY, base_of
 from peercycle.agents.policies.extractive.prose import number_word
@@ -14,6 +15,11 @@ _WEIGHTS = {
     "bm25": "how often the work uses it, saturating as in BM25 with $k_1 = 1.2$",
     "binary": "its presence alone",
 }
+
+FREQUENT_WORDS = (
+    f"the at most {number_word(MOST_TERMS)} most frequent words that at least {number_word(LEAST_TERM_WORKS)} works use "
+    f"and at least {number_word(LEAST_TERM_WORKS)} do not,"
+)
 
 
 def method(m: Material) -> Section | None:
@@ -102,7 +108,7 @@ def _studies(m: Material) -> list[tuple[str, str]]:
         ),
         "trends": (
             "Trends",
-            "For each of the most frequent words of the dated works with an abstract, the statistic is the "
+            f"For each of {FREQUENT_WORDS} among the dated works with an abstract, the statistic is the "
             "correlation between a work's year and its use of the word. Years are permuted among the works "
             f"({permutations(m, 'trends')} permutations per seed), and the single-step max-T procedure of Westfall "
             "and Young corrects the $p$-values for testing many words. A word passes where its corrected $p$-value, for every "
@@ -110,7 +116,7 @@ def _studies(m: Material) -> list[tuple[str, str]]:
         ),
         "gaps": (
             "Gaps",
-            "For each pair of the most frequent words whose expected number of joint works is at least one, the "
+            f"For each pair of {FREQUENT_WORDS} whose expected number of joint works is at least one, the "
             "number of works that use both is compared with what chance gives when each word is spread over the "
             f"works on its own ({permutations(m, 'gaps')} permutations per seed), again corrected for the number of "
             "pairs by the single-step procedure, and a pair passes where its "

@@ -118,7 +118,9 @@ def summary(m: Material) -> str:
     below = len(below_chance(m))
     of = m.findings.mean("gaps", "pairs_tested", None, 0)
     if below == 0:
-        return f"Of {of} pairs of frequent words none meets less often than chance would have it."
+        return (
+            f"Of {of} pairs of frequent words none passes the corrected test for meeting less often than by chance."
+        )
     names = listed([f"``{a}'' and ``{b}''" for a, b in (pair(m, group) for group in below_chance(m)[:2])], "and")
     more = " are among those that" if below > 2 else ""
     return f"Of {of} pairs of frequent words, {names}{more} meet less often than chance would have it."

@@ -78,7 +78,7 @@ def draw(ranks: dict[str, Matrix]) -> None:
     for (name, values), style in zip(ranks.items(), (("#1f5a8a", "o-"), ("#c2571a", "s--")), strict=True):
         axes.plot(depths, [(values <= k).mean() for k in depths], style[1], color=style[0], label=name, markersize=4)
     axes.set_xlabel("k")
-    axes.set_ylabel("titles whose abstract is among the first k")
+    axes.set_ylabel("share found within k")
     axes.set_ylim(0, 1.03)
     axes.legend(frameon=False)
     figure.tight_layout()
