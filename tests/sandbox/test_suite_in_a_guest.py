@@ -10,7 +10,7 @@ from tests.fixtures.guest import missing, run_in_guest
 
 from peercycle.plugins.testing.sandbox_suite import ROWS
 
-pytestmark = [pytest.mark.prove, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.prove(rank=95), pytest.mark.timeout(1800)]
 
 
 def test_the_suite_holds_with_cgroup_version_2(repository: Path) -> None:

@@ -24,7 +24,7 @@ def trainer_named(name: str, **settings: Any) -> Trainer:
     return made
 
 
-@pytest.mark.prove
+@pytest.mark.prove(rank=95)
 class TestSimpo(TrainerContract):
     """`simpo` with an adapter."""
 
@@ -37,7 +37,7 @@ class TestSimpo(TrainerContract):
         return str(tiny_folder())
 
 
-@pytest.mark.prove
+@pytest.mark.prove(rank=95)
 class TestSimpoOnWholeWeights(TestSimpo):
     """`simpo` on all weights."""
 
@@ -46,7 +46,7 @@ class TestSimpoOnWholeWeights(TestSimpo):
         return trainer_named("simpo", method="full", memory_mode="group", **FAST)
 
 
-@pytest.mark.prove
+@pytest.mark.prove(rank=95)
 class TestSft(TestSimpo):
     """`sft` on the winners."""
 
@@ -55,7 +55,7 @@ class TestSft(TestSimpo):
         return trainer_named("sft", learning_rate=1e-3, batch_pairs=1)
 
 
-@pytest.mark.prove
+@pytest.mark.prove(rank=95)
 class TestTrlCpo(TestSimpo):
     """`trl-cpo`."""
 

@@ -162,7 +162,7 @@ def test_every_mode_is_exact_under_constants_from_the_whole_grid(tmp_path: Path,
     check_objectives(tmp_path, llama, OBJECTIVES[::11], ["two tasks"])
 
 
-@pytest.mark.prove
+@pytest.mark.prove(rank=95)
 def test_every_mode_is_exact_under_all_constants_and_shapes(tmp_path: Path, llama: Any) -> None:
     check_objectives(tmp_path, llama, OBJECTIVES, list(SHAPES))
 

@@ -114,7 +114,7 @@ def test_mutated_outputs_parse(name: str) -> None:
         PARSERS[name](text)
 
 
-@pytest.mark.prove
+@pytest.mark.prove(rank=95)
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("name", PARSERS)
 def test_a_hundred_thousand_mutated_outputs_parse(name: str) -> None:
@@ -174,7 +174,7 @@ def test_time_grows_with_length_and_not_with_its_square(name: str, head: str) ->
         assert spent < 0.15 or spent < 30 * max(_seconds(PARSERS[name], small), 0.005), repr(unit)
 
 
-@pytest.mark.prove
+@pytest.mark.prove(rank=95)
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("name", PARSERS)
 def test_ten_megabytes_parse_within_two_seconds(name: str) -> None:

@@ -123,7 +123,7 @@ def killed_at_random(folder: Path, rng: random.Random, times: int) -> int:
     return times
 
 
-@pytest.mark.prove
+@pytest.mark.prove(rank=95)
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("seed", range(4))
 def test_a_loop_that_is_killed_again_and_again_ends_as_one_that_was_not(toy_loop: Write, seed: int) -> None:
