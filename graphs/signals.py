@@ -7,7 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 from peercycle.core.runs import EndReason
 
@@ -25,6 +25,8 @@ class Drainable(Protocol):
 _DRIVEN: list[Drainable] = []
 _ASKED: list[str] = []
 """What those driven now were asked to drain for: a run that was still being opened then hears of it, too."""
+_BEFORE: dict[signal.Signals, Any] = {}
+"""The handlers that ours stand in for."""
 
 
 @contextmanager
@@ -51,14 +53,20 @@ def _install() -> None:
     # A loop that is not asyncio's own may have no handlers; its owner then drains by `peercycle stop`.
     with suppress(NotImplementedError, RuntimeError):
         for number in SIGNALS:
+            before = signal.getsignal(number)
             loop.add_signal_handler(number, _on_signal, number)
+            _BEFORE[number] = before
 
 
 def _restore() -> None:
     loop = asyncio.get_running_loop()
-    with suppress(NotImplementedError, RuntimeError):
-        for number in SIGNALS:
-            loop.remove_signal_handler(number)
+    while _BEFORE:
+        number, before = _BEFORE.popitem()
+        loop.remove_signal_handler(number)
+        # asyncio would leave Python's own handler, which raises wherever the loop is and so loses tasks; that of
+        # `asyncio.run` cancels the main task. None: a handler not set from Python, which cannot be set again.
+        if before is not None:
+            signal.signal(number, before)
 
 
 def drain_all(message: str) -> None:

@@ -97,7 +97,7 @@ def main() -> int:
     arguments = ["-m", "prove", "-v", "-rfEs", "--no-fold-skipped", "-o", f"timeout={BY_ITSELF_S}"]
     if options.workers:
         # One proof at a time to each, in the order of their ranks: what is cut off are the last ones.
-        arguments += ["-p", "xdist.plugin", "-n", str(options.workers), "--dist", "load", "--maxschedchunk", "1"]
+        arguments += ["-n", str(options.workers), "--dist", "load", "--maxschedchunk", "1"]
     return ledger.close(int(pytest.main([*arguments, *rest], plugins=[ledger])))
 
 

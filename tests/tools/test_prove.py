@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +25,6 @@ def prove(
     return subprocess.run(
         [*command, "-p", "no:cacheprovider", str(folder)],
         cwd=folder,
-        env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # they take most of the start
         capture_output=True,
         text=True,
         timeout=110,
