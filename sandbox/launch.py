@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 FAILED = 120
 """Exit code of a launcher that could not do all of its plan."""
@@ -36,6 +37,7 @@ def main(argv: list[str]) -> None:
     if os.getppid() != driver:
         sys.exit(FAILED)
     guard = os.getpid()
+    _prctl(PR_SET_CHILD_SUBREAPER, 1, "become the parent of orphans")
     child = os.fork()
     if child == 0:
         become(guard, plan)
@@ -56,7 +58,8 @@ def stand_guard(child: int, watched: int) -> None:
     """Wait for bubblewrap's end, or for the driver's, and then kill bubblewrap; end as it ended.
 
     bubblewrap's own --die-with-parent is not enough: its first process inside arms it only after its set-up, and if
-    the driver dies before that, it would go on and run the program with nobody watching.
+    the driver dies before that, it would go on and run the program with nobody watching. Or bubblewrap itself dies
+    there, of a report that nobody reads, and its first process waits for it for ever: the guard inherits that one.
     """
     ended = os.pidfd_open(child)
     poll = select.poll()
@@ -65,6 +68,7 @@ def stand_guard(child: int, watched: int) -> None:
     if ended not in {ready for ready, _ in poll.poll()}:
         kill_tree(child)
     status = os.waitpid(child, 0)[1]
+    kill_orphans()
     if os.WIFSIGNALED(status):
         os.kill(os.getpid(), os.WTERMSIG(status))
     os._exit(os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else FAILED)
@@ -74,13 +78,25 @@ def kill_tree(pid: int) -> None:
     """Kill a process and its descendants; each is stopped before it is looked at, so that it starts no other."""
     try:
         os.kill(pid, signal.SIGSTOP)
-        with open(f"/proc/{pid}/task/{pid}/children") as listed:  # noqa: PTH123  # pathlib is dear here
-            children = listed.read().split()
-        for child in children:
-            kill_tree(int(child))
+        for child in children(pid):
+            kill_tree(child)
         os.kill(pid, signal.SIGKILL)
     except (ProcessLookupError, FileNotFoundError):
         return
+
+
+def kill_orphans() -> None:
+    """Kill what a dead child has left to this process, and wait until it is gone."""
+    while left := children(os.getpid()):
+        for pid in left:
+            kill_tree(pid)
+            os.waitpid(pid, 0)
+
+
+def children(pid: int) -> list[int]:
+    """Return the children of a process with one thread; complete where none of them ends meanwhile."""
+    with open(f"/proc/{pid}/task/{pid}/children") as listed:  # noqa: PTH123  # pathlib is dear here
+        return [int(child) for child in listed.read().split()]
 
 
 def prepare(guard: int, plan: dict[str, Any]) -> None:
@@ -99,15 +115,17 @@ def prepare(guard: int, plan: dict[str, Any]) -> None:
         os.setgroups([])
         os.setresgid(plan["uid"], plan["uid"], plan["uid"])
         os.setresuid(plan["uid"], plan["uid"], plan["uid"])
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "cannot set no_new_privs")
+    _prctl(PR_SET_NO_NEW_PRIVS, 1, "set no_new_privs")
     # After the change of user, which would clear it.
     if guard:
-        if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
-            raise OSError(ctypes.get_errno(), "cannot set the parent death signal")
+        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL, "set the parent death signal")
         if os.getppid() != guard:
             os._exit(FAILED)
+
+
+def _prctl(option: int, value: int, what: str) -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), f"cannot {what}")
 
 
 def _be_killed_first() -> None:
