@@ -27,7 +27,7 @@ while len(os.listdir(sys.argv[1])) < 2:
 
 @pytest.mark.parametrize("death", ["sys.exit(3)", "os.kill(os.getpid(), signal.SIGTERM)"])
 def test_what_a_dead_bubblewrap_leaves_behind_is_killed_by_the_guard(tmp_path: Path, death: str) -> None:
-    plan = {
+    plan: dict[str, object] = {
         "argv": [sys.executable, "-I", "-S", "-c", LEAVES_A_CHILD + death, str(tmp_path)],
         "environment": {},
         "cgroups": [],
