@@ -47,8 +47,17 @@ def bibtex(entries: Iterable[Reference], keys: Mapping[str, str], ledger: Ledger
 
 def _entry(entry: Reference, key: str, ledger: Ledger, target: Target) -> str:
     kind = entry.entry_type if entry.entry_type in _TYPES else "misc"
-    lines = [f"  {name} = {{{value}}}" for name, value in _fields(entry, kind, ledger, target) if value]
+    lines = [f"  {name} = {{{_countable(value)}}}" for name, value in _fields(entry, kind, ledger, target) if value]
     return f"@{kind}{{{key},\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _countable(value: str) -> str:
+    """Return a field without `\\{` and `\\}`, which BibTeX counts as braces that open and close."""
+    return re.sub(
+        r"\\([{}\\])",
+        lambda found: {"{": "\\ensuremath{\\lbrace}", "}": "\\ensuremath{\\rbrace}"}.get(found[1], found[0]),
+        value,
+    )
 
 
 def _fields(entry: Reference, kind: str, ledger: Ledger, target: Target) -> list[tuple[str, str]]:
