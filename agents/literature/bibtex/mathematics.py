@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from peercycle.agents.literature.bibtex.preamble import DANGEROUS
+from peercycle.core.dollars import is_price
 
 _PROPER = re.compile(r"\$(?!\s)(?:[^$\\#%&~\s\"]|\\[A-Za-z,;:!{}|_ ]|\s(?!\$))++\$(?!\d)")
 _BAD_SCRIPT = re.compile(
@@ -25,7 +26,7 @@ def is_proper_math(text: str, start: int, end: int) -> bool:
     """
     span = text[start:end]
     found = _PROPER.match(text, start)
-    if found is None or found.end() != end or not span.isascii() or span.startswith("$$"):
+    if found is None or found.end() != end or not span.isascii() or span.startswith("$$") or is_price(span[1:-1]):
         return False
     if _BAD_SCRIPT.search(span) or _TWO_SCRIPTS.search(span) or _NO_ARGUMENT.search(span):
         return False

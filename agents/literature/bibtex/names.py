@@ -6,6 +6,7 @@ import re
 
 from peercycle.agents.literature.bibtex.accents import to_unicode
 from peercycle.agents.literature.bibtex.encoding import to_latex
+from peercycle.core.naming import name_of
 
 _AND = re.compile(r"\s+and(?=\s)", re.IGNORECASE)
 _MARK = re.compile(r"[{}]|\s+and(?=\s)|,", re.IGNORECASE)
@@ -65,10 +66,15 @@ def _split(latex: str, separator: str) -> list[str]:
 
 
 def to_author_field(authors: tuple[str, ...]) -> str:
-    """Return an `author` field that reads back as `authors`."""
-    return " and ".join(_protected(author) for author in authors if author.strip())
+    """Return an `author` field that reads back as `authors`: `Family, Given`, so that BibTeX finds the same parts."""
+    return " and ".join(_protected(" ".join(author.split())) for author in authors if author.strip())
 
 
 def _protected(author: str) -> str:
-    latex = to_latex(" ".join(author.split()))
-    return f"{{{latex}}}" if _SPOILS.search(author) or author.lower() == "others" else latex
+    latex = to_latex(author)
+    if _SPOILS.search(author) or author.lower() == "others":
+        return f"{{{latex}}}"
+    name = name_of(author)
+    if name.whole or name.spoken != author:
+        return f"{{{latex}}}" if " " in author else latex
+    return ", ".join(to_latex(part) for part in (name.family, name.suffix, name.given) if part)

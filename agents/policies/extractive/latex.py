@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 
 from peercycle.agents.policies.extractive.corpus import is_citable
+from peercycle.agents.policies.extractive.formulas import is_mathematics
+from peercycle.core.dollars import formulas
 
 _SPECIAL = {
     "\\": "\\textbackslash{}",
@@ -23,12 +25,6 @@ _SPECIAL = {
     "|": "\\textbar{}",
     '"': "''",
 }
-_MATHEMATICS = re.compile(r"\$([^$]*)\$")
-_SAFE_MATHEMATICS = re.compile(
-    r"(?:[A-Za-z0-9 +\-=()<>,.*/]|[_^](?:[A-Za-z0-9]|\{[A-Za-z0-9 +\-]+\})|"
-    r"\\(?:alpha|beta|gamma|delta|epsilon|eta|theta|kappa|lambda|mu|nu|pi|rho|sigma|tau|phi|chi|psi|omega|ell|times|cdot"
-    r"|le|ge|leq|geq|approx|sim|infty|Delta|Sigma|Omega|Lambda)(?![A-Za-z]))+"
-)
 
 
 def _plain(text: str) -> str:
@@ -40,32 +36,33 @@ def escape(text: str) -> str:
     """Return text that prints as given; simple mathematics between dollar signs stays mathematics."""
     parts: list[str] = []
     end = 0
-    for match in _MATHEMATICS.finditer(text):
-        kept = _is_mathematics(match.group(1))
-        parts += [_plain(text[end : match.start()]), match.group(0) if kept else _plain(match.group(0))]
-        end = match.end()
+    for formula in formulas(text):
+        if is_mathematics(formula.inside):
+            parts += [_plain(text[end : formula.start]), f"${formula.inside}$"]
+            end = formula.end
     return "".join(parts) + _plain(text[end:])
 
 
-_PROSE = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{4,}|[A-Za-z]{2,} +[A-Za-z]{2,}")
-
-
-def _is_mathematics(inside: str) -> bool:
-    """Return whether what stands between two dollar signs is mathematics, and not text between two prices."""
-    if inside != inside.strip() or not inside or _PROSE.search(inside):
-        return False
-    return _SAFE_MATHEMATICS.fullmatch(inside) is not None and _no_double(inside)
+_ELISION = re.compile(
+    r"(?:[’']?(?:tis|twas|twere|twill|til|till|em|cause|bout|round|cos|coz|neath|gainst|tween|n|kay|[0-9]{2}s?)\b)",
+    re.IGNORECASE,
+)
+_OPENING = re.compile(r"(?:(?<=^)|(?<=[\s(\[/–—-]))'(?=\w)")
+_CLOSING = re.compile(r"(?<=[\w.,;:!?)\]])'(?!\w)")
 
 
 def titled(title: str) -> str:
     """Return a title for printing in double quotation marks: its own become single ones, its last full stop goes."""
     opened = re.sub(r"(^|(?<=[\s(\[]))(?:``|\"|“)", "‘", title.rstrip(". "))
-    return escape(re.sub(r"''|\"|”|“|``", "’", opened))
+    shown = _apostrophes(re.sub(r"''|\"|”|“|``", "’", opened))
+    before = "\\," if shown.startswith("‘") else ""
+    return before + escape(shown) + ("\\," if shown.endswith(("’", "'")) else "")
 
 
-def _no_double(mathematics: str) -> bool:
-    """Return whether no superscript or subscript follows another of its kind, which TeX refuses."""
-    return re.search(r"([_^])(?:\w|\{[^}]*\}|\\\w+)\1", mathematics) is None
+def _apostrophes(title: str) -> str:
+    """Turn `'quoted'` round; the apostrophes of `'Tis`, `don't` and `'90s` stay."""
+    last = max((found.start() for found in _CLOSING.finditer(title)), default=-1)
+    return _OPENING.sub(lambda found: "'" if found.end() > last or _ELISION.match(title, found.end()) else "‘", title)
 
 
 def cite(keys: Sequence[str]) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
+from peercycle.core.dollars import formulas
 from peercycle.core.literature import Bibliography, Reference
+from peercycle.core.naming import Name
+from peercycle.export.names import has_others, names_of
 from peercycle.export.tidy.body import tidy_line
 from peercycle.export.tidy.characters import escape, visible
 from peercycle.export.tidy.ledger import Ledger
@@ -44,8 +47,17 @@ def bibtex(entries: Iterable[Reference], keys: Mapping[str, str], ledger: Ledger
 
 def _entry(entry: Reference, key: str, ledger: Ledger, target: Target) -> str:
     kind = entry.entry_type if entry.entry_type in _TYPES else "misc"
-    lines = [f"  {name} = {{{value}}}" for name, value in _fields(entry, kind, ledger, target) if value]
+    lines = [f"  {name} = {{{_countable(value)}}}" for name, value in _fields(entry, kind, ledger, target) if value]
     return f"@{kind}{{{key},\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _countable(value: str) -> str:
+    """Return a field without `\\{` and `\\}`, which BibTeX counts as braces that open and close."""
+    return re.sub(
+        r"\\([{}\\])",
+        lambda found: {"{": "\\ensuremath{\\lbrace}", "}": "\\ensuremath{\\rbrace}"}.get(found[1], found[0]),
+        value,
+    )
 
 
 def _fields(entry: Reference, kind: str, ledger: Ledger, target: Target) -> list[tuple[str, str]]:
@@ -55,7 +67,7 @@ def _fields(entry: Reference, kind: str, ledger: Ledger, target: Target) -> list
     venue = (plain(entry.venue) if entry.venue else "", _VENUES.get(kind, "howpublished"))
     found = [
         ("title", f"{{{title_latex(entry.title, ledger, target)}}}" if entry.title else ""),
-        ("author", " and ".join(_author(plain(name)) for name in entry.authors if name.strip())),
+        ("author", _authors(entry, plain)),
         ("year", str(entry.year) if entry.year is not None else ""),
         (venue[1], venue[0]),
     ]
@@ -69,17 +81,36 @@ def _fields(entry: Reference, kind: str, ledger: Ledger, target: Target) -> list
 
 
 def title_latex(title: str, ledger: Ledger, target: Target) -> str:
-    """Return a title, its mathematics between dollar signs kept."""
-    parts = re.split(r"(\$[^$]+\$)", " ".join(visible(title).split()))
-    return "".join(
-        tidy_line(part, ledger, target) if index % 2 else target.characters(escape(part), ledger.lost, math=False)
-        for index, part in enumerate(parts)
-    )
+    """Return a title, its mathematics between dollar signs kept; dollar signs of prices are printed."""
+
+    def plain(text: str) -> str:
+        return target.characters(escape(text), ledger.lost, math=False)
+
+    flat = " ".join(visible(title).split())
+    parts: list[str] = []
+    last = 0
+    for formula in formulas(flat):
+        parts += (plain(flat[last : formula.start]), tidy_line(f"${formula.inside}$", ledger, target))
+        last = formula.end
+    return "".join([*parts, plain(flat[last:])])
 
 
-def _author(name: str) -> str:
-    """Return a name, braced where BibTeX would take it apart wrongly."""
-    return f"{{{name}}}" if "," in name or " and " in f" {name} " else name
+def _authors(entry: Reference, plain: Callable[[str], str]) -> str:
+    """Return the names as `Family, Jr., Given`: of `Given Family`, BibTeX takes `Åsa` for the `von` of a name."""
+    names = [_author(name, plain) for name in names_of(entry)]
+    return " and ".join([*names, "others"] if names and has_others(entry) else names)
+
+
+def _author(name: Name, plain: Callable[[str], str]) -> str:
+    if name.whole:
+        return f"{{{plain(name.family)}}}"
+    parts = (name.family, name.suffix, name.given)
+    return ", ".join(_part(plain(part)) for part in parts if part)
+
+
+def _part(text: str) -> str:
+    """Return a part of a name, braced where BibTeX would take it apart."""
+    return f"{{{text}}}" if "," in text or " and " in f" {text} ".lower() else text
 
 
 def address(entry: Reference) -> str | None:

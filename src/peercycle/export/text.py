@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from peercycle.core.dollars import is_price
 from peercycle.export.tidy import commands as known
 from peercycle.export.tidy.characters import symbol_of, visible
 from peercycle.export.tidy.cursor import Cursor
@@ -37,7 +38,6 @@ _RAISED = str.maketrans("0123456789+-=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻�
 _LOWERED = str.maketrans("0123456789+-=()", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎")
 _PROSE = re.compile(r"(?:\b[a-z]{2,}\b[ \n.,;]+){3}")
 """Three words in a row: a dollar sign before them is money."""
-_PRICE = re.compile(r"[0-9][0-9.,]*[ ~]+[a-z]{2,}")
 
 
 def plain(latex: str) -> str:
@@ -144,6 +144,9 @@ class _Reader:
         if tokens is not None:
             return _Reader(tokens, formula=self.formula if formula is None else formula).read()
         token = self.cursor.peek()
+        if token is not None and token.kind == "word" and token.text in {"i", "j"}:
+            self.cursor.place += 1
+            return _SYMBOLS[token.text]
         if token is None or token.kind != "text" or not token.text.strip():
             return ""
         text = token.text.lstrip()
@@ -169,7 +172,7 @@ class _Reader:
         end = next((i for i in range(start, len(tokens)) if tokens[i].kind == "math"), None)
         inside = tokens[start:end] if end is not None else []
         if end is None or any(
-            token.kind == "text" and (_PROSE.search(token.text) or _PRICE.match(token.text)) for token in inside
+            token.kind == "text" and (_PROSE.search(token.text) or is_price(token.text)) for token in inside
         ):
             return "$"
         self.cursor.place = end + 1

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from peercycle.core.literature import Reference
 from peercycle.export.bibliography import address, title_latex
+from peercycle.export.names import has_others, names_of
 from peercycle.export.tidy.characters import escape, visible
 from peercycle.export.tidy.ledger import Ledger
 from peercycle.export.tidy.targets import Target
@@ -13,16 +14,11 @@ from peercycle.export.tidy.targets import Target
 _MOST_AUTHORS = 8
 
 
-def _family(name: str) -> str:
-    flat = " ".join(visible(name).split())
-    return flat.partition(",")[0] if "," in flat else flat.rpartition(" ")[2]
-
-
 def _authors(entry: Reference) -> str:
-    families = [_family(name) for name in entry.authors if name.strip()]
+    families = [name.family for name in names_of(entry)]
     if not families:
         return " ".join(visible(entry.title).split()[:4]) or entry.key
-    if len(families) > 2:
+    if len(families) > 2 or has_others(entry):
         return f"{families[0]} et al."
     return " and ".join(families)
 
@@ -52,8 +48,8 @@ def works_latex(
 
 
 def _item(entry: Reference, shown: tuple[str, str], ledger: Ledger, target: Target) -> str:
-    names = [" ".join(visible(name).split()) for name in entry.authors if name.strip()]
-    if len(names) > _MOST_AUTHORS:
+    names = [name.spoken for name in names_of(entry)]
+    if len(names) > _MOST_AUTHORS or (names and has_others(entry)):
         names = [*names[:_MOST_AUTHORS], "et al."]
     who = escape(", ".join(names)) if names else ""
     parts = [f"{who} ({shown[1]})." if who else f"({shown[1]}).", f"{title_latex(entry.title, ledger, target)}."]

@@ -55,6 +55,12 @@ _SETTABLE = frozenset(
                       (0x14A, 0x165), (0x168, 0x17E), (0x218, 0x21B))
     for code in range(low, high + 1)
 )  # fmt: skip
+_BOXES = re.compile(r"(?:\\textsf\{\[U\+[0-9A-F]+\]\}){2,}")
+"""A word that cannot be set: its numbers share one pair of brackets, and lines break between them."""
+_NUMBER = re.compile(r"U\+([0-9A-F]+)")
+_LONG_WORD = re.compile(r"[^\W\d_]{64,}")
+"""TeX hyphenates no word of more than 63 letters."""
+_STRETCH = re.compile(r".{1,24}")
 _ODD = re.compile(r"[^\x20-\x7e\n\t]")
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ue000-\uf8ff\ud800-\udfff"
@@ -69,7 +75,11 @@ def visible(text: str) -> str:
 
 def settable(text: str, lost: Callable[[str], None], *, math: bool = False) -> str:
     """Return LaTeX with what pdflatex cannot set replaced; `lost` hears of each character without a stand-in."""
-    return _ODD.sub(lambda found: _stand_in(found.group(), lost, math=math), text)
+    shown = _ODD.sub(lambda found: _stand_in(found.group(), lost, math=math), text)
+    if math:
+        return shown
+    shown = _BOXES.sub(lambda found: f"\\textsf{{[U+{' '.join(_NUMBER.findall(found.group()))}]}}", shown)
+    return _LONG_WORD.sub(lambda found: "\\-".join(_STRETCH.findall(found.group())), shown)
 
 
 def _stand_in(char: str, lost: Callable[[str], None], *, math: bool) -> str:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from peercycle.core.dollars import is_price
 from peercycle.export.tidy import commands as known
 from peercycle.export.tidy.characters import escape
 from peercycle.export.tidy.cursor import Cursor
@@ -260,6 +261,8 @@ class TextWriter:
                 or (len(closer) == 1 and token.kind == "symbol" and token.text == closer)
             )
             if closes:
+                if not closer and is_price(source_of(tokens[start : min(index, start + 60)])):
+                    return None
                 self.cursor.place = index + 1
                 return tokens[start:index]
         return None

@@ -136,4 +136,4 @@ def test_prices_are_no_mathematics_and_titles_keep_their_quotation_marks_apart()
     assert escape("Cost of $100 walls and $") == "Cost of \\$100 walls and \\$"
     assert escape("from $5 per wall to $7") == "from \\$5 per wall to \\$7"
     assert escape("at $x^2 + y$ and $\\alpha$") == "at $x^2 + y$ and $\\alpha$"
-    assert titled("``Quoted'' \"lichens\" of 'walls'.") == "‘Quoted’ ‘lichens’ of 'walls'"
+    assert titled("``Quoted'' \"lichens\" of 'walls'.") == "\\,‘Quoted’ ‘lichens’ of ‘walls'\\,"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from peercycle.agents.policies.extractive.findings import shown
-from peercycle.agents.policies.extractive.latex import cite, escape
+from peercycle.agents.policies.extractive.latex import cite, escape, titled
 from peercycle.agents.policies.extractive.prose import counted, listed, number_word, shares
 from peercycle.agents.policies.extractive.sentences import sentences_of, shortened
 from peercycle.agents.policies.extractive.terms import content_tokens, fold, spellings
@@ -91,3 +93,60 @@ def test_words_are_folded_and_printed_in_their_commonest_spelling() -> None:
     ]
     assert content_tokens("The reefs of the study show $x$ coral") == ["reef", "coral"]
     assert spellings(["Reefs die. Some reefs live. HVC sings."])["reef"] == "reefs"
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "$x_{i_{j}}$",
+        "$\\mathbb{R}^{d_{k}}$",
+        "$e^{-x^{2}_{a}}$",
+        "$\\mathrm{softmax}(x)$",
+        "$x_{a}^{b}$",
+        "$1$",
+        "$_2$",
+    ],
+)
+def test_mathematics_with_nested_braces_is_kept(formula: str) -> None:
+    assert escape(f"On {formula} we say") == f"On {formula} we say"
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "$x_{a}_{b}$", "$x_{a_b_c}$", "$x_{}$", "$x_$", "$a}{b$", "${a$", "$\\mathbb R$", "$\\mathbb{\\input{f}}$", "$a&b$",
+        "$\\text{a}$", "$a%b$", "$x^{\\def{y}}$", "${{{{{{{{{x}}}}}}}}}$", "$\\alphax$", "$a#1$", "$x^^41$", "$100 for coffee$",
+    ],
+)  # fmt: skip
+def test_what_tex_would_stumble_over_or_obey_is_printed_as_it_was_written(formula: str) -> None:
+    assert "$" not in escape(formula).replace("\\$", "")
+    assert escape(formula).startswith("\\$")
+
+
+def test_mathematics_is_read_in_linear_time() -> None:
+    began = time.process_time()
+    for text in (
+        "$" * 100_000,
+        "$x_{" * 50_000 + "$",
+        "$" + "{" * 100_000 + "$",
+        "$1" * 50_000,
+        "$" + "a " * 50_000 + "$",
+    ):
+        escape(text)
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("title", "printed"),
+    [
+        ("'Tis the Season", "'Tis the Season"),
+        ("'Tis the Dogs' Day", "'Tis the Dogs' Day"),
+        ("Why We Don't Know", "Why We Don't Know"),
+        ("A 'Quoted' Word", "A ‘Quoted' Word"),
+        ("'Quoted' Words", "\\,‘Quoted' Words"),
+        ("The End of 'Truth'", "The End of ‘Truth'\\,"),
+        ("Rock 'n' Roll in the '90s", "Rock 'n' Roll in the '90s"),
+    ],
+)
+def test_quotes_are_turned_round_and_apostrophes_stay(title: str, printed: str) -> None:
+    assert titled(title) == printed
