@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from peercycle.core.base import JSON
-from peercycle.core.errors import LiteratureError, OutageError, PeercycleError
+from peercycle.core.errors import LiteratureError, OutageError, PartialAnswerError, PeercycleError
 from peercycle.core.literature import Reference
 from peercycle.core.modelling import Usage
 from peercycle.core.requests import REQUESTS, RequestLog
@@ -146,7 +146,8 @@ async def _answer(ctx: DriverContext, name: str, asked: Asked, log: RequestLog) 
     except OutageError as error:
         if ctx.options.on_outage != "continue":
             raise
-        found, outage = (), str(error)
+        found = error.found if isinstance(error, PartialAnswerError) else ()
+        outage = str(error)
     works: list[JSON] = [None if work is None else work.model_dump(mode="json") for work in found]
     if asked.can == "search" and not online and outage is None:
         # What a source at hand finds is journalled as it always was.

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from peercycle.agents.literature.online.deadlines import a_question
 from peercycle.agents.literature.online.keys import citation_key
 from peercycle.agents.literature.online.settings import Kind, OnlineSettings
 from peercycle.agents.literature.online.source import OnlineSource, ids_of_scheme
@@ -43,6 +44,7 @@ class Arxiv(OnlineSource):
     service = "https://export.arxiv.org"
     manners = Manners(interval_s=3.0, alone=True)
 
+    @a_question
     async def search(
         self, query: str, *, limit: int = 20, filters: Mapping[str, JSON] | None = None
     ) -> tuple[Reference, ...]:
@@ -54,6 +56,7 @@ class Arxiv(OnlineSource):
         asked = {"search_query": expression, "start": "0", "max_results": str(min(limit, MOST_FOUND))}
         return tuple(await self._works({**asked, "sortBy": "relevance"}, "search"))[:limit]
 
+    @a_question
     async def get(self, ids: Sequence[str]) -> tuple[Reference | None, ...]:
         """Return one answer per id; only arXiv ids, and arXiv's own DOIs, are known here."""
         wanted = {k: v for k, v in ids_of_scheme(ids, "arxiv").items() if _WELL_FORMED_ID.fullmatch(v)}
