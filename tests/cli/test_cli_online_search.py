@@ -121,7 +121,7 @@ def test_pages_and_sources_share_one_deadline_and_a_part_is_said_to_be_one(
         assert time.monotonic() - began < 25
 
 
-def test_a_search_as_a_whole_is_given_fourteen_seconds() -> None:
+def test_a_search_as_a_whole_is_given_twelve_seconds_and_the_rest_is_for_starting() -> None:
     from peercycle.cli.searching import PATIENCE
 
-    assert PATIENCE == {"question_s": 14.0}
+    assert PATIENCE == {"question_s": 12.0}

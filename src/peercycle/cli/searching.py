@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 SHOWN_AUTHORS = 3
 LOCAL = "local"
-PATIENCE: Mapping[str, float] = {"question_s": 14.0}
-"""A person who waits gets an answer or an error within 15 s, however many pages and sources: the default of the
+PATIENCE: Mapping[str, float] = {"question_s": 12.0}
+"""A person who waits gets an answer or an error within 15 s, starting up included, however many pages and sources: the default of the
 command alone."""
 
 

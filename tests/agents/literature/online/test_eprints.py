@@ -93,6 +93,7 @@ def test_links_and_files_that_tools_obey_are_left_out_and_named() -> None:
         "x",
     )
     assert found.files == {"paper.tex": TEX, "etc/passwd": b"mine"}, "the folder is a folder of ours, and no link"
+    assert [why for _, why in found.left_out][:2] == ["a link", "a link"]
     assert [name for name, _ in found.left_out] == [
         "etc", "hard.tex", ".latexmkrc", "sub/latexmkrc", ".git/hooks/post-checkout",
     ]  # fmt: skip
