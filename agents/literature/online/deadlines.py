@@ -13,12 +13,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, TypeVar, cast
 
-from peercycle.agents.literature.online.settings import OnlineSettings
-
-P = ParamSpec("P")
-R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,29 +48,15 @@ def within(seconds: float) -> Iterator[None]:
         QUESTION.reset(token)
 
 
-class Asked(Protocol):
-    """A source with settings."""
-
-    @property
-    def settings(self) -> OnlineSettings:
-        """How it is asked."""
-        ...
-
-
-S = TypeVar("S", bound=Asked)
-
-
-def a_question(
-    method: Callable[Concatenate[S, P], Coroutine[Any, Any, R]],
-) -> Callable[Concatenate[S, P], Coroutine[Any, Any, R]]:
-    """Give a method of a source the time that the source's settings grant to a question."""
+def a_question(method: F) -> F:
+    """Give a method of a source the time that its `settings` grant to a question."""
 
     @wraps(method)
-    async def in_time(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def in_time(self: Any, *args: Any, **kwargs: Any) -> Any:
         with within(self.settings.question_s):
             return await method(self, *args, **kwargs)
 
-    return in_time
+    return cast("F", in_time)
 
 
 @dataclass(slots=True)
