@@ -1,6 +1,6 @@
 """Retrieval on any pool and queries: how many of a paper's references are found by its title and abstract.
 
-    python benchmarks/retrieval.py POOL.jsonl QUERIES.jsonl [--json]
+    python benchmarks/retrieval.py POOL.jsonl QUERIES.jsonl [--json] [--write]
 
 POOL.jsonl, a work a line:      {"id": "…", "title": "…", "abstract": "…"}            (abstract may be missing)
 QUERIES.jsonl, a query a line:  {"id": "…", "title": "…", "abstract": "…", "relevant": ["id", …]}
@@ -25,6 +25,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from measuring import write_result
 
 from peercycle.agents.literature.local import LocalLiterature, LocalSettings
 from peercycle.core.literature import Bibliography, Reference
@@ -152,6 +154,7 @@ def main() -> int:
     parser.add_argument("pool", type=Path)
     parser.add_argument("queries", type=Path)
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--write", action="store_true", help="keep the figures in results/retrieval.json")
     given = parser.parse_args()
     pool, questions = read_lines(given.pool), read_questions(given.queries)
     titles: dict[str, set[str]] = {}
@@ -167,8 +170,11 @@ def main() -> int:
             figures[name] = measure(search, questions, itself)
         else:
             print(f"{name} is not installed; pip install --group bench", file=sys.stderr)
+    result = {"works": len(pool), "queries": len(questions), "figures": figures}
+    if given.write:
+        write_result("retrieval", result, "bm25s")
     if given.json:
-        print(json.dumps({"works": len(pool), "queries": len(questions), "figures": figures}))
+        print(json.dumps(result))
         return 0
     print(f"{len(pool)} works, {len(questions)} queries")
     print(f"{'':12}{'R-prec@20':>10}{'recall@50':>11}{'MRR':>7}{'ms/query':>10}")

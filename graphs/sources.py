@@ -8,12 +8,12 @@ is journalled as such, so that a resume and a replay go on without it, too.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from peercycle.core.base import JSON
-from peercycle.core.errors import LiteratureError, OutageError, PeercycleError
+from peercycle.core.errors import LiteratureError, OutageError, PartialAnswerError, PeercycleError
 from peercycle.core.literature import Reference
 from peercycle.core.modelling import Usage
 from peercycle.core.requests import REQUESTS, RequestLog
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from peercycle.core.contracts import LiteratureSource
     from peercycle.graphs.context import DriverContext
 
+T = TypeVar("T")
 Capability = Literal["search", "get", "expand", "recommend"]
 MOST_REQUESTS = 8
 """Requests that one question may send where requests are limited, new tries included."""
@@ -97,10 +98,22 @@ async def recommend(ctx: DriverContext, like: Sequence[str], limit: int) -> tupl
     return fuse([works_of(one) for one in said], limit)
 
 
+async def together(questions: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """Ask all at once. Where one ends the run, the others are ended, too, before the run's files are closed."""
+    tasks = [asyncio.ensure_future(question) for question in questions]
+    try:
+        return list(await asyncio.gather(*tasks))
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+
+
 async def ask_all(ctx: DriverContext, asked: Asked) -> list[Said]:
     """Put a question to every source at once. Where all that can answer refuse it, the first refusal is raised."""
     # Asked in the order of the options: the effects' keys do not depend on who answers first.
-    said = await asyncio.gather(*[_put(ctx, name, asked) for name in ctx.options.literature])
+    said = await together([_put(ctx, name, asked) for name in ctx.options.literature])
     able = [one for one in said if one.able]
     refusals = [one.refusal for one in able if one.refusal is not None]
     if refusals and len(refusals) == len(able):
@@ -146,7 +159,8 @@ async def _answer(ctx: DriverContext, name: str, asked: Asked, log: RequestLog) 
     except OutageError as error:
         if ctx.options.on_outage != "continue":
             raise
-        found, outage = (), str(error)
+        found = error.found if isinstance(error, PartialAnswerError) else ()
+        outage = str(error)
     works: list[JSON] = [None if work is None else work.model_dump(mode="json") for work in found]
     if asked.can == "search" and not online and outage is None:
         # What a source at hand finds is journalled as it always was.

@@ -76,3 +76,30 @@ def test_kept_answers_are_counted_and_cleared(peercycle: Command, monkeypatch: p
         peercycle("search", "reefs", "--source", "semantic-scholar")
         assert len(service.received) == 2
     assert peercycle("literature", "cache", "--stats", "--clear").code == 2
+
+
+def test_the_source_of_a_paper_is_written_whole_or_not_at_all(
+    peercycle: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import gzip
+
+    from peercycle.plugins.testing.web import Reply, WebService
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    tex = b"\\documentclass{article}\\begin{document}x\\end{document}"
+    with WebService([Reply(200, gzip.compress(tex), media_type="application/gzip")]) as service:
+        flags = ("--set", f'literature.arxiv.url="{service.url}"', "--set", "literature.arxiv.interval_s=0")
+        out = tmp_path / "new" / "paper"
+        done = peercycle("literature", "source", "2101.00001", "--out", str(out), *flags)
+        assert (done.code, done.out) == (0, f"1 file in {out}; the paper begins in 2101.00001.tex\n")
+        assert {path.name: path.read_bytes() for path in out.iterdir()} == {"2101.00001.tex": tex}
+        again = peercycle("literature", "source", "2101.00001", "--out", str(out), *flags)
+        assert again.code == 2 and "not an empty folder" in again.err
+        other = tmp_path / "new" / "other"
+        done = peercycle("literature", "source", "2101.00001", "--out", str(other), "--json", *flags)
+        assert (done.json["kind"], done.json["files"]) == ("file", ["2101.00001.tex"])
+    with WebService([Reply(200, b"\x1f\x8bnonsense")]) as service:
+        flags = ("--set", f'literature.arxiv.url="{service.url}"', "--set", "literature.arxiv.interval_s=0")
+        bad = peercycle("literature", "source", "2101.00002", "--out", str(tmp_path / "new" / "bad"), *flags)
+        assert bad.code != 0 and bad.err.count("\n") == 1 and "damaged" in bad.err
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["other", "paper"]

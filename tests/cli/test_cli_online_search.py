@@ -94,3 +94,34 @@ def test_a_service_that_says_nothing_is_given_up_within_fifteen_seconds(
         # Its own clock ends it after 10 s; the rest is for a machine that is busy.
         assert time.monotonic() - began < 30
         assert len(slow.received) == 1
+
+
+def test_pages_and_sources_share_one_deadline_and_a_part_is_said_to_be_one(
+    peercycle: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def first_page_only(received: Received) -> Reply:
+        if received.path == "/works" or received.parameter("offset") not in {None, "0"}:
+            return Reply(200, b" " * 10_000, seconds_a_byte=0.05)
+        works = [{"paperId": f"{i:040x}", "title": f"Work number {i}", "year": 2020} for i in range(100)]
+        return Reply.of({"total": 300, "offset": 0, "next": 100, "data": works})
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with WebService(first_page_only) as slow:
+        monkeypatch.setenv("PEERCYCLE_SEMANTIC_SCHOLAR_URL", slow.url)
+        settings = ["literature.semantic-scholar.interval_s=0", "literature.semantic-scholar.question_s=3"]
+        settings += [f'literature.crossref.url="{slow.url}"', "literature.crossref.question_s=3"]
+        flags = [flag for setting in settings for flag in ("--set", setting)]
+        named = ("--source", "semantic-scholar", "--source", "crossref", "--limit", "300")
+        began = time.monotonic()
+        done = peercycle("search", "x", *named, "--json", *flags)
+        assert (done.code, len(done.json["results"])) == (0, 100)
+        assert [one["source"] for one in done.json["partial"]] == ["semantic-scholar"]
+        assert [one["source"] for one in done.json["unanswered"]] == ["crossref"]
+        assert "warning: semantic-scholar answered in part: no more than the first 100 works" in done.err
+        assert time.monotonic() - began < 25
+
+
+def test_a_search_as_a_whole_is_given_twelve_seconds_and_the_rest_is_for_starting() -> None:
+    from peercycle.cli.searching import PATIENCE
+
+    assert PATIENCE == {"question_s": 12.0}

@@ -147,3 +147,23 @@ def test_an_outage_that_is_passed_over_resolves_nothing_and_accuses_nobody(tmp_p
     citations, report = ran(tmp_path, ("local", "semantic-scholar"), down, on_outage="continue")
     assert citations["online"] is False and citations["unresolved"] == []
     assert "Not checked online" in report and "did not answer" in report
+
+
+def test_the_draft_and_every_revision_are_checked_and_the_report_says_how_each_fared(
+    services: Any, tmp_path: Path
+) -> None:
+    _, report = ran(tmp_path, ("local", "semantic-scholar"), services, rounds=2, candidates=1)
+    data = json.loads((tmp_path / "runs" / "r1" / "report.json").read_text(encoding="utf-8"))
+    rounds = [row["round"] for row in data["rounds"]]
+    assert len(rounds) > 1, "the run revised nothing"
+    assert [row["round"] for row in data["checks"]] == rounds
+    assert all(row["online"] and row["citations"]["resolved"] and row["unresolved"] for row in data["checks"])
+    assert "round 1: " in report and "Every version was checked" in report
+
+
+def test_check_follows_conclude_on_both_paths_whether_or_not_there_was_an_experiment() -> None:
+    from peercycle.graphs.stagelist import build_stages
+
+    for path in build_stages(Plugins.load(entry_points=False, environ={})).paths.values():
+        names = list(path)
+        assert names[names.index("experiment") :][:3] == ["experiment", "conclude", "check"]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from peercycle.agents.literature.arxiv.eprint import MOST_SENT_BYTES, Eprint, looks_like_one, read_eprint
+from peercycle.agents.literature.online.deadlines import a_question
 from peercycle.agents.literature.online.keys import citation_key
 from peercycle.agents.literature.online.settings import Kind, OnlineSettings
 from peercycle.agents.literature.online.source import OnlineSource, ids_of_scheme
@@ -43,6 +46,7 @@ class Arxiv(OnlineSource):
     service = "https://export.arxiv.org"
     manners = Manners(interval_s=3.0, alone=True)
 
+    @a_question
     async def search(
         self, query: str, *, limit: int = 20, filters: Mapping[str, JSON] | None = None
     ) -> tuple[Reference, ...]:
@@ -54,6 +58,7 @@ class Arxiv(OnlineSource):
         asked = {"search_query": expression, "start": "0", "max_results": str(min(limit, MOST_FOUND))}
         return tuple(await self._works({**asked, "sortBy": "relevance"}, "search"))[:limit]
 
+    @a_question
     async def get(self, ids: Sequence[str]) -> tuple[Reference | None, ...]:
         """Return one answer per id; only arXiv ids, and arXiv's own DOIs, are known here."""
         wanted = {k: v for k, v in ids_of_scheme(ids, "arxiv").items() if _WELL_FORMED_ID.fullmatch(v)}
@@ -64,6 +69,28 @@ class Arxiv(OnlineSource):
             asked = {"id_list": ",".join(batch), "max_results": str(len(batch))}
             known |= {work.ids["arxiv"]: work for work in await self._works(asked, "work")}
         return tuple(known.get(wanted.get(identity, "")) for identity in ids)
+
+    @a_question
+    async def eprint(self, paper: str) -> Eprint:
+        """Return the source of a paper; `paper` is an arXiv id, with a version or without.
+
+        Raises `BadRequestError` for what is no id, `WorkNotFoundError`, and `BadInputError` for a source that is
+        damaged, hostile or too large.
+        """
+        name = re.sub(
+            r"^(https?://(?:www\.)?arxiv\.org/(?:abs|pdf|e-print|src)/|arxiv:)", "", paper.strip(), flags=re.I
+        )
+        if not re.fullmatch(rf"{_WELL_FORMED_ID.pattern}(v\d{{1,3}})?", name, re.I):
+            raise BadRequestError(f"{paper[:100]!r} is no arXiv id; give one such as 2101.00001 or hep-th/9901001v2")
+        ask = Ask(
+            "GET",
+            f"{self._base}/e-print/{name}",
+            kind="eprint",
+            most_bytes=MOST_SENT_BYTES,
+            headers={"user-agent": USER_AGENT},
+        )
+        fetched = await self.wire().fetch(ask, looks_like_one)
+        return await asyncio.to_thread(read_eprint, fetched.value, name.replace("/", "-"))
 
     async def _works(self, parameters: Mapping[str, str], kind: Kind) -> list[Reference]:
         ask = Ask(

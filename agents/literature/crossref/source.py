@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
+from peercycle.agents.literature.online.deadlines import a_question
 from peercycle.agents.literature.online.keys import citation_key
 from peercycle.agents.literature.online.settings import OnlineSettings
 from peercycle.agents.literature.online.source import OnlineSource, ids_of_scheme, objects
@@ -50,6 +51,7 @@ class Crossref(OnlineSource):
         contact = f" (mailto:{settings.mailto})" if settings.mailto else ""
         self._headers = {"user-agent": f"{USER_AGENT}{contact}"}
 
+    @a_question
     async def search(
         self, query: str, *, limit: int = 20, filters: Mapping[str, JSON] | None = None
     ) -> tuple[Reference, ...]:
@@ -62,6 +64,7 @@ class Crossref(OnlineSource):
         found = await self._works(asked, "search")
         return tuple(found)[:limit]
 
+    @a_question
     async def get(self, ids: Sequence[str]) -> tuple[Reference | None, ...]:
         """Return one answer per id; only DOIs are known here."""
         wanted = ids_of_scheme(ids, "doi")

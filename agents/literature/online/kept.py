@@ -18,6 +18,8 @@ FILE = "answers-v1.sqlite"
 MOST_BYTES = 1 << 30
 """The file is not let grow far beyond this; the oldest answers go first."""
 PRUNE_EVERY = 256
+LARGE_BYTES = 1 << 20
+"""An answer of this size is followed by a look at the file's size."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
@@ -78,12 +80,20 @@ class KeptAnswers:
         row = (key, host, kind, method, url, kept.status, kept.media_type, zlib.compress(kept.body), kept.fetched_at)
         self._do("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         self._added += 1
-        if self._added % PRUNE_EVERY == 0 and self.path.stat().st_size > MOST_BYTES:
+        if (self._added % PRUNE_EVERY == 0 or len(kept.body) > LARGE_BYTES) and self._used_bytes() > MOST_BYTES:
             self._do(
                 "DELETE FROM answers WHERE fetched_at <= "
                 "(SELECT fetched_at FROM answers ORDER BY fetched_at LIMIT 1 OFFSET "
                 "(SELECT count(*) / 4 FROM answers))"
             )
+
+    def _used_bytes(self) -> int:
+        """Return the bytes of the pages in use: what was deleted leaves the file as large as it was."""
+        (row,) = self._do(
+            "SELECT (page_count - freelist_count) * page_size "
+            "FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()"
+        )
+        return int(row[0])
 
     def counts(self) -> list[tuple[str, str, int, int, float]]:
         """Return host, kind, number of answers, their bytes as kept, and the time of the oldest, per host and kind."""

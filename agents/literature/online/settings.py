@@ -10,7 +10,7 @@ from peercycle.core.base import Word
 
 CacheMode = Literal["cached", "cache-only", "refresh"]
 
-Kind = Literal["search", "work", "graph", "recommend", "refusal"]
+Kind = Literal["search", "work", "graph", "recommend", "eprint", "refusal"]
 """What an answer is, which decides how long it is good for."""
 
 DAY_S = 86_400.0
@@ -25,6 +25,8 @@ class Lifetimes(Word):
     graph: float = Field(default=14, ge=0)
     """References and citations."""
     recommend: float = Field(default=7, ge=0)
+    eprint: float = Field(default=30, ge=0)
+    """Sources of papers."""
     refusal: float = Field(default=1, ge=0)
     """That a work does not exist, or that a request was a bad one."""
 
@@ -46,8 +48,9 @@ class OnlineSettings(Word):
     lifetimes: Lifetimes = Lifetimes()
     deadline_s: float = Field(default=15.0, gt=0)
     """Seconds until a request is given up, with all new tries and pauses, once its turn has come."""
-    turn_s: float = Field(default=600.0, gt=0)
-    """Seconds that a request may wait for its turn among others of this machine."""
+    question_s: float = Field(default=600.0, gt=0)
+    """Seconds until a question (a search, a list of ids) is given up: all its pages, with their new tries, pauses, and
+    waits for a turn among others of this machine."""
     tries: int = Field(default=4, ge=1, le=20)
     """How often a request is sent at most."""
     most_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)

@@ -27,7 +27,7 @@ class OnlineSource:
     online = True
 
     def __init__(self, settings: OnlineSettings) -> None:
-        self._settings = settings
+        self.settings = settings
         self._base = (settings.url or self.service).rstrip("/")
         self._transport: Transport | None = None
 
@@ -55,7 +55,7 @@ class OnlineSource:
     def wire(self) -> Transport:
         """Return the transport."""
         if self._transport is None:
-            self._transport = Transport(self._settings, self._base, self.manners)
+            self._transport = Transport(self.settings, self._base, self.manners)
         return self._transport
 
     async def fetch_json(

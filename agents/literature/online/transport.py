@@ -9,6 +9,8 @@
         5xx, broken connection, no JSON -> pause (1, 2, 4 s, each with jitter), try again
         anything else -> the error that it means
 
+The question that a request belongs to (`deadlines.py`) ends it at the latest, whatever it waits for.
+
 An outage is an error and never an empty answer. The key travels in a header that nothing records.
 """
 
@@ -23,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from peercycle.agents.literature.online.addresses import is_loopback, origin_of
 from peercycle.agents.literature.online.breaker import breaker_of
+from peercycle.agents.literature.online.deadlines import QUESTION, Deadline, Question
 from peercycle.agents.literature.online.exchange import Exchange, exchange
 from peercycle.agents.literature.online.kept import Kept, KeptAnswers, key_of
 from peercycle.agents.literature.online.places import cache_folder
@@ -53,6 +56,8 @@ class Ask:
     body: Any = None
     """JSON, or None."""
     kind: Kind = "search"
+    most_bytes: int | None = None
+    """The largest answer that is read; none means what the settings say."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Where a key is. Never kept, journalled or shown."""
     secret_parameters: str = ""
@@ -110,6 +115,16 @@ class Transport:
 
         Raises `SourceUnavailableError`, `RateLimitedError`, `WorkNotFoundError` or `BadRequestError`.
         """
+        question = QUESTION.get()
+        if question is None:
+            return await self._fetch(ask, parse)
+        try:
+            async with asyncio.timeout(question.left()):
+                return await self._fetch(ask, parse)
+        except TimeoutError:
+            raise SourceUnavailableError(_over(self._host, question)) from None
+
+    async def _fetch(self, ask: Ask, parse: Callable[[bytes], T]) -> Fetched[T]:
         key = key_of(ask.method, ask.url, ask.parameters, ask.body)
         # Two that ask the same at once: the second waits for the first one's answer.
         async with self._asking.setdefault(key, asyncio.Lock()):
@@ -146,7 +161,9 @@ class Transport:
         except RateLimitedError:
             raise
         except SourceUnavailableError:
-            self._breaker.failed()
+            # A question that ran out of time says nothing of the host.
+            if (question := QUESTION.get()) is None or question.left() > 0:
+                self._breaker.failed()
             raise
         except PeercycleError:
             # A refusal is an answer: the host is well.
@@ -156,7 +173,7 @@ class Transport:
         return fetched
 
     async def _try_in_time(self, key: str, ask: Ask, parse: Callable[[bytes], T]) -> Fetched[T]:
-        clock = Deadline(self._settings.deadline_s)
+        clock = Deadline(self._settings.deadline_s, QUESTION.get())
         failure = SourceUnavailableError(f"{self._host} was not asked")
         for number in range(1, self._settings.tries + 1):
             turn = await self._turn(clock, failure, number)
@@ -185,7 +202,7 @@ class Transport:
 
     async def _turn(self, clock: Deadline, failure: SourceUnavailableError, number: int) -> Turn:
         """Wait for the host's turn. The first wait, in a queue of our own making, does not count to the deadline."""
-        within = clock.left() if clock.running else self._settings.turn_s
+        within = clock.left() if clock.running or clock.question else self._settings.question_s
         alone_for_s = self._settings.deadline_s if self._alone else 0.0
         turn = await self._turn_book().take(self._place, self._interval_s, within_s=within, alone_for_s=alone_for_s)
         if turn is None and clock.running:
@@ -193,7 +210,7 @@ class Transport:
         if turn is None:
             raise RateLimitedError(
                 f"{self._host} takes one request in {self._interval_s:g} s, or asked to be left alone, "
-                f"and no turn came within {within:.0f} s"
+                f"and no turn comes within the {within:.0f} s that are left"
             )
         clock.start()
         return turn
@@ -214,7 +231,7 @@ class Transport:
                     f"{ask.url}?{query}" if query else ask.url,
                     headers={"user-agent": USER_AGENT, **ask.headers},
                     body=ask.body,
-                    most_bytes=self._settings.most_bytes,
+                    most_bytes=ask.most_bytes or self._settings.most_bytes,
                 )
             status = answer.status
             return answer
@@ -222,9 +239,10 @@ class Transport:
             # A connection error by its class, and final: too large, or redirected where nobody may go.
             raise
         except TimeoutError:
-            raise SourceUnavailableError(
-                f"{self._host} gave no whole answer within {self._settings.deadline_s:g} s"
-            ) from None
+            question = clock.question
+            over = question is not None and question.left() <= 0
+            own = f"{self._host} gave no whole answer within {self._settings.deadline_s:g} s"
+            raise SourceUnavailableError(_over(self._host, question) if question and over else own) from None
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError) as error:
             raise TransientError(
                 f"{self._host} cannot be reached ({type(error).__name__}{f': {error}' if str(error) else ''})"
@@ -289,27 +307,6 @@ class Transport:
         return self._client
 
 
-@dataclass(slots=True)
-class Deadline:
-    """A span of time that begins when the first turn has come."""
-
-    seconds: float
-    until: float = 0.0
-
-    @property
-    def running(self) -> bool:
-        """Whether it has begun."""
-        return self.until > 0
-
-    def start(self) -> None:
-        """Begin, the first time."""
-        self.until = self.until or time.monotonic() + self.seconds
-
-    def left(self) -> float:
-        """Return how many seconds are left, at least 0."""
-        return max(0.0, self.until - time.monotonic()) if self.running else self.seconds
-
-
 class TransientError(Exception):
     """A try that failed in a way that the next one may not."""
 
@@ -319,6 +316,10 @@ def _parsed(host: str, answer: Exchange, parse: Callable[[bytes], T]) -> T:
         return parse(answer.body)
     except (ValueError, RecursionError) as error:
         raise TransientError(f"{host} answers with what is no answer of its kind ({error})") from None
+
+
+def _over(host: str, question: Question) -> str:
+    return f"{host} gave no whole answer within the {question.seconds:g} s that the question may take in all"
 
 
 def _after(failure: SourceUnavailableError, tries: int) -> SourceUnavailableError:

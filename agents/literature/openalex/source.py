@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 from urllib.parse import quote
 
+from peercycle.agents.literature.online.deadlines import a_question
 from peercycle.agents.literature.online.keys import citation_key
+from peercycle.agents.literature.online.parts import in_part
 from peercycle.agents.literature.online.settings import Kind, OnlineSettings
 from peercycle.agents.literature.online.source import OnlineSource, ids_of_scheme, objects
 from peercycle.agents.literature.online.text import abstract_of, moment, one_line, year_of
@@ -40,6 +42,7 @@ class OpenAlex(OnlineSource):
     manners = Manners(interval_s=0.1)
     capabilities: frozenset[Literal["search", "get", "expand", "recommend"]] = frozenset({"search", "get", "expand"})
 
+    @a_question
     async def search(
         self, query: str, *, limit: int = 20, filters: Mapping[str, JSON] | None = None
     ) -> tuple[Reference, ...]:
@@ -50,6 +53,7 @@ class OpenAlex(OnlineSource):
             asked["filter"] = f"publication_year:{low}-{high}"
         return tuple(await self._pages(asked, limit, "search"))
 
+    @a_question
     async def get(self, ids: Sequence[str]) -> tuple[Reference | None, ...]:
         """Return one answer per id; only DOIs are known here."""
         wanted = ids_of_scheme(ids, "doi")
@@ -61,6 +65,7 @@ class OpenAlex(OnlineSource):
             known |= {work.ids["doi"]: work for work in works if "doi" in work.ids}
         return tuple(known.get(wanted.get(identity, "")) for identity in ids)
 
+    @a_question
     async def expand(
         self, work_id: str, direction: Literal["references", "citations"], *, limit: int = 100
     ) -> tuple[Reference, ...]:
@@ -78,7 +83,8 @@ class OpenAlex(OnlineSource):
         found: list[Reference] = []
         for start in range(0, min(len(names), limit), PAGE):
             batch = names[start : min(start + PAGE, limit)]
-            found += await self._pages({"filter": "openalex:" + "|".join(batch)}, len(batch), "graph")
+            with in_part(found):
+                found += await self._pages({"filter": "openalex:" + "|".join(batch)}, len(batch), "graph")
         return tuple(found)
 
     async def _pages(self, parameters: Mapping[str, str], limit: int, kind: Kind) -> list[Reference]:
@@ -86,7 +92,8 @@ class OpenAlex(OnlineSource):
         for page in range(1, -(-limit // PAGE) + 1):
             size = str(min(PAGE, limit))
             asked = {**parameters, "select": _FIELDS, "per-page": size, "page": str(page)}
-            fetched = await self._ask("/works", asked, kind)
+            with in_part(found):
+                fetched = await self._ask("/works", asked, kind)
             records = objects(fetched.value.get("results"))
             found += [work for record in records if (work := reference_of(record, fetched.fetched_at)) is not None]
             if len(records) < min(PAGE, limit):
@@ -95,7 +102,7 @@ class OpenAlex(OnlineSource):
 
     async def _ask(self, path: str, parameters: Mapping[str, str], kind: Kind) -> Any:
         key = os.environ.get(KEY_VARIABLE, "").strip()
-        if not key and self._settings.mode != "cache-only":
+        if not key and self.settings.mode != "cache-only":
             raise SourceUnavailableError(f"openalex is unavailable: it needs a key (free), in {KEY_VARIABLE}")
         secret = f"api_key={quote(key, safe='')}"
         return await self.fetch_json(path, parameters, kind, headers={"user-agent": USER_AGENT}, secret=secret)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import quote
 
+from peercycle.agents.literature.online.deadlines import a_question
+from peercycle.agents.literature.online.parts import in_part
 from peercycle.agents.literature.online.transport import Manners, Transport
 from peercycle.agents.literature.semantic_scholar.records import FIELDS, reference_of
 from peercycle.agents.literature.semantic_scholar.settings import SemanticScholarSettings
@@ -41,7 +43,7 @@ class SemanticScholar:
     online = True
 
     def __init__(self, settings: SemanticScholarSettings) -> None:
-        self._settings = settings
+        self.settings = settings
         self._transport: Transport | None = None
         self._made: Client | None = None
 
@@ -56,6 +58,7 @@ class SemanticScholar:
     async def add(self, bibliography: Bibliography) -> None:
         """Do nothing: the service holds its own works."""
 
+    @a_question
     async def search(
         self, query: str, *, limit: int = 20, filters: Mapping[str, JSON] | None = None
     ) -> tuple[Reference, ...]:
@@ -71,8 +74,9 @@ class SemanticScholar:
         asked = client.search_paper(
             quote(words, safe=""), fields=list(FIELDS), limit=min(limit, SEARCH_PAGE), **_filters(filters or {})
         )
-        return tuple([work async for work in _works(asked, min(limit, MOST_FOUND), None)])
+        return await _works(asked, min(limit, MOST_FOUND), None)
 
+    @a_question
     async def get(self, ids: Sequence[str]) -> tuple[Reference | None, ...]:
         """Return one answer per id (`doi:…`, `arxiv:…`, `s2:…`, `acl:…`, `corpus:…`), 500 ids in one request."""
         spelled = {identity: _spelled(identity) for identity in ids}
@@ -92,6 +96,7 @@ class SemanticScholar:
             known |= {name: _reference(paper.raw_data) for name, paper in zip(batch, papers, strict=False)}
         return tuple(known.get(spelled[identity] or "") for identity in ids)
 
+    @a_question
     async def expand(
         self, work_id: str, direction: Literal["references", "citations"], *, limit: int = 100
     ) -> tuple[Reference, ...]:
@@ -103,8 +108,9 @@ class SemanticScholar:
         ask = client.get_paper_references if direction == "references" else client.get_paper_citations
         asked = ask(quote(name, safe=":/"), fields=list(FIELDS), limit=min(limit, GRAPH_PAGE))
         side = "citedPaper" if direction == "references" else "citingPaper"
-        return tuple([work async for work in _works(asked, limit, side)])
+        return await _works(asked, limit, side)
 
+    @a_question
     async def recommend(self, like: Sequence[str], *, limit: int = 20) -> tuple[Reference, ...]:
         """Return works like those, the likest first."""
         names = [name for identity in like if (name := _spelled(identity))]
@@ -120,33 +126,36 @@ class SemanticScholar:
         if self._made is None:
             from peercycle.agents.literature.semantic_scholar.client import Client
 
-            base = self._settings.base()
-            self._transport = Transport(self._settings, base, Manners(interval_s=INTERVAL_S))
+            base = self.settings.base()
+            self._transport = Transport(self.settings, base, Manners(interval_s=INTERVAL_S))
             self._made = Client(self._transport, base)
         return self._made
 
 
-async def _works(asked: Awaitable[Any], limit: int, side: str | None) -> AsyncIterator[Reference]:
-    """Yield the works of the pages, up to `limit` records.
+async def _works(asked: Awaitable[Any], limit: int, side: str | None) -> tuple[Reference, ...]:
+    """Return the works of the pages, up to `limit` records.
 
     The package's own limit is the size of a page, and its own iteration has no end where an answer leads nowhere.
     """
     from semanticscholar.SemanticScholarException import NoMorePagesException
 
     pages = await _understood(asked)
+    found: list[Reference] = []
     read = following = 0
     while len(pages) > read:
         for item in pages.items[read:limit]:
             if (work := _reference(item.raw_data if side is None else item.raw_data.get(side))) is not None:
-                yield work
+                found.append(work)
         read = len(pages)
         if read >= limit or not isinstance(pages.next, int) or pages.next <= following:
-            return
+            break
         following = pages.next
         try:
-            await _understood(pages.async_next_page())
+            with in_part(found):
+                await _understood(pages.async_next_page())
         except NoMorePagesException:
-            return
+            break
+    return tuple(found)
 
 
 async def _understood(asked: Awaitable[T]) -> T:

@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from peercycle.cli.eprints import source
 from peercycle.cli.output import duration, print_json, print_table, say, warn
 from peercycle.cli.parameters import AsJson
 
 if TYPE_CHECKING:
     from peercycle.core.runs import RunOptions
 
-app = typer.Typer(no_args_is_help=True, help="Import corpora; look at, or clear, the kept answers of online sources.")
+app = typer.Typer(
+    no_args_is_help=True, help="Import corpora; fetch a paper's source; look at, or clear, the kept answers."
+)
 SHOWN_PROBLEMS = 5
+app.command("source")(source)
 
 
 @app.command("import")

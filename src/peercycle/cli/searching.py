@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 SHOWN_AUTHORS = 3
 LOCAL = "local"
-PATIENCE: Mapping[str, float] = {"turn_s": 4.0, "deadline_s": 10.0}
-"""A person who waits gets an answer or an error within 15 s: these are the defaults of the command alone."""
+PATIENCE: Mapping[str, float] = {"question_s": 12.0}
+"""A person who waits gets an answer or an error within 15 s, starting up included, however many pages and sources: the default of the
+command alone."""
 
 
 class UnansweredError(PeercycleError):
@@ -101,20 +102,22 @@ async def _ask_all(
     """Ask every source at once; return the answers fused, and who could not answer."""
     import asyncio
 
-    from peercycle.core.errors import OutageError
+    from peercycle.core.errors import OutageError, PartialAnswerError
     from peercycle.core.literature import Bibliography
     from peercycle.core.sameness import fuse
 
     handed = Bibliography(entries=works)
     sources = [(name, _made(plugins, name, tables.get(name.rpartition(":")[2], {}))) for name in names]
     answers = await asyncio.gather(
-        *[_ask(source, handed, query, limit) for _, source in sources], return_exceptions=True
+        *[_ask_in_time(source, handed, query, limit) for _, source in sources], return_exceptions=True
     )
     faults: list[tuple[str, Exception]] = []
     good: list[tuple[Reference, ...]] = []
     for (name, _), answer in zip(sources, answers, strict=True):
         if isinstance(answer, PeercycleError):
             faults.append((name, answer))
+            if isinstance(answer, PartialAnswerError):
+                good.append(answer.found)
         elif isinstance(answer, BaseException):
             raise answer
         else:
@@ -134,6 +137,23 @@ def _made(plugins: Plugins, name: str, table: Mapping[str, Any]) -> Any:
     return plugins.create("literature", name, {**impatient, **table})
 
 
+async def _ask_in_time(source: Any, works: Bibliography, query: str, limit: int) -> tuple[Reference, ...]:
+    """Ask; a source of somebody's own that asks the network and knows no deadline is cut off here."""
+    import asyncio
+
+    from peercycle.core.errors import SourceUnavailableError
+
+    knows = hasattr(getattr(source, "settings", None), "question_s")
+    patience = None if knows or not getattr(source, "online", False) else PATIENCE["question_s"]
+    try:
+        async with asyncio.timeout(patience):
+            return await _ask(source, works, query, limit)
+    except TimeoutError as error:
+        if patience is None or isinstance(error, PeercycleError):
+            raise
+        raise SourceUnavailableError(f"it gave no answer within {patience:g} s") from None
+
+
 async def _ask(source: Any, works: Bibliography, query: str, limit: int) -> tuple[Reference, ...]:
     async with AsyncExitStack() as stack:
         entered = await stack.enter_async_context(source) if hasattr(source, "__aenter__") else source
@@ -151,11 +171,14 @@ def _print(
     as_bib: bool,
 ) -> int:
     for name, error in faults:
-        warn(f"warning: {name} did not answer: {error}")
+        warn(f"warning: {name} {_how(error)}: {error}")
     if as_json:
         results = [work.model_dump(mode="json", exclude_defaults=True) for work in found]
-        unanswered = [{"source": name, "message": str(error)} for name, error in faults]
-        print_json({"query": query, "results": results, **({"unanswered": unanswered} if unanswered else {})})
+        missing: dict[str, list[dict[str, str]]] = {}
+        for name, error in faults:
+            part = "partial" if _is_partial(error) else "unanswered"
+            missing.setdefault(part, []).append({"source": name, "message": str(error)})
+        print_json({"query": query, "results": results, **missing})
     elif as_bib:
         from peercycle.agents.literature.bibtex import write
         from peercycle.core.literature import Bibliography
@@ -167,6 +190,16 @@ def _print(
     if not found and not as_json:
         say(f"nothing fits {query!r}", error=True)
     return 0
+
+
+def _is_partial(error: Exception) -> bool:
+    from peercycle.core.errors import PartialAnswerError
+
+    return isinstance(error, PartialAnswerError)
+
+
+def _how(error: Exception) -> str:
+    return "answered in part" if _is_partial(error) else "did not answer"
 
 
 def line_of(work: Reference) -> str:

@@ -5,7 +5,12 @@ The command line prints a `PeercycleError` on one line, without a traceback; any
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from peercycle.core.literature import Reference
 
 
 class PeercycleError(Exception):
@@ -160,6 +165,17 @@ class RateLimitedError(SourceUnavailableError):
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class PartialAnswerError(SourceUnavailableError):
+    """A source broke off in the middle of a list; `found` is what it had told by then, the best first.
+
+    An outage for whoever does not look at `found`: a list cut short never passes for a whole one.
+    """
+
+    def __init__(self, message: str, found: Sequence[Reference]) -> None:
+        super().__init__(message)
+        self.found = tuple(found)
 
 
 class SandboxError(PeercycleError):

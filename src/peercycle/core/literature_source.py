@@ -12,8 +12,9 @@ from peercycle.core.literature import Bibliography, Reference
 class LiteratureSource(Protocol):
     """Where references come from. An outage is never an empty answer.
 
-    Errors are typed: `SourceUnavailableError`, `RateLimitedError` (both an `OutageError`: nothing is journalled, and
-    the run waits or stops), `WorkNotFoundError` and `BadRequestError` (both a `LiteratureError`, an outcome).
+    Errors are typed: `SourceUnavailableError`, `RateLimitedError`, `PartialAnswerError` (all an `OutageError`: nothing is
+    journalled, and the run waits or stops; the last holds what was told before the source broke off),
+    `WorkNotFoundError` and `BadRequestError` (both a `LiteratureError`, an outcome).
 
     Unlike other components, a source is made anew for each run, so that it may hold the run's bibliography. One that
     asks the network says so by an attribute `online = True`: what it knows of a work then counts as a look outside.

@@ -96,6 +96,22 @@ def _by_sentence(rows: list[CitationCheck]) -> list[JSON]:
     return found + ([{"sentence": None, "works": loose}] if loose else [])
 
 
+def checks(run: Gathered) -> list[JSON]:
+    """Return for each checked version, drafts and revisions, how its citations and numbers fared."""
+    return [
+        {
+            "candidate": version.row.candidate,
+            "round": version.row.round,
+            "online": version.check.online,
+            "citations": dict(Counter(c.status for c in version.check.citations)),
+            "unresolved": list(version.check.unresolved),
+            "numbers": dict(Counter(n.status for n in version.check.numbers)),
+        }
+        for version in run.versions
+        if version.check is not None
+    ]
+
+
 def revisions(run: Gathered) -> list[JSON]:
     """Return for each round of revision whether it was taken, and how every point of the reviews ended."""
     found: list[JSON] = []

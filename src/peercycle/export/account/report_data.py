@@ -44,6 +44,7 @@ def report_data(run: Gathered, *, driven: bool) -> dict[str, JSON]:
         "numbers": evidence.numbers(best.check if best is not None else None),
         "nearest_prior": evidence.nearest_prior(best),
         "citations": evidence.citations(best.check if best is not None else None),
+        "checks": evidence.checks(run),
         "spending": standing.spending(run),
         "lost_to_kills": troubles.lost(run),
         "spending_by_stage": standing.spending_by_stage(run),
