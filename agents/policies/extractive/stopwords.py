@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_FUNCTION_WORDS = """
+_FUNCTION = """
 a about above across after again against all almost along already also although always am among an and another any are
 aren't around as at be became because become becomes been before being below between both but by can cannot could
 couldn't did didn't do does doesn't doing don't done down due during each either else enough especially etc eight
@@ -17,7 +17,7 @@ unlike twelve twenty until up upon us very via was wasn't we well were weren't w
 while who whole whom whose why will with within without would yet you your
 """.split()
 
-_ACADEMIC_WORDS = """
+_ACADEMIC = """
 abstract according achieve achieved achieves address addresses aim aimed aims allow allows analyse analysed analyses
 analysis analyze analyzed applied apply approach approaches argue argued argues article articles aspect aspects
 assess assessed author authors available based began best better brought came case cases challenge challenges common
@@ -44,5 +44,8 @@ takes tend tenth term terms test tested tests third today type types typical typ
 used useful user uses using usually value values various vary way ways went wide widely work works year years
 """.split()
 
-STOPWORDS: frozenset[str] = frozenset(_FUNCTION_WORDS) | frozenset(_ACADEMIC_WORDS)
+FUNCTION_WORDS: frozenset[str] = frozenset(_FUNCTION)
+"""Words of grammar, which say nothing in any text."""
+
+STOPWORDS: frozenset[str] = FUNCTION_WORDS | frozenset(_ACADEMIC)
 """Function words, and the words that any abstract of any field uses."""

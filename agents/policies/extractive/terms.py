@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from peercycle.agents.policies.extractive.stopwords import STOPWORDS
+from peercycle.agents.policies.extractive.stopwords import FUNCTION_WORDS, STOPWORDS
 
 _MATHEMATICS = re.compile(r"\$[^$]*\$|\\[A-Za-z]+")
 _MARKUP = re.compile(
@@ -64,6 +64,14 @@ def folded_stopwords() -> tuple[str, ...]:
 def content_tokens(text: str) -> list[str]:
     """Return a text's folded content words in order."""
     return [token for token in tokens_of(text) if is_content(token)]
+
+
+def topic_tokens(topic: str) -> list[str]:
+    """Return a topic's folded words in order, function words left out.
+
+    Words that any abstract uses stay: in a topic, `current` or `state` may be the subject.
+    """
+    return [fold(word) for word in words_of(topic) if word.lower().replace("’", "'") not in FUNCTION_WORDS]
 
 
 def content_pairs(text: str) -> list[tuple[str, str]]:
