@@ -31,7 +31,7 @@ _OPENING = re.compile(
 _NEAR = re.compile(rf"^(?:\S+ ){{1,5}}?(?:this\b(?! {_ITSELF})|these\b)", re.IGNORECASE)
 _PHRASE_FIRST = re.compile(
     r"^(?:in|on|at|from|with|without|under|by|for|after|before|over|across|unlike|during)\b[^,;:]*?(?:, | )"
-    r"(?:it|they|this|these)\b",
+    rf"(?:it\b|they\b|this\b(?! {_ITSELF})|these\b)",
     re.IGNORECASE,
 )
 _PRONOUN_LAST = re.compile(r"\b(?:from|of|for|with|by|to|in|on) both(?=[,;.]|$)", re.IGNORECASE)
