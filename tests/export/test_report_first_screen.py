@@ -13,9 +13,12 @@ import pytest
 from peercycle.core.base import Word, artifact_ref, canonical_json
 from peercycle.core.experiments import Execution, ExperimentPlan, ExperimentResults
 from peercycle.core.journal import CandidateRow
+from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.reviews import Assessment, Check, Review, ReviewPoint, Scale
 from peercycle.core.runs import RunOptions, RunRecord, Terminal
 from peercycle.core.writing import CheckReport, CitationCheck, Manuscript, NumberCheck, PointOutcome, ResearchTask
+from peercycle.export.account.gathering import Gathered, Version
+from peercycle.export.account.steps import next_steps
 from peercycle.export.report import write_report
 from peercycle.store.directory import create_run, read_run
 
@@ -252,3 +255,22 @@ def test_the_selected_dot_lies_on_top(tmp_path: Path) -> None:
     dots = [part.partition('"')[0] for part in Written(tmp_path).html.split('<circle class="')[1:]]
     assert sorted(dots) == ["chosen", "other", "other"]
     assert dots[-1] == "chosen"
+
+
+def test_a_further_entry_of_a_cited_work_is_not_advised_to_be_dropped() -> None:
+    cited = Reference(key="kept", title="Notes on walls", year=2001, authors=("Ann Lee",), ids={"doi": "10.1/x"})
+    twin = cited.model_copy(update={"key": "twin"})
+    entries = (cited, twin, Reference(key="alone", title="Dunes", year=1999))
+    best = Version(
+        row=CandidateRow(candidate="c0", round=0, status="complete"),
+        check=CheckReport(uncited=("twin", "alone", "gone")),
+        bibliography=Bibliography(entries=entries),
+    )
+    record = RunRecord(
+        run_id="r", created_at=0.0, peercycle_version="0", options=RunOptions(), task=artifact_ref(b"t"), fingerprint={}
+    )  # fmt: skip
+    run = Gathered(path="r", record=record, task=None, versions=[best], spending=(), events=[], questions=())
+    steps = next_steps(run, "finished")
+    assert [step for step in steps if step.startswith("Use or drop")] == [
+        "Use or drop 2 works that nothing cites: alone, gone."
+    ]

@@ -19,6 +19,7 @@ from peercycle.agents.policies.extractive.corpus import LEAST_ABSTRACT_WORDS, Co
 from peercycle.agents.policies.extractive.naming import cluster_terms, term_table
 from peercycle.agents.policies.extractive.notes import Cluster, Notes, Quote, Strategy
 from peercycle.agents.policies.extractive.numeric import nearest_numeric
+from peercycle.agents.policies.extractive.pointing import points_back
 from peercycle.agents.policies.extractive.prose import counted, listed, number_word
 from peercycle.agents.policies.extractive.sentences import central_quotes, sentences_of, shortened
 from peercycle.agents.policies.extractive.settings import ExtractiveSettings
@@ -91,10 +92,12 @@ def _clusters(
 
 
 def _passages(works: Sequence[MappedWork], settings: ExtractiveSettings) -> tuple[Quote, ...]:
-    """Return the first sentence of each abstract that can be quoted."""
+    """Return the first sentence of each abstract that can be quoted and stands on its own."""
     found: list[Quote] = []
     for work in works:
-        quotes = [shortened(work.key, s, settings.quote_words) for s in sentences_of(work.abstract)]
+        quotes = [
+            shortened(work.key, s, settings.quote_words) for s in sentences_of(work.abstract) if not points_back(s)
+        ]
         found += [quote for quote in quotes if quote is not None and work.citable][:1]
     return tuple(found)
 

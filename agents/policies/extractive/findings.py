@@ -6,6 +6,11 @@ from collections.abc import Sequence
 
 from peercycle.core.experiments import CollectedFile, Execution, Experiment, ExperimentResults, Measurement, Statistic
 
+Cell = tuple[str, str, str | None]
+"""Experiment, metric and group of a number."""
+MOST_DIGITS = 6
+"""No number is printed with more decimals than these to tell it from 0 or from a mark."""
+
 
 class Findings:
     """A read-only view of a candidate's results."""
@@ -96,14 +101,17 @@ class Findings:
             return mean
         return f"{mean} [{bound(low, digits)}, {bound(high, digits)}]"
 
-    def column(self, cells: Sequence[tuple[str, str, str | None]], digits: int = 2) -> list[str]:
-        """Return a table's column: every cell with its interval, unless each of them is the same for every seed."""
-        known = [cell for cell in cells if self.per_seed(*cell)]
-        if all(self.constant(*cell) for cell in known):
-            return [self.mean(*cell, digits) or "--" for cell in cells]
-        return [self._spread(*cell, digits) or "--" for cell in cells]
+    def column(self, cells: Sequence[Cell], digits: int | Sequence[int] = 2) -> list[str]:
+        """Return a table's column: every cell with its interval, unless each of them is the same for every seed.
 
-    def _spread(self, experiment: str, metric: str, group: str | None, digits: int) -> str:
+        `digits` are the decimals of all cells, or of each.
+        """
+        places = [digits] * len(cells) if isinstance(digits, int) else digits
+        known = [cell for cell in cells if self.per_seed(*cell)]
+        show = self.mean if all(self.constant(*cell) for cell in known) else self._spread
+        return [show(*cell, place) or "--" for cell, place in zip(cells, places, strict=True)]
+
+    def _spread(self, experiment: str, metric: str, group: str | None = None, digits: int = 2) -> str:
         mean = self.statistic(experiment, metric, group, "mean")
         low = self.statistic(experiment, metric, group, "ci95_low")
         high = self.statistic(experiment, metric, group, "ci95_high")
@@ -116,6 +124,12 @@ class Findings:
         low = self.statistic(experiment, metric, group, "ci95_low")
         high = self.statistic(experiment, metric, group, "ci95_high")
         return None if low is None or high is None else (low.value, high.value)
+
+    def signed_digits(self, *cells: Cell, least: int = 2) -> int:
+        """Return the decimals, `least` or more, at which no mean and no end of an interval but 0 prints as 0."""
+        values = [self.value(*cell) for cell in cells] + [end for cell in cells for end in self.ends(*cell) or ()]
+        given = [value for value in values if value]
+        return next((d for d in range(least, MOST_DIGITS) if all(float(shown(v, d)) for v in given)), MOST_DIGITS)
 
     def number_of_seeds(self, experiment: str, metric: str, group: str | None = None) -> str:
         """Return over how many seeds a metric was taken, bound where the results derive it."""

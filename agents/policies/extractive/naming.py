@@ -10,20 +10,30 @@ from collections.abc import Sequence
 from peercycle.agents.policies.extractive.clustering import LARGEST_SHARE
 from peercycle.agents.policies.extractive.corpus import MappedWork
 from peercycle.agents.policies.extractive.notes import Term
+from peercycle.agents.policies.extractive.stopwords import FOREIGN_WORDS, FUNCTION_WORDS, PLAINLY_FOREIGN
 from peercycle.agents.policies.extractive.terms import content_pairs, is_content
 
 TERMS_PER_NAME = 3
 MOST_TERMS = 18
 """Words whose trends and joint occurrences are tested."""
 LEAST_TERM_WORKS = 3
+FOREIGN_MARKS = 3
+"""So many plainly foreign function words make a text one in another language, in part at least."""
+LEAST_INSIDE = 0.6
+"""A cluster is named by words of whose works this share or more lie in it."""
+_VERB_FORM = re.compile(r"\w{3,}(?:ed|ing|tten)")
 LIKE = 5
 """Words that share so many first letters do not stand side by side in a name."""
 
 
 def _features(work: MappedWork) -> set[str]:
-    """Return a work's content words and neighbouring pairs of them."""
-    words = {token for token in (*work.title_tokens, *work.abstract_tokens) if is_content(token)}
-    return words | {f"{a} {b}" for a, b in content_pairs(work.text)}
+    """Return a work's content words and neighbouring pairs of them, a foreign text's function words left out."""
+    every = {*work.title_tokens, *work.abstract_tokens}
+    foreign = len(every & PLAINLY_FOREIGN)
+    english = len(every & FUNCTION_WORDS)
+    dropped = FOREIGN_WORDS if foreign >= FOREIGN_MARKS or foreign > english else frozenset[str]()
+    words = {token for token in every if is_content(token)} - dropped
+    return words | {f"{a} {b}" for a, b in content_pairs(work.text) if a not in dropped and b not in dropped}
 
 
 def _alike(a: set[str], b: set[str]) -> bool:
@@ -46,15 +56,15 @@ def cluster_terms(
         return apart * math.sqrt(share) * rare * (1.35 if " " in feature else 1.0)
 
     most = max(len(inside), LARGEST_SHARE * len(works))
-    order = sorted((f for f, n in here.items() if n >= least and everywhere[f] <= most), key=lambda f: (-score(f), f))
+    own = (f for f, n in here.items() if n >= max(least, LEAST_INSIDE * everywhere[f]) and everywhere[f] <= most)
+    left = sorted((f for f in own if f not in taken and score(f) > 0), key=lambda f: (-score(f), f))
     chosen: list[str] = []
-    for feature in order:
-        parts = set(feature.split())
-        if score(feature) <= 0 or len(chosen) == TERMS_PER_NAME:
-            break
-        if feature in taken or any(_alike(parts, set(other.split())) for other in chosen):
-            continue
+    while left and len(chosen) < TERMS_PER_NAME:
+        feature = left[0]
+        if _VERB_FORM.fullmatch(feature):
+            feature = next((f for f in left if " " in f and here[f] >= here[feature]), feature)
         chosen.append(feature)
+        left = [f for f in left if not _alike(set(f.split()), set(feature.split()))]
     taken.update(chosen)
     return tuple(spelt.get(feature, feature) for feature in chosen)
 

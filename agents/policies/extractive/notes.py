@@ -84,7 +84,7 @@ class TopicMatch(Word):
     works: int = 0
     """Works that use at least one of the topic's words."""
     verdict: Literal["good", "partial", "none", "unknown"] = "unknown"
-    """`unknown` where the topic has no content word."""
+    """`none` where no word of its subject occurs, whatever else does; `unknown` where it has no content word."""
 
 
 class Term(Word):

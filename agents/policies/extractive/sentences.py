@@ -8,16 +8,12 @@ from collections.abc import Sequence
 from peercycle.agents.policies.extractive.clustering import Vector, cosine, vector_of
 from peercycle.agents.policies.extractive.corpus import MappedWork
 from peercycle.agents.policies.extractive.notes import Quote, Weighting
+from peercycle.agents.policies.extractive.pointing import points_back
 from peercycle.agents.policies.extractive.terms import content_tokens
 
 _END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"“(])")
 _NO_END = re.compile(r"(?:\b(?:e\.g|i\.e|et al|cf|vs|Fig|approx|ca|Dr|St|No)|\b[A-Z])\.$")
 _UNQUOTABLE = re.compile(r"[$\\{}\"“”„«»`\[\]<>^~|]|https?:|\bwww\.")
-_DANGLING = re.compile(
-    r"^(?:it|its|this|these|those|they|their|such|both|however|moreover|furthermore|thus|therefore|hence|also|but|and|"
-    r"in addition|in contrast|here|finally|then|instead|by contrast|for example|yet|so)\b",
-    re.IGNORECASE,
-)
 _FIRST_PERSON = re.compile(r"\b(?:we|our|us|i|this (?:paper|study|work|article|review))\b", re.IGNORECASE)
 LEAST_WORDS = 7
 
@@ -52,8 +48,6 @@ def _worth(sentence: str, vector: Vector, centre: Vector, most_words: int) -> fl
     score = cosine(vector, centre)
     if len(sentence.split()) > most_words:
         score *= 0.5
-    if _DANGLING.search(sentence):
-        score *= 0.3
     if _FIRST_PERSON.search(sentence):
         score *= 0.6
     return score
@@ -68,12 +62,14 @@ def central_quotes(
     most_words: int,
     number: int,
 ) -> tuple[Quote, ...]:
-    """Return the passages nearest to a centre, at most one per work."""
+    """Return the passages nearest to a centre, at most one per work; none that points back to another sentence."""
     candidates: list[tuple[float, Quote]] = []
     for work in works:
         if not work.citable:
             continue
         for sentence in sentences_of(work.abstract):
+            if points_back(sentence):
+                continue
             quote = shortened(work.key, sentence, most_words)
             worth = _worth(sentence, vector_of(content_tokens(sentence), inverse, weighting), centre, most_words)
             if quote is not None and worth > 0:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from peercycle.agents.policies.extractive.stopwords import STOPWORDS
+from peercycle.agents.policies.extractive.stopwords import FUNCTION_WORDS, STOPWORDS
 
 _MATHEMATICS = re.compile(r"\$[^$]*\$|\\[A-Za-z]+")
 _MARKUP = re.compile(
@@ -66,6 +66,14 @@ def content_tokens(text: str) -> list[str]:
     return [token for token in tokens_of(text) if is_content(token)]
 
 
+def topic_tokens(topic: str) -> list[str]:
+    """Return a topic's folded words in order, function words left out.
+
+    Words that any abstract uses stay: in a topic, `current` or `state` may be the subject.
+    """
+    return [fold(word) for word in words_of(topic) if word.lower().replace("’", "'") not in FUNCTION_WORDS]
+
+
 def content_pairs(text: str) -> list[tuple[str, str]]:
     """Return the neighbouring content words of a text, folded; punctuation and stop words part them."""
     pairs: list[tuple[str, str]] = []
@@ -76,22 +84,40 @@ def content_pairs(text: str) -> list[tuple[str, str]]:
 
 
 def spellings(texts: Iterable[str]) -> dict[str, str]:
-    """Return, for every folded word, its most frequent spelling; ties go to the first in order of code points.
+    """Return, for every folded word, its most frequent spelling.
 
-    A capital counts only where the word is also found so away from the beginning of a sentence.
+    A capital counts only where the word is also found so away from the beginning of a sentence. Ties go to an acronym,
+    then to what was read so and not only taken so at the beginning of a sentence, then to the fewest capitals.
     """
     counts: dict[str, Counter[str]] = {}
+    read: set[str] = set()
     for text in texts:
         for piece in re.split(r"(?<=[.!?:])\s+", text):
             for index, word in enumerate(words_of(piece)):
                 ordinary = index == 0 and word[1:].islower()
                 counts.setdefault(fold(word), Counter())[word.lower() if ordinary else word] += 1
-    return {token: min(seen, key=lambda w, s=seen: (-s[w], w)) for token, seen in counts.items()}  # type: ignore[misc]
+                if not ordinary or word.islower():
+                    read.add(word)
+    return {token: _commonest(seen, read) for token, seen in counts.items()}
+
+
+def _commonest(seen: Counter[str], read: set[str]) -> str:
+    """Return the most frequent of some spellings; `read` holds those that were not made by lowering a capital."""
+
+    def standing(spelling: str) -> tuple[int, bool, bool, int, str]:
+        acronym = any(sum(letter.isupper() for letter in word) > 1 for word in spelling.split())
+        return -seen[spelling], not acronym, spelling not in read, sum(c.isupper() for c in spelling), spelling
+
+    return min(seen, key=standing)
 
 
 def pair_spellings(texts: Iterable[str]) -> dict[str, str]:
-    """Return, for every pair of neighbouring content words, folded and joined by a blank, its commonest spelling."""
+    """Return, for every pair of neighbouring content words, folded and joined by a blank, its commonest spelling.
+
+    Ties are settled as those of single words are.
+    """
     counts: dict[str, Counter[str]] = {}
+    read: set[str] = set()
     for text in texts:
         for piece in re.split(r"[.,;:!?()\[\]“”\"]", text):
             words = words_of(piece)
@@ -99,7 +125,9 @@ def pair_spellings(texts: Iterable[str]) -> dict[str, str]:
                 if is_content(fold(a)) and is_content(fold(b)):
                     first = a.lower() if index == 0 and a[1:].islower() else a
                     counts.setdefault(f"{fold(a)} {fold(b)}", Counter())[f"{first} {b}"] += 1
-    return {pair: min(seen, key=lambda w, s=seen: (-s[w], w)) for pair, seen in counts.items()}  # type: ignore[misc]
+                    if first == a:
+                        read.add(f"{a} {b}")
+    return {pair: _commonest(seen, read) for pair, seen in counts.items()}
 
 
 def document_frequencies(documents: Sequence[Sequence[str]]) -> Counter[str]:

@@ -7,32 +7,39 @@ from collections.abc import Sequence
 from peercycle.agents.policies.extractive.clustering import cosine, inverse_frequencies, unit, vector_of
 from peercycle.agents.policies.extractive.corpus import MappedWork
 from peercycle.agents.policies.extractive.notes import TopicMatch
-from peercycle.agents.policies.extractive.terms import content_tokens, fold, words_of
+from peercycle.agents.policies.extractive.terms import fold, is_content, topic_tokens, words_of
 
 
 def match_topic(topic: str, works: Sequence[MappedWork]) -> TopicMatch:
-    """Return which content words of the topic occur in titles and abstracts, and in how many works."""
-    wanted = tuple(dict.fromkeys(content_tokens(topic)))
+    """Return which content words of the topic occur in titles and abstracts, and in how many works.
+
+    The verdict rests on those of them that say something of a subject, where there are any: that a list uses `study`
+    and `recent` as the topic does brings it no nearer to the topic.
+    """
+    wanted = tuple(dict.fromkeys(topic_tokens(topic)))
     if not wanted:
         return TopicMatch()
     spelt = {fold(word): word for word in reversed(words_of(topic))}
     texts = [set(work.title_tokens) | set(work.abstract_tokens) for work in works]
     matched = tuple(word for word in wanted if any(_occurs(word, text) for text in texts))
     sharing = sum(any(_occurs(word, text) for word in wanted) for text in texts)
-    if not matched:
-        verdict = "none"
-    elif 2 * len(matched) >= len(wanted) and 4 * sharing >= len(works):
-        verdict = "good"
-    else:
-        verdict = "partial"
     return TopicMatch.model_validate(
         {
             "words": tuple(spelt[word] for word in wanted),
             "matched": tuple(spelt[word] for word in matched),
             "works": sharing,
-            "verdict": verdict,
+            "verdict": _verdict(tuple(filter(is_content, wanted)) or wanted, texts),
         }
     )
+
+
+def _verdict(telling: Sequence[str], texts: Sequence[set[str]]) -> str:
+    """Return how far texts use the telling words of a topic."""
+    matched = sum(any(_occurs(word, text) for text in texts) for word in telling)
+    sharing = sum(any(_occurs(word, text) for word in telling) for text in texts)
+    if not matched:
+        return "none"
+    return "good" if 2 * matched >= len(telling) and 4 * sharing >= len(texts) else "partial"
 
 
 def _occurs(word: str, text: set[str]) -> bool:
@@ -48,7 +55,7 @@ def nearest_to_topic(topic: str, works: Sequence[MappedWork], number: int) -> tu
     documents = [[*work.title_tokens, *work.title_tokens, *work.abstract_tokens] for work in works]
     inverse = inverse_frequencies([[token for token in tokens if len(token) > 2] for tokens in documents])
     every = {token: inverse.get(token, 1e-3) for tokens in documents for token in tokens}
-    query = unit({token: every[token] for token in sorted(set(content_tokens(topic))) if token in every})
+    query = unit({token: every[token] for token in sorted(set(topic_tokens(topic))) if token in every})
     scores = [cosine(query, vector_of(tokens, every, "log")) for tokens in documents]
     order = sorted(range(len(works)), key=lambda index: (-scores[index], index))
     return tuple(works[i].key for i in order if scores[i] > 0 and works[i].citable)[:number]

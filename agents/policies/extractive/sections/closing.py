@@ -31,8 +31,8 @@ def _what(m: Material) -> str:
     if m.notes.topic.verdict == "none":
         return (
             f"This paper maps {m.works}{m.span} that {'was' if m.notes.facts.works == 1 else 'were'} given for the "
-            f"topic ``{m.topic_given}''. None of the topic's words occurs in any title or abstract, so this is a "
-            "map of the list and not of the topic."
+            f"topic ``{m.topic_given}''. None of the words that name the topic's subject occurs in any title or "
+            "abstract, so this is a map of the list and not of the topic."
         )
     if m.notes.facts.works == 1:
         return f"This paper describes the one work that was given for the topic ``{m.topic_given}''."

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from peercycle.agents.policies.extractive.latex import cite, escape, join, paragraphs
 from peercycle.agents.policies.extractive.material import Material
+from peercycle.agents.policies.extractive.notes import Cluster
 from peercycle.agents.policies.extractive.prose import capital, counted, listed, number_word, plural
-from peercycle.agents.policies.extractive.sections import result_gaps
+from peercycle.agents.policies.extractive.sections import result_gaps, result_stability
+from peercycle.agents.policies.extractive.terms import fold, is_content
 from peercycle.core.writing import Section
 
 QUIET_YEARS = 5
 """A cluster whose last work is this many years older than the list's last is called quiet."""
 MOST_QUESTIONS = 6
+LEAD = 0.2
+"""A pair that never meets is named as a lead where its corrected p lies below this; above it, chance explains it."""
 
 
 def discussion(m: Material) -> Section | None:
@@ -79,10 +83,10 @@ def _gaps(m: Material) -> str:
         if never:
             pairs = listed([f"``{a}'' with ``{b}''" for a, b in never], "or")
             parts.append(f"No work of the list joins {pairs}, though several use each of these words.")
-    for name, year, _ in _quiet(m):
-        parts.append(f"The cluster ``{escape(name)}'' holds nothing later than {year}.")
-    thin = [cluster for cluster in m.notes.clusters if len(cluster.keys) <= 2]
-    if thin and len(m.notes.clusters) > 1:
+    quiet = [f"The cluster ``{escape(name)}'' holds nothing later than {year}." for name, year, _ in _quiet(m)]
+    thin = _thin(m)
+    parts += quiet
+    if thin:
         names = listed([f"``{escape(cluster.name)}''" for cluster in thin])
         verb = plural(len(thin), "is", "are")
         these = plural(len(thin), "The cluster", "The clusters")
@@ -91,15 +95,28 @@ def _gaps(m: Material) -> str:
         parts.append(f"{these} {names} {verb} thin, with {bound}{'' if len(thin) == 1 else ' each'}.")
     if not m.notes.clusters:
         return "The list is too short to look for gaps in it."
+    if (quiet or thin) and result_stability.all_dissolved(m):
+        parts.append(
+            "Since all clusters dissolve on drawn works, the years and sizes of clusters are those of one arrangement "
+            "of the list, and no sign of a gap."
+        )
     if not [part for part in parts if part]:
         return "Neither the clusters nor their years point to a gap, and joint use of words was not measured."
     return join(*parts)
 
 
+def _thin(m: Material) -> list[Cluster]:
+    return [cluster for cluster in m.notes.clusters if len(cluster.keys) <= 2] if len(m.notes.clusters) > 1 else []
+
+
 def _tests(m: Material) -> str:
     below = [result_gaps.pair(m, group) for group in result_gaps.below_chance(m)]
     if not below:
-        leads = ", so the pairs named here are leads and no findings" if _never(m) else ""
+        number = len(_never(m))
+        named = plural(
+            number, "the pair named here is a lead and no finding", "the pairs named here are leads and no findings"
+        )
+        leads = f", so {named}" if number else ""
         return f"No pair of frequent words is missing beyond what chance would give in a list of this size{leads}."
     pairs = listed([f"``{a}'' with ``{b}''" for a, b in below])
     return (
@@ -109,7 +126,10 @@ def _tests(m: Material) -> str:
 
 
 def _never(m: Material) -> list[tuple[str, str]]:
-    found = [g for g in result_gaps.reported_pairs(m) if m.findings.value("gaps", "joint_works", g) == 0]
+    """Return the pairs that never meet and that chance hardly explains, the least likely first; two at most."""
+    f = m.findings
+    apart = [g for g in result_gaps.reported_pairs(m) if f.value("gaps", "joint_works", g) == 0]
+    found = [g for g in apart if (p := f.value("gaps", "adjusted_p", g)) is not None and p < LEAD]
     return [result_gaps.pair(m, group) for group in found[:2]]
 
 
@@ -118,23 +138,25 @@ def questions(m: Material) -> list[str]:
     items: list[str] = []
     if m.ran("gaps"):
         items += [f"What is known of ``{a}'' together with ``{b}''?" for a, b in _never(m)]
+    # Of clusters that all dissolve, neither their years nor their sizes raise a question.
+    firm = not result_stability.all_dissolved(m)
     items += [
         f"Has the work on ``{escape(name)}''{cite(m.citable(keys)[:3])} been continued after {year}?"
-        for name, year, keys in _quiet(m)
+        for name, year, keys in (_quiet(m) if firm else ())
     ]
     if m.notes.topic.verdict == "partial":
-        absent = [f"``{escape(word)}''" for word in m.notes.topic.words if word not in m.notes.topic.matched]
+        missing = [word for word in m.notes.topic.words if word not in m.notes.topic.matched]
+        absent = [f"``{escape(word)}''" for word in missing if is_content(fold(word))]
         if absent:
             them = plural(len(absent), "it", "them")
             items.append(
                 f"Which works use {plural(len(absent), 'the word', 'the words')} {listed(absent, 'or')}? The topic names "
                 f"{them}, and the list does not."
             )
-    thin = [cluster for cluster in m.notes.clusters if len(cluster.keys) <= 2] if len(m.notes.clusters) > 1 else []
     items += [
         f"Is there so little work on ``{escape(cluster.name)}'', or does the list miss "
         f"it{cite(m.citable(cluster.keys))}?"
-        for cluster in thin
+        for cluster in (_thin(m) if firm else ())
     ]
     return [*items, *_unread(m)][:MOST_QUESTIONS]
 

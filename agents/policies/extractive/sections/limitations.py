@@ -7,7 +7,7 @@ from peercycle.agents.policies.extractive.latex import cite, escape, join, parag
 from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.planning import STUDY
 from peercycle.agents.policies.extractive.prose import capital, counted, listed, number_word, plural
-from peercycle.agents.policies.extractive.sections import result_gaps, result_trends
+from peercycle.agents.policies.extractive.sections import result_gaps, result_stability, result_trends
 from peercycle.agents.policies.extractive.sections.method import permutations
 from peercycle.core.writing import Section
 
@@ -139,12 +139,12 @@ def _details(m: Material) -> str:
         parts.append(
             f"Without an abstract of {LEAST} words or more {plural(len(without), 'is', 'are')}{cite(without[:MOST_NAMED])}{more}."
         )
-    for cluster in m.notes.clusters:
-        value = (
-            m.findings.value("stability", "cluster_jaccard", f"c{cluster.label + 1}") if m.ran("stability") else None
-        )
-        if value is not None and value <= 0.5:
-            shown = m.findings.interval("stability", "cluster_jaccard", f"c{cluster.label + 1}")
+    for cluster in m.notes.clusters if m.ran("stability") else ():
+        group = result_stability.group_of(cluster)
+        value = m.findings.value("stability", "cluster_jaccard", group)
+        if value is not None and value <= result_stability.DISSOLVED:
+            digits = result_stability.similarity_digits(m)
+            shown = m.findings.interval("stability", "cluster_jaccard", group, digits)
             parts.append(
                 f"The cluster ``{escape(cluster.name)}'' has a similarity of {shown} only and should not be relied "
                 "on."

@@ -86,7 +86,7 @@ def _passages(m: Material, cluster: Cluster) -> str:
     if not quotes:
         if set(cluster.keys) <= {*m.notes.facts.without_abstract, *m.notes.facts.short_abstract}:
             return "Its works come without an abstract long enough to be used, so none is quoted."
-        return "No sentence of its abstracts is short and plain enough to be quoted."
+        return "No sentence of its abstracts is short and plain enough to be quoted on its own."
     first = f"A passage near to its centre reads: {_quoted(quotes[0])}."
     if len(quotes) == 1:
         return first

@@ -67,7 +67,7 @@ def _clustering(m: Material) -> str:
     weight = "once" if strategy.title_weight == 1 else ("twice" if strategy.title_weight == 2 else "three times")
     passages = (
         " A passage is a sentence of an abstract whose vector comes near to the cluster's mean direction; short "
-        "sentences that can stand alone are preferred."
+        "sentences are preferred, and none is taken that opens with words that point back, as ``these'' or ``however'' do."
         if m.quotes
         else ""
     )

@@ -135,8 +135,13 @@ def topic_sentences(m: Material) -> str:
     quoted = listed([f"``{escape(word)}''" for word in topic.matched])
     head = f"Match of topic and list: {shares(found, total, 'content word')} of the topic"
     if topic.verdict == "none":
+        only = (
+            f", in any title or abstract, but for {quoted}, which any field uses"
+            if found
+            else ", in any title or abstract"
+        )
         return (
-            "Match of topic and list: no content word of the topic occurs in the list, in any title or abstract. As far "
+            f"Match of topic and list: no content word of the topic occurs in the list{only}. As far "
             "as words show, the list has nothing to do with the topic; what follows is a map of the list, and says "
             "nothing about the topic."
         )

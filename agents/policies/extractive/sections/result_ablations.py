@@ -9,7 +9,7 @@ from peercycle.agents.policies.extractive.prose import listed
 from peercycle.agents.policies.extractive.sections import result_gaps, result_trends
 
 _WITHOUT = {"all-words": "stop words kept", "no-titles": "titles left out"}
-_FIGURES: dict[str, tuple[tuple[str, str, str | None], ...]] = {
+_QUANTITIES: dict[str, tuple[tuple[str, str, str | None], ...]] = {
     "retrieval": (
         ("MRR, BM25", "mrr", "BM25"),
         ("MRR, TF-IDF", "mrr", "TF-IDF"),
@@ -25,7 +25,9 @@ _FIGURES: dict[str, tuple[tuple[str, str, str | None], ...]] = {
         ("Gain over shuffled words", "adjusted_rand_gain", None),
     ),
 }
-"""The figures of each study that are set beside those of its ablation: name, metric, group."""
+"""The quantities of each study that are set beside those of its ablation: name, metric, group."""
+
+_DIFFERENCES = frozenset({"mrr_difference", "adjusted_rand_gain"})
 
 
 def ablations(m: Material) -> str:
@@ -44,8 +46,8 @@ def ablations(m: Material) -> str:
 
 
 def _rows(m: Material) -> list[tuple[str, str, str, str | None]]:
-    """Return the figures that an ablation and its study both have: what is shown, ablation, metric, group."""
-    rows = [(shown, name, x, g) for name in m.ablations for shown, x, g in _FIGURES.get(base_of(name), ())]
+    """Return the quantities that an ablation and its study both have: what is shown, ablation, metric, group."""
+    rows = [(shown, name, x, g) for name in m.ablations for shown, x, g in _QUANTITIES.get(base_of(name), ())]
     return [
         row for row in rows if None not in (m.findings.value(base_of(row[1]), *row[2:]), m.findings.value(*row[1:]))
     ]
@@ -56,7 +58,8 @@ def _side_by_side(m: Material) -> str:
     if not rows:
         return ""
     # One call, so that every cell of both columns shows its interval or none does.
-    cells = m.findings.column([(base_of(name), x, g) for _, name, x, g in rows] + [row[1:] for row in rows])
+    digits = [_digits(m, *row[1:]) for row in rows]
+    cells = m.findings.column([(base_of(row[1]), *row[2:]) for row in rows] + [row[1:] for row in rows], digits * 2)
     described, changed = cells[: len(rows)], cells[len(rows) :]
     seeds = [m.findings.number_of_seeds(*row[1:]) for row in rows]
     changes = [_WITHOUT[name.partition("-")[2]] for _, name, _, _ in rows]
@@ -65,9 +68,16 @@ def _side_by_side(m: Material) -> str:
         "seeds of the changed one.",
         "tab:ablations",
         "llrrr",
-        ("Figure", "Change", "As described", "Changed", "Seeds"),
+        ("Quantity", "Change", "As described", "Changed", "Seeds"),
         list(zip([row[0] for row in rows], changes, described, changed, seeds, strict=True)),
     )
+
+
+def _digits(m: Material, name: str, metric: str, group: str | None) -> int:
+    """Return the decimals of a row: a difference is printed with so many that its sign is seen."""
+    if metric not in _DIFFERENCES:
+        return 2
+    return m.findings.signed_digits((base_of(name), metric, group), (name, metric, group))
 
 
 def _tested(m: Material, name: str) -> list[str]:

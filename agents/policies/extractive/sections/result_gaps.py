@@ -5,7 +5,7 @@ from __future__ import annotations
 from peercycle.agents.policies.extractive.findings import all_seeds
 from peercycle.agents.policies.extractive.latex import figure, join, paragraphs, table
 from peercycle.agents.policies.extractive.material import Material
-from peercycle.agents.policies.extractive.prose import capital, counted, listed, plural
+from peercycle.agents.policies.extractive.prose import capital, listed, number_word, plural
 
 
 def tested(m: Material, experiment: str = "gaps") -> int:
@@ -40,8 +40,8 @@ def gaps(m: Material) -> str:
         return "No pair of frequent words is expected to meet in at least one work, so no pair was tested."
     never = round(f.value("gaps", "pairs_never_together") or 0)
     apart = (
-        f"{f.mean('gaps', 'pairs_never_together', None, 0)} {plural(never, 'pair never meets', 'pairs never meet')} in "
-        "a work"
+        f"{f.mean('gaps', 'pairs_never_together', None, 0)} of the {f.mean('gaps', 'pairs_tested', None, 0)} "
+        f"{plural(never, 'never meets', 'never meet')} in a work"
         if never
         else "each meets in some work"
     )
@@ -106,8 +106,8 @@ def conclusion(m: Material) -> str:
         return "No gap between frequent words can be told from chance."
     number = len(below_chance(m))
     return (
-        f"{capital(counted(number, 'pair'))} of frequent words {plural(number, 'is', 'are')} joined less often than "
-        "chance would have it."
+        f"{capital(number_word(number))} of the {m.findings.mean('gaps', 'pairs_tested', None, 0)} "
+        f"{plural(tested(m), 'pair')} of frequent words tested {plural(number, 'is', 'are')} joined less often than chance would have it."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from peercycle.agents.policies.extractive.findings import MOST_DIGITS, shown
 from peercycle.agents.policies.extractive.latex import escape, figure, join, paragraphs, table
 from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.notes import Cluster
@@ -9,6 +10,8 @@ from peercycle.agents.policies.extractive.prose import capital, listed, shares
 
 STABLE, DISSOLVED = 0.75, 0.5
 """Hennig's (2007) marks: a mean Jaccard similarity of 0.75 is stable, one of 0.5 or less is dissolved."""
+MARKS = (DISSOLVED, 0.6, STABLE, 0.85)
+"""All marks: no similarity that is not one of them is printed as one."""
 
 
 def stability(m: Material) -> str:
@@ -31,7 +34,8 @@ def _agreement(m: Material) -> str:
 
 
 def _gain(m: Material) -> str:
-    gain = m.findings.interval("stability", "adjusted_rand_gain")
+    digits = m.findings.signed_digits(("stability", "adjusted_rand_gain", None))
+    gain = m.findings.interval("stability", "adjusted_rand_gain", None, digits)
     return f"; the mean difference is {gain}" if gain else ""
 
 
@@ -58,11 +62,17 @@ def verdict(m: Material) -> str:
 def conclusion(m: Material) -> str:
     """Return what the comparison with shuffled words comes to."""
     gains = m.findings.per_seed("stability", "adjusted_rand_gain")
+    total = len(_similarities(m))
     if not gains:
-        return ""
-    if all(gain.value > 0 for gain in gains):
-        return "Under resampling the clusters hold up better than clusters of shuffled words do."
-    return "Under resampling the clusters do not reliably hold up better than clusters of shuffled words do."
+        return f"By Hennig's marks {_all_of(total)} dissolved." if all_dissolved(m) else ""
+    better = all(gain.value > 0 for gain in gains)
+    gone = f", {'but' if better else 'and'} by Hennig's marks {_all_of(total)} dissolved" if all_dissolved(m) else ""
+    hold = "hold up better" if better else "do not reliably hold up better"
+    return f"Under resampling the clusters {hold} than clusters of shuffled words do{gone}."
+
+
+def _all_of(total: int) -> str:
+    return f"{shares(total, total, 'cluster')} {'is' if total == 1 else 'are'}"
 
 
 def group_of(cluster: Cluster) -> str:
@@ -70,19 +80,38 @@ def group_of(cluster: Cluster) -> str:
     return f"c{cluster.label + 1}"
 
 
-def _per_cluster(m: Material) -> str:
+def _similarities(m: Material) -> list[tuple[Cluster, float]]:
     rated = [(c, m.findings.value("stability", "cluster_jaccard", group_of(c))) for c in m.notes.clusters]
-    known = [(cluster, value) for cluster, value in rated if value is not None]
+    return [(cluster, value) for cluster, value in rated if value is not None]
+
+
+def all_dissolved(m: Material) -> bool:
+    """Return whether the stability study was reported and found no cluster above the lowest of Hennig's marks."""
+    known = _similarities(m) if m.ran("stability") else []
+    return bool(known) and all(value <= DISSOLVED for _, value in known)
+
+
+def similarity_digits(m: Material) -> int:
+    """Return the decimals, two or more, at which no mean similarity prints as a mark that it is not."""
+    values = [value for _, value in _similarities(m) if all(abs(value - mark) > 1e-9 for mark in MARKS)]
+    wide = (d for d in range(2, MOST_DIGITS) if not any(float(shown(value, d)) in MARKS for value in values))
+    return next(wide, MOST_DIGITS)
+
+
+def _per_cluster(m: Material) -> str:
+    known = _similarities(m)
     if not known:
         return ""
     stable = [escape(c.name) for c, value in known if value >= STABLE]
     gone = [escape(c.name) for c, value in known if value <= DISSOLVED]
     total = len(known)
+    if len(gone) == total:
+        return f"By Hennig's marks {_all_of(total)} dissolved; Table~\\ref{{tab:clusters}} gives them one by one."
     first = f"By Hennig's marks {shares(len(stable), total, 'cluster')} {'is' if len(stable) < 2 else 'are'} stable"
     second = f"and {shares(len(gone), total, 'cluster')} {'is' if len(gone) < 2 else 'are'} dissolved"
     second = second if gone else "and none is dissolved"
     quoted = listed([f"``{name}''" for name in gone])
-    named = f" ({quoted})" if gone and len(gone) < total else ""
+    named = f" ({quoted})" if gone else ""
     if len(stable) == total:
         return f"{first}; Table~\\ref{{tab:clusters}} gives them one by one."
     return f"{first} {second}{named}; Table~\\ref{{tab:clusters}} gives them one by one."
@@ -90,10 +119,11 @@ def _per_cluster(m: Material) -> str:
 
 def _table(m: Material) -> str:
     f = m.findings
-    similar = f.column([("stability", "cluster_jaccard", group_of(cluster)) for cluster in m.notes.clusters])
+    cells = [("stability", "cluster_jaccard", group_of(cluster)) for cluster in m.notes.clusters]
+    similar = f.column(cells, similarity_digits(m))
     rows = [
-        (escape(cluster.name), f.mean("stability", "cluster_size", group_of(cluster), 0), shown)
-        for cluster, shown in zip(m.notes.clusters, similar, strict=True)
+        (escape(cluster.name), f.mean("stability", "cluster_size", group_of(cluster), 0), similarity)
+        for cluster, similarity in zip(m.notes.clusters, similar, strict=True)
     ]
     return table(
         "The clusters, the number of their works, and the mean Jaccard similarity with the nearest cluster found on "

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 from peercycle.core.reviews import ReviewPoint
 from peercycle.core.runs import RunStatus
+from peercycle.core.sameness import Works
 from peercycle.export.account.experimenting import failed_experiments, lacks_sandbox, why_none
 from peercycle.export.account.gathering import Gathered, Version
 from peercycle.export.account.standing import used_up
@@ -57,13 +59,29 @@ def _by_paper(run: Gathered) -> list[str]:
             steps.append(
                 f"Verify or remove the {counted(loose, 'number')} of the text that no measurement bears out."
             )
-        if best.check.uncited:
-            unused = ", ".join(best.check.uncited[:5]) + (", …" if len(best.check.uncited) > 5 else "")
-            steps.append(f"Use or drop {counted(len(best.check.uncited), 'work')} that nothing cites: {unused}.")
+        unused = _unused(best, best.check.uncited)
+        if unused:
+            named = ", ".join(unused[:5]) + (", …" if len(unused) > 5 else "")
+            steps.append(f"Use or drop {counted(len(unused), 'work')} that nothing cites: {named}.")
     steps += _open_points(run, best)
     if best.results is None or not best.results.executions:
         steps.append(f"The paper has no experiment: {why_none(best, run)}." + _enabling(run))
     return steps
+
+
+def _unused(best: Version, uncited: Sequence[str]) -> list[str]:
+    """Return the keys that nothing cites, without further entries of a work that is cited or named already."""
+    entries = best.bibliography.entries if best.bibliography is not None else ()
+    known = Works(entry for entry in entries if entry.key not in set(uncited))
+    kept: list[str] = []
+    for key in uncited:
+        entry = next((entry for entry in entries if entry.key == key), None)
+        if entry is not None and known.find(entry) is not None:
+            continue
+        kept.append(key)
+        if entry is not None:
+            known.add(entry)
+    return kept
 
 
 def _enabling(run: Gathered) -> str:

@@ -127,7 +127,7 @@ def test_a_topic_that_has_nothing_to_do_with_the_list_is_said(benches: SimpleNam
     paper = bench.manuscripts[-1]
     assert "no content word of the topic occurs in the list" in paper.latex
     assert "nothing to do with the topic" in paper.latex
-    assert "None of the topic's words occurs" in paper.abstract
+    assert "None of the words that name the topic's subject occurs" in paper.abstract
     assert benches.faults_of(bench, paper) == []
 
 
