@@ -24,6 +24,9 @@ FILE = "checkpoints.sqlite"
 LOOK_AT_LOG_EVERY = 64
 """After how many commits to see whether the write-ahead log has become long."""
 
+PENDING_SECONDS = 0.005
+"""How long what a task wrote may wait for the checkpoint that follows on it, mostly within a millisecond."""
+
 
 class FencedSaver(SqliteSaver):
     """Writes only while this driver's fencing number is the newest: checked in the transaction that writes.
@@ -44,7 +47,8 @@ class FencedSaver(SqliteSaver):
         self._folding: asyncio.Task[None] | None = None
         self._commits = 0
         self._pending: list[tuple[Callable[[], object], asyncio.Future[None]]] = []
-        """What tasks wrote, until the loop comes round or a checkpoint is saved, and who waits for it."""
+        """What tasks wrote, until a checkpoint is saved or the time is up, and who waits for it."""
+        self._due: asyncio.TimerHandle | None = None
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return a checkpoint, the latest where the configuration names none."""
@@ -83,7 +87,7 @@ class FencedSaver(SqliteSaver):
         self._require_open()
         loop = asyncio.get_running_loop()
         if not self._pending:
-            loop.call_soon(self._write_pending)
+            self._due = loop.call_later(PENDING_SECONDS, self._write_pending)
         saved: asyncio.Future[None] = loop.create_future()
         self._pending.append((lambda: self.put_writes(config, writes, task_id, task_path), saved))
         await saved
@@ -120,6 +124,9 @@ class FencedSaver(SqliteSaver):
     def _write(self, last: Callable[[], object]) -> None:
         """Do what is pending and `last` in one transaction, which all of it shares for better or worse."""
         pending, self._pending = self._pending, []
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
         failure: BaseException | None = None
         try:
             self._require_open()

@@ -220,16 +220,14 @@ async def _watch(run: OpenRun) -> None:
 
 
 async def _look(run: OpenRun) -> None:
-    await run.tick()
+    # Stages that end count the clock, too: a write of its own is for those that do not.
+    await run.tick(at_least_s=POLL_S)
     if await run.store.stop_requested():
         run.drain("drained", "`peercycle stop` asked for it")
     budget = run.options.budget
     if budget.until is not None and time.time() >= budget.until:
         run.drain("budget", "the time given with --until has come")
-    for line in await run.store.spending():
-        if (
-            line.name == "hours"
-            and line.limit is not None
-            and (line.spent or 0.0) >= line.limit * (1 - budget.kept_for_finish)
-        ):
-            run.drain("budget", f"{line.limit:g} hours of work were allowed, and the finish needs the rest")
+    if budget.hours is not None:
+        worked = next(line.spent or 0.0 for line in await run.store.spending() if line.name == "hours")
+        if worked >= budget.hours * (1 - budget.kept_for_finish):
+            run.drain("budget", f"{budget.hours:g} hours of work were allowed, and the finish needs the rest")

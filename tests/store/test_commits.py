@@ -16,7 +16,7 @@ import pytest
 from peercycle.core.errors import BudgetExceededError, StoreError
 from peercycle.core.journal import EffectKey, EffectOutcome
 from peercycle.core.modelling import Usage
-from peercycle.store import commits, disk, syncing
+from peercycle.store import commits, disk, record, syncing
 from peercycle.store.directory import create_run
 
 
@@ -138,6 +138,55 @@ def test_a_disk_that_cannot_be_synced_fails_those_who_wait(
         await run.close()
 
     asyncio.run(main())
+
+
+def test_the_loop_goes_on_while_the_disk_takes_a_record(
+    tmp_path: Path, record_for: Callable[..., Any], task: Any, key_for: Callable[..., EffectKey], monkeypatch: Any
+) -> None:
+    reached, let_go = threading.Event(), threading.Event()
+    released: list[bool] = []
+    real = record.replace_file
+
+    def slow(path: Path, data: bytes) -> None:
+        reached.set()
+        released.append(let_go.wait(5))
+        real(path, data)
+
+    async def main() -> None:
+        run = await create_run(tmp_path, record_for(), task, in_loop=True)
+        monkeypatch.setattr(record, "replace_file", slow)
+        ended = record_for().model_copy(update={"peercycle_version": "9"})
+        first = asyncio.create_task(run.write_record(ended))
+        await asyncio.to_thread(reached.wait, 5)
+        second = asyncio.create_task(run.begin_effect(key_for(1), 1, Usage()))
+        await asyncio.sleep(0.02)
+        # In the order in which they came: what comes after the record waits for it.
+        assert not first.done()
+        assert not second.done()
+        let_go.set()
+        await asyncio.gather(first, second)
+        assert [row["peercycle_version"] for row in await run.rows("runs")] == ["9"]
+        assert len(await run.rows("effects")) == 1
+        await run.close()
+
+    asyncio.run(main())
+    assert released == [True]
+
+
+def test_a_run_that_is_closed_at_once_has_its_record_written(
+    tmp_path: Path, record_for: Callable[..., Any], task: Any, in_loop: bool
+) -> None:
+    ended = record_for().model_copy(update={"peercycle_version": "9"})
+
+    async def main() -> None:
+        run = await create_run(tmp_path, record_for(), task, in_loop=in_loop)
+        writing = asyncio.create_task(run.write_record(ended))
+        await asyncio.sleep(0)
+        await run.close()
+        await writing
+
+    asyncio.run(main())
+    assert record.read_record(tmp_path / "river") == ended
 
 
 def test_an_error_inside_a_write_reaches_its_caller_and_the_thread_lives(new_run: Callable[..., Any]) -> None:

@@ -46,6 +46,8 @@ class Job:
     future: asyncio.Future[Any] | None = None
     """Told of the outcome; None for a write that nobody waits for."""
     reads: bool = False
+    slow: bool = False
+    """It waits for the disk itself, and so for no loop's thread."""
     dropped: Callable[[Any], None] | None = None
     """Called with the result where whoever waited was cancelled meanwhile."""
     arrived: float = field(default_factory=time.monotonic)

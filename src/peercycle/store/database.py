@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import tempfile
+from contextlib import closing
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,14 +19,25 @@ BUSY_SECONDS = 30.0
 
 
 def create_database(path: Path) -> None:
-    """Make an empty `run.sqlite` with its schema. The file must not exist."""
+    """Make an empty `run.sqlite` with its schema. The file must not exist.
+
+    It is on the disk with the first write that is folded into it.
+    """
     with disk_errors("create", path):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE))
-        connection = connect(path)
-        try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(_empty_database())
+
+
+@lru_cache(maxsize=1)
+def _empty_database() -> bytes:
+    """Return the bytes of an empty database: every run begins with the same ones, and the schema costs 3 ms."""
+    with tempfile.TemporaryDirectory(prefix="peercycle-") as folder:
+        path = Path(folder, "empty.sqlite")
+        path.touch()
+        with closing(connect(path)) as connection:
             connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-        finally:
-            connection.close()
+        return path.read_bytes()
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -34,14 +34,15 @@ class CommitQueue(ABC):
         self._closing = False
         self._lost: Exception | None = None
 
-    async def write(self, work: Work[T], dropped: Callable[[T], None] | None = None) -> T:
+    async def write(self, work: Work[T], dropped: Callable[[T], None] | None = None, *, slow: bool = False) -> T:
         """Do `work` in a transaction and return what it returned, once that is on the disk.
 
         Where `work` raises, what it wrote is taken back, and the other writes of its batch stand; it may be called
         twice, the first time in vain. A caller's cancellation stops nothing: `dropped` is then called with the result.
+        `slow` says that `work` waits for the disk by itself: its batch is done in a thread, and later ones wait.
         """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._enqueue(Job(work, future, dropped=dropped))
+        self._enqueue(Job(work, future, slow=slow, dropped=dropped))
         try:
             return await future
         except asyncio.CancelledError:
@@ -157,12 +158,16 @@ class LoopQueue(CommitQueue):
         self._timer: asyncio.Handle | None = None
         self._urgent = False
         """The next batch is due as soon as the loop comes to it."""
+        self._away: asyncio.Future[None] | None = None
+        """A slow batch in a thread, which has the connection meanwhile."""
 
     async def close(self) -> None:
         """Write what is left and close the database. Safe to call twice."""
         if not self._closing:
             self._closing = True
             self._flush()
+            while self._away is not None:
+                await asyncio.wait([self._away])
             await self._log.close()
             await asyncio.to_thread(self._connection.close)
         self._raise_lost()
@@ -195,11 +200,23 @@ class LoopQueue(CommitQueue):
             self._timer = self._loop.call_later(DEFER_SECONDS, self._flush)
 
     def _flush(self) -> None:
-        batch, self._jobs = self._jobs, []
         self._timer, self._urgent = None, False
-        if not batch:
+        if self._away is not None or not self._jobs:
             return
-        self._do(batch)
+        batch, self._jobs = self._jobs, []
+        if any(job.slow for job in batch):
+            self._away = self._loop.run_in_executor(None, self._do, batch)
+            self._away.add_done_callback(lambda _: self._back(batch))
+        else:
+            self._do(batch)
+            self._have_synced(batch)
+
+    def _back(self, batch: Sequence[Job]) -> None:
+        self._away = None
+        self._have_synced(batch)
+        self._flush()
+
+    def _have_synced(self, batch: Sequence[Job]) -> None:
         waiting = [job for job in batch if job.future is not None and not job.reads and job.error is None]
         tell_here_and_elsewhere([job for job in batch if job.future is not None and job not in waiting], self._loop)
         if waiting:
