@@ -250,7 +250,9 @@ def test_the_pages_title_is_plain_text(case: Any) -> None:
 
 def test_quotes_reach_pandoc_set_so_that_one_that_is_never_closed_costs_no_time(case: Any) -> None:
     """Pandoc tries the groups after an opening quote anew for each: a paper with many took it a minute."""
-    page, _ = exported(case.with_body("It's ``so'' and `thus', $f'$ -- {run `touch {it with `care}} \\`a \\verb|x'|."))
+    page, _ = exported(
+        case.with_body("It's ``so'' and `thus', $f'$ -- {run `touch {it with `care}} \\`a \\verb|x'|.")
+    )
     assert "It’s “so” and ‘thus’," in Walker(page).text
     assert "– run ‘touch it with ‘care à" in Walker(page).text
     assert " x'." in Walker(page).text, "code was changed"
