@@ -186,12 +186,12 @@ async def through_runs(settings: dict[str, Any], runs: int, calls: int, tokens: 
         jobs = [(ResearchTask(topic=f"run {n}"), options(room, models, seed=n)) for n in range(runs)]
         outcomes = await start_many(jobs, plugins, parallel=runs)
         seconds = time.perf_counter() - began
+        failed = [outcome.message for outcome in outcomes if outcome.status != "finished"]
+        if failed:
+            sys.exit(f"a run failed: {failed[0]}")
         after = await holding.component.counters()
     finally:
         await holding.release()
-    failed = [outcome.message for outcome in outcomes if outcome.status != "finished"]
-    if failed:
-        sys.exit(f"a run failed: {failed[0]}")
     name = "vllm:generation_tokens_total"
     return {"tokens": after[name] - before[name], "seconds": seconds}
 
@@ -218,11 +218,11 @@ async def reviewers_prefill(settings: dict[str, Any], reviewers: int, words: int
             settings={"reviewers": {"prompted": panel}},
         )
         result = await start(ResearchTask(topic="a paper"), asked, plugins)
+        if result.status != "finished":
+            sys.exit(f"the reviewed run failed: {result.message}")
         after = await holding.component.counters()
     finally:
         await holding.release()
-    if result.status != "finished":
-        sys.exit(f"the reviewed run failed: {result.message}")
     prompts = asked_prompts(result.path)
     hits = after["vllm:prefix_cache_hits_total"] - before["vllm:prefix_cache_hits_total"]
     queried = after["vllm:prefix_cache_queries_total"] - before["vllm:prefix_cache_queries_total"]

@@ -116,7 +116,7 @@ def test_a_model_that_obeys_everything_it_reads_reaches_no_further_than_text(
             "policy": "prompted",
             "reviewer": "prompted",
             "models": {"default": ModelChoice(name="obedient")},
-            "exporters": ("latex", "report"),
+            "exporters": ("latex", "html", "report"),
             "experiments": experiments,
             "sandbox": "none" if experiments == "off" else "auto",
             "rounds": 1,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from html.parser import HTMLParser
 from typing import Any
 
@@ -245,6 +246,21 @@ def test_the_pages_title_is_plain_text(case: Any) -> None:
     manuscript = case.edition.manuscript.model_copy(update={"title": r"On \textbackslash{}input and ``quotes''"})
     page, _ = exported(case.with_manuscript(manuscript))
     assert "<title>On \\input and “quotes”</title>" in page
+
+
+def test_quotes_reach_pandoc_set_so_that_one_that_is_never_closed_costs_no_time(case: Any) -> None:
+    """Pandoc tries the groups after an opening quote anew for each: a paper with many took it a minute."""
+    page, _ = exported(
+        case.with_body("It's ``so'' and `thus', $f'$ -- {run `touch {it with `care}} \\`a \\verb|x'|.")
+    )
+    assert "It’s “so” and ‘thus’," in Walker(page).text
+    assert "– run ‘touch it with ‘care à" in Walker(page).text
+    assert " x'." in Walker(page).text, "code was changed"
+    quoted = "call `touch the file`. " * 150
+    began = time.monotonic()
+    page, _ = exported(case.with_body((quoted + "{see " + quoted + "\n\n{see ") * 10 + "}" * 20))
+    assert time.monotonic() - began < 15
+    assert page.count("‘touch") == 3000
 
 
 class InBubblewrap:

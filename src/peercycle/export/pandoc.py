@@ -15,7 +15,7 @@ _SECONDS = 60.0
 _MEMORY = "512M"
 _LONGEST_ANSWER = 40 << 20
 _OPTIONS = (
-    "+RTS", f"-M{_MEMORY}", "-RTS", "--sandbox", "--from=latex+smart", "--to=html5", "--mathml", "--wrap=none",
+    "+RTS", f"-M{_MEMORY}", "-RTS", "--sandbox", "--from=latex-smart", "--to=html5", "--mathml", "--wrap=none",
     "--shift-heading-level-by=1",
 )  # fmt: skip
 _LIMITS = Limits(wall_s=_SECONDS, memory_mb=1024, processes=32, disk_mb=_LONGEST_ANSWER >> 20, files=20)

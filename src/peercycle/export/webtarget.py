@@ -11,6 +11,9 @@ from peercycle.export.tidy.ledger import NumberKind
 OPEN, OPENED, CLOSE, CLOSED = "\ue000", "\ue001", "\ue002", "\ue003"
 """Around a mark's index: characters that no manuscript can contain, because reading one strips them."""
 
+_QUOTES = (("``", "“"), ("''", "”"), ("`", "‘"), ("'", "’"))
+"""As TeX sets them. Left to pandoc, opening quotes that nothing closes make it try every group in braces anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -36,6 +39,10 @@ class WebTarget:
         return f"{OPEN}{index}{OPENED}" + ("" if inside is None else f"{inside}{CLOSE}{index}{CLOSED}")
 
     def characters(self, text: str, lost: Callable[[str], None], *, math: bool) -> str:
+        if math:
+            return text
+        for typed, shown in _QUOTES:
+            text = text.replace(typed, shown)
         return text
 
     def cite(self, command: str, keys: Sequence[str], before: str, after: str) -> str:
