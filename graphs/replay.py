@@ -12,7 +12,7 @@ from typing import Any, cast
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.runtime import RunControl
 
-from peercycle.core.errors import ReplayDivergedError
+from peercycle.core.errors import ReplayDivergedError, UsageError
 from peercycle.core.journal import ArtifactStore, CandidateRow, EffectKey, EffectOutcome, RunReader, RunStore
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.cycle import beginning_of, cycle_of, thread_of
@@ -92,11 +92,16 @@ class ReplayStore:
 async def replay(path: Path, plugins: Plugins, *, keep: Path | None = None) -> ReplayReport:
     """Run the graph of a finished run again from its journal, and compare every version's artefacts.
 
-    Raises `ReplayDivergedError` at the first request that the journal cannot answer, `FingerprintError` where what
-    decides the content is no longer what it was.
+    Raises `UsageError` for a run that has not ended, `ReplayDivergedError` at the first request that the journal
+    cannot answer, `FingerprintError` where what decides the content is no longer what it was.
     """
     source = read_run(path)
     record = await source.record()
+    if record.terminal is None:
+        # Its journal breaks off in the middle of a stage: what is missing would look like a divergence.
+        raise UsageError(
+            f"run {record.run_id!r} has not ended; `peercycle resume {record.run_id}` first, then replay it"
+        )
     differences = compare(record.fingerprint, fingerprint(record.options, record.task, plugins))
     require_same(record.run_id, differences, "replay it with the plugins and settings that it was run with")
     task = ResearchTask.model_validate_json(await source.artifacts.get(record.task))

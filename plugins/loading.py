@@ -31,6 +31,14 @@ class Source:
     load: Callable[[], object]
     explicit: bool = False
     """Somebody named it: a failure is an error, and not only a problem."""
+    is_file: bool = False
+    """It is a single file: `origin` is its path, and its version the hash of its bytes."""
+
+    @property
+    def identity(self) -> str:
+        """What tells this code from other code: the same file is the same, however its path was written."""
+        where = Path(self.origin).name if self.is_file else self.origin
+        return " ".join(part for part in (self.distribution or where, self.version) if part)
 
 
 def builtin() -> Source:
@@ -67,7 +75,13 @@ def from_file(name: str) -> Source:
         reason = error.strerror or str(error)
         raise PluginError(f"plugin file {name!r} cannot be read: {reason}") from None
     return Source(
-        path.stem, None, f"sha256:{digest[:16]}", str(path), lambda: _import_file(path, digest), explicit=True
+        path.stem,
+        None,
+        f"sha256:{digest[:16]}",
+        str(path),
+        lambda: _import_file(path, digest),
+        explicit=True,
+        is_file=True,
     )
 
 

@@ -205,10 +205,7 @@ class Plugins:
 
     def versions(self) -> dict[str, str]:
         """Return what identifies each loaded plugin's code, by name: part of a run's fingerprint."""
-        return {
-            name: " ".join(part for part in (source.distribution or source.origin, source.version) if part)
-            for name, source in sorted(self._host.sources.items())
-        }
+        return {name: source.identity for name, source in sorted(self._host.sources.items())}
 
     # ------------------------------------------------------------------------------------- inside
 

@@ -140,7 +140,7 @@ class Registry:
         near = get_close_matches(name, names, n=3, cutoff=0.5)
         hint = f"; did you mean {_either(near)}?" if near else ""
         listed = ", ".join(names) or "none"
-        return f"no {SINGULAR[self.kind]} is called {name!r}{hint} Known {self.kind}: {listed}."
+        return f"no {SINGULAR[self.kind]} is called {name!r}{hint or '.'} Known {self.kind}: {listed}."
 
 
 def make(registration: Registration, settings: Mapping[str, JSON]) -> Any:

@@ -188,8 +188,10 @@ def _options(given: Mapping[str, Any]) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
+        if first["type"] != "extra_forbidden":
+            raise UsageError(f"option {name!r}: {first['msg'][0].lower()}{first['msg'][1:]}") from None
         raise UsageError(
-            f"option {name!r}: {first['msg']}; RunOptions has: {', '.join(RunOptions.model_fields)}"
+            f"there is no option {name!r}; RunOptions has: {', '.join(RunOptions.model_fields)}"
         ) from None
 
 

@@ -77,6 +77,7 @@ def test_a_run_without_a_topic_says_what_to_give(peercycle: Command) -> None:
             ["--on-outage", "wait"],
             "--on-outage wait: must be 'stop', 'continue', or 'wait:' and how long, such as wait:2h",
         ),
+        (["--guarantee", "silence"], "--guarantee silence: must be one of 'environment_clean'"),
         (["--experiments", "maybe"], "--experiments maybe: must be one of 'auto', 'run', 'simulate' or 'off'"),
         (["--run-id", "a/b"], "--run-id a/b: must be letters, digits"),
         (["--until", "25:00"], "--until 25:00: write a time such as 07:00"),
@@ -99,7 +100,7 @@ def test_a_value_out_of_range_is_named_with_its_flag(
         (["--policy", "scriptd"], ["no policy is called 'scriptd'", "did you mean 'scripted'"]),
         (["--reviewer", "rubrik"], ["no reviewer is called 'rubrik'", "did you mean 'rubric'"]),
         (["--reward", "mean"], ["no reward is called 'mean'", "mean-rating"]),
-        (["--judge", "nobody"], ["no reviewer is called 'nobody'"]),
+        (["--judge", "nobody"], ["no reviewer is called 'nobody'. Known reviewers"]),
         (["--model", "opnai/x"], ["no model is called 'opnai'"]),
         (["--candidats", "2"], ["No such option: --candidats", "--candidates"]),
         (["--set", "policies.scriptd.seeds=1"], ["policies.scriptd", "did you mean 'scripted'"]),
@@ -174,6 +175,13 @@ def test_a_run_in_use_is_neither_resumed_nor_removed(ran: Command, peercycle: Co
     finally:
         lease.release()
     assert tree(path) == before
+
+
+def test_a_run_that_has_not_ended_is_not_replayed(ran: Command, peercycle: Command, folder: Path) -> None:
+    ran()
+    record = folder / "runs" / "r1" / "run.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "terminal": None}))
+    refused(peercycle("replay", "r1"), "run 'r1' has not ended; `peercycle resume r1` first")
 
 
 def test_a_run_of_another_version_is_left_alone(ran: Command, peercycle: Command, folder: Path) -> None:

@@ -158,6 +158,22 @@ def test_a_run_waits_for_an_answer_and_goes_on_with_it(ran: Command, peercycle: 
     assert "paper: A paper by two" in done.out
 
 
+def test_a_plugin_from_a_file_is_the_same_in_a_resume_and_a_replay(
+    ran: Command, peercycle: Command, folder: Path
+) -> None:
+    (folder / "heard.py").write_text(
+        "from peercycle import hookimpl\n\n\n@hookimpl\ndef on_event(event):\n    pass\n"
+    )
+    assert ran("--rounds", "0", "--plugin", "./heard.py").code == 0
+    assert peercycle("resume", "r1", "--rounds", "1").code == 0
+    assert "every artefact is the same" in peercycle("replay", "r1").out
+
+
+def test_the_ending_of_a_run_that_waits_says_where_the_question_is(ran: Command) -> None:
+    waiting = ran("--set", "policies.scripted.ask=true", "--rounds", "0")
+    assert "what it asks, and how to answer: peercycle status runs/r1" in waiting.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -152,12 +152,16 @@ def test_a_misspelt_hook_is_an_error_where_the_plugin_was_named() -> None:
         load(Misspelt())
 
 
-def test_a_single_file_is_a_plugin(tmp_path: Path) -> None:
+def test_a_single_file_is_a_plugin_however_its_path_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "mine.py"
     file.write_text(dedent(REWARD.format(name="short", value=7)), encoding="utf-8")
     plugins = load(files=[str(file)])
     assert plugins.create("rewards", "short") == 7
     before = plugins.versions()["mine"]
+    monkeypatch.chdir(tmp_path)
+    assert load(files=["mine.py"]).versions() == load(files=["./mine.py"]).versions() == plugins.versions()
     file.write_text(file.read_text() + "\n# changed\n", encoding="utf-8")
     assert load(files=[str(file)]).versions()["mine"] != before
 

@@ -30,6 +30,8 @@ def ending_lines(result: RunResult, failures: Sequence[str] = ()) -> list[str]:
     lines += [
         f"{_named(name)}: {result.path / name}" for name in (*PAPERS, *REPORTS) if (result.path / name).exists()
     ]
+    if result.status == "waiting":
+        lines.append(f"what it asks, and how to answer: peercycle status {shown(result.path)}")
     if result.status in {"stopped", "waiting", "crashed"}:
         lines.append(f"go on with: peercycle resume {shown(result.path)}")
     elif result.status == "failed":

@@ -58,7 +58,9 @@ class Complaint:
 
 def said_by(complaint: Complaint) -> str:
     """Return the clause, such as `--candidates 0: must be at least 1`."""
-    flag = FLAGS.get(complaint.place, complaint.place)
+    whole, _, index = complaint.place.rpartition(".")
+    place = whole if index.isdecimal() and whole in FLAGS else complaint.place
+    flag = FLAGS.get(place, place)
     shown = str(complaint.value) if isinstance(complaint.value, int | float | str) else repr(complaint.value)
     return " ".join(filter(None, (flag, shown))) + f": {_why(complaint)}"
 
