@@ -66,7 +66,11 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("citing.py", "loop.toml"):
         shutil.copyfile(HERE / name, folder / name)
-    if not (folder / "made").exists():
+    print(
+        f"A random model of 84,000 weights learns to cite the works that its prompt lists; all of it lies in {folder}/."
+    )
+    print("This takes minutes. Stopped half-way, the same command goes on behind the last step.", flush=True)
+    if not (folder / "made" / "demonstrations.jsonl").exists():
         make(folder / "made", seed=0, tasks=600, demonstrations=20_000, each=4)
     (folder / "peercycle.toml").write_text(SETTINGS)
     works = "".join(f"@misc{{k{number:02d}, title = {{Work {number}}}}}\n" for number in CITED)
