@@ -47,7 +47,7 @@ def prepare(folder: Path, seed: int, *, small: bool) -> Path:
     make: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(make)
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "made").exists():
+    if not (folder / "made" / "demonstrations.jsonl").exists():
         make.make(folder / "made", seed=seed, tasks=600, demonstrations=20_000, each=4)
     shutil.copyfile(CITING / "citing.py", folder / "citing.py")
     text = (HERE / "learning.toml").read_text().replace("\niterations = 4\n", f"\niterations = 4\nseed = {seed}\n", 1)

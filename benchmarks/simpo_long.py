@@ -105,7 +105,8 @@ class Bench:
         if lines:
             found: dict[str, Any] = json.loads(lines[-1])
             return found
-        if done.returncode in (-9, 137):
+        # 9: by the system; 6: C++ that was refused memory ends itself.
+        if done.returncode in (-9, 137) or (done.returncode == -6 and "bad_alloc" in done.stderr):
             return {"out_of_memory": "killed"}
         return {"error": (done.stderr.strip().splitlines() or ["no output"])[-1][:200]}
 
@@ -148,10 +149,13 @@ def _growth(by: dict[tuple[str, str], Row]) -> dict[str, float]:
         for name in {name for name, _ in by}
         if (name, first) in by and (name, second) in by and not name.endswith("-n3")
     }
+    found = {
+        f"KB per added token, {first} to {second}: {name}": round(gb * 1e6, 1) for name, gb in sorted(grown.items())
+    }
     if "trl-cpo" not in grown:
-        return {}
+        return found
     # Growth within what is measured of a page or two counts as that much.
-    return {
+    return found | {
         f"memory per added token: trl-cpo / {name}": round(grown["trl-cpo"] / max(value, 1e-6), 1)
         for name, value in sorted(grown.items())
         if name in ("pair", "shared", "split")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
@@ -106,15 +106,7 @@ def perform(
 
 def read_manifest(folder: Path) -> Manifest | None:
     """Return a step's manifest, None where the step is not done. Raises `DamagedRunError`."""
-    path = folder / FILE
-    with disk_errors("read", path):
-        if not path.is_file():
-            return None
-        text = path.read_bytes()
-    try:
-        return Manifest.model_validate_json(text)
-    except ValidationError as error:
-        raise DamagedRunError(f"{str(path)!r} is no manifest: {error.errors()[0]['msg']}") from None
+    return read_json(folder / FILE, Manifest, "manifest")
 
 
 def verify_outputs(folder: Path, manifest: Manifest) -> None:
@@ -140,6 +132,21 @@ def _require_same(folder: Path, done: Manifest, inputs: Mapping[str, str], setti
             f"step {done.step!r} of iteration {done.iteration} was done with another {', '.join(changed)}; "
             f"go back to what it was, or begin a loop of another name (or remove {str(folder)!r} and what follows it)"
         )
+
+
+R = TypeVar("R", bound=Record)
+
+
+def read_json(path: Path, kind: type[R], what: str) -> R | None:
+    """Read a record, None where there is no file. Raises `DamagedRunError`, which says that it is no `what`."""
+    with disk_errors("read", path):
+        if not path.is_file():
+            return None
+        text = path.read_bytes()
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError as error:
+        raise DamagedRunError(f"{str(path)!r} is no {what}: {error.errors()[0]['msg']}") from None
 
 
 def write_json(path: Path, value: JSON) -> None:

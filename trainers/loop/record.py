@@ -6,12 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from peercycle.core.base import JSON, Record, Word, canonical_json
-from peercycle.core.errors import DamagedRunError, FingerprintError
-from peercycle.store.disk import disk_errors
-from peercycle.trainers.loop.manifest import Manifest, StepName, read_manifest, write_json
+from peercycle.core.errors import FingerprintError
+from peercycle.trainers.loop.manifest import STEPS, Manifest, StepName, read_json, read_manifest, write_json
 from peercycle.trainers.loop.promoting import Ending
 from peercycle.trainers.loop.settings import LIMITS, LoopSettings
 
@@ -75,15 +72,7 @@ def content_of(settings: LoopSettings) -> dict[str, JSON]:
 
 def read_record(folder: Path) -> LoopRecord | None:
     """Return a loop's record, None where there is none yet. Raises `DamagedRunError`."""
-    path = folder / FILE
-    with disk_errors("read", path):
-        if not path.is_file():
-            return None
-        text = path.read_bytes()
-    try:
-        return LoopRecord.model_validate_json(text)
-    except ValidationError as error:
-        raise DamagedRunError(f"{str(path)!r} is no loop's record: {error.errors()[0]['msg']}") from None
+    return read_json(folder / FILE, LoopRecord, "loop's record")
 
 
 def write_record(folder: Path, record: LoopRecord) -> None:
@@ -114,8 +103,6 @@ def _changed(
 
 def steps_done(folder: Path) -> list[Manifest]:
     """Return the manifests of a loop, in the order in which its steps are done."""
-    from peercycle.trainers.loop.manifest import STEPS
-
     found: list[Manifest] = []
     for iteration in sorted(path for path in folder.glob("[0-9][0-9][0-9]") if path.is_dir()):
         found += [done for step in STEPS if (done := read_manifest(iteration / step)) is not None]

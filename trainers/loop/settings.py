@@ -182,8 +182,14 @@ def choose_arm(settings: LoopSettings, name: str) -> LoopSettings:
     return checked({**_over(base, settings.arms[name]), "arm": name}, f"arm {name!r}")
 
 
+OWNERS = ("trainer", "policy", "name")
+"""What a table's `settings` belong to: those of one trainer mean nothing to another."""
+
+
 def _over(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
+    if any(key in change and change[key] != base.get(key) for key in OWNERS):
+        merged.pop("settings", None)
     for key, value in change.items():
         below = merged.get(key)
         merged[key] = _over(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value

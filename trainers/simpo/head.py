@@ -97,15 +97,40 @@ def _accumulator(weight: torch.Tensor) -> torch.Tensor:
     return torch.zeros_like(weight, dtype=torch.promote_types(weight.dtype, torch.float32))
 
 
+# A tile's gradients, of `share` times its sum of log p. p = powers / total is never formed: dividing the small factor
+# is cheaper than the tile.
+
+
+def _by_hidden(
+    weight: torch.Tensor, powers: torch.Tensor, total: torch.Tensor, targets: torch.Tensor
+) -> torch.Tensor:
+    """Return the gradient of the states: each target's row of the head, less the mean row under p."""
+    return weight[targets] - (powers @ weight) / total[:, None].to(weight.dtype)
+
+
 def _add_to_weight(
-    gradient: torch.Tensor, powers: torch.Tensor, scaled: torch.Tensor, targets: torch.Tensor, part: torch.Tensor
+    gradient: torch.Tensor,
+    powers: torch.Tensor,
+    total: torch.Tensor,
+    targets: torch.Tensor,
+    part: torch.Tensor,
+    share: float = 1.0,
 ) -> None:
-    """Add a tile's gradient of the head: each target's state, less what every word's probability takes."""
+    """Add the gradient of the head: each target's state, less what every word's probability takes."""
+    scaled = part * (share / total[:, None]).to(part.dtype)
     if gradient.dtype == powers.dtype:
         gradient.addmm_(powers.T, scaled, alpha=-1)
     else:
         gradient.sub_(powers.T @ scaled)
-    gradient.index_add_(0, targets, part.to(gradient.dtype))
+    gradient.index_add_(0, targets, part.to(gradient.dtype), alpha=share)
+
+
+def _add_to_bias(
+    gradient: torch.Tensor, powers: torch.Tensor, total: torch.Tensor, targets: torch.Tensor, share: float = 1.0
+) -> None:
+    """Add the gradient of the bias: one for each target, less every word's probability."""
+    gradient.sub_((share / total).to(powers.dtype) @ powers)
+    gradient.index_add_(0, targets, torch.full_like(targets, share, dtype=gradient.dtype))
 
 
 def _as(value: torch.Tensor | None, dtype: torch.dtype) -> torch.Tensor | None:
@@ -149,16 +174,13 @@ class _UnitHead(torch.autograd.Function):
             part, wanted = hidden[start:end], targets[start:end]
             logp, total, powers = _exponentials(_logits(part, weight, bias), wanted)
             sums[episode] += logp.double().sum()
-            # p = powers / total is never formed: dividing the small factor is cheaper than the tile.
             powers = powers.to(weight.dtype)
             if by_hidden is not None:
-                by_hidden[start:end] = weight[wanted] - (powers @ weight) / total[:, None].to(weight.dtype)
+                by_hidden[start:end] = _by_hidden(weight, powers, total, wanted)
             if by_weight:
-                scaled = part / total[:, None].to(part.dtype)
-                _add_to_weight(by_weight[episode], powers, scaled, wanted, part)
+                _add_to_weight(by_weight[episode], powers, total, wanted, part)
             if by_bias is not None:
-                by_bias[episode] -= (powers / total[:, None].to(powers.dtype)).sum(0)
-                by_bias[episode].index_add_(0, wanted, torch.ones_like(wanted, dtype=by_bias.dtype))
+                _add_to_bias(by_bias[episode], powers, total, wanted)
         ctx.counts, ctx.dtype = counts, weight.dtype
         ctx.by_weight = by_weight
         ctx.save_for_backward(*(value for value in (by_hidden, by_bias) if value is not None))
@@ -216,12 +238,9 @@ class _RecomputedHead(torch.autograd.Function):
             _, total, powers = _exponentials(_logits(part, weight, bias), wanted)
             powers = powers.to(weight.dtype)
             if to_hidden is not None:
-                unit = weight[wanted] - (powers @ weight) / total[:, None].to(weight.dtype)
-                to_hidden[start:end] = unit * share
+                to_hidden[start:end] = _by_hidden(weight, powers, total, wanted) * share
             if to_weight is not None:
-                scaled = part * (share / total[:, None]).to(part.dtype)
-                _add_to_weight(to_weight, powers, scaled, wanted, part * share)
+                _add_to_weight(to_weight, powers, total, wanted, part, share)
             if to_bias is not None:
-                to_bias -= share * (powers / total[:, None].to(powers.dtype)).sum(0)
-                to_bias.index_add_(0, wanted, torch.full_like(wanted, share, dtype=to_bias.dtype))
+                _add_to_bias(to_bias, powers, total, wanted, share)
         return to_hidden, _as(to_weight, weight.dtype), to_bias, None, None, None

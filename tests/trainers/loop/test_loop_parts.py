@@ -18,6 +18,7 @@ from peercycle.core.errors import (
     UsageError,
 )
 from peercycle.core.writing import ResearchTask
+from peercycle.plugins.manager import Plugins
 from peercycle.trainers.loop.jobs import RolloutJob, TrainJob, read_job
 from peercycle.trainers.loop.manifest import FILE, Done, Manifest, Told, perform
 from peercycle.trainers.loop.settings import SampleSettings, choose_arm, read_loop
@@ -39,6 +40,9 @@ iterations = 1
 beta = 5.0
 [arms.hotter.sample]
 tasks = 9
+[arms.told.train]
+trainer = "sft"
+settings = { epochs = 2.0 }
 """
 
 
@@ -111,8 +115,24 @@ def test_an_arm_is_its_own_settings_over_the_files(tmp_path: Path) -> None:
     assert hotter.train.settings == {"beta": 5.0}
     plain = choose_arm(settings, "plain")
     assert plain.model_copy(update={"arm": None, "arms": settings.arms}) == settings
-    with pytest.raises(UnknownNameError, match="plain, hotter"):
+    with pytest.raises(UnknownNameError, match="plain, hotter, told"):
         choose_arm(settings, "colder")
+
+
+def test_an_arm_of_another_trainer_takes_none_of_the_settings_of_the_files(tmp_path: Path) -> None:
+    (tmp_path / "loop.toml").write_text(LOOP)
+    told = choose_arm(read_loop(tmp_path / "loop.toml"), "told")
+    assert (told.train.trainer, told.train.settings) == ("sft", {"epochs": 2.0})
+
+
+@pytest.mark.parametrize("file", ["benchmarks/learning.toml", "examples/citing/loop.toml"])
+def test_every_arm_that_is_shipped_has_settings_that_its_trainer_knows(repository: Path, file: str) -> None:
+    settings = read_loop(repository / file)
+    assert len(settings.arms) == 6
+    plugins = Plugins.load(entry_points=False)
+    for arm in settings.arms:
+        train = choose_arm(settings, arm).train
+        plugins.create("trainers", train.trainer, train.settings)
 
 
 @pytest.mark.parametrize(
