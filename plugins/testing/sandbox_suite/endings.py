@@ -110,7 +110,9 @@ async def a_child_that_holds_the_output_holds_nothing_up(ground: Ground) -> list
     mark = secrets.token_hex(8)
     heard: list[bytes] = []
     result = await ground.run(DAEMON, mark, on_output=lambda _name, chunk: heard.append(chunk))
-    said = unless("late" not in result.stdout.text and result.duration_s < 0.45 * WALL_S, "the result waited for the child")
+    said = unless(
+        "late" not in result.stdout.text and result.duration_s < 0.45 * WALL_S, "the result waited for the child"
+    )
     return said + await gone(mark, 0.5)
 
 
