@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from peercycle.core.base import Word, canonical_json
+from peercycle.core.contracts import Sandbox
 from peercycle.core.errors import SandboxUnavailableError
 from peercycle.core.sandboxing import ExecRequest, ExecResult, OutputFile, StreamCapture
 from peercycle.core.writing import Manuscript, Section
@@ -197,7 +198,7 @@ def test_tex_reads_no_file_beyond_its_folder(case: Any, tmp_path: Path, monkeypa
 class Sandboxed(Compiling):
     """A context with the real sandbox."""
 
-    def __init__(self, artifacts: Any, folder: Path, sandbox: BubblewrapSandbox) -> None:
+    def __init__(self, artifacts: Any, folder: Path, sandbox: Sandbox) -> None:
         super().__init__(artifacts, folder)
         self.sandbox = sandbox
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fixtures.killing import after, before, die
 
 from peercycle import hookimpl
 from peercycle.core.base import JSON
@@ -24,6 +25,11 @@ from peercycle.plugins.manager import Plugins
 from peercycle.plugins.testing.children import run_in_child
 from peercycle.sandbox import collect, place
 from peercycle.sandbox.bubblewrap import BubblewrapSandbox, BubblewrapSettings
+from peercycle.sandbox.containers import leftovers, profile
+from peercycle.sandbox.containers.backend import DockerSandbox
+from peercycle.sandbox.containers.engine import engine
+from peercycle.sandbox.containers.session import Session
+from peercycle.sandbox.containers.settings import DockerSettings
 from peercycle.sandbox.place import Place, remove_tree
 from peercycle.sandbox.start import Start
 from peercycle.sandbox.supervise import Supervisor
@@ -55,30 +61,11 @@ class Kit:
     @hookimpl
     def register_sandboxes(self, register: Any) -> None:
         register("bubblewrap", BubblewrapSandbox, BubblewrapSettings)
+        register("docker", DockerSandbox, DockerSettings)
 
     @hookimpl
     def extend_graph(self, builder: Any) -> None:
         builder.add_stage(Running(), after="write", paths=("draft",))
-
-
-def die(*_: Any, **__: Any) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def at(owner: Any, name: str, *, done: bool = False) -> Callable[[], None]:
-    """Die where a function of the sandbox is called, or when it has returned."""
-
-    def arm() -> None:
-        real = getattr(owner, name)
-
-        def armed(*args: Any, **how: Any) -> Any:
-            if done:
-                real(*args, **how)
-            die()
-
-        setattr(owner, name, armed)
-
-    return arm
 
 
 def when_told(kind: str, *, done: bool) -> Callable[[], None]:
@@ -100,39 +87,98 @@ def when_told(kind: str, *, done: bool) -> Callable[[], None]:
     return arm
 
 
-PHASES: dict[str, tuple[Callable[[], None], int]] = {
-    "its inputs are laid": (at(place, "fill", done=True), 2),
-    "bubblewrap is being set up": (at(Start, "__call__", done=True), 2),
-    "it has ended and is not buried": (at(Supervisor, "_bury"), 2),
-    "its outputs are about to be collected": (at(collect, "collect"), 2),
-    "its folder is removed": (at(Place, "remove", done=True), 2),
+Phases = Mapping[str, tuple[Callable[[], None], int]]
+TOLD: Phases = {
     "its outcome is about to be journalled": (when_told("sandbox", done=False), 2),
     "its outcome is journalled": (when_told("sandbox", done=True), 1),
 }
+ON_BUBBLEWRAP: Phases = {
+    "its inputs are laid": (after(place, "fill"), 2),
+    "bubblewrap is being set up": (after(Start, "__call__"), 2),
+    "it has ended and is not buried": (before(Supervisor, "_bury"), 2),
+    "its outputs are about to be collected": (before(collect, "collect"), 2),
+    "its folder is removed": (after(Place, "remove"), 2),
+    **TOLD,
+}
+ON_DOCKER: Phases = {
+    "its container is created": (after(profile, "create"), 2),
+    "its container has started and knows no plan": (before(Session, "watch"), 2),
+    "it has ended and is not collected": (after(Session, "watch"), 2),
+    "its files are collected": (after(Session, "bodies"), 2),
+    "its container is removed": (after(leftovers, "remove"), 2),
+    **TOLD,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """A sandbox that works here, how a run is told of it, and what is left of its executions."""
+
+    name: str
+    sandbox: BubblewrapSandbox | DockerSandbox
+    settings: dict[str, JSON]
+    containers: Callable[[], list[JSON]] = list
+
+    def left(self) -> list[JSON]:
+        assert self.sandbox.settings.state_dir is not None
+        return [
+            *self.containers(),
+            *(each.name for each in (self.sandbox.settings.state_dir / "executions").iterdir()),
+        ]
 
 
 @pytest.fixture(scope="module")
-def state() -> Iterator[Path]:
+def bubblewrap() -> Iterator[Backend]:
     if shutil.which("bwrap") is None:
         pytest.skip("needs bubblewrap: apt install bubblewrap libseccomp2")
     made = Path(tempfile.mkdtemp(prefix="peercycle-killed-", dir="/var/tmp"))
     made.chmod(0o711)
-    probed = asyncio.run(BubblewrapSandbox(BubblewrapSettings(state_dir=made)).probe())
+    sandbox = BubblewrapSandbox(BubblewrapSettings(state_dir=made))
+    probed = asyncio.run(sandbox.probe())
     if not probed.passed:
         remove_tree(made)
         pytest.skip(f"needs a working bubblewrap: {probed.problem}")
-    yield made
+    yield Backend("bubblewrap", sandbox, {"state_dir": str(made)})
     remove_tree(made)
 
 
-@pytest.mark.parametrize("phase", PHASES)
+@pytest.fixture(scope="module")
+def docker(docker_settings: DockerSettings) -> Backend:
+    def containers() -> list[JSON]:
+        with engine(docker_settings) as client:
+            return [str(each["Id"]) for each in client.containers(all=True)]
+
+    sandbox = DockerSandbox(docker_settings)
+    assert asyncio.run(sandbox.probe()).passed
+    told: dict[str, JSON] = {"base_url": docker_settings.base_url, "state_dir": str(docker_settings.state_dir)}
+    return Backend("docker", sandbox, told, containers)
+
+
+@pytest.mark.parametrize("phase", ON_BUBBLEWRAP)
 def test_a_run_killed_is_resumed_and_its_program_ran_effectively_once_when(
-    phase: str, state: Path, task: ResearchTask, options: Options, kit: KitOf
+    phase: str, bubblewrap: Backend, task: ResearchTask, options: Options, kit: KitOf, tmp_path: Path
 ) -> None:
-    arm, attempts = PHASES[phase]
-    settings = {"sandboxes": {"bubblewrap": {"state_dir": str(state)}}}
-    asked = options(sandbox="bubblewrap", rounds=0, candidates=1, settings=settings)
-    sandbox = BubblewrapSandbox(BubblewrapSettings(state_dir=state))
+    kill_and_resume(bubblewrap, ON_BUBBLEWRAP[phase], task, options, kit, tmp_path)
+
+
+@pytest.mark.parametrize("phase", ON_DOCKER)
+def test_a_run_killed_is_resumed_and_its_container_ran_effectively_once_when(
+    phase: str, docker: Backend, task: ResearchTask, options: Options, kit: KitOf, tmp_path: Path
+) -> None:
+    kill_and_resume(docker, ON_DOCKER[phase], task, options, kit, tmp_path)
+
+
+def kill_and_resume(
+    on: Backend,
+    phase: tuple[Callable[[], None], int],
+    task: ResearchTask,
+    options: Options,
+    kit: KitOf,
+    folder: Path,
+) -> None:
+    arm, attempts = phase
+    asked = options(sandbox=on.name, rounds=0, candidates=1, settings={"sandboxes": {on.name: on.settings}})
+    undisturbed = asked.model_copy(update={"runs_dir": str(folder / "undisturbed")})
 
     async def killed() -> JSON:
         arm()
@@ -148,8 +194,17 @@ def test_a_run_killed_is_resumed_and_its_program_ran_effectively_once_when(
     # Once more, and nothing more is done.
     assert asyncio.run(resume(path, kit(Kit()))).status == "finished"
     assert asyncio.run(effects_of(path)) == [(attempts, "settled")]
-    asyncio.run(sandbox.reap())
-    assert list((state / "executions").iterdir()) == []
+    assert asyncio.run(start(task, undisturbed, kit(Kit()))).status == "finished"
+    assert bodies_of(path) == bodies_of(Path(undisturbed.runs_dir) / "r1")
+    asyncio.run(on.sandbox.reap())
+    assert on.left() == []
+
+
+def bodies_of(path: Path) -> set[str]:
+    """Return the names of a run's artefacts, which are the hashes of what they hold."""
+    found = {each.name for each in (path / "artifacts").rglob("*") if each.is_file()}
+    assert found
+    return found
 
 
 async def effects_of(path: Path) -> list[tuple[Any, Any]]:

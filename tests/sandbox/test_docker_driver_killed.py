@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.fixtures.killing import after, before, die
 
 from peercycle.core.base import JSON
 from peercycle.core.sandboxing import EnvironmentSpec, ExecRequest, Limits
@@ -36,30 +35,6 @@ open("out.txt", "w").write("x")
 print("up", flush=True)
 time.sleep({})
 """
-
-
-def die(*_: Any) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def before(owner: Any, name: str) -> Callable[[], None]:
-    """Die where a function is called."""
-    return lambda: setattr(owner, name, die)
-
-
-def after(owner: Any, name: str) -> Callable[[], None]:
-    """Die when a function has returned."""
-
-    def arm() -> None:
-        real = getattr(owner, name)
-
-        def armed(*args: Any, **options: Any) -> Any:
-            real(*args, **options)
-            die()
-
-        setattr(owner, name, armed)
-
-    return arm
 
 
 PHASES: dict[str, Callable[[], None]] = {

@@ -9,9 +9,10 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from tests.fixtures.killing import after, before, die
 
 from peercycle.core.base import JSON
 from peercycle.core.sandboxing import EnvironmentSpec, ExecRequest, Limits
@@ -37,41 +38,6 @@ open("out.txt", "w").write("x")
 print("up", flush=True)
 time.sleep({})
 """
-
-
-def die(*_: Any) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def before(owner: Any, name: str) -> Callable[[], None]:
-    """Die where a function is called."""
-
-    def arm() -> None:
-        setattr(owner, name, die)
-
-    return arm
-
-
-def after(owner: Any, name: str) -> Callable[[], None]:
-    """Die when a function has returned."""
-
-    def arm() -> None:
-        real = getattr(owner, name)
-
-        def armed(*args: Any, **options: Any) -> Any:
-            done = real(*args, **options)
-            if not asyncio.iscoroutine(done):
-                die()
-
-            async def finished() -> Any:
-                await done
-                die()
-
-            return finished()
-
-        setattr(owner, name, armed)
-
-    return arm
 
 
 PHASES: dict[str, Callable[[], None]] = {

@@ -10,7 +10,7 @@ import signal
 
 from peercycle.core.contracts import Closing, Sandbox
 from peercycle.core.errors import SandboxError
-from peercycle.plugins.testing.sandbox_suite.ground import Ground, Skip, alive, changed, gone, unless, until
+from peercycle.plugins.testing.sandbox_suite.ground import WALL_S, Ground, Skip, alive, changed, gone, unless, until
 from peercycle.plugins.testing.sandbox_suite.rows import PIDS, Nothing, attack
 
 
@@ -84,11 +84,11 @@ async def a_timeout_leaves_no_process(ground: Ground) -> list[str]:
     return await gone(mark, 1.0)
 
 
-DAEMON = """
+DAEMON = f"""
 import os, time
 if os.fork() == 0:
     os.setsid()
-    time.sleep(10)
+    time.sleep({WALL_S / 2})
     os.write(1, b"late")
     os._exit(0)
 print("done", flush=True)
@@ -110,7 +110,9 @@ async def a_child_that_holds_the_output_holds_nothing_up(ground: Ground) -> list
     mark = secrets.token_hex(8)
     heard: list[bytes] = []
     result = await ground.run(DAEMON, mark, on_output=lambda _name, chunk: heard.append(chunk))
-    said = unless("late" not in result.stdout.text and result.duration_s < 9, "the result waited for the child")
+    said = unless(
+        "late" not in result.stdout.text and result.duration_s < 0.45 * WALL_S, "the result waited for the child"
+    )
     return said + await gone(mark, 0.5)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from peercycle.core.contracts import Sandbox
     from peercycle.core.settings import Settings
 
 KEYS = (
@@ -111,7 +112,8 @@ async def _sandboxes() -> list[Finding]:
     plugins = Plugins.load()
     found: list[Finding] = []
     for name in backends(plugins, None):
-        result = await plugins.create("sandboxes", name).probe()
+        sandbox = plugins.create("sandboxes", name)
+        result = await sandbox.probe()
         failed = [canary for canary in result.canaries if not canary.passed]
         missing = ", ".join(f"{canary.guarantee} fails" for canary in failed)
         detail = (
@@ -119,9 +121,25 @@ async def _sandboxes() -> list[Finding]:
         )
         fix = next((canary.fix for canary in failed if canary.fix), None) or result.fix
         found.append(Finding(f"sandbox {name}", passes(result), detail, fix, facts=probe_data(result)))
+        if passes(result):
+            found.append(await tex_in(name, sandbox))
     if not any(finding.ok for finding in found):
         found.append(Finding("experiments", False, "no sandbox passes, so runs have none", "any fix above"))
     return found
+
+
+async def tex_in(name: str, sandbox: Sandbox) -> Finding:
+    """Say whether papers can be set in a sandbox: an image has its own TeX, or none."""
+    from peercycle.core.errors import PeercycleError
+    from peercycle.core.sandboxing import EnvironmentSpec
+
+    what = f"TeX in {name}"
+    try:
+        await sandbox.prepare(EnvironmentSpec(name="tex"))
+    except PeercycleError as error:
+        fix = "peercycle sandbox build --with-tex" if "--with-tex" in str(error) else INSTALL_TEX
+        return Finding(what, False, f"runs in {name} have no PDF: {error}", fix)
+    return Finding(what, True, f"runs in {name} set their paper as PDF")
 
 
 def _tex() -> Finding:
