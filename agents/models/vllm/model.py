@@ -123,7 +123,7 @@ class VllmModel:
                 raise
             # It died under the request: started anew, it is asked once more.
             await self._server.ensure()
-            result = await self._once(request)
+            result = await self._once_more(self._server, request)
         finally:
             seconds = self._clock.end(share)
         return result.model_copy(
@@ -138,6 +138,14 @@ class VllmModel:
     async def _once(self, request: ModelRequest) -> ModelResult:
         (result,) = await self._entered().generate([request])
         return result
+
+    async def _once_more(self, server: Server, request: ModelRequest) -> ModelResult:
+        try:
+            return await self._once(request)
+        except OutageError as error:
+            if await server.has_died():
+                raise OutageError(f"the vLLM server died twice under one request: {server.last_words()}") from error
+            raise
 
     async def _forget_prefixes(self) -> None:
         """Without this, prompts that begin alike would be answered from what the old weights computed."""

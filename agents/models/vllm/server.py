@@ -75,7 +75,7 @@ class Server:
             # Whoever came first has started it meanwhile.
             if self.died:
                 if self._starts > self._settings.restarts:
-                    raise OutageError(f"the vLLM server died {self._starts} times: {self._last_words()}")
+                    raise OutageError(f"the vLLM server died {self._starts} times: {self.last_words()}")
                 await self.start()
 
     @property
@@ -92,6 +92,8 @@ class Server:
 
     async def stop(self, *, keep_log: bool = False) -> None:
         """End the server and everything that it started."""
+        # One that died has the reason in its log, and nowhere else.
+        keep_log = keep_log or self.died
         process, self._process = self._process, None
         if process is not None:
             await asyncio.shield(_ended(process))
@@ -143,15 +145,15 @@ class Server:
                     if (await client.get("/health")).status_code == 200:
                         return
                 if self._process.returncode is not None:
-                    raise ModelUnavailableError(f"the vLLM server did not start: {self._last_words()}")
+                    raise ModelUnavailableError(f"the vLLM server did not start: {self.last_words()}")
                 if time.monotonic() > deadline:
                     raise ModelUnavailableError(
                         f"the vLLM server was not ready within {self._settings.start_timeout_s:.0f} s "
-                        f"(start_timeout_s): {self._last_words()}"
+                        f"(start_timeout_s): {self.last_words()}"
                     )
                 await asyncio.sleep(POLL_S)
 
-    def _last_words(self) -> str:
+    def last_words(self) -> str:
         """Return the line of the log that most likely says why, and where the log is."""
         if self._folder is None:
             return "its log is gone"

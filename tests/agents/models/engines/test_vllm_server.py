@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 import venv
@@ -43,7 +44,9 @@ class Handler(BaseHTTPRequestHandler):
         self.answer({})
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if body["messages"][0]["content"] == "die" and not os.path.exists("MARK"):
+        asked = body["messages"][0]["content"]
+        if asked == "die always" or (asked == "die" and not os.path.exists("MARK")):
+            print("RuntimeError: this is why it dies", flush=True)
             open("MARK", "w").close()
             os._exit(9)
         said = {"argv": sys.argv[1:], "environ": sorted(os.environ), "pid": os.getpid(), "path": self.path,
@@ -115,6 +118,10 @@ def told(model_settings: VllmSettings) -> dict[str, Any]:
     return asyncio.run(main())
 
 
+def log_of(error: Exception) -> Path:
+    return Path(str(error).rpartition("its log: ")[2].removesuffix(")"))
+
+
 def alive(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
@@ -145,10 +152,9 @@ def test_a_port_is_guarded_by_a_key_that_is_on_no_command_line(environment: Path
 def test_a_server_that_does_not_start_says_why_and_leaves_its_log(environment: Path, weights: Path) -> None:
     with pytest.raises(ModelUnavailableError, match="did not start: ValueError: this is why") as caught:
         told(settings(environment, weights, engine_args={"fail": True}))
-    log = Path(str(caught.value).rpartition("its log: ")[2].removesuffix(")"))
+    log = log_of(caught.value)
     assert log.is_file()
-    log.unlink()
-    log.parent.rmdir()
+    shutil.rmtree(log.parent)
     with pytest.raises(ModelUnavailableError, match=r"no vLLM in the environment .*pip install vllm"):
         told(settings(weights, weights))
 
@@ -167,6 +173,20 @@ def test_one_that_dies_under_a_request_is_started_anew_and_asked_again(environme
     assert not alive(before) and not alive(after)
 
 
+def test_one_that_dies_of_a_request_again_says_why_and_leaves_its_log(environment: Path, weights: Path) -> None:
+    async def main() -> None:
+        async with VllmModel(settings(environment, weights)) as model:
+            await model.generate([ask("die always")])
+
+    with pytest.raises(
+        OutageError, match="died twice under one request: RuntimeError: this is why it dies"
+    ) as caught:
+        asyncio.run(main())
+    log = log_of(caught.value)
+    assert log.is_file()
+    shutil.rmtree(log.parent)
+
+
 def test_one_that_dies_too_often_is_an_outage(environment: Path, weights: Path) -> None:
     (environment / "died").touch()
 
@@ -181,8 +201,9 @@ def test_one_that_dies_too_often_is_an_outage(environment: Path, weights: Path) 
                 assert model._server is not None and model._server._process is not None
                 await model._server._process.wait()
 
-    with pytest.raises(OutageError, match="died 2 times"):
+    with pytest.raises(OutageError, match="died 2 times") as caught:
         asyncio.run(main())
+    shutil.rmtree(log_of(caught.value).parent)
 
 
 def test_a_start_that_is_broken_off_leaves_no_server(environment: Path, weights: Path) -> None:
