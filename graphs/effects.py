@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from peercycle.core import errors
 from peercycle.core.base import JSON, canonical_json, sha256_hex
@@ -21,6 +22,10 @@ OutageHandler = Callable[[EffectKey, OutageError, float], Awaitable[None]]
 """Waits until the effect may be tried again, or raises; is told for how many seconds it has been out of reach."""
 
 
+ENDING_S = 30.0
+"""How long what is in flight at a stage's end may take to be given up; a program in the sandbox takes longest."""
+
+
 @dataclass(slots=True)
 class Effects:
     """The effects of one visit of one stage on one candidate's path."""
@@ -32,6 +37,8 @@ class Effects:
     finishing: bool
     on_outage: OutageHandler
     _seen: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+    """Which tasks have asked for one."""
 
     def key(self, kind: str, request: JSON) -> EffectKey:
         """Return the next key of a request: the n-th identical one within the visit has occurrence n - 1."""
@@ -47,6 +54,9 @@ class Effects:
 
         A journalled error is raised again. An outage waits or ends the run, as the options say.
         """
+        if (task := asyncio.current_task()) is not None and task not in self._tasks:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         out_since: float | None = None
         while True:
             found = await self.store.begin_effect(key, request, reserve, finishing=self.finishing)
@@ -57,6 +67,19 @@ class Effects:
             except OutageError as outage:
                 out_since = time.monotonic() if out_since is None else out_since
                 await self.on_outage(key, outage, time.monotonic() - out_since)
+
+    async def end(self) -> None:
+        """Give up what a stage that has ended still has in flight, such as the questions beside one that failed.
+
+        Nobody would hear the answer, the reservation would stand, and the run's files may be closed before it comes.
+        """
+        left = [task for task in self._tasks if task is not asyncio.current_task() and not task.done()]
+        for task in left:
+            task.cancel()
+        ended, _ = await asyncio.wait(left, timeout=ENDING_S) if left else (set(), set())
+        for task in ended:
+            if not task.cancelled():
+                task.exception()  # nobody else asks for it, and asyncio would complain
 
     async def _attempt(
         self, ticket: EffectTicket, reserve: Usage, fn: Callable[[], Awaitable[Answer]]

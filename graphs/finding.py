@@ -11,6 +11,7 @@ Only where a source is online. What is at hand is taken as it is found.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -80,7 +81,7 @@ async def find(queries: Sequence[str], topic: str, known: Bibliography, ctx: Dri
 
 async def search_all(queries: Sequence[str], ctx: DriverContext) -> tuple[list[tuple[Reference, ...]], bool]:
     """Search for every query at once; return the answers in the order of the queries, and whether one came from outside."""
-    said = await sources.together([sources.search_each(ctx, query, FOUND_A_QUERY) for query in queries])
+    said = await asyncio.gather(*[sources.search_each(ctx, query, FOUND_A_QUERY) for query in queries])
     rankings = [fuse([sources.works_of(one) for one in answer], FOUND_A_QUERY) for answer in said]
     return rankings, any(one.online for answer in said for one in answer)
 
@@ -124,7 +125,7 @@ async def _widen(seeds: Sequence[int], pool: Pool, ctx: DriverContext) -> None:
         asked.append((seed, "references", REFERENCES_A_SEED))
         asked.append((seed, "citations", CITATIONS_A_SEED))
     ids = {seed: id_of(pool.works.at(seed)) or "" for seed in seeds}
-    answers = await sources.together([_neighbours(ctx, ids[seed], d, limit) for seed, d, limit in asked])
+    answers = await asyncio.gather(*[_neighbours(ctx, ids[seed], d, limit) for seed, d, limit in asked])
     brought = 0
     for (seed, direction, _), answer in zip(asked, answers, strict=True):
         for work in answer:

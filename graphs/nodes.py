@@ -118,6 +118,7 @@ async def announced(ctx: DriverContext) -> AsyncIterator[dict[str, Any]]:
         seconds = time.monotonic() - began
         await ctx.emit("stage_finished", seconds=round(seconds, 3), updates=list[JSON](sorted(updates)))
     finally:
+        await ctx.effects.end()
         await run.tick(at_least_s=TICK_S)
         seconds = time.monotonic() - began
         run.plugins.after_stage(AfterStage(run.run_id, ctx.candidate, ctx.stage, ctx.visit, seconds, updates, error))

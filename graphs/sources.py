@@ -8,9 +8,9 @@ is journalled as such, so that a resume and a replay go on without it, too.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 from peercycle.core.base import JSON
 from peercycle.core.errors import LiteratureError, OutageError, PartialAnswerError, PeercycleError
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from peercycle.core.contracts import LiteratureSource
     from peercycle.graphs.context import DriverContext
 
-T = TypeVar("T")
 Capability = Literal["search", "get", "expand", "recommend"]
 MOST_REQUESTS = 8
 """Requests that one question may send where requests are limited, new tries included."""
@@ -98,22 +97,10 @@ async def recommend(ctx: DriverContext, like: Sequence[str], limit: int) -> tupl
     return fuse([works_of(one) for one in said], limit)
 
 
-async def together(questions: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    """Ask all at once. Where one ends the run, the others are ended, too, before the run's files are closed."""
-    tasks = [asyncio.ensure_future(question) for question in questions]
-    try:
-        return list(await asyncio.gather(*tasks))
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise
-
-
 async def ask_all(ctx: DriverContext, asked: Asked) -> list[Said]:
     """Put a question to every source at once. Where all that can answer refuse it, the first refusal is raised."""
     # Asked in the order of the options: the effects' keys do not depend on who answers first.
-    said = await together([_put(ctx, name, asked) for name in ctx.options.literature])
+    said = await asyncio.gather(*[_put(ctx, name, asked) for name in ctx.options.literature])
     able = [one for one in said if one.able]
     refusals = [one.refusal for one in able if one.refusal is not None]
     if refusals and len(refusals) == len(able):

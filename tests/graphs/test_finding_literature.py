@@ -13,11 +13,10 @@ from typing import Any
 import pytest
 
 from peercycle import hookimpl
-from peercycle.core.errors import SourceUnavailableError, WorkNotFoundError
+from peercycle.core.errors import WorkNotFoundError
 from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.runs import Budget, RunOptions
 from peercycle.core.writing import ResearchTask
-from peercycle.graphs import sources
 from peercycle.graphs.driver import resume, start
 from peercycle.graphs.replay import replay
 from peercycle.plugins.manager import Plugins
@@ -278,26 +277,3 @@ def test_a_stage_gets_expands_and_recommends_and_a_replay_answers_it_from_the_jo
     sent = len(service.received)
     assert asyncio.run(replay(result.path, asking)).differences == ()
     assert len(service.received) == sent
-
-
-def test_an_outage_among_questions_in_flight_ends_them_before_the_run_is_closed() -> None:
-    begun: list[int] = []
-    ended: list[int] = []
-
-    async def main() -> None:
-        async def slow() -> None:
-            begun.append(1)
-            try:
-                await asyncio.sleep(3600)
-            finally:
-                ended.append(1)
-
-        async def down() -> None:
-            await asyncio.sleep(0)
-            raise SourceUnavailableError("down")
-
-        with pytest.raises(SourceUnavailableError):
-            await sources.together([slow(), down(), slow()])
-        assert (len(begun), len(ended)) == (2, 2)
-
-    asyncio.run(main())

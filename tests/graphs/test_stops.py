@@ -18,6 +18,7 @@ from peercycle.core.contracts import Edition, StageContext
 from peercycle.core.errors import OutageError, UsageError
 from peercycle.core.journal import RunReader
 from peercycle.core.literature import Bibliography, Reference
+from peercycle.core.modelling import Usage
 from peercycle.core.runs import ModelChoice, RunOptions
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.driver import resume, start
@@ -72,6 +73,43 @@ def test_an_outage_is_waited_through(task: ResearchTask, options: Options, kit: 
         return result.status
 
     assert asyncio.run(main()) == "finished"
+
+
+class Panel:
+    """Rates by two effects at once: one that fails soon, and one that would take the rest of the day."""
+
+    async def review(self, submission: Any, ctx: StageContext) -> Any:
+        async def fails() -> Any:
+            await asyncio.sleep(0.05)
+            raise OutageError("the engine has gone")
+
+        async def waits() -> Any:
+            await asyncio.sleep(86_400)
+
+        most = Usage(prompt_tokens=5, completion_tokens=5, model_calls=1)
+        await asyncio.gather(ctx.effect("ask", 1, waits, reserve=most), ctx.effect("ask", 2, fails, reserve=most))
+
+
+class PanelPlugin:
+    @hookimpl
+    def register_reviewers(self, register: Any) -> None:
+        register("panel", lambda settings: Panel())
+
+
+def test_what_is_in_flight_when_its_stage_fails_is_given_up_and_counted(
+    task: ResearchTask, options: Options, kit: Kit
+) -> None:
+    async def main() -> tuple[str, set[str], float]:
+        result = await start(task, options(reviewer="panel", candidates=1), kit(PanelPlugin()))
+        left = {repr(one) for one in asyncio.all_tasks() - {asyncio.current_task()}}
+        (line,) = [line for line in await read_run(result.path).spending() if line.name == "tokens"]
+        # The one in flight may have gone out: its worst case counts as spent, and nothing stays reserved.
+        return result.reason or "", left, line.reserved
+
+    reason, left, reserved = asyncio.run(main())
+    assert reason == "outage"
+    assert not [one for one in left if "perform" in one or "effect" in one], left
+    assert reserved == 0
 
 
 class DownTwice:
