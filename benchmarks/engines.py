@@ -3,8 +3,8 @@
     python benchmarks/engines.py [--environment .venv-vllm] [--runs 32] [--calls 10] [--tokens 256]
 
 - `throughput`: so many concurrent runs of the driver, each asking so many times for 256 tokens after a prompt of 256,
-  end-of-turn tokens ignored; beside the bare engine (`vllm.LLM` in its own process) on as many requests at as many at
-  once.
+  end-of-turn tokens ignored, with log-probabilities; beside the bare engine (`vllm.LLM` in its own process) on as many
+  requests at as many at once, and beside the same server asked by as many bare tasks, without driver and journal.
 - `prefill`: what four prompted reviewers of one paper have the engine compute, by its own counters, beside the unique
   tokens of their prompts.
 - `coalesced`: eight candidates of one run on `transformers`, a call each, beside one batch of eight.
@@ -51,7 +51,7 @@ wanted = json.load(sys.stdin)
 engine = LLM(model=wanted["model"], **wanted["engine"])
 prompts = [{"prompt_token_ids": ids} for ids in wanted["prompts"]]
 def sampling(seed):
-    return SamplingParams(max_tokens=wanted["tokens"], ignore_eos=True, temperature=1.0, seed=seed)
+    return SamplingParams(max_tokens=wanted["tokens"], ignore_eos=True, temperature=1.0, seed=seed, logprobs=0)
 engine.generate(prompts[:2], [sampling(n) for n in range(2)], use_tqdm=False)
 began = time.perf_counter()
 answers = engine.generate(prompts, [sampling(n) for n in range(len(prompts))], use_tqdm=False)
@@ -174,13 +174,16 @@ def bare_engine(settings: dict[str, Any], requests: int, tokens: int) -> dict[st
 
 
 async def through_runs(settings: dict[str, Any], runs: int, calls: int, tokens: int, room: Path) -> dict[str, float]:
-    """Return tokens and seconds of so many concurrent runs, the server's start apart."""
+    """Return the tokens a second of so many concurrent runs, and of as many bare tasks; the server's start apart."""
     plugins = Plugins.load(Asking(calls, tokens), entry_points=False, environ={})
     holding = await current_pool().acquire(plugins, "models", "vllm", settings)
     models = {"default": {"name": "vllm", "settings": settings}}
     try:
         warm = ModelRequest(prompt_token_ids=(5, 6, 7), sampling=Sampling(max_tokens=4))
         await holding.component.generate([warm])
+        began = time.perf_counter()
+        served = sum(await asyncio.gather(*[by_themselves(holding.component, n, calls, tokens) for n in range(runs)]))
+        served_seconds = time.perf_counter() - began
         before = await holding.component.counters()
         began = time.perf_counter()
         jobs = [(ResearchTask(topic=f"run {n}"), options(room, models, seed=n)) for n in range(runs)]
@@ -193,7 +196,23 @@ async def through_runs(settings: dict[str, Any], runs: int, calls: int, tokens: 
     finally:
         await holding.release()
     name = "vllm:generation_tokens_total"
-    return {"tokens": after[name] - before[name], "seconds": seconds}
+    return {
+        "served": served / served_seconds,
+        "ours": (after[name] - before[name]) / seconds,
+    }
+
+
+async def by_themselves(model: Any, number: int, calls: int, tokens: int) -> int:
+    """Ask as a run does, with nothing of a run around it; return the tokens sampled."""
+    chance, sampled = random.Random(1000 + number), 0
+    for _ in range(calls):
+        sampling = Sampling(max_tokens=tokens, temperature=1.0, ignore_eos=True)
+        asked = ModelRequest(
+            prompt_token_ids=prompt(chance, tokens), sampling=sampling, seed=chance.randrange(1 << 31)
+        )
+        (result,) = await model.generate([asked])
+        sampled += result.usage.completion_tokens
+    return sampled
 
 
 async def reviewers_prefill(settings: dict[str, Any], reviewers: int, words: int, room: Path) -> dict[str, Any]:
@@ -204,7 +223,7 @@ async def reviewers_prefill(settings: dict[str, Any], reviewers: int, words: int
         "reviewers": reviewers,
         "verification": False,
         "meta_review": False,
-        "answer_tokens": 400,
+        "answer_tokens": 1500,
         "context_tokens": settings["engine_args"]["max_model_len"],
         "text_characters": 40,
         "items": 1,
@@ -366,14 +385,14 @@ def measure(arguments: argparse.Namespace, room: Path) -> dict[str, Any]:
     print("prefill", figures["prefill"], flush=True)
     work = (arguments.runs, arguments.calls, arguments.tokens)
     bare = bare_engine(settings, arguments.runs * arguments.calls, arguments.tokens)
-    ours = asyncio.run(through_runs(settings, *work, room / "runs"))
-    rates = {name: figure["tokens"] / figure["seconds"] for name, figure in (("bare", bare), ("ours", ours))}
+    rates = {"bare": bare["tokens"] / bare["seconds"], **asyncio.run(through_runs(settings, *work, room / "runs"))}
     figures["throughput"] = {
         "runs": arguments.runs,
         "calls": arguments.calls,
         "tokens": arguments.tokens,
         **{f"{name}_tokens_per_s": round(rate, 1) for name, rate in rates.items()},
         "share": round(rates["ours"] / rates["bare"], 4),
+        "share_of_served": round(rates["ours"] / rates["served"], 4),
     }
     print("throughput", figures["throughput"], flush=True)
     return figures
@@ -390,8 +409,8 @@ def main() -> int:
     parser.add_argument("--tokens", type=int, default=256)
     parser.add_argument("--words", type=int, default=3500, help="of the reviewed paper: at least 4,000 tokens")
     parser.add_argument("--layer-calls", type=int, default=200)
-    parser.add_argument("--hidden", type=int, default=512)
-    parser.add_argument("--layers", type=int, default=8)
+    parser.add_argument("--hidden", type=int, default=256)
+    parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--no-result", action="store_true", help="write no result file: for a try")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="peercycle-engines-") as room:
