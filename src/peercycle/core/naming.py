@@ -51,6 +51,14 @@ def name_of(text: str) -> Name:
     return _listed(parts) if len(parts) in {2, 3} else Name(flat, whole=True)
 
 
+def family_word(name: str) -> str:
+    """Return the last word of a name's family, `Berg` of `Jan van den Berg`: what works are compared and keyed by.
+
+    Records differ over the words before it (`van`, the `García` of `García Márquez`), and hardly over the last.
+    """
+    return (name_of(name).family.split() or [""])[-1]
+
+
 def names_in(field: str, plain: Callable[[str], str]) -> list[Name]:
     """Return the names of a BibTeX `author` field, less `others`; `plain` turns its LaTeX into text.
 
