@@ -28,7 +28,7 @@ from peercycle.agents.literature.online.breaker import breaker_of
 from peercycle.agents.literature.online.deadlines import QUESTION, Deadline, Question
 from peercycle.agents.literature.online.exchange import Exchange, exchange
 from peercycle.agents.literature.online.kept import Kept, KeptAnswers, key_of
-from peercycle.agents.literature.online.places import cache_folder
+from peercycle.agents.literature.places import cache_folder
 from peercycle.agents.literature.online.refusals import KEPT, RATE_LIMITED, TRANSIENT, error_of, retry_after
 from peercycle.agents.literature.online.settings import Kind, OnlineSettings
 from peercycle.agents.literature.online.turns import Turn, Turns
