@@ -151,7 +151,7 @@ def test_two_processes_may_build_one_index_at_once(tmp_path: Path) -> None:
 
 def test_a_cache_that_cannot_be_made_is_an_error_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="cannot be made .*the source's setting cache"):
+    with pytest.raises(StoreError, match=r"cannot be made .*the source's setting cache"):
         found("coral", corpora=(str(corpus_of(tmp_path, ["Finches"])),), cache=str(tmp_path / "file" / "cache"))
 
 
