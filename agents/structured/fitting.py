@@ -61,9 +61,12 @@ def _number(value: JSON, schema: dict[str, JSON], where: str) -> JSON:
             value = float(value.strip())
         except ValueError:
             raise UnfitError(f"{where} must be an integer, not {_named(value)}") from None
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+    # False of what `float` reads beside numbers, too: "nan", "inf".
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
         raise UnfitError(f"{where} must be an integer, not {_named(value)}")
-    return _among(int(value), schema, where)
+    return _among(value, schema, where)
 
 
 def _string(value: str, schema: dict[str, JSON], where: str) -> JSON:

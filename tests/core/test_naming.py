@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from peercycle.core.naming import name_of, names_in
+from peercycle.core.naming import name_of, names_in, split_latex
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,13 @@ def test_braces_of_a_field_hold_a_name_together() -> None:
         ("Garcia Marquez", "Gabriel"),
         ("Cruz", "Ana"),
     ]
+
+
+def test_the_blank_that_ends_a_command_parts_no_name() -> None:
+    assert split_latex(r'Bj\o rn Nordstr{\"o}m', " ") == [r"Bj\o rn", r'Nordstr{\"o}m']
+    assert split_latex(r"Alf \O and Bo", "and") == [r"Alf \O", "Bo"]
+
+
+def test_empty_parts_are_told_where_they_are_asked_for() -> None:
+    assert split_latex("Ek, , Bo", ",") == ["Ek", "Bo"]
+    assert split_latex("Ek, , Bo", ",", empty=True) == ["Ek", "", "Bo"]

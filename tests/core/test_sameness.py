@@ -26,17 +26,27 @@ SAME: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "a preprint a year before": ({"year": 2001, "authors": ["Ada Lima"]}, {"year": 2002, "authors": ["A Lima"]}),
     "no year on one side, and the author agrees": ({"authors": ["Ada Lima"]}, {"year": 2002, "authors": ["A Lima"]}),
     "neither year nor author on both": ({}, {}),
+    "the author with and without a suffix": (
+        {"year": 1963, "authors": ["Martin Luther King Jr."]}, {"year": 1963, "authors": ["M. L. King"]},
+    ),
+    "the author's family named first": ({"year": 2001, "authors": ["Lima, Ada"]}, {"year": 2001, "authors": ["A. Lima"]}),
+    "the author with and without a particle": (
+        {"year": 2001, "authors": ["Jan van den Berg"]}, {"year": 2001, "authors": ["J. Berg"]},
+    ),
 }  # fmt: skip
 OTHER: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "two DOIs": ({"ids": {"doi": "10.1/a"}, "year": 2001}, {"ids": {"doi": "10.1/b"}, "year": 2001}),
     "two arXiv ids": ({"ids": {"arxiv": "2401.00001"}}, {"ids": {"arxiv": "2401.00002"}}),
     "another first author": ({"year": 2001, "authors": ["Ada Lima"]}, {"year": 2001, "authors": ["Bo Ek"]}),
+    "two authors of one suffix": (
+        {"year": 2001, "authors": ["Ada Lima Jr."]}, {"year": 2001, "authors": ["Bo Ek Jr."]},
+    ),
     "years apart": ({"year": 2001, "authors": ["Ada Lima"]}, {"year": 2004, "authors": ["Ada Lima"]}),
     "a year apart, and nobody knows who": ({"year": 2001}, {"year": 2002}),
     "no year, and nobody knows who": ({"year": 2001}, {}),
     "other titles": ({}, {"title": "Another"}),
     "no title and no id": ({"title": ""}, {"title": ""}),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("by", SAME)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from peercycle.agents.literature.arxiv.eprint import MOST_SENT_BYTES, Eprint, looks_like_one, read_eprint
@@ -14,7 +14,7 @@ from peercycle.agents.literature.online.keys import citation_key
 from peercycle.agents.literature.online.settings import Kind, OnlineSettings
 from peercycle.agents.literature.online.source import OnlineSource, ids_of_scheme
 from peercycle.agents.literature.online.text import abstract_of, moment, one_line, year_of
-from peercycle.agents.literature.online.transport import USER_AGENT, Ask, Manners
+from peercycle.agents.literature.online.transport import Ask, Manners
 from peercycle.core.base import JSON
 from peercycle.core.errors import BadRequestError
 from peercycle.core.literature import Provenance, Reference
@@ -82,24 +82,12 @@ class Arxiv(OnlineSource):
         )
         if not re.fullmatch(rf"{_WELL_FORMED_ID.pattern}(v\d{{1,3}})?", name, re.I):
             raise BadRequestError(f"{paper[:100]!r} is no arXiv id; give one such as 2101.00001 or hep-th/9901001v2")
-        ask = Ask(
-            "GET",
-            f"{self._base}/e-print/{name}",
-            kind="eprint",
-            most_bytes=MOST_SENT_BYTES,
-            headers={"user-agent": USER_AGENT},
-        )
+        ask = Ask("GET", f"{self._base}/e-print/{name}", kind="eprint", most_bytes=MOST_SENT_BYTES)
         fetched = await self.wire().fetch(ask, looks_like_one)
         return await asyncio.to_thread(read_eprint, fetched.value, name.replace("/", "-"))
 
     async def _works(self, parameters: Mapping[str, str], kind: Kind) -> list[Reference]:
-        ask = Ask(
-            "GET",
-            f"{self._base}/api/query",
-            urlencode(parameters, quote_via=quote),
-            kind=kind,
-            headers={"user-agent": USER_AGENT},
-        )
+        ask = Ask("GET", f"{self._base}/api/query", urlencode(parameters, quote_via=quote), kind=kind)
         fetched = await self.wire().fetch(ask, _entries)
         return [work for entry in fetched.value if (work := reference_of(entry, fetched.fetched_at)) is not None]
 
@@ -158,7 +146,7 @@ def reference_of(entry: Element, fetched_at: float) -> Reference | None:
     return work.model_copy(update={"key": citation_key(work)})
 
 
-def _is_withdrawn(entry: Any) -> bool:
+def _is_withdrawn(entry: Element) -> bool:
     return bool(re.match(r"this (paper|article|submission) has been withdrawn", _text(entry, f"{_OWN}comment"), re.I))
 
 

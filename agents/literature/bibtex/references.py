@@ -8,6 +8,7 @@ from peercycle.agents.literature.bibtex.keys import is_usable, usable_key
 from peercycle.agents.literature.bibtex.problems import Problems
 from peercycle.agents.literature.bibtex.words import Words, words_of
 from peercycle.core.literature import Provenance, Reference
+from peercycle.core.naming import family_word
 
 _BIBTEX = (Provenance(source="bibtex"),)
 
@@ -55,7 +56,7 @@ def references_of(entries: list[Entry], problems: Problems) -> tuple[Reference, 
 def _replace_key(
     problems: Problems, entry: Entry, authors: tuple[str, ...], year: int | None, taken: set[str]
 ) -> None:
-    family = authors[0].rsplit(" ", 1)[-1] if authors else ""
+    family = family_word(authors[0]) if authors else ""
     key = usable_key(entry.key, family, year, entry.line, taken)
     what = f"key {entry.key[:60]!r} does not compile" if entry.key else "the entry has no key"
     problems.add_on_line(entry.line, f"{what}; {key!r} stands for it", key=key, lost=False)

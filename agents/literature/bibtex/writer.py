@@ -14,6 +14,7 @@ from peercycle.agents.literature.bibtex.safety import safe_latex
 from peercycle.agents.literature.bibtex.titles import protected, title_to_latex
 from peercycle.agents.literature.bibtex.words import VENUES, words_of
 from peercycle.core.literature import Bibliography, Reference
+from peercycle.core.naming import family_word
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_:.+-]*")
 _OPEN_BACKSLASH = re.compile(r"(?<!\\)(?:\\\\)*\\\Z")
@@ -68,7 +69,7 @@ def _block(entry_type: str, key: str, fields: dict[str, str]) -> str:
 def _key(entry: Reference, taken: set[str]) -> str:
     if is_usable(entry.key):
         return entry.key
-    family = entry.authors[0].rsplit(" ", 1)[-1] if entry.authors else ""
+    family = family_word(entry.authors[0]) if entry.authors else ""
     key = usable_key(entry.key, family, entry.year, entry.line or 0, taken)
     taken.add(key.lower())
     return key

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from peercycle.agents.literature.online.deadlines import a_question
 from peercycle.agents.literature.online.keys import citation_key
-from peercycle.agents.literature.online.settings import OnlineSettings
+from peercycle.agents.literature.online.settings import Kind, OnlineSettings
 from peercycle.agents.literature.online.source import OnlineSource, ids_of_scheme, objects
 from peercycle.agents.literature.online.text import abstract_of, moment, one_line, year_of
 from peercycle.agents.literature.online.transport import USER_AGENT, Manners
@@ -48,8 +48,8 @@ class Crossref(OnlineSource):
 
     def __init__(self, settings: CrossrefSettings) -> None:
         super().__init__(settings)
-        contact = f" (mailto:{settings.mailto})" if settings.mailto else ""
-        self._headers = {"user-agent": f"{USER_AGENT}{contact}"}
+        if settings.mailto:
+            self.headers = {"user-agent": f"{USER_AGENT} (mailto:{settings.mailto})"}
 
     @a_question
     async def search(
@@ -76,8 +76,8 @@ class Crossref(OnlineSource):
             known |= {work.ids["doi"]: work for work in await self._works(asked, "work") if "doi" in work.ids}
         return tuple(known.get(wanted.get(identity, "")) for identity in ids)
 
-    async def _works(self, parameters: Mapping[str, str], kind: Any) -> list[Reference]:
-        fetched = await self.fetch_json("/works", parameters, kind, headers=self._headers)
+    async def _works(self, parameters: Mapping[str, str], kind: Kind) -> list[Reference]:
+        fetched = await self.fetch_json("/works", parameters, kind)
         message = fetched.value.get("message")
         items = objects(message.get("items")) if isinstance(message, dict) else []
         return [work for item in items if (work := reference_of(item, fetched.fetched_at)) is not None]

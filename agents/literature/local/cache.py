@@ -6,29 +6,33 @@ import hashlib
 import os
 import sqlite3
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 from peercycle.agents.literature.local.corpus import read_corpus
 from peercycle.agents.literature.local.index import SCHEMA_VERSION, create, fill
+from peercycle.agents.literature.places import cache_folder
 from peercycle.core.errors import BadInputError
 from peercycle.core.sameness import deduplicate
 
 
-def open_corpus(path: Path, folder: Path | None) -> sqlite3.Connection:
-    """Return the index of a corpus, read-only; built first where it is missing, stale or damaged."""
-    target = (folder or _default_folder()) / f"{_digest(path)}-v{SCHEMA_VERSION}.sqlite"
+def open_corpus(path: Path, cache: str | None) -> sqlite3.Connection:
+    """Return the index of a corpus, read-only; built first where it is missing, stale or damaged.
+
+    `cache` is the folder of the indexes; None means the user's. Raises `BadInputError` and `StoreError`.
+    """
+    folder = cache_folder(cache)
+    target = folder / f"{_digest(path)}-v{SCHEMA_VERSION}.sqlite"
     if (ready := _open(target)) is not None:
         return ready
-    target.parent.mkdir(parents=True, exist_ok=True)
     # Built beside its place and renamed: two processes that build at once both end with a whole file.
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".building-", suffix=".sqlite")
+    handle, name = tempfile.mkstemp(dir=folder, prefix=".building-", suffix=".sqlite")
     os.close(handle)
     try:
-        with sqlite3.connect(name) as connection:
+        with closing(sqlite3.connect(name)) as connection:
             create(connection)
             fill(connection, deduplicate(read_corpus(path).entries))
             connection.commit()
-        connection.close()
         Path(name).replace(target)
     finally:
         Path(name).unlink(missing_ok=True)
@@ -49,8 +53,7 @@ def _open(target: Path) -> sqlite3.Connection | None:
             return connection
     except sqlite3.DatabaseError:
         # Damaged: it is built anew and replaced.
-        connection.close()
-        return None
+        pass
     connection.close()
     return None
 
@@ -64,9 +67,3 @@ def _digest(path: Path) -> str:
     except OSError as error:
         raise BadInputError(f"cannot read the corpus {str(path)!r}: {error.strerror}") from None
     return digest.hexdigest()[:32]
-
-
-def _default_folder() -> Path:
-    from platformdirs import user_cache_path
-
-    return user_cache_path("peercycle") / "literature"

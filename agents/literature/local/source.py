@@ -87,8 +87,8 @@ class LocalLiterature:
             own = sqlite3.connect(":memory:", check_same_thread=False)
             create(own)
             fill(own, deduplicate(self._own))
-            folder = Path(self._settings.cache) if self._settings.cache else None
-            self._indexes = [own, *(open_corpus(Path(path), folder) for path in self._settings.corpora)]
+            corpora = (open_corpus(Path(path), self._settings.cache) for path in self._settings.corpora)
+            self._indexes = [own, *corpora]
         return self._indexes
 
     def _search_all(self, query: str, terms: Sequence[str], limit: int) -> list[list[Reference]]:

@@ -7,7 +7,8 @@ import unicodedata
 
 from peercycle.core.base import sha256_hex
 from peercycle.core.literature import Reference
-from peercycle.core.sameness import identities
+from peercycle.core.naming import family_word
+from peercycle.core.sameness import work_identity
 
 _LONGEST_PART = 40
 _SMALL = frozenset("a an the on of for in to and with from by at as is are be via towards toward".split())
@@ -18,16 +19,11 @@ def citation_key(work: Reference) -> str:
 
     Where nothing of that can be written in ASCII, the work's identity stands for it: `w` and ten digits of a hash.
     """
-    family = _plain(work.authors[0].split()[-1]) if work.authors and work.authors[0].split() else ""
+    family = _plain(family_word(work.authors[0])) if work.authors else ""
     words = [_plain(word) for word in re.findall(r"[^\W_]+", work.title)]
     word = next((each for each in words if each and each not in _SMALL), "")
     key = f"{family}{work.year or ''}{word}"
-    return key if family and (work.year or word) else f"w{digest(work)}{key}"
-
-
-def digest(work: Reference, length: int = 10) -> str:
-    """Return digits that tell this work from others."""
-    return sha256_hex("|".join(identities(work)[:1]).encode())[:length]
+    return key if family and (work.year or word) else f"w{sha256_hex(work_identity(work).encode())[:10]}{key}"
 
 
 def _plain(text: str) -> str:

@@ -28,6 +28,8 @@ class OnlineSource:
 
     def __init__(self, settings: OnlineSettings) -> None:
         self.settings = settings
+        self.headers: dict[str, str] = {}
+        """Sent with every question for JSON, beside what every source sends."""
         self._base = (settings.url or self.service).rstrip("/")
         self._transport: Transport | None = None
 
@@ -59,15 +61,15 @@ class OnlineSource:
         return self._transport
 
     async def fetch_json(
-        self, path: str, parameters: Mapping[str, str], kind: Kind, *, headers: Mapping[str, str], secret: str = ""
+        self, path: str, parameters: Mapping[str, str], kind: Kind, *, secret: str = ""
     ) -> Fetched[dict[str, Any]]:
-        """Return the JSON object at a path."""
+        """Return the JSON object at a path; `secret` are further parameters, which nothing records."""
         ask = Ask(
             "GET",
             f"{self._base}{path}",
             urlencode(parameters, quote_via=quote),
             kind=kind,
-            headers=headers,
+            headers=self.headers,
             secret_parameters=secret,
         )
         return await self.wire().fetch(ask, _object)

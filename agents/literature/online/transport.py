@@ -28,10 +28,10 @@ from peercycle.agents.literature.online.breaker import breaker_of
 from peercycle.agents.literature.online.deadlines import QUESTION, Deadline, Question
 from peercycle.agents.literature.online.exchange import Exchange, exchange
 from peercycle.agents.literature.online.kept import Kept, KeptAnswers, key_of
-from peercycle.agents.literature.online.places import cache_folder
 from peercycle.agents.literature.online.refusals import KEPT, RATE_LIMITED, TRANSIENT, error_of, retry_after
 from peercycle.agents.literature.online.settings import Kind, OnlineSettings
 from peercycle.agents.literature.online.turns import Turn, Turns
+from peercycle.agents.literature.places import cache_folder
 from peercycle.core.errors import PeercycleError, RateLimitedError, SourceUnavailableError
 from peercycle.core.requests import REQUESTS
 
@@ -62,6 +62,11 @@ class Ask:
     """Where a key is. Never kept, journalled or shown."""
     secret_parameters: str = ""
     """More parameters, for a source that takes its key there. Never kept, journalled or shown."""
+
+    @property
+    def address(self) -> str:
+        """What may be shown of where it is sent."""
+        return f"{self.url}?{self.parameters}" if self.parameters else self.url
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +188,7 @@ class Transport:
                     value = _parsed(self._host, answer, parse)
                     return Fetched(value, await self._keep(key, ask, answer))
                 if answer.status == RATE_LIMITED:
-                    failure = self._rate_limited(answer)
+                    failure = await self._rate_limited(answer)
                 else:
                     error = error_of(self._host, answer)
                     if answer.status in KEPT:
@@ -250,10 +255,10 @@ class Transport:
         finally:
             self._note(ask, status, time.monotonic() - began, kept=False)
 
-    def _rate_limited(self, answer: Exchange) -> RateLimitedError:
+    async def _rate_limited(self, answer: Exchange) -> RateLimitedError:
         wanted = retry_after(answer)
         if wanted:
-            self._turn_book().leave_alone(self._place, wanted)
+            await asyncio.to_thread(self._turn_book().leave_alone, self._place, wanted)
         asks = f" and wants to be left alone for {wanted:.0f} s" if wanted else ""
         return RateLimitedError(f"{self._host} says that it was asked too often (429){asks}", wanted)
 
@@ -267,19 +272,18 @@ class Transport:
     async def _keep(self, key: str, ask: Ask, answer: Exchange) -> float:
         now = time.time()
         kept = Kept(answer.status, answer.headers.get("content-type", ""), answer.body, now)
-        address = f"{ask.url}?{ask.parameters}" if ask.parameters else ask.url
 
         def put() -> None:
-            self._answers().put(key, host=self._host, kind=ask.kind, method=ask.method, url=address, kept=kept)
+            self._answers().put(key, host=self._host, kind=ask.kind, method=ask.method, url=ask.address, kept=kept)
 
         await asyncio.to_thread(put)
         return now
 
     def _note(self, ask: Ask, status: int | str, seconds: float, *, kept: bool) -> None:
         if (log := REQUESTS.get()) is not None:
-            address = f"{ask.url}?{ask.parameters}" if ask.parameters else ask.url
+            took = round(seconds, 3)
             log.lines.append(
-                {"method": ask.method, "url": address, "status": status, "seconds": round(seconds, 3), "kept": kept}
+                {"method": ask.method, "url": ask.address, "status": status, "seconds": took, "kept": kept}
             )
 
     def _answers(self) -> KeptAnswers:

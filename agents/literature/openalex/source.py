@@ -13,7 +13,7 @@ from peercycle.agents.literature.online.parts import in_part
 from peercycle.agents.literature.online.settings import Kind, OnlineSettings
 from peercycle.agents.literature.online.source import OnlineSource, ids_of_scheme, objects
 from peercycle.agents.literature.online.text import abstract_of, moment, one_line, year_of
-from peercycle.agents.literature.online.transport import USER_AGENT, Manners
+from peercycle.agents.literature.online.transport import Manners
 from peercycle.core.base import JSON
 from peercycle.core.errors import SourceUnavailableError, WorkNotFoundError
 from peercycle.core.literature import Provenance, Reference
@@ -105,7 +105,7 @@ class OpenAlex(OnlineSource):
         if not key and self.settings.mode != "cache-only":
             raise SourceUnavailableError(f"openalex is unavailable: it needs a key (free), in {KEY_VARIABLE}")
         secret = f"api_key={quote(key, safe='')}"
-        return await self.fetch_json(path, parameters, kind, headers={"user-agent": USER_AGENT}, secret=secret)
+        return await self.fetch_json(path, parameters, kind, secret=secret)
 
 
 def reference_of(record: Mapping[str, Any], fetched_at: float) -> Reference | None:

@@ -8,12 +8,13 @@ from urllib.parse import quote
 
 from peercycle.agents.literature.online.deadlines import a_question
 from peercycle.agents.literature.online.parts import in_part
-from peercycle.agents.literature.online.transport import Manners, Transport
-from peercycle.agents.literature.semantic_scholar.records import FIELDS, reference_of
-from peercycle.agents.literature.semantic_scholar.settings import SemanticScholarSettings
+from peercycle.agents.literature.online.source import OnlineSource
+from peercycle.agents.literature.online.transport import Manners
+from peercycle.agents.literature.semantic_scholar.records import FIELDS, NAME, reference_of
+from peercycle.agents.literature.semantic_scholar.settings import SERVICE, SemanticScholarSettings
 from peercycle.core.base import JSON
 from peercycle.core.errors import BadRequestError, SourceUnavailableError, WorkNotFoundError
-from peercycle.core.literature import Bibliography, Reference
+from peercycle.core.literature import Reference
 from peercycle.core.sameness import normalised_id
 
 if TYPE_CHECKING:
@@ -29,34 +30,29 @@ MOST_FOUND = 1000
 """The service ranks no further."""
 GRAPH_PAGE = 1000
 MOST_RECOMMENDED = 500
-FILTERS = frozenset({"year_from", "year_to", "venue", "min_citations"})
 
 _SPELLED = {"doi": "DOI:", "arxiv": "ARXIV:", "acl": "ACL:", "corpus": "CorpusId:", "s2": ""}
 
 
-class SemanticScholar:
+class SemanticScholar(OnlineSource):
     """One instance serves one run. Enter it before use."""
 
+    name = NAME
+    service = SERVICE
+    manners = Manners(interval_s=INTERVAL_S)
+    filters = frozenset({"year_from", "year_to", "venue", "min_citations"})
     capabilities: frozenset[Literal["search", "get", "expand", "recommend"]] = frozenset(
         {"search", "get", "expand", "recommend"}
     )
-    online = True
 
     def __init__(self, settings: SemanticScholarSettings) -> None:
-        self.settings = settings
-        self._transport: Transport | None = None
+        super().__init__(settings)
+        self._base = settings.base()
         self._made: Client | None = None
 
-    async def __aenter__(self) -> SemanticScholar:
-        return self
-
     async def __aexit__(self, *exc: object) -> None:
-        if self._transport is not None:
-            await self._transport.__aexit__(*exc)
-        self._transport = self._made = None
-
-    async def add(self, bibliography: Bibliography) -> None:
-        """Do nothing: the service holds its own works."""
+        await super().__aexit__(*exc)
+        self._made = None
 
     @a_question
     async def search(
@@ -66,14 +62,10 @@ class SemanticScholar:
 
         `filters` may hold `year_from`, `year_to`, `venue` and `min_citations`.
         """
-        words = " ".join(query.split())
-        if not words:
-            raise BadRequestError("the query is empty; give a few words")
-        client = self._client()
         # The package writes the query into the address as it is.
-        asked = client.search_paper(
-            quote(words, safe=""), fields=list(FIELDS), limit=min(limit, SEARCH_PAGE), **_filters(filters or {})
-        )
+        words = quote(self.words_of(query), safe="")
+        wanted = self._filters(filters or {})
+        asked = self._client().search_paper(words, fields=list(FIELDS), limit=min(limit, SEARCH_PAGE), **wanted)
         return await _works(asked, min(limit, MOST_FOUND), None)
 
     @a_question
@@ -126,10 +118,17 @@ class SemanticScholar:
         if self._made is None:
             from peercycle.agents.literature.semantic_scholar.client import Client
 
-            base = self.settings.base()
-            self._transport = Transport(self.settings, base, Manners(interval_s=INTERVAL_S))
-            self._made = Client(self._transport, base)
+            self._made = Client(self.wire(), self._base)
         return self._made
+
+    def _filters(self, given: Mapping[str, JSON]) -> dict[str, Any]:
+        low, high = self.years_of(given)
+        found: dict[str, Any] = {"year": f"{low}-{high}"} if low or high else {}
+        if given.get("venue"):
+            found["venue"] = [quote(str(given["venue"]), safe="")]
+        if given.get("min_citations"):
+            found["min_citation_count"] = int(str(given["min_citations"]))
+        return found
 
 
 async def _works(asked: Awaitable[Any], limit: int, side: str | None) -> tuple[Reference, ...]:
@@ -179,17 +178,3 @@ def _spelled(identity: str) -> str | None:
     scheme, _, value = identity.partition(":")
     scheme, _, value = normalised_id(scheme.lower(), value).partition(":")
     return f"{_SPELLED[scheme]}{value}" if scheme in _SPELLED and value else None
-
-
-def _filters(given: Mapping[str, JSON]) -> dict[str, Any]:
-    if unknown := sorted(set(given) - FILTERS):
-        raise BadRequestError(f"Semantic Scholar has no filter {unknown}; it has {sorted(FILTERS)}")
-    found: dict[str, Any] = {}
-    low, high = given.get("year_from"), given.get("year_to")
-    if low is not None or high is not None:
-        found["year"] = quote(f"{'' if low is None else low}-{'' if high is None else high}", safe="-")
-    if given.get("venue"):
-        found["venue"] = [quote(str(given["venue"]), safe="")]
-    if given.get("min_citations"):
-        found["min_citation_count"] = int(str(given["min_citations"]))
-    return found

@@ -55,7 +55,7 @@ class Exchange:
                 complaint = f"no answer ({type(error).__name__} after {self._limit_of(error):g} s)"
                 if silences >= SILENCES:
                     break
-            except (httpx.TransportError, BrokenStreamError, UnreadableError) as error:
+            except (httpx.RequestError, BrokenStreamError, UnreadableError) as error:
                 complaint = _told(error)
             if wanted is not None and wanted > self.patience.max_wait_s:
                 complaint = f"it wants to be asked again after {wanted:.0f} s ({complaint})"
@@ -99,8 +99,8 @@ class Exchange:
         return longest * (0.5 + self.chance.random() / 2)
 
     def _limit_of(self, error: httpx.TimeoutException) -> float:
-        reading = isinstance(error, httpx.ReadTimeout)
-        return self.patience.read_timeout_s if reading else self.patience.connect_timeout_s
+        connecting = isinstance(error, httpx.ConnectTimeout)
+        return self.patience.connect_timeout_s if connecting else self.patience.read_timeout_s
 
 
 class _RefusedError(Exception):

@@ -8,8 +8,6 @@ from typing import Any
 
 from peercycle.agents.models.openai.answers import UnreadableError
 
-LONGEST_LINE = 1 << 24
-
 
 class BrokenStreamError(ConnectionError):
     """The stream ended before the answer did."""

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 from peercycle.core.literature import Reference
-
-_ARXIV_DOI = "10.48550/arxiv."
+from peercycle.core.sameness import first_family, normalised_id, normalised_title
 
 
 class KnownWorks:
@@ -21,12 +18,12 @@ class KnownWorks:
         self._by_title: dict[tuple[str, int | None], list[tuple[dict[str, str], str]]] = {}
 
     def __contains__(self, entry: Reference) -> bool:
-        ids, author = _identifiers(entry), _family(entry)
+        ids, author = _identifiers(entry), first_family(entry)
         for name in ids.items():
             known = self._by_id.get(name)
             if known is not None and not _contradict(ids, known):
                 return True
-        title = _letters(entry.title)
+        title = normalised_title(entry.title)
         alike = self._by_title.get((title, entry.year), []) if title else []
         return any(
             not _contradict(ids, known) and (not author or not other or author == other) for known, other in alike
@@ -37,8 +34,8 @@ class KnownWorks:
         ids = _identifiers(entry)
         for name in ids.items():
             self._by_id.setdefault(name, ids)
-        if title := _letters(entry.title):
-            self._by_title.setdefault((title, entry.year), []).append((ids, _family(entry)))
+        if title := normalised_title(entry.title):
+            self._by_title.setdefault((title, entry.year), []).append((ids, first_family(entry)))
 
 
 def _contradict(one: dict[str, str], other: dict[str, str]) -> bool:
@@ -46,20 +43,10 @@ def _contradict(one: dict[str, str], other: dict[str, str]) -> bool:
 
 
 def _identifiers(entry: Reference) -> dict[str, str]:
-    """Return DOI and arXiv id; a DOI that arXiv gave is its id."""
-    found = {scheme: entry.ids[scheme].strip().lower() for scheme in ("doi", "arxiv") if entry.ids.get(scheme)}
-    if found.get("doi", "").startswith(_ARXIV_DOI):
-        found.setdefault("arxiv", found.pop("doi").removeprefix(_ARXIV_DOI))
-        found.pop("doi", None)
+    """Return arXiv id and DOI; a DOI that arXiv gave is its id."""
+    found: dict[str, str] = {}
+    for given in ("arxiv", "doi"):
+        if entry.ids.get(given):
+            scheme, _, value = normalised_id(given, entry.ids[given]).partition(":")
+            found.setdefault(scheme, value)
     return found
-
-
-def _letters(text: str) -> str:
-    """Return the letters and digits of a text, without case and accents."""
-    plain = unicodedata.normalize("NFKD", text).casefold()
-    return "".join(character for character in plain if character.isalnum())
-
-
-def _family(entry: Reference) -> str:
-    first = entry.authors[0].strip() if entry.authors else ""
-    return _letters(first.partition(",")[0] if "," in first else first.rpartition(" ")[2])

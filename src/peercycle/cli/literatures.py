@@ -64,7 +64,7 @@ def cache(
 ) -> None:
     """Look at the kept answers of online sources, or forget them."""
     from peercycle.agents.literature.online.kept import KeptAnswers
-    from peercycle.agents.literature.online.places import cache_folder
+    from peercycle.agents.literature.places import cache_folder
     from peercycle.core.errors import UsageError
 
     if stats and clear:

@@ -15,7 +15,12 @@ _GROUP = re.compile(
     r"|ministry|network|office|organi[sz]ation|project|research|society|team|union|universit(?:y|ies|é|ät))\b",
     re.IGNORECASE,
 )
-_MARK = re.compile(r"\\.|[{}]|\s+and(?=\s)|,|\s+", re.IGNORECASE | re.DOTALL)
+_SKIPPED = r"\\(?:[A-Za-z]+(?:\s+(?!and\s))?|.)|[{}]"
+"""Commands with the blank that ends them, as in `Bj\\o rn`, and braces: neither parts a list of names."""
+_MARKS = {
+    separator: re.compile(f"{_SKIPPED}|{pattern}", re.IGNORECASE | re.DOTALL)
+    for separator, pattern in (("and", r"\s+and(?=\s)"), (",", ","), (" ", r"\s+"))
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,14 @@ def name_of(text: str) -> Name:
     return _listed(parts) if len(parts) in {2, 3} else Name(flat, whole=True)
 
 
+def family_word(name: str) -> str:
+    """Return the last word of a name's family, `Berg` of `Jan van den Berg`: what works are compared and keyed by.
+
+    Records differ over the words before it (`van`, the `García` of `García Márquez`), and hardly over the last.
+    """
+    return (name_of(name).family.split() or [""])[-1]
+
+
 def names_in(field: str, plain: Callable[[str], str]) -> list[Name]:
     """Return the names of a BibTeX `author` field, less `others`; `plain` turns its LaTeX into text.
 
@@ -71,27 +84,21 @@ def _name_in(latex: str, plain: Callable[[str], str]) -> Name:
     return _spoken([plain(word) for word in split_latex(latex, " ")])
 
 
-def split_latex(latex: str, separator: str) -> list[str]:
-    """Split at brace depth 0, at `,`, at blanks or at the word `and`; what is empty is left out."""
+def split_latex(latex: str, separator: str, *, empty: bool = False) -> list[str]:
+    """Split at brace depth 0, at `,`, at blanks or at the word `and`; what is empty is left out unless `empty`."""
     parts: list[str] = []
     depth = last = 0
-    for found in _MARK.finditer(latex):
+    for found in _MARKS[separator].finditer(latex):
         mark = found[0]
         if mark == "{":
             depth += 1
         elif mark == "}":
             depth = max(0, depth - 1)
-        elif depth == 0 and _separates(mark, separator):
+        elif depth == 0 and mark[0] != "\\":
             parts.append(latex[last : found.start()].strip())
             last = found.end()
     parts.append(latex[last:].strip())
-    return [part for part in parts if part]
-
-
-def _separates(mark: str, separator: str) -> bool:
-    if separator == " ":
-        return mark.isspace()
-    return mark.strip().lower() == separator
+    return [part for part in parts if part or empty]
 
 
 def _listed(parts: Sequence[str]) -> Name:

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
 from peercycle.core.literature import Reference
+from peercycle.core.naming import family_word
 
 RRF_K = 60
 """The constant of reciprocal rank fusion (Cormack, Clarke and Buettcher 2009, SIGIR)."""
@@ -58,8 +59,8 @@ def work_identity(work: Reference) -> str:
 
 
 def first_family(work: Reference) -> str:
-    """Return the family name of the first author, without case and accents; empty where there is none."""
-    return normalised_title(work.authors[0].split()[-1]) if work.authors and work.authors[0].split() else ""
+    """Return the last word of the first author's family name, without case and accents; empty where there is none."""
+    return normalised_title(family_word(work.authors[0])) if work.authors else ""
 
 
 def same_work(one: Reference, other: Reference) -> bool:

@@ -13,7 +13,7 @@ from peercycle.agents.literature.local import LocalLiterature, LocalSettings
 from peercycle.agents.literature.local.cache import open_corpus
 from peercycle.agents.literature.local.corpus import read_jsonl
 from peercycle.agents.literature.local.index import query_terms
-from peercycle.core.errors import BadInputError, LiteratureError
+from peercycle.core.errors import BadInputError, LiteratureError, StoreError
 from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.sameness import deduplicate
 
@@ -125,7 +125,7 @@ def test_a_corpus_is_searched_beside_the_own_works_whose_keys_win(tmp_path: Path
 
 def test_a_damaged_index_is_built_anew(tmp_path: Path) -> None:
     path, cache = corpus_of(tmp_path, ["Coral nurseries"]), tmp_path / "cache"
-    open_corpus(path, cache).close()
+    open_corpus(path, str(cache)).close()
     (index,) = cache.glob("*.sqlite")
     index.write_bytes(b"not a database" * 1000)
     assert found("coral", corpora=(str(path),), cache=str(cache)) == ["w0"]
@@ -140,13 +140,19 @@ def test_a_changed_corpus_is_indexed_again(tmp_path: Path) -> None:
 def test_two_processes_may_build_one_index_at_once(tmp_path: Path) -> None:
     path, cache = corpus_of(tmp_path, [f"Coral study {n}" for n in range(2000)]), tmp_path / "cache"
     spawn = multiprocessing.get_context("spawn")
-    children = [spawn.Process(target=open_corpus, args=(path, cache)) for _ in range(2)]
+    children = [spawn.Process(target=open_corpus, args=(path, str(cache))) for _ in range(2)]
     for child in children:
         child.start()
     for child in children:
         child.join(60)
         assert child.exitcode == 0
     assert [file.suffix for file in cache.iterdir()] == [".sqlite"]
+
+
+def test_a_cache_that_cannot_be_made_is_an_error_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"cannot be made .*the source's setting cache"):
+        found("coral", corpora=(str(corpus_of(tmp_path, ["Finches"])),), cache=str(tmp_path / "file" / "cache"))
 
 
 def test_an_unreadable_corpus_is_an_error_in_one_line(tmp_path: Path) -> None:

@@ -198,6 +198,14 @@ def _silent(handler: Any, body: dict[str, Any]) -> None:
     handler.server.ended.wait(20)
 
 
+def _badly_packed(handler: Any, body: dict[str, Any]) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Encoding", "gzip")
+    handler.send_header("Content-Length", "9")
+    handler.end_headers()
+    handler.wfile.write(b"no gzip..")
+
+
 def _hung_up(handler: Any, body: dict[str, Any]) -> None:
     handler.hang_up()
 
@@ -222,6 +230,7 @@ PASSING: dict[str, Any] = {
     "a stream cut in an event": _cut,
     "a stream that ends early": _cut_cleanly,
     "a body cut short": _short_body,
+    "a body that is badly packed": _badly_packed,
     "silence": _silent,
     "a closed connection": _hung_up,
 }

@@ -50,6 +50,15 @@ ONE = {
     "a preprint and its article": (entry("a", ids={"arxiv": "2001.00001"}), entry("b", ids={"doi": "10.1/x"})),
     "letters and marks": (entry("a", "Élan: vital, part 2"), entry("b", "ELAN — Vital (Part 2)")),
     "an author left out": (entry("a"), entry("b", author="")),
+    "two versions of one arXiv id": (
+        entry("a", "A title", ids={"arxiv": "2001.00001v1"}),
+        entry("b", "Another", ids={"arxiv": "2001.00001v2"}),
+    ),
+    "one DOI, once as an address": (
+        entry("a", "A title", ids={"doi": "10.1/x"}),
+        entry("b", "Another", ids={"doi": "https://doi.org/10.1/x"}),
+    ),
+    "an author without the suffix": (entry("a", author="Ada Lovelace Jr."), entry("b")),
     "an author with initials": (entry("a"), entry("b", author="A. Lovelace")),
 }
 

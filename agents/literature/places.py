@@ -1,4 +1,4 @@
-"""Where answers and turns are kept on this machine."""
+"""Where answers, turns and the indexes of corpora are kept on this machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from peercycle.core.errors import StoreError
 
 
 def cache_folder(given: str | None) -> Path:
-    """Return the folder of the kept answers, made where it is missing, for this user only. Raises `StoreError`."""
+    """Return the literature's cache, made where it is missing, for this user only. Raises `StoreError`."""
     if given is None:
         from platformdirs import user_cache_path
 
@@ -19,7 +19,7 @@ def cache_folder(given: str | None) -> Path:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise StoreError(
-            f"the folder of kept answers {str(folder)!r} cannot be made ({error.strerror}); "
+            f"the cache of the literature {str(folder)!r} cannot be made ({error.strerror}); "
             f"set XDG_CACHE_HOME, or the source's setting cache, to one that can"
         ) from None
     return folder
