@@ -139,8 +139,7 @@ class _Layers:
         return Settings(components, run, roles, dict(self._sources))
 
     def _check_depth(self, path: _Path, value: JSON, source: str) -> None:
-        wanted = {"run": 2, "models": 3}.get(path[0], 3)
-        if len(path) >= wanted or value == {}:
+        if len(path) >= (2 if path[0] == "run" else 3) or value == {}:
             return
         shape = {"run": "run.KEY", "models": "models.ROLE.KEY"}.get(path[0], f"{path[0]}.NAME.KEY")
         raise SettingsError(f"{source}: {_dotted(path)!r} cannot be {value!r}; settings are {shape}")
