@@ -44,12 +44,10 @@ async def rebuild(path: Path) -> tuple[str, ...]:
     from peercycle.export.report import write_report
     from peercycle.graphs.publish import write_file
     from peercycle.store.directory import read_run
-    from peercycle.store.disk import disk_errors
 
     files = await write_report(read_run(path))
     for name, body in files.items():
-        with disk_errors("write", path / name):
-            write_file(path, name, body)
+        write_file(path, name, body)
     return tuple(sorted(files, key=lambda name: (not name.endswith(".html"), not name.endswith(".md"), name)))
 
 
