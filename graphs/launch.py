@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Iterable, Sequence
@@ -89,7 +90,8 @@ def _control(control: RunControl | None) -> RunControl:
 async def resolve(options: RunOptions, plugins: Plugins) -> tuple[RunOptions, list[str]]:
     """Return the options with every `auto` decided, and a line for each decision. Refuses what cannot work."""
     choices: list[str] = []
-    options, trained = use_trained(options, plugins)
+    # In a thread: weights are hashed, which takes seconds for each GB.
+    options, trained = await asyncio.to_thread(use_trained, options, plugins)
     policy = options.policy
     if policy == "auto":
         configured = bool(options.models)
