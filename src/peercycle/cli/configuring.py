@@ -60,6 +60,11 @@ def load_plugins(
     return plugins
 
 
+def plugins_of(options: RunOptions, files: Sequence[str] | None, disabled: Sequence[str] | None) -> Plugins:
+    """Load the plugins that a run was begun with, and those that flags name beside them."""
+    return load_plugins(None, [*options.plugins, *(files or ())], [*options.disabled_plugins, *(disabled or ())])
+
+
 def named_plugins(
     settings: Settings | None, files: Sequence[str] | None, disabled: Sequence[str] | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -70,10 +70,7 @@ def replay(
     from peercycle.store.record import read_record
 
     path = find_run(name, configuring.runs_dir(runs_dir))
-    options = read_record(path).options
-    plugins = configuring.load_plugins(
-        None, [*options.plugins, *(plugin or ())], [*options.disabled_plugins, *(no_plugin or ())]
-    )
+    plugins = configuring.plugins_of(read_record(path).options, plugin, no_plugin)
     found = wait_for(again(path, plugins, keep=keep))
     if as_json:
         print_json(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +101,8 @@ def _task(number: int, line: str, folder: Path, options: RunOptions) -> QueuedTa
 
 
 def _object(line: str) -> dict[str, Any]:
+    from peercycle.core.nearest import did_you_mean
+
     try:
         given = json.loads(line)
     except ValueError as error:
@@ -109,9 +110,8 @@ def _object(line: str) -> dict[str, Any]:
     _require(isinstance(given, dict), "is no JSON object")
     for name in given:
         if name not in KEYS:
-            near = get_close_matches(name, KEYS, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"keys: {', '.join(KEYS)}"
-            raise _bad(f"has no key {name!r}; {hint}")
+            hint = did_you_mean(name, KEYS) or f"; keys: {', '.join(KEYS)}"
+            raise _bad(f"has no key {name!r}{hint}")
     topic, notes = given.get("topic"), given.get("notes")
     _require(isinstance(topic, str) and bool(topic.strip()), "has no topic")
     _require(notes is None or isinstance(notes, str), "notes must be text")

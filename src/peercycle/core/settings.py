@@ -17,7 +17,6 @@ import json
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from pydantic import BaseModel, ValidationError
 
 from peercycle.core.base import JSON
 from peercycle.core.errors import SettingsError
+from peercycle.core.nearest import did_you_mean
 from peercycle.core.runs import ModelChoice, RunOptions
 
 COMPONENT_TABLES = ("policies", "reviewers", "rewards", "literature", "sandboxes", "trainers", "exporters")
@@ -242,7 +242,4 @@ def _dotted(path: Iterable[str]) -> str:
 
 def _hint(name: str, known: Iterable[str]) -> str:
     names = list(known)
-    near = get_close_matches(name, names, n=3, cutoff=0.5)
-    if near:
-        return f"; did you mean {' or '.join(repr(n) for n in near)}?"
-    return f"; there are {', '.join(names)}" if names else ""
+    return did_you_mean(name, names) or (f"; there are {', '.join(names)}" if names else "")
