@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from langgraph.runtime import RunControl
 
 RETRY_OUTAGE_S = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
-"""How long to wait before the n-th new try through an outage; the last repeats."""
+"""How long to wait before a new try, by how many tens of seconds an outage has lasted; the last stands for the rest."""
 
 
 @dataclass(frozen=True, slots=True)
