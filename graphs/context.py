@@ -18,7 +18,7 @@ from peercycle.core.modelling import ModelResult, Spent, Usage
 from peercycle.core.runs import RunOptions
 from peercycle.core.sandboxing import ExecRequest, ExecResult
 from peercycle.graphs import sources
-from peercycle.graphs.effects import Answer, Effects
+from peercycle.graphs.effects import Answer, Effects, id_at
 from peercycle.graphs.models import JournalledModel
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class DriverContext:
 
         outcome = await self._effects.perform(key, asked, Usage(sandbox_seconds=request.limits.wall_s), execute)
         result = ExecResult.model_validate(outcome.result)
-        return result.model_copy(update={"execution_id": execution_id(key)})
+        return result.model_copy(update={"execution_id": id_at(key, "e")})
 
     async def effect(
         self, kind: str, request: JSON, fn: Callable[[], Awaitable[JSON | Spent]], *, reserve: Usage | None = None
@@ -171,18 +171,13 @@ class DriverContext:
         """Ask a person; the run waits until there is an answer."""
         request: JSON = {"question": question, "schema": schema.model_json_schema()}
         key = self._effects.key("ask", request)
-        question_id = execution_id(key).replace("e", "q", 1)
-
-        async def answer() -> Answer:
-            return await self._answer_to(question_id, question, schema), NOTHING
-
         journalled = await self._run.store.find_effect(key)
         if journalled is None:
             # Looked up before the effect begins: an interrupt must leave no intent behind.
-            value, usage = await answer()
+            value = await self._answer_to(id_at(key, "q"), question, schema)
 
             async def known() -> Answer:
-                return value, usage
+                return value, NOTHING
 
             journalled = await self._effects.perform(key, request, NOTHING, known)
         return schema.model_validate(journalled.result)
@@ -245,9 +240,3 @@ class DriverContext:
     async def emit(self, kind: str, message: str = "", **data: JSON) -> None:
         """Add an event of any kind, at this place."""
         await self._run.emit(kind, message, candidate=self.candidate, stage=self.stage, visit=self.visit, data=data)
-
-
-def execution_id(key: EffectKey) -> str:
-    """Return the id of an execution: the same for the same request at the same place of a run."""
-    place = [key.candidate, key.stage, key.visit, key.kind, key.request_sha256, key.occurrence]
-    return f"e{sha256_hex(canonical_json(place))[:16]}"

@@ -29,6 +29,7 @@ from peercycle.graphs.state import (
     CycleState,
     TaskInput,
     candidate_schema,
+    next_visit,
 )
 from peercycle.plugins.manager import Plugins
 
@@ -146,10 +147,6 @@ def _loop(defaults: Mapping[str, Any]) -> Any:
     return route
 
 
-def _visits(state: Mapping[str, Any], stage: str) -> int:
-    return int((state.get("visits") or {}).get(stage, 0)) + 1
-
-
 def _literature_node(runs: Runs, read_bibliography: ReadBibliography | None) -> Any:
     async def literature(state: Any, runtime: Runtime[Any]) -> dict[str, Any]:
         updates: dict[str, Any] = {}
@@ -160,7 +157,7 @@ def _literature_node(runs: Runs, read_bibliography: ReadBibliography | None) -> 
             options = runtime.context if isinstance(runtime.context, RunOptions) else RunOptions()
             run = await runs.launch(options, read_task(state, read_bibliography), runtime)
             where = updates["run"] = _where(run)
-        visit = _visits(state, "literature")
+        visit = next_visit(state, "literature")
         async with runs.use({"run": where}, runtime) as run:
             ctx = DriverContext(run, stage="literature", candidate="", visit=visit)
             found = await _run_stage(LiteratureStage(), state, ctx, frozenset({"works"}))

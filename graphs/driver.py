@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from peercycle.core.base import JSON
 from peercycle.core.errors import LeaseLostError, PeercycleError, ReplayDivergedError, StoreError, UsageError
-from peercycle.core.runs import EndReason, Extension, RunOptions, RunRecord
+from peercycle.core.runs import ENDED_FOR_GOOD, Extension, RunOptions, RunRecord
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.checkpoints import check_checkpoints, open_checkpoints
 from peercycle.graphs.cycle import beginning_of, cycle_of, thread_of
@@ -84,7 +84,7 @@ async def _extend(run: OpenRun, changes: dict[str, JSON], accept: bool) -> RunRe
             record.run_id, differences, "begin a new run, or pass --accept-changes to go on with the new ones"
         )
     extended = bool(changes) or bool(differences)
-    ended_for_good = record.terminal is not None and record.terminal.reason in {"accepted", "round_limit", "no_gain"}
+    ended_for_good = record.terminal is not None and record.terminal.reason in ENDED_FOR_GOOD
     if ended_for_good and not extended:
         return record
     extension = Extension(
@@ -132,7 +132,6 @@ async def drive(run: OpenRun) -> RunResult:
 
 
 async def _run_to_ending(run: OpenRun) -> None:
-    reason: EndReason | None
     try:
         async with open_checkpoints(run.path, run.store.fence) as saver:
             waiting = await _invoke(run, cycle_of(run.plugins, saver))

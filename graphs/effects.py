@@ -111,6 +111,12 @@ class Effects:
         return outcome
 
 
+def id_at(key: EffectKey, letter: str) -> str:
+    """Return an id for what was asked at a place of a run: the same for the same request there, after any crash."""
+    place = [key.candidate, key.stage, key.visit, key.kind, key.request_sha256, key.occurrence]
+    return f"{letter}{sha256_hex(canonical_json(place))[:16]}"
+
+
 def _sent(error: PeercycleError, otherwise: int) -> int:
     """Return how many requests to online sources an error cost."""
     return otherwise if error.requests_sent is None else error.requests_sent
@@ -123,7 +129,10 @@ def _answer(outcome: EffectOutcome) -> EffectOutcome:
     if not (isinstance(kind, type) and issubclass(kind, EffectError)):
         # A plugin's own error class cannot be found by name: its nearest kin of ours stands for it.
         kind = EffectError
-    raise kind(outcome.error_message)
+    error = kind(outcome.error_message)
+    if isinstance(outcome.result, dict):
+        error.raw = str(outcome.result["raw"])
+    raise error
 
 
 def parse_outage_policy(text: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Iterable, Sequence
@@ -89,7 +90,8 @@ def _control(control: RunControl | None) -> RunControl:
 async def resolve(options: RunOptions, plugins: Plugins) -> tuple[RunOptions, list[str]]:
     """Return the options with every `auto` decided, and a line for each decision. Refuses what cannot work."""
     choices: list[str] = []
-    options, trained = use_trained(options, plugins)
+    # In a thread: weights are hashed, which takes seconds for each GB.
+    options, trained = await asyncio.to_thread(use_trained, options, plugins)
     policy = options.policy
     if policy == "auto":
         configured = bool(options.models)
@@ -207,12 +209,17 @@ async def _any_sandbox(options: RunOptions, plugins: Plugins) -> str:
     return probes[-1].backend if probes and probes[-1].holds(options.guarantees) else "none"
 
 
+def sandbox_order(plugins: Plugins) -> list[str]:
+    """Return the installed sandboxes, the preferred ones first."""
+    known = plugins.names("sandboxes")
+    return [*(n for n in SANDBOX_PREFERENCE if n in known), *(n for n in known if n not in SANDBOX_PREFERENCE)]
+
+
 async def probe_all(options: RunOptions, plugins: Plugins) -> Sequence[ProbeResult]:
     """Probe the named sandbox, or for `auto` the installed ones in order of preference, up to the first that passes."""
     names = [options.sandbox]
     if options.sandbox == "auto":
-        known = plugins.names("sandboxes")
-        names = [n for n in SANDBOX_PREFERENCE if n in known] + sorted(set(known) - set(SANDBOX_PREFERENCE))
+        names = sandbox_order(plugins)
     probes: list[ProbeResult] = []
     for name in names:
         holding = await current_pool().acquire(

@@ -112,15 +112,13 @@ async def start_many(
 
     async def one(index: int, task: ResearchTask, options: RunOptions) -> Outcome:
         async with slots:
-            if why := gate.objection(options):
-                outcome = Outcome(index, task, None, f"not begun: {why}", begun=False)
-                if on_done:
-                    on_done(outcome)
-                return outcome
             try:
-                launched = partial(on_launch, index) if on_launch else None
-                driven = begin(index, launched) if begin else start(task, options, plugins, on_launch=launched)
-                outcome = Outcome(index, task, await driven)
+                if why := gate.objection(options):
+                    outcome = Outcome(index, task, None, f"not begun: {why}", begun=False)
+                else:
+                    launched = partial(on_launch, index) if on_launch else None
+                    driven = begin(index, launched) if begin else start(task, options, plugins, on_launch=launched)
+                    outcome = Outcome(index, task, await driven)
             except PeercycleError as error:
                 outcome = Outcome(index, task, None, str(error))
             except Exception as error:  # noqa: BLE001 - whatever broke this run, the others go on

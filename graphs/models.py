@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from peercycle.core.base import JSON, canonical_json, sha256_hex
+from peercycle.core.base import JSON
 from peercycle.core.contracts import LanguageModel
 from peercycle.core.errors import ModelError, PolicyError
 from peercycle.core.journal import EffectKey, RunStore
 from peercycle.core.modelling import ModelRequest, ModelResult, Usage
 from peercycle.core.runs import ModelChoice
-from peercycle.graphs.effects import Answer, Effects
+from peercycle.graphs.effects import Answer, Effects, id_at
 
 COALESCE_S = 0.003
 """Requests that arrive within this time of the first go to an engine in this process in one call."""
@@ -117,7 +117,7 @@ class JournalledModel:
         outcome = await self.effects.perform(key, asked, self.worst_case(request), call)
         result = ModelResult.model_validate(outcome.result)
         await self.store.save_completions(key, self.role, request, result)
-        call_id = call_id_of(key)
+        call_id = id_at(key, "m")
         self.answered[call_id] = key
         return result.model_copy(update={"call_id": call_id})
 
@@ -127,9 +127,3 @@ class JournalledModel:
             return usage
         cost = (usage.prompt_tokens * prices[0] + usage.completion_tokens * prices[1]) / 1e6
         return usage.model_copy(update={"cost": cost})
-
-
-def call_id_of(key: EffectKey) -> str:
-    """Return the id of an answer: the same for the same request at the same place of a run."""
-    place = [key.candidate, key.stage, key.visit, key.kind, key.request_sha256, key.occurrence]
-    return f"m{sha256_hex(canonical_json(place))[:16]}"

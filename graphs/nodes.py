@@ -26,7 +26,7 @@ from peercycle.core.runs import EndReason
 from peercycle.graphs.context import DriverContext
 from peercycle.graphs.openrun import OpenRun
 from peercycle.graphs.registry import Runs
-from peercycle.graphs.state import check_updates
+from peercycle.graphs.state import check_updates, next_visit
 
 TICK_S = 0.1
 """Time worked is written at the end of a stage where so much has come together; what is left comes with the next."""
@@ -55,7 +55,7 @@ def candidate_node(stage: Stage, runs: Runs, declared: frozenset[str], route: Ro
 
     async def work(state: dict[str, Any], runtime: Runtime[Any]) -> dict[str, Any]:
         name, candidate = stage.name, str(state["candidate"])
-        visit = int((state.get("visits") or {}).get(name, 0)) + 1
+        visit = next_visit(state, name)
         visits = {**(state.get("visits") or {}), name: visit}
         async with runs.use(state, runtime) as run:
             ctx = DriverContext(run, stage=name, candidate=candidate, visit=visit, seed=state.get("seed"))

@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from langgraph.runtime import RunControl
 
 RETRY_OUTAGE_S = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
-"""How long to wait before the n-th new try through an outage; the last repeats."""
+"""How long to wait before a new try, by how many tens of seconds an outage has lasted; the last stands for the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,9 @@ class OpenRun:
 
     async def _leave_components(self) -> None:
         problems: list[str] = []
-        await self.tick_quietly()
+        # Where the store still takes writes.
+        with suppress(PeercycleError):
+            await self.tick()
         for source in self._sources.values():
             source.cancel()
         for holding in reversed(self.holdings):
@@ -204,13 +207,6 @@ class OpenRun:
                 problems.append(f"{type(error).__name__}: {error}")
         for problem in problems:
             await self.emit("component_failed", problem)
-
-    async def tick_quietly(self) -> None:
-        """Count the clock where the store still takes writes."""
-        try:
-            await self.tick()
-        except PeercycleError:
-            return
 
 
 def component_settings(options: RunOptions, kind: Kind, name: str) -> Mapping[str, JSON]:
@@ -235,9 +231,8 @@ async def open_components(
     pool, options = current_pool(), record.options
     holdings: list[Holding] = []
 
-    async def take(kind: Kind, name: str, settings: Mapping[str, JSON] | None = None) -> Any:
-        chosen = component_settings(options, kind, name) if settings is None else settings
-        holding = await pool.acquire(plugins, kind, name, chosen)
+    async def take(kind: Kind, name: str) -> Any:
+        holding = await pool.acquire(plugins, kind, name, component_settings(options, kind, name))
         holdings.append(holding)
         return holding.component
 

@@ -105,7 +105,9 @@ class Pool:
             await self.release(key, life)
             raise
         except BaseException as error:
-            self._lives.pop(key, None)
+            if self._lives.get(key) is life:
+                # Whoever else waited for it may have been told first, and have begun anew.
+                del self._lives[key]
             if isinstance(error, PeercycleError) or not isinstance(error, Exception):
                 raise
             offer = plugins.find(kind, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import traceback
 from collections.abc import Mapping
@@ -115,7 +116,7 @@ async def _export(name: str, exporter: Exporter, edition: Edition | None, run: O
         for path, body in sorted(files.items()):
             if edition is not None:
                 await run.store.artifacts.put(body, media_type=_media_type(path), name=path)
-            write_file(run.path, path, body)
+            await asyncio.to_thread(write_file, run.path, path, body)
     except (DisclosureError, LeaseLostError, ReplayDivergedError, GraphBubbleUp):
         raise
     except Exception as error:  # noqa: BLE001 - an exporter of a plugin may raise anything; the report tells

@@ -113,7 +113,13 @@ async def replay(path: Path, plugins: Plugins, *, keep: Path | None = None) -> R
         )
         own = await create_run(runs_dir, fresh, task, in_loop=True)
         store = ReplayStore(own, source)
-        run = await open_components(own.path, cast(RunStore, store), fresh, task, plugins, RunControl(), offline=True)
+        try:
+            run = await open_components(
+                own.path, cast(RunStore, store), fresh, task, plugins, RunControl(), offline=True
+            )
+        except BaseException:
+            await own.close()
+            raise
         register(run)
         try:
             graph = cycle_of(plugins, InMemorySaver())

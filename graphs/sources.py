@@ -158,13 +158,9 @@ async def _answer(ctx: DriverContext, name: str, asked: Asked, log: RequestLog) 
 
 def _read(name: str, told: Any) -> Said:
     """Return a journalled answer; a list is one of a source at hand."""
-    if isinstance(told, list):
-        told = {"works": told}
-    held: dict[str, Any] = told if isinstance(told, dict) else {}
-    works = tuple(None if work is None else Reference.model_validate(work) for work in held.get("works") or ())
-    return Said(
-        name, works, held.get("able") is not False, bool(held.get("online")), held.get("outage"),
-    )  # fmt: skip
+    held: Mapping[str, Any] = {"works": told} if isinstance(told, list) else told
+    works = tuple(None if work is None else Reference.model_validate(work) for work in held["works"])
+    return Said(name, works, held.get("able", True), held.get("online", False), held.get("outage"))
 
 
 def works_of(said: Said) -> tuple[Reference, ...]:

@@ -54,6 +54,11 @@ def merge(old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, A
     return {} if new is None else {**(old or {}), **new}
 
 
+def next_visit(state: Mapping[str, Any], stage: str) -> int:
+    """Return the number of the visit on which a stage is entered now, from 1."""
+    return int((state.get("visits") or {}).get(stage, 0)) + 1
+
+
 class TaskInput(TypedDict, total=False):
     """What `ainvoke` is given: a `ResearchTask`, or the parts of one."""
 

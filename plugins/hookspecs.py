@@ -120,7 +120,7 @@ def before_stage(event: BeforeStage) -> None:
 
 @hookspec
 def on_event(event: RunEvent) -> None:
-    """A line was added to the run's log: an effect, an outage, a limit met, a message."""
+    """A line was added to the run's log: an outage, a limit met, a message."""
 
 
 @hookspec

@@ -6,12 +6,12 @@ import inspect
 import re
 import sys
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 import pluggy
 
 from peercycle.core.errors import PluginError
+from peercycle.core.nearest import did_you_mean
 from peercycle.plugins import hookspecs
 from peercycle.plugins.loading import Source
 from peercycle.plugins.registry import go_on_without, owner
@@ -105,7 +105,9 @@ class Host:
         for caller in callers:
             (impl,) = (i for i in caller.get_hookimpls() if i.plugin is plugin)
             if not caller.has_spec() and not impl.optionalhook:
-                return f"implements {caller.name!r}, which is no hook{_nearest(caller.name)}"
+                return (
+                    f"implements {caller.name!r}, which is no hook{did_you_mean(caller.name, hookspecs.hook_names())}"
+                )
             if impl.wrapper or impl.hookwrapper:
                 return f"wraps the hook {caller.name!r}; hooks are called one plugin at a time: use wrap_stage"
             if inspect.iscoroutinefunction(impl.function) or inspect.isgeneratorfunction(impl.function):
@@ -123,11 +125,6 @@ def _failure(source: Source, what: str) -> str:
     advice = "" if source.explicit else f" {go_on_without(source.name)}"
     line = f"{owner(source.name, source.distribution, source.version)}{where} {what}".rstrip(".")
     return f"{line}.{advice}"
-
-
-def _nearest(name: str) -> str:
-    near = get_close_matches(name, hookspecs.hook_names(), n=2, cutoff=0.5)
-    return f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
 
 
 def _version_fault(required: object) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import chain, count
 from typing import TYPE_CHECKING, Any, Protocol
@@ -43,11 +43,9 @@ class Plugins:
     def __init__(
         self, *, trace: bool = False, patience_s: float = PATIENCE_S, queue_limit: int = QUEUE_LIMIT
     ) -> None:
-        self.on_problem: Callable[[str, str, BaseException], None] | None = None
-        """Called with plugin, hook and error when an event hook fails; from the plugin's thread."""
         self._host = Host(trace=trace)
         self._registries: dict[Kind, Registry] = {}
-        self._relay = EventRelay(self._host, self._event_failed, patience_s=patience_s, queue_limit=queue_limit)
+        self._relay = EventRelay(self._host, self._note, patience_s=patience_s, queue_limit=queue_limit)
         self._problems: list[Problem] = []
         self._broken: dict[str, Source] = {}
         self._disabled: dict[str, Source] = {}
@@ -234,10 +232,12 @@ class Plugins:
         if kind not in KINDS:
             raise UsageError(f"no kind of component is called {kind!r}; kinds: {', '.join(KINDS)}")
         if kind not in self._registries:
-            registry = self._registries[kind] = Registry(kind)
+            registry = Registry(kind)
             for implementation in self._host.implementations(f"register_{kind}"):
                 source = self._host.sources[implementation.plugin]
                 self._ask(implementation, register=registry.registrar(source))
+            # Only now: another thread must not find it half filled.
+            self._registries[kind] = registry
         return self._registries[kind]
 
     def _ask(self, implementation: Implementation, **arguments: Any) -> None:
@@ -253,8 +253,3 @@ class Plugins:
         problem = Problem(plugin, source.distribution, source.version, hook, message)
         if problem not in self._problems:
             self._problems.append(problem)
-
-    def _event_failed(self, plugin: str, hook: str, error: BaseException) -> None:
-        self._note(plugin, hook, error)
-        if self.on_problem is not None:
-            self.on_problem(plugin, hook, error)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from peercycle.core.errors import PeercycleError, PluginConflictError, PluginError, UnknownNameError
+from peercycle.core.nearest import did_you_mean
 from peercycle.plugins.loading import Source
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Registration:
 
 def owner(plugin: str, distribution: str | None, version: str | None) -> str:
     """Return how messages call a plugin."""
-    if distribution is None or (distribution, version) == ("", ""):
+    if distribution is None:
         return f"plugin {plugin!r}"
     return f"plugin {plugin!r} of {distribution}{f' {version}' if version else ''}"
 
@@ -137,10 +137,9 @@ class Registry:
 
     def _unknown(self, name: str) -> str:
         names = self.names()
-        near = get_close_matches(name, names, n=3, cutoff=0.5)
-        hint = f"; did you mean {_either(near)}?" if near else ""
         listed = ", ".join(names) or "none"
-        return f"no {SINGULAR[self.kind]} is called {name!r}{hint or '.'} Known {self.kind}: {listed}."
+        hint = did_you_mean(name, names) or "."
+        return f"no {SINGULAR[self.kind]} is called {name!r}{hint} Known {self.kind}: {listed}."
 
 
 def make(registration: Registration, settings: Mapping[str, JSON]) -> Any:
@@ -169,7 +168,3 @@ def _qualified(offer: Registration, among: Iterable[Registration]) -> str:
     same = [other for other in among if other.distribution == offer.distribution]
     prefix = offer.distribution if offer.distribution and len(same) == 1 else offer.plugin
     return f"{prefix}:{offer.name}"
-
-
-def _either(names: Iterable[str]) -> str:
-    return " or ".join(repr(name) for name in names)

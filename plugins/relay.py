@@ -32,7 +32,6 @@ class Listener:
         self, plugin: str, report: Report, *, patience_s: float = PATIENCE_S, limit: int = QUEUE_LIMIT
     ) -> None:
         self.plugin = plugin
-        self.dropped = 0
         self._report = report
         self._patience_s = patience_s
         self._queue: queue.Queue[tuple[str, Deliver, Any] | None] = queue.Queue(limit)
@@ -49,7 +48,6 @@ class Listener:
         self._check_patience()
         with self._lock:
             if self._muted:
-                self.dropped += 1
                 return
             self._waiting += 1
             self._start()
@@ -58,24 +56,20 @@ class Listener:
         except queue.Full:
             with self._lock:
                 self._waiting -= 1
-                self.dropped += 1
             self._mute(hook, RuntimeError(f"fell {self._queue.maxsize} events behind; it hears no more"))
 
-    def drain(self, timeout_s: float | None = None) -> bool:
-        """Wait until every event so far was delivered, at most the patience per call; tell whether it was."""
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    def drain(self) -> None:
+        """Wait until every event so far was delivered, at most the patience per call."""
         while True:
             with self._idle:
                 if self._waiting == 0 or self._muted:
-                    return self._waiting == 0
+                    return
                 self._idle.wait(0.05)
             self._check_patience()
-            if deadline is not None and time.monotonic() > deadline:
-                return False
 
-    def close(self, timeout_s: float | None = None) -> None:
+    def close(self) -> None:
         """Drain, then end the thread. A call that hangs is left to its daemon thread."""
-        self.drain(timeout_s)
+        self.drain()
         with self._lock:
             thread, self._thread = self._thread, None
             self._muted = True

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from peercycle.core.base import JSON
 from peercycle.core.errors import SettingsError
+from peercycle.core.nearest import did_you_mean
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -44,12 +44,8 @@ def _names(model: type[BaseModel]) -> tuple[str, ...]:
 
 
 def _unknown(key: str, known: tuple[str, ...], what: str) -> str:
-    near = get_close_matches(key, known, n=3, cutoff=0.5)
-    if near:
-        hint = f"did you mean {' or '.join(repr(name) for name in near)}?"
-    else:
-        hint = f"it has {', '.join(known)}" if known else "it has no settings"
-    return f"unknown setting {key!r} of {what}: {hint}"
+    there_are = f"; it has {', '.join(known)}" if known else "; it has no settings"
+    return f"unknown setting {key!r} of {what}{did_you_mean(key, known) or there_are}"
 
 
 def _fault(fault: Any, what: str) -> str:

@@ -1,4 +1,4 @@
-"""Stages that check and review, and the step that seals a candidate's path."""
+"""Stages that check and review."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ class CheckStage:
         work = await load_work(state, ctx)
         if work.manuscript is None:
             raise PolicyError(f"candidate {ctx.candidate!r} has no manuscript to check")
-        report = await asyncio.to_thread(check_manuscript, work.manuscript, work.results, work.bibliography)
+        report = await asyncio.to_thread(
+            check_manuscript, work.manuscript, work.results, work.bibliography, work.task.topic
+        )
         report = await verified(report, work.manuscript, work.bibliography, ctx)
         for fault in report.faults:
             await ctx.log(f"check: {fault}")

@@ -149,7 +149,7 @@ def test_a_run_waits_for_an_answer_and_goes_on_with_it(ran: Command, peercycle: 
     assert (waiting.code, waiting.lines[-1]["status"]) == (3, "waiting")
     [question] = peercycle("status", "r1", "--json").json["questions"]
     assert question["schema"]["required"] == ["title"]
-    assert "peercycle answer r1" in peercycle("status", "r1").out
+    assert "peercycle answer runs/r1" in peercycle("status", "r1").out
     assert peercycle("answer", "r1", "--question", question["id"], *answer, "--json").json["answer"] == {
         "title": "A paper by two"
     }
@@ -172,6 +172,15 @@ def test_a_plugin_from_a_file_is_the_same_in_a_resume_and_a_replay(
 def test_the_ending_of_a_run_that_waits_says_where_the_question_is(ran: Command) -> None:
     waiting = ran("--set", "policies.scripted.ask=true", "--rounds", "0")
     assert "what it asks, and how to answer: peercycle status runs/r1" in waiting.out
+
+
+def test_the_commands_that_status_and_answer_print_can_be_typed_from_here(ran: Command, peercycle: Command) -> None:
+    place = ("--runs-dir", "other place")
+    ran("--set", "policies.scripted.ask=true", "--rounds", "0", *place)
+    said = peercycle("status", "r1", *place).out
+    assert "peercycle answer 'other place/r1' --question q" in said
+    assert "peercycle resume 'other place/r1'" in said
+    assert "peercycle resume 'other place/r1'" in peercycle("answer", "r1", "A paper", *place).out
 
 
 @pytest.mark.parametrize(

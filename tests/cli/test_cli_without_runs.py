@@ -89,6 +89,60 @@ def test_doctor_says_what_is_there_and_never_a_key(peercycle: Command, monkeypat
     assert all(finding["fix"] for finding in found.values() if not finding["ok"] and finding["what"] != "GPU")
 
 
+PLUGIN_WITH_A_SANDBOX = """
+from pydantic import BaseModel
+
+from peercycle import hookimpl
+from peercycle.core.sandboxing import ProbeResult
+
+
+class Settings(BaseModel):
+    image: str = "unset"
+
+
+class Box:
+    name = "box"
+
+    def __init__(self, settings):
+        self.settings, self.open = settings, False
+
+    async def __aenter__(self):
+        self.open = True
+        return self
+
+    async def __aexit__(self, *exc):
+        self.open = False
+
+    async def probe(self):
+        return ProbeResult(backend="box", version=f"{self.settings.image} {self.open}", available=True)
+
+
+@hookimpl
+def register_sandboxes(register):
+    register("box", Box, Settings)
+"""
+
+
+def test_doctor_tries_the_sandboxes_under_the_plugins_and_settings_that_runs_have(
+    peercycle: Command, folder: Path
+) -> None:
+    (folder / "boxes.py").write_text(PLUGIN_WITH_A_SANDBOX)
+    (folder / "peercycle.toml").write_text(
+        '[run]\nplugins = ["boxes.py"]\ndisabled_plugins = ["builtin"]\n[sandboxes.box]\nimage = "mine"\n'
+    )
+    found = {finding["what"]: finding for finding in peercycle("doctor", "--json").json["findings"]}
+    assert found["sandbox box"]["facts"]["version"] == "mine True"
+    assert "sandbox bubblewrap" not in found
+
+
+def test_doctor_names_a_broken_plugin_file_and_looks_at_the_rest(peercycle: Command, folder: Path) -> None:
+    (folder / "broken.py").write_text("raise RuntimeError('no good')")
+    (folder / "peercycle.toml").write_text('[run]\nplugins = ["broken.py"]\n')
+    found = {finding["what"]: finding for finding in peercycle("doctor", "--quick", "--json").json["findings"]}
+    assert (found["plugins"]["ok"], "no good" in found["plugins"]["detail"]) == (False, True)
+    assert found["python"]["ok"]
+
+
 def test_doctor_imports_no_engine() -> None:
     code = (
         "import sys\nfrom peercycle.cli.main import main\nmain(['doctor', '--quick'])\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,15 @@ import pytest
 
 from peercycle.core.errors import StageError
 from peercycle.core.runs import RunOptions
-from peercycle.core.writing import PointOutcome, ResearchTask
+from peercycle.core.writing import CheckReport, Manuscript, PointOutcome, ResearchTask
+from peercycle.graphs import publish
+from peercycle.graphs.context import DriverContext
 from peercycle.graphs.cycle import build_graph
 from peercycle.graphs.driver import resume, start
-from peercycle.graphs.launch import open_existing
+from peercycle.graphs.launch import create_and_open, open_existing
 from peercycle.graphs.publish import best_so_far
 from peercycle.graphs.replay import replay
+from peercycle.graphs.stages.judging import CheckStage
 from peercycle.plugins.manager import Plugins
 from peercycle.store.directory import read_run
 from peercycle.store.runs import run_status
@@ -45,6 +49,35 @@ def test_a_run_ends_at_its_round_limit_with_the_best_candidate(
     assert "Answers of round 1" in result.paper.latex
     assert (result.path / "paper" / "paper.tex").exists()
     assert json.loads((result.path / "report.json").read_text())["status"] == "finished"
+
+
+def test_no_file_of_the_paper_or_the_report_holds_up_the_loop(
+    task: ResearchTask, options: Options, kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: dict[str, bool] = {}
+    write = publish.write_file
+
+    def noted(root: Path, relative: str, body: bytes) -> None:
+        written[relative] = threading.current_thread() is threading.main_thread()
+        write(root, relative, body)
+
+    monkeypatch.setattr(publish, "write_file", noted)
+    asyncio.run(start(task, options(rounds=0), kit()))
+    assert written == {"paper/paper.tex": False, "report.json": False}
+
+
+def test_the_check_lists_no_number_that_the_topic_states(options: Options, kit: Kit) -> None:
+    async def main() -> CheckReport:
+        run = await create_and_open(ResearchTask(topic="what a dose of 0.35 does"), options(), kit(), None)
+        try:
+            ctx = DriverContext(run, stage="check", candidate="c0", visit=1)
+            paper = Manuscript(title="Doses", abstract="A dose of 0.35 gives 0.42.")
+            updates = await CheckStage()({"manuscript": await ctx.save(paper)}, ctx)
+            return await ctx.load(str(updates["check"]), CheckReport)
+        finally:
+            await run.close()
+
+    assert [number.shown for number in asyncio.run(main()).numbers] == ["0.42"]
 
 
 def test_a_run_ends_when_the_reviewer_accepts(task: ResearchTask, options: Options, kit: Kit) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from peercycle.core.errors import BudgetExceededError
+from peercycle.core.errors import BudgetExceededError, UnparsableAnswerError
 from peercycle.core.modelling import Spent, Usage
 from peercycle.core.runs import RunOptions
 from peercycle.core.writing import ResearchTask
@@ -58,3 +58,27 @@ def test_an_effect_of_a_plugin_is_reserved_settled_and_refused_by_the_budget(
 
     asyncio.run(main())
     assert len(asked) == 3
+
+
+def test_an_error_from_the_journal_says_all_that_it_said_at_first(
+    task: ResearchTask, options: Options, kit: Kit
+) -> None:
+    tried: list[int] = []
+
+    async def refuse() -> str:
+        tried.append(1)
+        error = UnparsableAnswerError("no JSON in it")
+        error.raw = "Sure! Here is your JSON:"
+        raise error
+
+    async def main() -> None:
+        run = await create_and_open(task, options(), kit(), None)
+        for _ in range(2):
+            ctx = DriverContext(run, stage="write", candidate="c0", visit=1)
+            with pytest.raises(UnparsableAnswerError, match="no JSON in it") as raised:
+                await ctx.effect("own", 1, refuse)
+            assert raised.value.raw == "Sure! Here is your JSON:"
+        await run.close()
+
+    asyncio.run(main())
+    assert tried == [1]

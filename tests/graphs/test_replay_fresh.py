@@ -17,13 +17,14 @@ from tests.graphs.crash import small_cycle
 
 from peercycle import hookimpl
 from peercycle.core.contracts import StageContext
-from peercycle.core.errors import FingerprintError, ReplayDivergedError
-from peercycle.core.reviews import Assessment, Review, Submission
+from peercycle.core.errors import FingerprintError, PluginError, ReplayDivergedError
+from peercycle.core.reviews import Assessment, Review, Reward, Submission
 from peercycle.core.runs import RunOptions
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.driver import resume, start
 from peercycle.graphs.replay import replay
 from peercycle.plugins.manager import Plugins
+from peercycle.store.lease import holder
 
 Options = Callable[..., RunOptions]
 Kit = Callable[..., Plugins]
@@ -161,3 +162,37 @@ def test_a_replay_under_other_settings_names_what_changed(task: ResearchTask, op
     (run.path / "run.json").write_text(json.dumps(record))
     with pytest.raises(FingerprintError, match="settings"):
         asyncio.run(replay(run.path, kit()))
+
+
+class FailsLater:
+    """A reward that can be entered once."""
+
+    def __init__(self) -> None:
+        self.entered = 0
+
+    @hookimpl
+    def register_rewards(self, register: Any) -> None:
+        register("fails-later", lambda settings: self)
+
+    async def __aenter__(self) -> FailsLater:
+        self.entered += 1
+        if self.entered > 1:
+            raise RuntimeError("no more")
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        return None
+
+    async def score(self, submission: Submission, assessment: Assessment, ctx: StageContext) -> Reward:
+        return Reward(value=1.0, n=1)
+
+
+def test_a_replay_that_cannot_be_put_together_lets_its_run_go(
+    tmp_path: Path, task: ResearchTask, options: Options, kit: Kit
+) -> None:
+    plugins = kit(FailsLater())
+    run = asyncio.run(start(task, options(reward="fails-later"), plugins))
+    with pytest.raises(PluginError, match="no more"):
+        asyncio.run(replay(run.path, plugins, keep=tmp_path / "replays"))
+    [begun] = (tmp_path / "replays").iterdir()
+    assert holder(begun) is None

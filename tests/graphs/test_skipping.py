@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from peercycle.core.modelling import Completion, ModelRequest, ModelResult, Usag
 from peercycle.core.runs import ModelChoice, RunOptions
 from peercycle.core.training import PolicyCheckpoint
 from peercycle.core.writing import Manuscript, ResearchTask
+from peercycle.graphs import launch
 from peercycle.graphs.driver import resume, start
 from peercycle.graphs.fingerprint import fingerprint
 from peercycle.graphs.replay import replay
@@ -208,3 +210,17 @@ def test_an_engine_named_without_a_model_serves_the_weights_and_another_model_ke
     )
     assert chosen.models["default"] == other
     assert chosen.models["policy"].name == "transformers"
+
+
+def test_the_weights_of_a_trained_policy_are_hashed_outside_the_loop(
+    options: Options, kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_main_thread: list[bool] = []
+
+    def noted(given: RunOptions, plugins: Plugins) -> tuple[RunOptions, str]:
+        in_main_thread.append(threading.current_thread() is threading.main_thread())
+        return use_trained(given, plugins)
+
+    monkeypatch.setattr(launch, "use_trained", noted)
+    asyncio.run(launch.resolve(options(), kit()))
+    assert in_main_thread == [False]

@@ -25,6 +25,7 @@ BODY = b"the body of an artefact " * 1000
 
 
 artifacts: Any = artifacts_module
+files: Any = disk
 
 
 def die() -> None:
@@ -42,7 +43,7 @@ def tear_artefacts() -> None:
         path.write_bytes(data[: len(data) // 2])
         die()
 
-    artifacts.write_new = half
+    files.write_new = half
 
 
 def die_before_the_row() -> None:
@@ -66,7 +67,7 @@ def without(protection: str) -> None:
     if protection == "fence":
         commits.check_fence = lambda *_: None
     if protection == "rename":
-        artifacts.publish = lambda aside, path, data: artifacts.write_new(path, data)
+        artifacts.publish = lambda aside, path, data: files.write_new(path, data)
     if protection == "file sync":
         disk.sync_file = lambda descriptor: None
 

@@ -145,7 +145,7 @@ def test_the_loop_goes_on_while_the_disk_takes_a_record(
 ) -> None:
     reached, let_go = threading.Event(), threading.Event()
     released: list[bool] = []
-    real = record.replace_file
+    real = disk.replace_file
 
     def slow(path: Path, data: bytes) -> None:
         reached.set()

@@ -10,7 +10,7 @@ from peercycle.agents.policies.prompted.material import printed
 from peercycle.core.bindings import check_numbers, measured_uses
 from peercycle.core.citations import citation_keys, cite_uses
 from peercycle.core.experiments import ExperimentResults
-from peercycle.core.latex_scan import scan_latex, sentence_at, sentence_spans
+from peercycle.core.latex_scan import scan_latex, sentence_spans, span_at
 from peercycle.core.writing import Manuscript, NumberCheck, Section, SectionRole
 
 
@@ -115,7 +115,7 @@ def _without(text: str, shown: str, measurement: str | None) -> tuple[str, str]:
     start, end = _place(text, scan.text, shown, measurement)
     if start < 0:
         return text, ""
-    span = sentence_at(sentence_spans(scan.text), start)
+    span = span_at(sentence_spans(scan.text), start)
     if span is not None and span.end - span.start < len(text) // 2:
         start, end = span.start, span.end
     return (text[:start] + text[end:]).strip(), " ".join(text[start:end].split())

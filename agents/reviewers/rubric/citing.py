@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.prose import LUMP, plain, stems, tokens
 from peercycle.core.citations import CiteUse, cite_uses
-from peercycle.core.latex_scan import sentence_at, sentence_spans
+from peercycle.core.latex_scan import sentence_spans, span_at
 
 QUOTED = re.compile(r"“[^”]{1,1500}”|\"[^\"]{1,1500}\"")
 
@@ -47,7 +47,7 @@ def read_citations(i: Inspection) -> Cited:
     for use in uses:
         if (use.key, use.start) in in_lump:
             continue
-        span = sentence_at(spans, use.start)
+        span = span_at(spans, use.start)
         sentence = plain(_CITING.sub(" ", scan.at(span))) if span else ""
         wanted = stems(works.get(use.key, ""))
         spoken = stems(sentence)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from peercycle.cli.endings import shown
 from peercycle.cli.loops import wait_for
 from peercycle.cli.output import print_json, say
 from peercycle.cli.parameters import AsJson, RunName, RunsDir
@@ -49,7 +50,7 @@ def answer(
     if as_json:
         print_json({"run_id": path.name, "path": str(path), "question": asked.id, "answer": given, "driven": driven})
     else:
-        say(f"answered {asked.id}" + ("" if driven else f"; go on with: peercycle resume {path}"))
+        say(f"answered {asked.id}" + ("" if driven else f"; go on with: peercycle resume {shown(path)}"))
 
 
 def which(questions: tuple[Question, ...], wanted: str | None, run: str) -> Question:

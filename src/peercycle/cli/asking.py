@@ -93,11 +93,10 @@ class Asked:
         from peercycle.cli import detaching
 
         if self.is_queue:
-            from peercycle.cli.tasks import read_tasks, sort_lines
+            from peercycle.cli.tasks import read_tasks
 
             assert self.source is not None
-            if not (self.skip_bad and sort_lines(self.source, self.options)[0]):
-                read_tasks(self.source, self.options)
+            read_tasks(self.source, self.options, skip_bad=self.skip_bad)
             return detaching.detach_queue(arguments, Path(self.options.runs_dir), as_json=self.as_json)
         self.task()
         return detaching.detach_run(arguments, Path(self.options.runs_dir), self.options.run_id, as_json=self.as_json)

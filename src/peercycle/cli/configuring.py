@@ -19,16 +19,6 @@ SETTINGS_FILE = "peercycle.toml"
 DEFAULTS: Mapping[str, Any] = {"candidates": 3, "rounds": 2}
 """What the command line does where nobody says otherwise."""
 
-BUDGET_FLAGS: Mapping[str, str] = {
-    "tokens": "--max-tokens",
-    "cost": "--max-cost",
-    "hours": "--max-hours",
-    "model_calls": "--max-model-calls",
-    "sandbox_seconds": "--max-sandbox-seconds",
-    "requests": "--max-requests",
-    "until": "--until",
-}
-
 
 def read_settings(overrides: Sequence[str] | None = None) -> Settings:
     """Return what `peercycle.toml` of the working directory, the environment and `--set` say."""
@@ -70,6 +60,11 @@ def load_plugins(
     return plugins
 
 
+def plugins_of(options: RunOptions, files: Sequence[str] | None, disabled: Sequence[str] | None) -> Plugins:
+    """Load the plugins that a run was begun with, and those that flags name beside them."""
+    return load_plugins(None, [*options.plugins, *(files or ())], [*options.disabled_plugins, *(disabled or ())])
+
+
 def named_plugins(
     settings: Settings | None, files: Sequence[str] | None, disabled: Sequence[str] | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -107,19 +102,14 @@ def choose_options(flags: Mapping[str, Any], settings: Settings, plugins: Plugin
     from pydantic import ValidationError
 
     from peercycle.core.errors import UsageError
-    from peercycle.core.runs import RunOptions
+    from peercycle.core.runs import Budget, RunOptions
 
     budget = cast(dict[str, Any], dict(cast(Any, settings.run.get("budget")) or {}))
-    budget |= {name: flags[name] for name in BUDGET_FLAGS if flags.get(name) is not None}
-    fields = [
-        name
-        for name in RunOptions.model_fields
-        if name in flags and name not in {"budget", "models", "plugins", "disabled_plugins"}
-    ]
+    budget |= {name: flags[name] for name in Budget.model_fields if flags.get(name) is not None}
     values: dict[str, Any] = {
         **DEFAULTS,
         **settings.run,
-        **{name: flags[name] for name in fields if flags[name] not in (None, ())},
+        **{name: flags[name] for name in RunOptions.model_fields if flags.get(name) not in (None, ())},
         "plugins": tuple(str(Path(name).resolve()) for name in _joined(settings, "plugins", flags.get("plugins"))),
         "disabled_plugins": _joined(settings, "disabled_plugins", flags.get("disabled_plugins")),
         "budget": budget,

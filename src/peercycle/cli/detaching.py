@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
 
 from peercycle.cli.output import print_json, say
 from peercycle.cli.screens import Launch
@@ -80,13 +79,10 @@ def _start(arguments: list[str], log: Path) -> subprocess.Popen[bytes]:
     except OSError as error:
         raise StoreError(f"cannot write {str(log)!r}: {error.strerror}; give another place with --runs-dir") from None
     with os.fdopen(descriptor, "ab") as output:
-        return _popen([sys.executable, "-m", "peercycle", *arguments], output)
-
-
-def _popen(command: list[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-    )
+        command = [sys.executable, "-m", "peercycle", *arguments]
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
 
 
 def _await_file(child: subprocess.Popen[bytes], wanted: Path, log: Path) -> None:
@@ -99,8 +95,7 @@ def _await_file(child: subprocess.Popen[bytes], wanted: Path, log: Path) -> None
             text = log.read_text(encoding="utf-8", errors="replace").strip()
             log.unlink(missing_ok=True)
             last = text.splitlines()[-1].removeprefix("error: ") if text else f"it ended with exit code {code}"
-            error = PeercycleError(f"the run did not begin: {last}")
-            raise error
+            raise PeercycleError(f"the run did not begin: {last}")
         time.sleep(EVERY_S)
     # The child goes on alone: this process neither waits for it nor warns that it did not.
     child.returncode = 0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from peercycle.cli.endings import shown
 from peercycle.cli.following import Followers
 from peercycle.cli.interrupting import Announcer, Interrupted, announcing
 from peercycle.cli.screens import Launch, Screen
@@ -43,7 +43,7 @@ def drive_one(drive: Drive, screen: Screen, plugins: Plugins, *, label: str = ""
 def _way_on(launched: list[Launch]) -> str:
     if not launched:
         return "no run was begun"
-    return f"go on with: peercycle resume {shlex.quote(str(launched[0].path))}"
+    return f"go on with: peercycle resume {shown(launched[0].path)}"
 
 
 async def _drive(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,4 @@ def _named(name: str) -> str:
 
 def shown(path: Path) -> str:
     """Return a path as a shell takes it."""
-    import shlex
-
     return shlex.quote(str(path))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from peercycle.cli.endings import shown
 from peercycle.cli.loops import wait_for
 from peercycle.cli.output import duration, print_json, print_table, say
 from peercycle.cli.parameters import AsJson, RunsDir
@@ -31,6 +32,12 @@ class Standing:
     rating: float | None
     spending: tuple[SpendingLine, ...]
     questions: tuple[Question, ...]
+
+    @property
+    def how(self) -> str:
+        """Its status, and why where it ended."""
+        ended = self.record.terminal
+        return self.status + (f": {ended.reason}" if ended and ended.reason else "")
 
     @property
     def idle(self) -> float | None:
@@ -147,12 +154,10 @@ async def _all(paths: list[Path]) -> list[tuple[dict[str, Any], tuple[str, ...]]
 
 
 def _row(each: Standing) -> tuple[str, ...]:
-    ended = each.record.terminal
-    how = each.status + (f": {ended.reason}" if ended and ended.reason else "")
     waiting = f"{len(each.questions)} open question(s)" if each.questions else ""
     return (
         each.record.run_id,
-        how,
+        each.how,
         waiting or (each.progress.stages if each.status in {"running", "crashed"} else ""),
         "" if each.idle is None else duration(each.idle),
         "" if each.rating is None else f"{each.rating:.2f}",
@@ -165,8 +170,7 @@ def _print_one(each: Standing, as_json: bool) -> None:
         print_json(each.as_json())
         return
     ended = each.record.terminal
-    how = each.status + (f": {ended.reason}" if ended and ended.reason else "")
-    say(f"run {each.record.run_id}: {how}" + (f" ({ended.message})" if ended and ended.message else ""))
+    say(f"run {each.record.run_id}: {each.how}" + (f" ({ended.message})" if ended and ended.message else ""))
     say(f"topic: {each.topic}")
     say(f"begun: {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(each.record.created_at))}; in {each.path}")
     if each.status in {"running", "crashed"}:
@@ -182,9 +186,9 @@ def _print_one(each: Standing, as_json: bool) -> None:
             say(f"{line.name}: {spending_text(line)}")
     for question in each.questions:
         say(f"question {question.id}: {question.question}")
-        say(f"  answer with: peercycle answer {each.record.run_id} --question {question.id} VALUE")
+        say(f"  answer with: peercycle answer {shown(each.path)} --question {question.id} VALUE")
     if each.status in {"stopped", "waiting", "crashed"}:
-        say(f"go on with: peercycle resume {each.path}")
+        say(f"go on with: peercycle resume {shown(each.path)}")
 
 
 def spending_text(line: SpendingLine) -> str:

@@ -104,7 +104,7 @@ def with_library(options: RunOptions) -> RunOptions:
     kept = [str(path) for path in corpora()]
     if local.get("corpora") or not kept:
         return options
-    literature = {**options.settings.get("literature", {}), "local": {**local, "corpora": list(kept)}}
+    literature = {**options.settings.get("literature", {}), "local": {**local, "corpora": kept}}
     # `auto` would take a corpus for enough; whoever starts from a topic alone wants what is new, too.
     named = ("local", "semantic-scholar") if options.literature == ("auto",) else options.literature
     return options.model_copy(

@@ -30,7 +30,6 @@ WORTH_A_LINE = frozenset(
         "budget",
         "selected",
         "log",
-        "warning",
         "draining",
     }
 )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from peercycle.core.contracts import Sandbox
     from peercycle.core.settings import Settings
+    from peercycle.plugins.manager import Plugins
 
 KEYS = (
     "OPENAI_API_KEY",
@@ -26,7 +27,6 @@ KEYS = (
 """Variables that hold secrets; whether one is set is said, never its value."""
 
 TEX = "pdflatex"
-INSTALL_TEX = "apt-get install texlive-latex-base texlive-latex-recommended texlive-fonts-recommended"
 ENOUGH_DISK = 1 << 30
 OLDEST_PYTHON = (3, 11)
 
@@ -66,8 +66,9 @@ async def examine(runs_dir: Path, settings: Settings, *, sandboxes: bool = True)
     """Look at everything; nothing is installed, started for good, or sent anywhere."""
     from peercycle.cli.engines import engines
 
-    found = [_python(), _disk(runs_dir), _plugins()]
-    found += await _sandboxes() if sandboxes else []
+    plugins, finding = _plugins(settings)
+    found = [_python(), _disk(runs_dir), finding]
+    found += await _sandboxes(plugins, settings) if sandboxes else []
     found += [_tex(), *engines(settings), await _gpus(), _keys(os.environ)]
     return found
 
@@ -94,35 +95,47 @@ def _disk(runs_dir: Path) -> Finding:
     return Finding("runs", ok, detail, fix, needed=True, facts={"free_bytes": free, "writable": writable})
 
 
-def _plugins() -> Finding:
+def _plugins(settings: Settings) -> tuple[Plugins, Finding]:
+    from peercycle.cli.configuring import named_plugins
+    from peercycle.core.errors import PluginError
     from peercycle.plugins.manager import KINDS, Plugins
 
-    plugins = Plugins.load()
+    files, disabled = named_plugins(settings, None, None)
+    broken: list[str] = []
+    try:
+        plugins = Plugins.load(files=files, disabled=disabled)
+    except PluginError as error:
+        # A file that the settings name; what is installed can be looked at all the same.
+        broken.append(str(error))
+        plugins = Plugins.load(disabled=disabled)
     for kind in KINDS:
         plugins.names(kind)
-    broken = [problem.message for problem in plugins.problems]
+    broken += [problem.message for problem in plugins.problems]
     loaded = ", ".join(plugins.versions()) or "none"
-    return Finding("plugins", not broken, "; ".join(broken) or f"loaded: {loaded}", "see `peercycle plugins`")
+    told = "; ".join(broken) or f"loaded: {loaded}"
+    return plugins, Finding("plugins", not broken, told, "see `peercycle plugins`")
 
 
-async def _sandboxes() -> list[Finding]:
-    from peercycle.cli.sandboxes import backends, passes, probe_data
-    from peercycle.plugins.manager import Plugins
+async def _sandboxes(plugins: Plugins, settings: Settings) -> list[Finding]:
+    from contextlib import AsyncExitStack
 
-    plugins = Plugins.load()
+    from peercycle.cli.configuring import component_tables
+    from peercycle.cli.sandboxes import backends, entered, probe_data
+
+    tables = component_tables(settings, plugins).get("sandboxes", {})
     found: list[Finding] = []
-    for name in backends(plugins, None):
-        sandbox = plugins.create("sandboxes", name)
-        result = await sandbox.probe()
-        failed = [canary for canary in result.canaries if not canary.passed]
-        missing = ", ".join(f"{canary.guarantee} fails" for canary in failed)
-        detail = (
-            f"{result.version}: every guarantee holds" if passes(result) else missing or result.problem or "absent"
-        )
-        fix = next((canary.fix for canary in failed if canary.fix), None) or result.fix
-        found.append(Finding(f"sandbox {name}", passes(result), detail, fix, facts=probe_data(result)))
-        if passes(result):
-            found.append(await tex_in(name, sandbox))
+    async with AsyncExitStack() as stack:
+        for name in backends(plugins, None):
+            sandbox = await entered(stack, plugins, tables, name)
+            result = await sandbox.probe()
+            failed = [canary for canary in result.canaries if not canary.passed]
+            missing = ", ".join(f"{canary.guarantee} fails" for canary in failed)
+            holds = f"{result.version}: every guarantee holds"
+            detail = holds if result.passed else missing or result.problem or "absent"
+            fix = next((canary.fix for canary in failed if canary.fix), None) or result.fix
+            found.append(Finding(f"sandbox {name}", result.passed, detail, fix, facts=probe_data(result)))
+            if result.passed:
+                found.append(await tex_in(name, sandbox))
     if not any(finding.ok for finding in found):
         found.append(Finding("experiments", False, "no sandbox passes, so runs have none", "any fix above"))
     return found
@@ -132,19 +145,22 @@ async def tex_in(name: str, sandbox: Sandbox) -> Finding:
     """Say whether papers can be set in a sandbox: an image has its own TeX, or none."""
     from peercycle.core.errors import PeercycleError
     from peercycle.core.sandboxing import EnvironmentSpec
+    from peercycle.export.pdf import INSTALL
 
     what = f"TeX in {name}"
     try:
         await sandbox.prepare(EnvironmentSpec(name="tex"))
     except PeercycleError as error:
-        fix = "peercycle sandbox build --with-tex" if "--with-tex" in str(error) else INSTALL_TEX
+        fix = "peercycle sandbox build --with-tex" if "--with-tex" in str(error) else INSTALL
         return Finding(what, False, f"runs in {name} have no PDF: {error}", fix)
     return Finding(what, True, f"runs in {name} set their paper as PDF")
 
 
 def _tex() -> Finding:
+    from peercycle.export.pdf import INSTALL
+
     path = shutil.which(TEX)
-    return Finding("TeX", path is not None, f"{path}" if path else f"no {TEX}: papers come without PDF", INSTALL_TEX)
+    return Finding("TeX", path is not None, f"{path}" if path else f"no {TEX}: papers come without PDF", INSTALL)
 
 
 async def _gpus() -> Finding:

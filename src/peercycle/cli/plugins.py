@@ -56,10 +56,6 @@ def _found(manager: Any, name: str) -> dict[str, Any]:
         raise UnknownNameError(f"no plugin is called {name!r}, but {'; '.join(offers)}") from error
 
 
-def _listed(settings: Any, name: str) -> list[str]:
-    return list(settings.run.get(name) or [])
-
-
 def _list(found: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         print_json({"plugins": found})
@@ -120,15 +116,13 @@ def new_plugin(
 
 def add_commands(app: typer.Typer) -> None:
     """Let installed plugins, and those that the settings name, add commands."""
-    from peercycle.cli.configuring import read_settings
+    from peercycle.cli.configuring import named_plugins, read_settings
     from peercycle.core.errors import PeercycleError
     from peercycle.plugins.manager import Plugins
 
     try:
-        settings = read_settings()
-        manager = Plugins.load(
-            files=_listed(settings, "plugins"), disabled=_listed(settings, "disabled_plugins"), builtin=False
-        )
+        files, disabled = named_plugins(read_settings(), None, None)
+        manager = Plugins.load(files=files, disabled=disabled, builtin=False)
     except PeercycleError as error:
         # A bad settings file must not take `--help` away.
         warn(f"warning: the commands of plugins are left out: {error}")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from peercycle.core.events import RunEvent
 
-BEGINS = frozenset({"stage_started"})
 ENDS = frozenset({"stage_finished", "stage_failed", "stage_paused"})
 
 
@@ -27,23 +26,18 @@ class Progress:
     outage: str = ""
     rating: float | None = None
     tokens: float | None = None
-    ended: str = ""
 
     def hear(self, event: RunEvent) -> None:
         """Take one event in."""
         self.last_at = event.at
         place = (event.candidate, event.stage)
-        if event.kind in BEGINS:
+        if event.kind == "stage_started":
             self.in_hand[place] = event.at
-            self.ended = ""
         elif event.kind in ENDS:
             self.in_hand.pop(place, None)
-        elif event.kind == "launched":
+        elif event.kind in {"launched", "ended"}:
             # A dead driver's stages are not in hand any more.
             self.in_hand.clear()
-        elif event.kind == "ended":
-            self.in_hand.clear()
-            self.ended = str(event.data.get("status") or "ended")
         self.outage = event.message if event.kind == "outage" else ""
         if event.message:
             self.last_message = event.message

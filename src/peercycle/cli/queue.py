@@ -54,7 +54,7 @@ def run_queue(asked: Asked, name: str | None = None) -> int:
     from peercycle.cli.output import warn
     from peercycle.cli.queue_report import QueueReport
     from peercycle.cli.queue_state import save_tasks, with_run_ids
-    from peercycle.cli.tasks import read_tasks, sort_lines
+    from peercycle.cli.tasks import read_tasks
     from peercycle.core.errors import UsageError
 
     assert asked.source is not None
@@ -62,9 +62,7 @@ def run_queue(asked: Asked, name: str | None = None) -> int:
         raise UsageError(f"--topic, --experiment and --data belong into the lines of {asked.source.name}")
     if asked.options.run_id is not None:
         raise UsageError('--run-id names one run; give the lines of a queue their own: "options": {"run_id": "…"}')
-    tasks, bad = sort_lines(asked.source, asked.options)
-    if not asked.skip_bad or not tasks:
-        tasks, bad = read_tasks(asked.source, asked.options), ()
+    tasks, bad = read_tasks(asked.source, asked.options, skip_bad=asked.skip_bad)
     for fault in bad:
         warn(f"warning: {asked.source.name}: line {fault.line} is skipped: {fault.message}")
     for each in tasks:

@@ -90,19 +90,17 @@ class QueueReport:
 
     def write(self) -> None:
         """Write the state and both reports. Raises `StoreError`."""
-        from peercycle.store.disk import disk_errors, replace_file
+        from peercycle.store.disk import replace_file
 
-        with disk_errors("write the report in", self.path):
-            replace_file(self.path / STATE_FILE, self._body())
+        replace_file(self.path / STATE_FILE, self._body())
         self.write_reports()
 
     def write_reports(self) -> None:
         """Write both reports, and leave the state to whoever drives the queue. Raises `StoreError`."""
-        from peercycle.store.disk import disk_errors, replace_file
+        from peercycle.store.disk import replace_file
 
-        with disk_errors("write the report in", self.path):
-            replace_file(self.path / "report.json", self._body())
-            replace_file(self.path / "report.md", self.markdown().encode("utf-8", "replace"))
+        replace_file(self.path / "report.json", self._body())
+        replace_file(self.path / "report.md", self.markdown().encode("utf-8", "replace"))
 
     def _body(self) -> bytes:
         return (json.dumps(self.data(), indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from peercycle.cli.queue_state import ENDED_FOR_GOOD, load_tasks, run_of
+from peercycle.cli.queue_state import load_tasks, run_of
 
 if TYPE_CHECKING:
     from peercycle.cli.tasks import QueuedTask
@@ -95,6 +95,7 @@ def _require_its_own(path: Path, ref: str, task: QueuedTask) -> None:
 
 def _ended(task: QueuedTask, extending: Extending) -> bool:
     from peercycle.core.errors import PeercycleError
+    from peercycle.core.runs import ENDED_FOR_GOOD
     from peercycle.store.record import read_record
     from peercycle.store.runs import is_run
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 STATE_FILE = "queue.json"
 TASKS_FILE = "tasks.json"
-ENDED_FOR_GOOD = frozenset({"accepted", "round_limit", "no_gain"})
-"""Reasons after which a run goes on only where a limit was changed."""
 
 
 def with_run_ids(tasks: Sequence[QueuedTask], now: float) -> tuple[QueuedTask, ...]:
@@ -114,10 +112,11 @@ def read_state(queue: Path) -> dict[str, Any]:
     path = queue / STATE_FILE
     try:
         state = json.loads(path.read_bytes())
-        rows = state["tasks"]
-        assert all(isinstance(row["status"], str) and isinstance(row["line"], int) for row in rows)
-    except (OSError, ValueError, KeyError, TypeError, AssertionError):
-        raise DamagedRunError(f"{str(path)!r} cannot be read or is damaged; restore it from a copy") from None
+        whole = all(isinstance(row["status"], str) and isinstance(row["line"], int) for row in state["tasks"])
+    except (OSError, ValueError, KeyError, TypeError):
+        whole = False
+    if not whole:
+        raise DamagedRunError(f"{str(path)!r} cannot be read or is damaged; restore it from a copy")
     return dict(state)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from peercycle.cli.endings import shown
 from peercycle.cli.loops import wait_for
 from peercycle.cli.output import print_json, say
 from peercycle.cli.parameters import AsJson, RunName, RunsDir
@@ -28,7 +29,7 @@ def remove(
 
     path = find_run(name, kept_in(runs_dir))
     if run_status(path) == "running":
-        raise RunInUseError(f"run {path.name!r} is being driven; `peercycle stop {path.name} --wait` first")
+        raise RunInUseError(f"run {path.name!r} is being driven; `peercycle stop {shown(path)} --wait` first")
     if not yes:
         if as_json:
             raise UsageError("rm --json does not ask; give --yes as well")

@@ -44,12 +44,10 @@ async def rebuild(path: Path) -> tuple[str, ...]:
     from peercycle.export.report import write_report
     from peercycle.graphs.publish import write_file
     from peercycle.store.directory import read_run
-    from peercycle.store.disk import disk_errors
 
     files = await write_report(read_run(path))
     for name, body in files.items():
-        with disk_errors("write", path / name):
-            write_file(path, name, body)
+        write_file(path, name, body)
     return tuple(sorted(files, key=lambda name: (not name.endswith(".html"), not name.endswith(".md"), name)))
 
 
@@ -72,10 +70,7 @@ def replay(
     from peercycle.store.record import read_record
 
     path = find_run(name, configuring.runs_dir(runs_dir))
-    options = read_record(path).options
-    plugins = configuring.load_plugins(
-        None, [*options.plugins, *(plugin or ())], [*options.disabled_plugins, *(no_plugin or ())]
-    )
+    plugins = configuring.plugins_of(read_record(path).options, plugin, no_plugin)
     found = wait_for(again(path, plugins, keep=keep))
     if as_json:
         print_json(

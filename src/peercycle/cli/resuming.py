@@ -71,9 +71,7 @@ def resume(
     path = find_run(name, folder)
     options = read_record(path).options
     changes = changed_options(options, limits, others)
-    plugins = configuring.load_plugins(
-        None, [*options.plugins, *(plugin or ())], [*options.disabled_plugins, *(no_plugin or ())]
-    )
+    plugins = configuring.plugins_of(options, plugin, no_plugin)
 
     async def drive(on_launch: Any) -> Any:
         from peercycle.graphs.driver import resume as go_on

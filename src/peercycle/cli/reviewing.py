@@ -103,8 +103,7 @@ def review_lines(assessment: Assessment) -> list[str]:
     lines += [f"Question: {question}" for question in assessment.questions]
     if assessment.decision:
         lines += ["", f"Decision: {assessment.decision}"]
-    lines += [f"Not used: {problem}" for problem in assessment.problems]
-    return [line for line in lines if line is not None]
+    return [*lines, *(f"Not used: {problem}" for problem in assessment.problems)]
 
 
 def _one_review(review: Review) -> list[str]:

@@ -35,7 +35,7 @@ def probe(*, backend: Backend = None, set_: SettingOverrides = None, as_json: As
     Each sandbox runs its canaries. Exit code 1 where none holds every guarantee.
     """
     plugins, tables = components(set_)
-    results = wait_for(_probe_all(plugins, tables, backend))
+    results = wait_for(probe_all(plugins, tables, backend))
     if as_json:
         print_json({"sandboxes": [probe_data(result) for result in results]})
     else:
@@ -44,7 +44,7 @@ def probe(*, backend: Backend = None, set_: SettingOverrides = None, as_json: As
                 say(line)
         if not results:
             say("no sandbox is installed")
-    return 0 if any(passes(result) for result in results) else 1
+    return 0 if any(result.passed for result in results) else 1
 
 
 @app.command("exec")
@@ -141,26 +141,24 @@ def components(overrides: list[str] | None) -> tuple[Plugins, dict[str, Any]]:
     return plugins, configuring.component_tables(settings, plugins).get("sandboxes", {})
 
 
-def backends(plugins: Plugins, wanted: str | None) -> tuple[str, ...]:
+def backends(plugins: Plugins, wanted: str | None) -> list[str]:
     """Return the sandboxes to look at, the preferred ones first. Raises `UnknownNameError`."""
-    from peercycle.graphs.launch import SANDBOX_PREFERENCE
+    from peercycle.graphs.launch import sandbox_order
 
-    if wanted is not None:
-        return (plugins.find("sandboxes", wanted).name,)
-    known = plugins.names("sandboxes")
-    return (*[n for n in SANDBOX_PREFERENCE if n in known], *[n for n in known if n not in SANDBOX_PREFERENCE])
+    return sandbox_order(plugins) if wanted is None else [plugins.find("sandboxes", wanted).name]
 
 
-async def _entered(stack: AsyncExitStack, plugins: Plugins, tables: dict[str, Any], name: str) -> Any:
+async def entered(stack: AsyncExitStack, plugins: Plugins, tables: dict[str, Any], name: str) -> Any:
     made = plugins.create("sandboxes", name, tables.get(name, {}))
     return await stack.enter_async_context(made) if hasattr(made, "__aenter__") else made
 
 
-async def _probe_all(plugins: Plugins, tables: dict[str, Any], wanted: str | None) -> list[ProbeResult]:
+async def probe_all(plugins: Plugins, tables: dict[str, Any], wanted: str | None) -> list[ProbeResult]:
+    """Probe the sandboxes to look at, in the order of `backends`, under the settings given for each."""
     from contextlib import AsyncExitStack
 
     async with AsyncExitStack() as stack:
-        made = [await _entered(stack, plugins, tables, name) for name in backends(plugins, wanted)]
+        made = [await entered(stack, plugins, tables, name) for name in backends(plugins, wanted)]
         return [await sandbox.probe() for sandbox in made]
 
 
@@ -168,7 +166,7 @@ async def _reap_all(plugins: Plugins, tables: dict[str, Any], wanted: str | None
     from contextlib import AsyncExitStack
 
     async with AsyncExitStack() as stack:
-        made = [await _entered(stack, plugins, tables, name) for name in backends(plugins, wanted)]
+        made = [await entered(stack, plugins, tables, name) for name in backends(plugins, wanted)]
         return tuple([line for sandbox in made for line in await sandbox.reap()])
 
 
@@ -184,24 +182,17 @@ async def in_first_that_passes(
     async with AsyncExitStack() as stack:
         complaints: list[str] = []
         for name in backends(plugins, wanted):
-            sandbox = await _entered(stack, plugins, tables, name)
+            sandbox = await entered(stack, plugins, tables, name)
             probed = await sandbox.probe()
-            if passes(probed):
+            if probed.passed:
                 return await work(sandbox)
             complaints.append(complaint_of(probed))
         raise SandboxUnavailableError(f"no sandbox passes its probe: {'; '.join(complaints) or 'none is installed'}")
 
 
-def passes(result: ProbeResult) -> bool:
-    """Whether a sandbox holds every guarantee here."""
-    from peercycle.core.sandboxing import ALL_GUARANTEES
-
-    return result.available and result.guarantees >= ALL_GUARANTEES
-
-
 def probe_data(result: ProbeResult) -> dict[str, Any]:
     """Return a probe for scripts."""
-    return {**result.model_dump(mode="json"), "guarantees": sorted(result.guarantees), "passes": passes(result)}
+    return {**result.model_dump(mode="json"), "guarantees": sorted(result.guarantees), "passes": result.passed}
 
 
 def probe_lines(result: ProbeResult) -> list[str]:
@@ -210,7 +201,7 @@ def probe_lines(result: ProbeResult) -> list[str]:
     if not result.available:
         fix = f"\n  mend it with: {result.fix}" if result.fix else ""
         return [f"{name}: does not work here: {result.problem or 'no reason given'}{fix}"]
-    lines = [f"{name}: {'passes' if passes(result) else 'does not pass'}"]
+    lines = [f"{name}: {'passes' if result.passed else 'does not pass'}"]
     for canary in result.canaries:
         detail = f" ({canary.detail})" if canary.detail else ""
         lines.append(f"  {'holds' if canary.passed else 'FAILS'}: {canary.guarantee}{detail}")

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from peercycle.core.runs import SpendingLine
     from peercycle.graphs.result import RunResult
 
-QUIET = frozenset({"effect", "launched"})
-"""Events that are too many, or said otherwise."""
+QUIET = frozenset({"launched"})
+"""Events that are said otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,7 @@ async def _ask_all(
 def _made(plugins: Plugins, name: str, table: Mapping[str, Any]) -> Any:
     """Make a source, more impatient than in a run where it knows patience and nobody set it."""
     model = plugins.find("literature", name).settings_model
-    impatient = {key: value for key, value in PATIENCE.items() if key in getattr(model, "model_fields", {})}
+    impatient = {key: value for key, value in PATIENCE.items() if key in model.model_fields}
     return plugins.create("literature", name, {**impatient, **table})
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from peercycle.cli.endings import shown
 from peercycle.cli.output import print_json, say
 from peercycle.cli.parameters import AsJson, RunOrQueue, RunsDir
 
@@ -50,7 +51,7 @@ def stop(
     elif wait:
         say(f"run {path.name}: {status}")
     else:
-        say(f"run {path.name} was asked to stop; the stages in hand end first (`peercycle status {path.name}`)")
+        say(f"run {path.name} was asked to stop; the stages in hand end first (`peercycle status {shown(path)}`)")
 
 
 def _stop_queue(queue: Path, wait: bool, as_json: bool) -> None:

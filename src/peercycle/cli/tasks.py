@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,22 +35,24 @@ class BadLine:
     message: str
 
 
-def read_tasks(path: Path, options: RunOptions) -> tuple[QueuedTask, ...]:
-    """Return the tasks of a file, each with the options given and its own over them.
+def read_tasks(
+    path: Path, options: RunOptions, *, skip_bad: bool = False
+) -> tuple[tuple[QueuedTask, ...], tuple[BadLine, ...]]:
+    """Return the tasks of a file, each with the options given and its own over them; and its bad lines.
 
-    Raises `BadInputError` naming every bad line.
+    Raises `BadInputError` naming the bad lines, unless they are to be skipped and there are others.
     """
     from peercycle.core.errors import BadInputError
 
-    tasks, bad = sort_lines(path, options)
-    if bad:
+    tasks, bad = _sorted_lines(path, options)
+    if bad and not (skip_bad and tasks):
         more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
         named = "; ".join(f"line {each.line}: {each.message}" for each in bad[:SHOWN])
         raise BadInputError(f"{path.name}: {named}{more}; --skip-bad goes on without them")
-    return tasks
+    return tasks, bad
 
 
-def sort_lines(path: Path, options: RunOptions) -> tuple[tuple[QueuedTask, ...], tuple[BadLine, ...]]:
+def _sorted_lines(path: Path, options: RunOptions) -> tuple[tuple[QueuedTask, ...], tuple[BadLine, ...]]:
     """Return the tasks of a file, and its bad lines. Raises `BadInputError` where it holds neither."""
     from peercycle.core.errors import BadInputError, PeercycleError
 
@@ -100,17 +101,17 @@ def _task(number: int, line: str, folder: Path, options: RunOptions) -> QueuedTa
 
 
 def _object(line: str) -> dict[str, Any]:
+    from peercycle.core.nearest import did_you_mean
+
     try:
         given = json.loads(line)
     except ValueError as error:
-        given = _refuse(f"is not JSON ({error})")
+        raise _bad(f"is not JSON ({error})") from None
     _require(isinstance(given, dict), "is no JSON object")
     for name in given:
         if name not in KEYS:
-            near = get_close_matches(name, KEYS, n=1, cutoff=0.5)
-            _refuse(
-                f"has no key {name!r}" + (f"; did you mean {near[0]!r}?" if near else f"; keys: {', '.join(KEYS)}")
-            )
+            hint = did_you_mean(name, KEYS) or f"; keys: {', '.join(KEYS)}"
+            raise _bad(f"has no key {name!r}{hint}")
     topic, notes = given.get("topic"), given.get("notes")
     _require(isinstance(topic, str) and bool(topic.strip()), "has no topic")
     _require(notes is None or isinstance(notes, str), "notes must be text")
@@ -150,11 +151,7 @@ def _doubled(tasks: list[QueuedTask]) -> list[BadLine]:
 
 def _require(holds: bool, otherwise: str) -> None:
     if not holds:
-        _refuse(otherwise)
-
-
-def _refuse(message: str) -> Any:
-    raise _bad(message)
+        raise _bad(otherwise)
 
 
 def _bad(message: str) -> Exception:

@@ -22,7 +22,6 @@ ALL = "all"
 
 
 def train(
-    ctx: typer.Context,
     source: Annotated[
         Path | None, typer.Argument(metavar="LOOP.toml", help="What is trained on what, and judged by whom.")
     ] = None,
@@ -59,7 +58,6 @@ def train(
         return _work(job, parent)
     if source is None:
         raise UsageError("give a LOOP.toml; docs/how-to/train.md shows one")
-    del ctx
     from peercycle.trainers.loop.settings import read_loop
 
     settings = read_loop(source)
@@ -125,7 +123,7 @@ def _drive(
         disabled=tuple(disabled),
         told=_told(settings, as_json),
     )
-    versions = {name: str(version) for name, version in plugins.versions().items()}
+    versions = plugins.versions()
     if not settings.sample.stay:
         return run_loop(frame, versions)
     frame.place.folder.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from peercycle.core.citations import check_citations, citation_keys
 from peercycle.core.derivations import agrees, derived_value
 from peercycle.core.experiments import ExperimentResults, Measurement
-from peercycle.core.latex_scan import LatexScan, Span, scan_latex
+from peercycle.core.latex_scan import LatexScan, Span, scan_latex, span_at
 from peercycle.core.literature import Bibliography
 from peercycle.core.numerals import (
     RELATIONS,
@@ -25,7 +25,7 @@ from peercycle.core.numerals import (
     printed_numbers,
     read_numeral,
 )
-from peercycle.core.result_numbers import blank_non_prose, inside, result_numbers, table_spans
+from peercycle.core.result_numbers import blank_non_prose, result_numbers, table_spans
 from peercycle.core.writing import CheckReport, Manuscript, NumberCheck
 
 __all__ = [
@@ -149,7 +149,7 @@ def _check_part(
     tables = table_spans(scan)
     found = [(use.start, _bound(use, where, scan.text, tables, measured)) for use in _uses(scan)]
     for number in result_numbers(blank_non_prose(scan), tables):
-        if (listed or inside(tables, number.start)) and number.number.value not in given:
+        if (listed or span_at(tables, number.start)) and number.number.value not in given:
             found.append((number.start, _unbound(number, where, measured)))
     return [check for _, check in sorted(found, key=lambda pair: pair[0])]
 
@@ -182,7 +182,7 @@ def _shows(use: MeasuredUse, value: float, unit: str | None, text: str, tables: 
     number = read_numeral(use.shown)
     if number is None:
         return False
-    table = inside(tables, use.start)
+    table = span_at(tables, use.start)
     if table is not None and not number.percent and "\\%" in text[table.start : min(use.start, table.start + 2000)]:
         return agrees_with(number, value, unit) or agrees_with(number.scaled(-2), value, None)
     if not number.percent and _PERCENT_AFTER.match(text[use.end : use.end + 12]) and not is_percentage(unit):

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from peercycle.core.latex_scan import LatexScan, Span, scan_latex, sentence_at, sentence_spans
+from peercycle.core.latex_scan import LatexScan, Span, scan_latex, sentence_spans, span_at
 from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.writing import CitationCheck, CitingSentence, Manuscript
 
@@ -90,7 +90,7 @@ def check_citations(manuscript: Manuscript, bibliography: Bibliography) -> tuple
         scan = scan_latex(latex)
         spans = sentence_spans(scan.text)
         for use in cite_uses(scan):
-            span = sentence_at(spans, use.start)
+            span = span_at(spans, use.start)
             sentence = " ".join(scan.at(span).split())[:_LONGEST] if span else ""
             known = citing.setdefault(use.key, [sentence])
             if sentence not in known and len(known) < _MOST_SENTENCES:

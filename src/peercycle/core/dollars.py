@@ -9,6 +9,8 @@ from typing import NamedTuple
 _SPAN = re.compile(r"(\$\$?)((?:[^$\\]|\\.)++)\1(?!\d)", re.DOTALL)
 _PRICE = re.compile(r"\d[\d.,]*\s*(?:[kKmMbB]n?\b|trillion\b|[-–—/:;?!])?(?:[^\\]*?[\s~(–—/-])?[A-Za-z]{2,}")
 _TEXT = re.compile(r"\\[A-Za-z]+\s*\{[^{}]*\}")
+PROSE = re.compile(r"(?:\b[a-z]{2,}\b[ \n.,;]+){3}")
+"""Three words in a row: a dollar sign before them is money, not mathematics."""
 
 
 class Formula(NamedTuple):

@@ -202,6 +202,10 @@ class SandboxUnavailableError(SandboxError):
 # --------------------------------------------------------------------------------------------- training
 
 
+class TrainingError(PeercycleError):
+    """A training cannot go on (a loss that is not finite); what it saved before is whole, and says the step."""
+
+
 class LoopError(PeercycleError):
     """A step of a training loop failed; what is done stands, and the same command goes on behind it."""
 
@@ -229,10 +233,3 @@ class DisclosureError(PeercycleError):
     """An exporter dropped the statement that its output is machine-made."""
 
     ends_run = True
-
-
-# --------------------------------------------------------------------------------------------- training
-
-
-class TrainingError(PeercycleError):
-    """A training cannot go on (a loss that is not finite); what it saved before is whole, and says the step."""

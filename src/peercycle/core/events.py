@@ -15,7 +15,7 @@ class RunEvent:
 
     run_id: str
     kind: str
-    """`stage_started`, `stage_finished`, `stage_failed`, `effect`, `log`, `outage`, `budget`, `ended`, …"""
+    """`stage_started`, `stage_finished`, `stage_failed`, `log`, `outage`, `budget`, `ended`, …"""
     at: float
     """UTC time, seconds since the epoch."""
     message: str = ""

@@ -42,7 +42,8 @@ class Channel:
 
 
 class GraphBuilder(Protocol):
-    """What `extend_graph` is handed. Stage names are those of DESIGN: `outline`, `write`, `check`, …"""
+    """What `extend_graph` is handed. The stages of a draft: `outline`, `related`, `write`, `plan`, `experiment`,
+    `conclude`, `check`, `review`; of a revision: `revise`, and the same from `plan` on."""
 
     def add_stage(
         self,

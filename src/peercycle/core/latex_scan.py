@@ -232,7 +232,7 @@ def sentence_spans(text: str) -> list[Span]:
     return spans
 
 
-def sentence_at(spans: list[Span], position: int) -> Span | None:
-    """Return the sentence that holds a position."""
+def span_at(spans: list[Span], position: int) -> Span | None:
+    """Return the one of disjoint spans, in order, that holds a position."""
     index = bisect_right(spans, position, key=lambda s: s.start) - 1
     return spans[index] if index >= 0 and position < spans[index].end else None

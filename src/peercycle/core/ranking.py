@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from peercycle.core.literature import Reference
+from peercycle.core.sameness import RRF_K
 from peercycle.core.stems import terms
 
 K1, B = 1.2, 0.75
@@ -188,10 +189,10 @@ def rank_works(text: str, works: Iterable[Reference]) -> list[int]:
     return [place for place, _ in Ranker(documents).rank(Query.of(text))]
 
 
-def fused(rankings: Iterable[Sequence[int]], constant: int = 60) -> list[int]:
+def fused(rankings: Iterable[Sequence[int]]) -> list[int]:
     """Return places by reciprocal rank over several rankings; equal ones by place."""
     scores: dict[int, float] = {}
     for ranking in rankings:
         for rank, place in enumerate(ranking, start=1):
-            scores[place] = scores.get(place, 0.0) + 1 / (constant + rank)
+            scores[place] = scores.get(place, 0.0) + 1 / (RRF_K + rank)
     return sorted(scores, key=lambda place: (-scores[place], place))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator
 
-from peercycle.core.latex_scan import Command, LatexScan, Span, blank_out
+from peercycle.core.latex_scan import Command, LatexScan, Span, blank_out, span_at
 from peercycle.core.numerals import Printed, printed_numbers
 
 _NOT_PROSE = (
@@ -105,16 +104,10 @@ def table_spans(scan: LatexScan) -> list[Span]:
     return merged
 
 
-def inside(spans: list[Span], position: int) -> Span | None:
-    """Return the one of disjoint spans, in order, that holds a position."""
-    index = bisect_right(spans, position, key=lambda s: s.start) - 1
-    return spans[index] if index >= 0 and position < spans[index].end else None
-
-
 def result_numbers(text: str, tables: list[Span]) -> Iterator[Printed]:
     """Yield the numbers of `text`, as `blank_non_prose` returned it, that can be results."""
     for found in printed_numbers(text):
-        if not _is_no_result(text, found, in_table=inside(tables, found.start) is not None):
+        if not _is_no_result(text, found, in_table=span_at(tables, found.start) is not None):
             yield found
 
 

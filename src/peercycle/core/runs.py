@@ -24,6 +24,9 @@ STATUS_OF_REASON: dict[EndReason, RunStatus] = {
     "error": "failed",
 }
 
+ENDED_FOR_GOOD: frozenset[EndReason] = frozenset({"accepted", "round_limit", "no_gain"})
+"""Reasons after which a run goes on only where a limit was changed."""
+
 EXIT_CODES: dict[RunStatus, int] = {
     "finished": 0,
     "stopped": 3,

@@ -17,7 +17,6 @@ import json
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from pydantic import BaseModel, ValidationError
 
 from peercycle.core.base import JSON
 from peercycle.core.errors import SettingsError
+from peercycle.core.nearest import did_you_mean
 from peercycle.core.runs import ModelChoice, RunOptions
 
 COMPONENT_TABLES = ("policies", "reviewers", "rewards", "literature", "sandboxes", "trainers", "exporters")
@@ -139,8 +139,7 @@ class _Layers:
         return Settings(components, run, roles, dict(self._sources))
 
     def _check_depth(self, path: _Path, value: JSON, source: str) -> None:
-        wanted = {"run": 2, "models": 3}.get(path[0], 3)
-        if len(path) >= wanted or value == {}:
+        if len(path) >= (2 if path[0] == "run" else 3) or value == {}:
             return
         shape = {"run": "run.KEY", "models": "models.ROLE.KEY"}.get(path[0], f"{path[0]}.NAME.KEY")
         raise SettingsError(f"{source}: {_dotted(path)!r} cannot be {value!r}; settings are {shape}")
@@ -243,7 +242,4 @@ def _dotted(path: Iterable[str]) -> str:
 
 def _hint(name: str, known: Iterable[str]) -> str:
     names = list(known)
-    near = get_close_matches(name, names, n=3, cutoff=0.5)
-    if near:
-        return f"; did you mean {' or '.join(repr(n) for n in near)}?"
-    return f"; there are {', '.join(names)}" if names else ""
+    return did_you_mean(name, names) or (f"; there are {', '.join(names)}" if names else "")

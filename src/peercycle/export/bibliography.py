@@ -13,6 +13,7 @@ from peercycle.export.tidy.body import tidy_line
 from peercycle.export.tidy.characters import escape, visible
 from peercycle.export.tidy.ledger import Ledger
 from peercycle.export.tidy.targets import Target
+from peercycle.export.tidy.words import tex_address
 
 _TYPES = frozenset(
     "article book booklet inbook incollection inproceedings manual mastersthesis misc phdthesis proceedings "
@@ -131,5 +132,4 @@ def _note(entry: Reference, ledger: Ledger, target: Target) -> str:
         return ""
     shown = where.removeprefix("https://").removeprefix("http://").removeprefix("arxiv.org/abs/")
     label = f"arXiv:{shown}" if where.startswith("https://arxiv.org/") else shown
-    escaped = re.sub(r"([%#&_~])", r"\\\1", where).replace("\\~", "\\string~")
-    return f"\\href{{{escaped}}}{{{target.characters(escape(label), ledger.lost, math=False)}}}"
+    return f"\\href{{{tex_address(where)}}}{{{target.characters(escape(label), ledger.lost, math=False)}}}"

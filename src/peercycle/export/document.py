@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -30,10 +30,6 @@ class TexDocument:
     """First and last line of each section in `tex`, from 1, by the section's index."""
 
 
-def _settle(text: str, lost: Callable[[str], None], math: bool) -> str:
-    return settable(text, lost, math=math)
-
-
 def new_ledger(edition: Edition, figures: Mapping[str, str]) -> Ledger:
     """Return an empty ledger for an edition; `figures` are the names of those that exist."""
     return Ledger(keys=printed_keys(edition.bibliography), numbers=number_kinds(edition.results), figures=figures)
@@ -43,7 +39,7 @@ def write_document(
     edition: Edition, figures: Mapping[str, str], *, shown_verbatim: frozenset[int] = frozenset()
 ) -> TexDocument:
     """Return an edition as LaTeX. Sections in `shown_verbatim`, by index, are set as their own source."""
-    ledger, target = new_ledger(edition, figures), TexTarget(_settle)
+    ledger, target = new_ledger(edition, figures), TexTarget()
     manuscript = edition.manuscript
     title = tidy_line(manuscript.title, ledger, target) or "Untitled"
     abstract = tidy(manuscript.abstract, ledger, target, name="the abstract")

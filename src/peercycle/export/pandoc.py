@@ -6,10 +6,9 @@ import asyncio
 import contextlib
 import re
 
-from peercycle.core.base import JSON
 from peercycle.core.contracts import StageContext
-from peercycle.core.errors import BudgetExceededError, SandboxError
 from peercycle.core.sandboxing import EnvironmentSpec, ExecRequest, ExecResult, Limits
+from peercycle.export.sandboxed import run_sandboxed
 
 _SECONDS = 60.0
 _MEMORY = "512M"
@@ -32,7 +31,7 @@ async def latex_to_html(source: str, ctx: StageContext) -> tuple[str, list[str]]
     readers from files and network, its environment is empty, and its time, memory and answer are limited.
     """
     result = await _in_sandbox(source, ctx)
-    if result is None:
+    if isinstance(result, str):
         out, messages = await _beside_us(source)
     else:
         out, messages = await _converted(result, ctx)
@@ -42,11 +41,8 @@ async def latex_to_html(source: str, ctx: StageContext) -> tuple[str, list[str]]
     return _spaced_functions(out.decode("utf-8", "replace")), warnings
 
 
-async def _in_sandbox(source: str, ctx: StageContext) -> ExecResult | None:
-    """Convert in the run's sandbox; None where it has none.
-
-    That it has none is an outcome too, and journalled: a replay has no sandbox, and must not look for one.
-    """
+async def _in_sandbox(source: str, ctx: StageContext) -> ExecResult | str:
+    """Convert in the run's sandbox; or say why that cannot be."""
     paper = await ctx.artifacts.put(source.encode("utf-8", "replace"), name="page.tex")
     request = ExecRequest(
         argv=("pandoc", *_OPTIONS, "--output=page.html", "page.tex"),
@@ -55,19 +51,7 @@ async def _in_sandbox(source: str, ctx: StageContext) -> ExecResult | None:
         outputs=("page.html",),
         limits=_LIMITS,
     )
-
-    async def attempt() -> JSON:
-        try:
-            result = await ctx.run_sandbox(request)
-        except (SandboxError, BudgetExceededError) as error:
-            return {"refused": str(error)}
-        answer = result.model_dump(mode="json")
-        return {"result": {**answer, "guarantees": sorted(answer["guarantees"])}}
-
-    answer = await ctx.effect("pandoc", {"page": paper}, attempt)
-    if not isinstance(answer, dict) or "result" not in answer:
-        return None
-    return ExecResult.model_validate(answer["result"])
+    return await run_sandboxed("pandoc", {"page": paper}, request, ctx)
 
 
 async def _converted(result: ExecResult, ctx: StageContext) -> tuple[bytes, str]:

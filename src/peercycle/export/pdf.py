@@ -9,13 +9,12 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from peercycle.core.base import JSON
 from peercycle.core.contracts import Edition, StageContext
-from peercycle.core.errors import BudgetExceededError, SandboxError
 from peercycle.core.journal import RunReader
 from peercycle.core.sandboxing import EnvironmentSpec, ExecRequest, ExecResult, Limits
 from peercycle.export.document import TexDocument, plain_ascii, write_document
 from peercycle.export.pictures import load_figures, names
+from peercycle.export.sandboxed import run_sandboxed
 
 INSTALL = "apt-get install texlive-latex-base texlive-latex-recommended texlive-fonts-recommended"
 _ATTEMPTS = 4
@@ -82,10 +81,7 @@ async def _set(edition: Edition, ctx: StageContext) -> bytes | None:
 
 
 async def _compile(document: TexDocument, inputs: Mapping[str, str], ctx: StageContext) -> ExecResult:
-    """Run TeX. Raises `_RefusedError` where it cannot be run here.
-
-    That it cannot is an outcome too, and journalled: a replay has no sandbox, and must not look for one.
-    """
+    """Run TeX. Raises `_RefusedError` where it cannot be run here."""
     bodies = {"paper.tex": document.tex, "references.bib": document.bib}
     texts = {name: await ctx.artifacts.put(body.encode("utf-8"), name=name) for name, body in bodies.items()}
     request = ExecRequest(
@@ -96,19 +92,10 @@ async def _compile(document: TexDocument, inputs: Mapping[str, str], ctx: StageC
         outputs=("paper.pdf", "paper.log"),
         limits=_LIMITS,
     )
-
-    async def attempt() -> JSON:
-        try:
-            result = await ctx.run_sandbox(request)
-        except (SandboxError, BudgetExceededError) as error:
-            return {"refused": str(error)}
-        answer = result.model_dump(mode="json")
-        return {"result": {**answer, "guarantees": sorted(answer["guarantees"])}}
-
-    answer = await ctx.effect("tex", {"files": dict(request.files)}, attempt)
-    if not isinstance(answer, dict) or "result" not in answer:
-        raise _RefusedError(str(answer["refused"]) if isinstance(answer, dict) else "no answer")
-    return ExecResult.model_validate(answer["result"])
+    result = await run_sandboxed("tex", {"files": dict(request.files)}, request, ctx)
+    if isinstance(result, str):
+        raise _RefusedError(result)
+    return result
 
 
 async def _output(result: ExecResult, path: str, ctx: StageContext) -> bytes | None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
-from peercycle.core.dollars import is_price
+from peercycle.core.dollars import PROSE, is_price
 from peercycle.export.tidy import commands as known
 from peercycle.export.tidy.characters import symbol_of, visible
 from peercycle.export.tidy.cursor import Cursor
@@ -36,8 +35,6 @@ _SILENT = frozenset(
 """Commands of which only the argument is seen."""
 _RAISED = str.maketrans("0123456789+-=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿ")
 _LOWERED = str.maketrans("0123456789+-=()", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎")
-_PROSE = re.compile(r"(?:\b[a-z]{2,}\b[ \n.,;]+){3}")
-"""Three words in a row: a dollar sign before them is money."""
 
 
 def plain(latex: str) -> str:
@@ -172,7 +169,7 @@ class _Reader:
         end = next((i for i in range(start, len(tokens)) if tokens[i].kind == "math"), None)
         inside = tokens[start:end] if end is not None else []
         if end is None or any(
-            token.kind == "text" and (_PROSE.search(token.text) or is_price(token.text)) for token in inside
+            token.kind == "text" and (PROSE.search(token.text) or is_price(token.text)) for token in inside
         ):
             return "$"
         self.cursor.place = end + 1

@@ -15,7 +15,7 @@ from pathlib import Path
 from peercycle.core.base import artifact_ref
 from peercycle.core.errors import DamagedRunError, StoreError, UsageError
 from peercycle.store.bodies import plain_text
-from peercycle.store.disk import DIRECTORY_MODE, disk_errors, sync_directory, write_new
+from peercycle.store.disk import DIRECTORY_MODE, disk_errors, publish, sync_directory
 
 ARTIFACTS = "artifacts"
 Register = Callable[[str, int, str, str], Awaitable[None]]
@@ -114,14 +114,3 @@ def register_artifact(connection: sqlite3.Connection, ref: str, size: int, media
         "ON CONFLICT (ref, name) DO NOTHING",
         (ref, plain_text(name), size, media_type, time.time()),
     )
-
-
-def publish(aside: Path, path: Path, data: bytes) -> None:
-    """Write a body aside, sync it, and give it its name: under that name it is never seen in part."""
-    try:
-        write_new(aside, data)
-        aside.replace(path)
-        sync_directory(path.parent)
-    except OSError:
-        aside.unlink(missing_ok=True)
-        raise

@@ -27,7 +27,7 @@ from peercycle.store.database import check_database, connect, create_database, d
 from peercycle.store.disk import DIRECTORY_MODE, disk_errors, sync_directory
 from peercycle.store.driven import Home, RunDirectory, open_driver
 from peercycle.store.lease import Lease, take_lease
-from peercycle.store.reader import DATABASE_FILE, RunReaderImpl
+from peercycle.store.reader import DATABASE_FILE, StoredRun
 from peercycle.store.record import RECORD_FILE, read_record, replace_record, save_run_row
 from peercycle.store.runs import (
     answer_question,
@@ -44,7 +44,7 @@ from peercycle.store.runs import (
 
 __all__ = [
     "RunDirectory",
-    "RunReaderImpl",
+    "StoredRun",
     "answer_question",
     "create_run",
     "find_run",
@@ -80,11 +80,11 @@ async def open_run(path: Path, *, in_loop: bool = False) -> RunDirectory:
     return await asyncio.to_thread(_open, path, Home.here() if in_loop else None)
 
 
-def read_run(path: Path) -> RunReaderImpl:
+def read_run(path: Path) -> StoredRun:
     """Open a run for reading, also while it is driven. Raises `UsageError` for what is no run directory."""
     if not path.is_dir():
         raise UsageError(f"{str(path)!r} is no run directory; `peercycle status` lists the runs")
-    return RunReaderImpl(path)
+    return StoredRun(path)
 
 
 def _create(path: Path, record: RunRecord, task: ResearchTask, home: Home | None) -> RunDirectory:

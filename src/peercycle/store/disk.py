@@ -52,15 +52,19 @@ def replace_file(path: Path, data: bytes) -> None:
 
     Raises `StoreError`, with the old file untouched.
     """
-    aside = path.with_name(f".{path.name}.tmp")
     with disk_errors("write", path):
-        try:
-            write_new(aside, data)
-            aside.replace(path)
-            sync_directory(path.parent)
-        except OSError:
-            aside.unlink(missing_ok=True)
-            raise
+        publish(path.with_name(f".{path.name}.tmp"), path, data)
+
+
+def publish(aside: Path, path: Path, data: bytes) -> None:
+    """Write a body aside, sync it, and give it its name: under that name it is never seen in part."""
+    try:
+        write_new(aside, data)
+        aside.replace(path)
+        sync_directory(path.parent)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager

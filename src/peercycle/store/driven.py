@@ -27,14 +27,14 @@ from peercycle.store.commits import begin, commit
 from peercycle.store.executions import save_executions, save_measurements
 from peercycle.store.lease import Lease
 from peercycle.store.queues import CommitQueue, LoopQueue, ThreadQueue
-from peercycle.store.reader import DATABASE_FILE, RunReaderImpl
+from peercycle.store.reader import DATABASE_FILE, StoredRun
 from peercycle.store.record import replace_record, save_run_row
 from peercycle.store.runs import clear_stop, read_stop
 
 T = TypeVar("T")
 
 
-class RunDirectory(RunReaderImpl):
+class RunDirectory(StoredRun):
     """A run directory and its lease; see `RunStore`. Made by `create_run` and `open_run`."""
 
     def __init__(self, path: Path, lease: Lease, commits: CommitQueue, fence: int, record: RunRecord) -> None:

@@ -13,9 +13,9 @@ from peercycle.core.modelling import Usage
 from peercycle.core.runs import Budget
 from peercycle.store.bodies import Body
 from peercycle.store.budget import check_budget, end_attempt, usage_columns, usage_of
+from peercycle.store.schema import KEY_COLUMNS
 
-KEY_COLUMNS = "candidate, stage, visit, kind, request_sha256, occurrence"
-KEY_MATCHES = "candidate = ? AND stage = ? AND visit = ? AND kind = ? AND request_sha256 = ? AND occurrence = ?"
+KEY_MATCHES = f"({KEY_COLUMNS}) = (?, ?, ?, ?, ?, ?)"
 
 _SETTLED = (
     "SELECT result, result_ref, error_type, error_message, attempts, effect_id FROM effects "  # noqa: S608 - as below

@@ -17,6 +17,7 @@ import json
 import os
 import re
 import shutil
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -31,6 +32,8 @@ from peercycle.store.disk import disk_errors, replace_file, sync_directory
 RECORD_FILE = "policy.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _LARGEST_RECORD = 1 << 20
+_hashing = threading.Lock()
+"""Runs that begin together wait for one hash of their weights, and do not all make it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,8 @@ def open_policy(folder: Path, registry: Path | None = None) -> StoredPolicy:
         if not weights.is_file():
             raise DamagedRunError(f"the weights of {folder.name!r} are missing: there is no {str(weights)!r}")
         found = weights.stat()
-        digest = _digest(str(weights), found.st_size, found.st_mtime_ns)
+        with _hashing:
+            digest = _digest(str(weights), found.st_size, found.st_mtime_ns)
     if digest != record.weights_sha256:
         raise DamagedRunError(
             f"the weights of {folder.name!r} are not those of its record "
@@ -137,9 +141,10 @@ def keep_policy(policies_dir: Path, record: PolicyCheckpoint, source: Path) -> S
     aside = policies_dir / f".new-{name}-{os.getpid()}"
     folder = (source / record.weights).parent
     with disk_errors("keep a policy at", place):
-        for left in policies_dir.glob(f".new-{name}-[0-9]*"):
+        for left in policies_dir.glob(f".new-{name}-*"):
             # Of a process that was killed: a name is given by one loop, which one process drives.
-            shutil.rmtree(left, ignore_errors=True)
+            if left.name.removeprefix(f".new-{name}-").isdigit():
+                shutil.rmtree(left, ignore_errors=True)
         aside.mkdir(parents=True)
         for path in sorted(folder.iterdir()):
             if path.is_file() and not path.name.startswith(".") and path.name != RECORD_FILE:

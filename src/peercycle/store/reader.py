@@ -32,7 +32,7 @@ T = TypeVar("T")
 DATABASE_FILE = "run.sqlite"
 
 
-class RunReaderImpl:
+class StoredRun:
     """A run directory, open for reading; see `RunReader`. It holds nothing open between calls."""
 
     def __init__(self, path: Path) -> None:

@@ -201,7 +201,8 @@ def _process_lives(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
+        # It is somebody else's.
+        pass
     return True
 
 

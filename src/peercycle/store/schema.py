@@ -46,7 +46,7 @@ _KEY = """
     request_sha256 TEXT NOT NULL,
     occurrence INTEGER NOT NULL"""
 
-_KEY_COLUMNS = "candidate, stage, visit, kind, request_sha256, occurrence"
+KEY_COLUMNS = "candidate, stage, visit, kind, request_sha256, occurrence"
 
 _USAGE = """
     prompt_tokens INTEGER NOT NULL,
@@ -105,7 +105,7 @@ CREATE TABLE effects (
     {_utc("begun_at")},
     ended_at REAL,
     {_utc("ended_at")},
-    UNIQUE ({_KEY_COLUMNS})
+    UNIQUE ({KEY_COLUMNS})
 );
 CREATE TABLE spending (
     effect_id INTEGER NOT NULL REFERENCES effects,
@@ -136,7 +136,7 @@ CREATE TABLE completions ({_KEY},
     tokenizer_hash TEXT,
     template_hash TEXT,
     weights_revision TEXT,
-    PRIMARY KEY ({_KEY_COLUMNS}, choice)
+    PRIMARY KEY ({KEY_COLUMNS}, choice)
 );
 CREATE TABLE candidates (
     candidate TEXT NOT NULL,

@@ -43,11 +43,10 @@ def numbers(check: CheckReport | None) -> dict[str, JSON]:
 
 def nearest_prior(best: Version | None) -> list[JSON]:
     """Return the earlier works that the outline of the best version names as the nearest."""
-    outline = best.outline if best is not None else None
-    if best is None or outline is None:
+    if best is None or best.outline is None:
         return []
     found: list[JSON] = []
-    for key in outline.nearest_prior[:_MOST_NEAREST]:
+    for key in best.outline.nearest_prior[:_MOST_NEAREST]:
         work = best.bibliography.get(key) if best.bibliography is not None else None
         found.append({"key": key, "title": work.title if work else "", "year": work.year if work else None})
     return found

@@ -50,9 +50,11 @@ def failed_experiments(run: Gathered) -> list[str]:
     """Return a sentence for each experiment of which executions failed: how many, how, with its last words."""
     version = run.best or next((v for v in reversed(run.versions) if v.results is not None), None)
     results = version.results if version is not None else None
+    if results is None:
+        return []
     found: list[str] = []
-    for name in _names(results) if results is not None else ():
-        runs = [e for e in results.executions if e.experiment == name] if results is not None else []
+    for name in _names(results):
+        runs = [e for e in results.executions if e.experiment == name]
         failed = [e for e in runs if e.status != "ok"]
         if failed:
             ends = ", ".join(f"{n} {status}" for status, n in Counter(e.status for e in failed).items())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 
 from peercycle.core.base import JSON
-from peercycle.core.runs import RunStatus
 from peercycle.export.account import evidence, experimenting, scores, standing, steps, troubles
 from peercycle.export.account.gathering import Gathered
 from peercycle.export.account.materials import materials
@@ -19,8 +18,6 @@ def report_data(run: Gathered, *, driven: bool) -> dict[str, JSON]:
     """Return everything that the report says, in the order in which it says it."""
     state = standing.status(run, driven=driven)
     best = run.best
-    status = state["status"]
-    assert isinstance(status, str)
     return {
         "schema_version": SCHEMA_VERSION,
         "run_id": run.record.run_id,
@@ -57,13 +54,9 @@ def report_data(run: Gathered, *, driven: bool) -> dict[str, JSON]:
         "remarks": _remarks(run),
         "unreadable": list(run.problems),
         "questions": standing.open_questions(run),
-        "next_steps": [*steps.next_steps(run, _as_status(status))],
+        "next_steps": [*steps.next_steps(run, str(state["status"]))],
         "commands": standing.commands(run),
     }
-
-
-def _as_status(text: str) -> RunStatus:
-    return text  # type: ignore[return-value]
 
 
 def _seconds(hours: float | None) -> float | None:

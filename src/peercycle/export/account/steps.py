@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Sequence
 
 from peercycle.core.reviews import ReviewPoint
-from peercycle.core.runs import RunStatus
 from peercycle.core.sameness import Works
 from peercycle.export.account.experimenting import failed_experiments, lacks_sandbox, why_none
 from peercycle.export.account.gathering import Gathered, Version
@@ -18,7 +17,7 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
-def next_steps(run: Gathered, state: RunStatus) -> list[str]:
+def next_steps(run: Gathered, state: str) -> list[str]:
     """Return what to do next, most urgent first; never empty."""
     failed = [f"Mend {line}" for line in failed_experiments(run)]
     steps = [*_by_state(run, state), *failed, *_by_paper(run)]
@@ -28,7 +27,7 @@ def next_steps(run: Gathered, state: RunStatus) -> list[str]:
     return list(dict.fromkeys(steps))
 
 
-def _by_state(run: Gathered, state: RunStatus) -> list[str]:
+def _by_state(run: Gathered, state: str) -> list[str]:
     where = shlex.quote(run.path)
     terminal = run.record.terminal
     if state == "waiting":

@@ -6,7 +6,7 @@ import copy
 import re
 from dataclasses import fields
 
-from peercycle.export.tidy.characters import visible
+from peercycle.export.tidy.characters import escape, visible
 from peercycle.export.tidy.ledger import Ledger
 from peercycle.export.tidy.targets import Target
 from peercycle.export.tidy.text import TextWriter, UnbalancedError
@@ -41,8 +41,6 @@ def tidy_line(source: str, ledger: Ledger, target: Target) -> str:
     try:
         written = TextWriter(visible(source), ledger, target).write(inline=True)
     except UnbalancedError:
-        from peercycle.export.tidy.characters import escape
-
         written = target.characters(escape(visible(source)), ledger.lost, math=False)
     return " ".join(written.split())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from peercycle.export.tidy.characters import escape
+from peercycle.export.tidy.characters import escape, settable
 from peercycle.export.tidy.ledger import NumberKind
 
 
@@ -72,11 +72,8 @@ class Target(Protocol):
 class TexTarget:
     """LaTeX that pdflatex sets, under the preamble of `peercycle.export.document`."""
 
-    def __init__(self, settle: Callable[[str, Callable[[str], None], bool], str]) -> None:
-        self._settle = settle
-
     def characters(self, text: str, lost: Callable[[str], None], *, math: bool) -> str:
-        return self._settle(text, lost, math)
+        return settable(text, lost, math=math)
 
     def cite(self, command: str, keys: Sequence[str], before: str, after: str) -> str:
         notes = f"[{before}][{after}]" if before else f"[{after}]" if after else ""

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from peercycle.core.dollars import is_price
+from peercycle.core.dollars import PROSE, is_price
 from peercycle.export.tidy import commands as known
 from peercycle.export.tidy.characters import escape
 from peercycle.export.tidy.cursor import Cursor
@@ -142,7 +142,7 @@ class TextWriter:
         try:
             return self.target.formula(MathWriter(tokens, self.ledger, self.target).write())
         except UnsettableError as error:
-            return self._shown_source(tokens, error)
+            return self.shown_source(tokens, error)
 
     def characters(self, text: str) -> str:
         """Return characters that the target can set."""
@@ -181,8 +181,7 @@ class TextWriter:
             return f"\\{text}"
         if text == "\\":
             self.cursor.star()
-            bracket = self.cursor.bracket()
-            del bracket
+            self.cursor.bracket()
             return " " if place.inline or place.cell else "\n\n"
         if text in set(" ,;:!"):
             return {" ": "\\ ", "!": ""}.get(text, "\\,")
@@ -205,9 +204,8 @@ class TextWriter:
         letter = letter.strip().lstrip("\\")
         if not re.fullmatch(r"[A-Za-z]", letter):
             return self.characters(escape(letter))
-        return (
-            f"\\{accent}{{{chr(92) + letter if letter in 'ij' and accent in '`^~=' + chr(34) + chr(39) else letter}}}"
-        )
+        dotless = letter in "ij" and accent in "`^~='\""
+        return f"\\{accent}{{\\{letter}}}" if dotless else f"\\{accent}{{{letter}}}"
 
     def _code(self, text: str, place: Place) -> str:
         if not text.endswith("\n"):
@@ -228,10 +226,11 @@ class TextWriter:
         try:
             body = MathWriter(tokens, self.ledger, self.target).write()
         except UnsettableError as error:
-            return self._shown_source(tokens, error)
+            return self.shown_source(tokens, error)
         return self.target.formula(body.strip())
 
-    def _shown_source(self, tokens: list[Token], error: UnsettableError) -> str:
+    def shown_source(self, tokens: list[Token], error: UnsettableError) -> str:
+        """Write a formula that cannot be set as its source, and note why."""
         source = " ".join(source_of(tokens).split())
         self.ledger.remark(f"formula {source[:60]!r} is shown as its source: {error}")
         return f"\\texttt{{{self.characters(escape(source, code=True))}}}"
@@ -246,7 +245,7 @@ class TextWriter:
                 return None
             if token.kind == "word" and (token.text in _PROSE_WORDS or (token.text == "begin" and not closer)):
                 return None
-            if token.kind == "text" and depth == 0 and not closer and _PROSE.search(token.text):
+            if token.kind == "text" and depth == 0 and not closer and PROSE.search(token.text):
                 return None
             if depth < 0:
                 return None
@@ -254,7 +253,8 @@ class TextWriter:
                 continue
             if not closer and token.kind == "display":
                 tokens[index] = Token("math", "$")  # `$a$$b$`: one formula ends here, the next begins
-                return tokens[start:index] if self._advance(index) else None
+                self.cursor.place = index
+                return tokens[start:index]
             closes = (
                 (not closer and token.kind == "math")
                 or (closer == "display" and token.kind == "display")
@@ -266,10 +266,6 @@ class TextWriter:
                 self.cursor.place = index + 1
                 return tokens[start:index]
         return None
-
-    def _advance(self, index: int) -> bool:
-        self.cursor.place = index
-        return True
 
     def _display(self, place: Place, closer: str) -> str:
         tokens = self._until(closer)
@@ -284,10 +280,6 @@ class TextWriter:
 
         return write_display(self, tokens, environment, inline=place.inline or place.cell)
 
-    def shown_source(self, tokens: list[Token], error: UnsettableError) -> str:
-        """Write a formula that cannot be set as its source, and note why."""
-        return self._shown_source(tokens, error)
-
 
 def alike(one: str, other: str) -> bool:
     """Say whether one environment's end may stand for another's: both are lists, or differ by a star."""
@@ -299,8 +291,6 @@ _ROW_WORDS = frozenset(
 )
 
 _PROSE_WORDS = known.CITES | {"item", "section", "subsection", "paragraph", "caption", "footnote", "includegraphics"}
-_PROSE = re.compile(r"(?:\b[a-z]{2,}\b[ \n.,;]+){3}")
-"""Three words in a row: a dollar sign before them is money, not mathematics."""
 
 
 def _plain(text: str) -> str:

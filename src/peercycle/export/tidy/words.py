@@ -46,7 +46,7 @@ def write_word(writer: TextWriter, token: Token, place: Place) -> str:
 def _known(writer: TextWriter, name: str, signature: str, place: Place) -> str:
     if name in {"subsection", "subsubsection", "paragraph", "subparagraph"} and place.inline:
         return writer.group(place, inline=True)
-    if name in {"footnote"} and place.inline:
+    if name == "footnote" and place.inline:
         return f" ({writer.group(place, inline=True)})"
     if signature == "st":
         star = writer.cursor.star()
@@ -60,7 +60,7 @@ def _known(writer: TextWriter, name: str, signature: str, place: Place) -> str:
             writer.cursor.bracket()
         elif letter == "t":
             out += "{" + writer.group(place, inline=True) + "}"
-    if name in {"newline"}:
+    if name == "newline":
         return " " if place.inline or place.cell else "\n\n"
     if name in {"smallskip", "medskip", "bigskip", "noindent", "centering", "raggedright"}:
         return "" if place.inline or place.cell else f"\\{name} "
@@ -159,7 +159,7 @@ def _url(writer: TextWriter, place: Place) -> str:
     del place
     raw = _bare_address(writer)
     shown = f"\\texttt{{{writer.characters(escape(raw))}}}"
-    return f"\\href{{{_tex_address(raw)}}}{{{shown}}}" if _URL.match(raw) else shown
+    return f"\\href{{{tex_address(raw)}}}{{{shown}}}" if _URL.match(raw) else shown
 
 
 def _href(writer: TextWriter, place: Place) -> str:
@@ -168,14 +168,15 @@ def _href(writer: TextWriter, place: Place) -> str:
     if not _URL.match(raw):
         writer.ledger.remark(f"link to {raw[:60]!r} is left out: only http, https and mailto addresses are kept")
         return shown
-    return f"\\href{{{_tex_address(raw)}}}{{{shown}}}"
+    return f"\\href{{{tex_address(raw)}}}{{{shown}}}"
 
 
 def _bare_address(writer: TextWriter) -> str:
     return re.sub(r"\\([%#&_~{}$])", r"\1", writer.cursor.raw_text() or "").strip()
 
 
-def _tex_address(address: str) -> str:
+def tex_address(address: str) -> str:
+    """Return an address as the first argument of `\\href`."""
     return re.sub(r"([%#&_$~])", r"\\\1", address).replace("\\~", "\\string~")
 
 
