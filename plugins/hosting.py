@@ -126,7 +126,7 @@ def _failure(source: Source, what: str) -> str:
 
 
 def _nearest(name: str) -> str:
-    near = get_close_matches(name, hookspecs.hook_names(), n=2, cutoff=0.5)
+    near = get_close_matches(name, hookspecs.hook_names(), n=2)
     return f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
 
 

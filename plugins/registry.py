@@ -24,7 +24,7 @@ Kind = Literal["models", "policies", "reviewers", "rewards", "literature", "sand
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 SINGULAR: dict[Kind, str] = {
-    "models": "model",
+    "models": "model backend",
     "policies": "policy",
     "reviewers": "reviewer",
     "rewards": "reward",
@@ -137,10 +137,11 @@ class Registry:
 
     def _unknown(self, name: str) -> str:
         names = self.names()
-        near = get_close_matches(name, names, n=3, cutoff=0.5)
+        near = get_close_matches(name, names)
         hint = f"; did you mean {_either(near)}?" if near else ""
         listed = ", ".join(names) or "none"
-        return f"no {SINGULAR[self.kind]} is called {name!r}{hint or '.'} Known {self.kind}: {listed}."
+        known = "backends" if self.kind == "models" else self.kind
+        return f"no {SINGULAR[self.kind]} is called {name!r}{hint or '.'} Known {known}: {listed}."
 
 
 def make(registration: Registration, settings: Mapping[str, JSON]) -> Any:

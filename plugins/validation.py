@@ -44,7 +44,7 @@ def _names(model: type[BaseModel]) -> tuple[str, ...]:
 
 
 def _unknown(key: str, known: tuple[str, ...], what: str) -> str:
-    near = get_close_matches(key, known, n=3, cutoff=0.5)
+    near = get_close_matches(key, known)
     if near:
         hint = f"did you mean {' or '.join(repr(name) for name in near)}?"
     else:

@@ -147,9 +147,11 @@ async def _all(paths: list[Path]) -> list[tuple[dict[str, Any], tuple[str, ...]]
 
 
 def _row(each: Standing) -> tuple[str, ...]:
+    from peercycle.core.counting import counted
+
     ended = each.record.terminal
     how = each.status + (f": {ended.reason}" if ended and ended.reason else "")
-    waiting = f"{len(each.questions)} open question(s)" if each.questions else ""
+    waiting = counted(len(each.questions), "open question") if each.questions else ""
     return (
         each.record.run_id,
         how,
@@ -161,6 +163,8 @@ def _row(each: Standing) -> tuple[str, ...]:
 
 
 def _print_one(each: Standing, as_json: bool) -> None:
+    from peercycle.core.runs import flag_to_raise
+
     if as_json:
         print_json(each.as_json())
         return
@@ -184,7 +188,7 @@ def _print_one(each: Standing, as_json: bool) -> None:
         say(f"question {question.id}: {question.question}")
         say(f"  answer with: peercycle answer {each.record.run_id} --question {question.id} VALUE")
     if each.status in {"stopped", "waiting", "crashed"}:
-        say(f"go on with: peercycle resume {each.path}")
+        say(f"go on with: peercycle resume {each.path}{flag_to_raise(ended.message) if ended else ''}")
 
 
 def spending_text(line: SpendingLine) -> str:

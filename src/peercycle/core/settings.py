@@ -243,7 +243,7 @@ def _dotted(path: Iterable[str]) -> str:
 
 def _hint(name: str, known: Iterable[str]) -> str:
     names = list(known)
-    near = get_close_matches(name, names, n=3, cutoff=0.5)
+    near = get_close_matches(name, names)
     if near:
         return f"; did you mean {' or '.join(repr(n) for n in near)}?"
     return f"; there are {', '.join(names)}" if names else ""
