@@ -19,7 +19,7 @@ from peercycle.core.runs import RunOptions
 from peercycle.core.sandboxing import ExecRequest, ExecResult
 from peercycle.graphs import sources
 from peercycle.graphs.effects import Answer, Effects, id_at
-from peercycle.graphs.models import JournalledModel
+from peercycle.graphs.models import HOW_TO_NAME, JournalledModel
 
 if TYPE_CHECKING:
     from peercycle.graphs.openrun import OpenRun
@@ -85,9 +85,7 @@ class DriverContext:
         """Return the model that serves a role."""
         served = self._run.models.get(role) or self._run.models.get("default")
         if served is None:
-            raise UsageError(
-                f"no model serves the role {role!r}; configure one with --model NAME or --model-role {role}=NAME"
-            )
+            raise UsageError(f"no model serves the role {role!r}: {HOW_TO_NAME}")
         return JournalledModel(
             role=role,
             choice=served.choice,

@@ -229,4 +229,7 @@ async def _look(run: OpenRun) -> None:
     if budget.hours is not None:
         worked = next(line.spent or 0.0 for line in await run.store.spending() if line.name == "hours")
         if worked >= budget.hours * (1 - budget.kept_for_finish):
-            run.drain("budget", f"{budget.hours:g} hours of work were allowed, and the finish needs the rest")
+            run.drain(
+                "budget",
+                f"budget of hours: {budget.hours:g} hours of work were allowed, and the finish needs the rest",
+            )

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from peercycle.core.counting import counted
 from peercycle.core.errors import LiteratureError
 from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.ranking import fused, rank_works
@@ -75,7 +76,10 @@ async def find(queries: Sequence[str], topic: str, known: Bibliography, ctx: Dri
     await _widen(_seeds(searched, topic, pool), pool, ctx)
     await _fetch_abstracts(pool, ctx)
     ranked = rank_pool(topic, queries, searched, pool)
-    remark = f"{len(searched)} works found by {len(queries)} queries, {len(pool.works.items())} with their neighbours"
+    remark = (
+        f"{counted(len(searched), 'work')} found by {counted(len(queries), 'query', 'queries')}, "
+        f"{len(pool.works.items())} with their neighbours"
+    )
     return Found(tuple(pool.works.at(place) for place in ranked), online=True, remark=remark)
 
 

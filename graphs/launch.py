@@ -18,6 +18,7 @@ from peercycle.core.runs import SKIPPABLE, RunOptions, RunRecord
 from peercycle.core.sandboxing import ALL_GUARANTEES, Guarantee, ProbeResult
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.fingerprint import fingerprint
+from peercycle.graphs.models import HOW_TO_NAME
 from peercycle.graphs.openrun import OpenRun, backend_of, component_settings, open_components
 from peercycle.graphs.pool import current_pool
 from peercycle.graphs.trained import use_trained
@@ -44,6 +45,8 @@ async def create_and_open(
     options, found = resolve_literature(options, task)
     resolved, choices = await resolve(options, plugins)
     choices.extend(found)
+    if task.study is not None and resolved.experiments != "run":
+        choices.append(f"study: {task.study.name} is not run, as experiments are {resolved.experiments}")
     ref = artifact_ref(canonical_json(task))
     now = time.time()
     record = RunRecord(
@@ -132,17 +135,19 @@ def resolve_literature(options: RunOptions, task: ResearchTask) -> tuple[RunOpti
 
 def _require_known(options: RunOptions, plugins: Plugins) -> None:
     """Make every component once: factories do no I/O, and a name or setting to mend must not leave a run behind."""
-    named: list[tuple[Kind, str]] = [
-        ("policies", options.policy),
-        ("reviewers", options.reviewer),
-        ("rewards", options.reward),
+    named: list[tuple[Kind, str, str]] = [
+        ("policies", options.policy, "policy"),
+        ("reviewers", options.reviewer, "reviewer"),
+        ("rewards", options.reward, "reward"),
     ]
     if options.judge:
-        named.append(("reviewers", options.judge))
-    named.extend(("literature", name) for name in options.literature)
-    named.extend(("exporters", name) for name in options.exporters)
-    for kind, name in named:
-        plugins.create(kind, name, component_settings(options, kind, name))
+        named.append(("reviewers", options.judge, "judge"))
+    named.extend(("literature", name, "source") for name in options.literature)
+    named.extend(("exporters", name, "exporter") for name in options.exporters)
+    for kind, name, role in named:
+        made = plugins.create(kind, name, component_settings(options, kind, name))
+        if getattr(made, "needs_model", False) and not {role, "default"} & set(options.models):
+            raise UsageError(f"the {role} {name!r} asks a language model, and none is configured: {HOW_TO_NAME}")
     for choice in options.models.values():
         plugins.create("models", *backend_of(choice, options))
 

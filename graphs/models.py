@@ -14,6 +14,9 @@ from peercycle.core.modelling import ModelRequest, ModelResult, Usage
 from peercycle.core.runs import ModelChoice
 from peercycle.graphs.effects import Answer, Effects, id_at
 
+HOW_TO_NAME = "name one with --model BACKEND/MODEL, such as openai/NAME (docs/models.md)"
+"""Advice for a role without a model, in words that fit every command which takes one."""
+
 COALESCE_S = 0.003
 """Requests that arrive within this time of the first go to an engine in this process in one call."""
 

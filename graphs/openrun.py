@@ -23,6 +23,7 @@ from peercycle.core.contracts import (
     RewardFunction,
     Sandbox,
 )
+from peercycle.core.counting import counted
 from peercycle.core.errors import OutageError, PeercycleError, ReplayDivergedError, SandboxUnavailableError
 from peercycle.core.events import RunEvent
 from peercycle.core.fetching import FetchingSandbox
@@ -287,7 +288,7 @@ class RefusedModel:
     async def generate(self, requests: Sequence[ModelRequest]) -> Sequence[ModelResult]:
         """Refuse."""
         raise ReplayDivergedError(
-            f"a replay asked a model {len(requests)} request(s); no model is reached in a replay"
+            f"a replay asked a model {counted(len(requests), 'request')}; no model is reached in a replay"
         )
 
     def worst_case(self, request: ModelRequest) -> Usage:

@@ -14,6 +14,7 @@ from langgraph.runtime import RunControl
 
 from peercycle.core.errors import ReplayDivergedError, UsageError
 from peercycle.core.journal import ArtifactStore, CandidateRow, EffectKey, EffectOutcome, RunReader, RunStore
+from peercycle.core.runs import Terminal, flag_to_raise
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.cycle import beginning_of, cycle_of, thread_of
 from peercycle.graphs.fingerprint import compare, fingerprint, require_same
@@ -102,6 +103,8 @@ async def replay(path: Path, plugins: Plugins, *, keep: Path | None = None) -> R
         raise UsageError(
             f"run {record.run_id!r} has not ended; `peercycle resume {record.run_id}` first, then replay it"
         )
+    if record.terminal.status in {"stopped", "waiting"}:
+        raise UsageError(_unfinished(record.run_id, record.terminal))
     differences = compare(record.fingerprint, fingerprint(record.options, record.task, plugins))
     require_same(record.run_id, differences, "replay it with the plugins and settings that it was run with")
     task = ResearchTask.model_validate_json(await source.artifacts.get(record.task))
@@ -129,6 +132,12 @@ async def replay(path: Path, plugins: Plugins, *, keep: Path | None = None) -> R
             forget(run)
             await run.close()
         return ReplayReport(record.run_id, own.path, len(await _versions(source)), store.answered, differences)
+
+
+def _unfinished(run_id: str, ended: Terminal) -> str:
+    how = "waits for an answer" if ended.status == "waiting" else f"stopped before its end ({ended.reason})"
+    go_on = f"peercycle resume {run_id}{flag_to_raise(ended.message)}"
+    return f"run {run_id!r} {how}; `{go_on}` goes on with it, and a replay follows its end"
 
 
 async def _versions(run: RunReader) -> Mapping[tuple[str, int], CandidateRow]:

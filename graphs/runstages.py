@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from peercycle.core.base import JSON
 from peercycle.core.contracts import Work
+from peercycle.core.counting import counted
 from peercycle.core.errors import BadInputError
 from peercycle.core.literature import Bibliography
 from peercycle.core.writing import ResearchTask, UserStudy
@@ -35,7 +36,9 @@ class LiteratureStage:
         found = await find(queries, ctx.run.task.topic, known, ctx)
         new = new_works(choose(found.works, known) if found.online else found.works, known)
         works = known.model_copy(update={"entries": (*known.entries, *new)}) if new else known
-        await ctx.log(f"{len(works.entries)} works, {len(new)} of them found by {len(queries)} queries")
+        await ctx.log(
+            f"{counted(len(works.entries), 'work')}, {len(new)} of them found by {counted(len(queries), 'query', 'queries')}"
+        )
         if found.online:
             without = sum(not entry.abstract for entry in works.entries)
             await ctx.log(f"{found.remark}; {without} of the {len(works.entries)} kept have no abstract")

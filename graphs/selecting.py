@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from peercycle.core.counting import counted
 from peercycle.core.errors import StageError
 from peercycle.core.runs import EndReason, RunOptions
 from peercycle.graphs.result import candidate_number
@@ -54,11 +55,14 @@ def decide_ending(best: Candidate, round_: int, stale: int, options: RunOptions)
     """Return why the loop ends here, or None where it goes on."""
     reason: EndReason
     if best.get("decision") == "accept":
-        reason, message = "accepted", f"the reviewer {options.reviewer!r} accepted it after {round_} round(s)"
+        reason, message = (
+            "accepted",
+            f"the reviewer {options.reviewer!r} accepted it after {counted(round_, 'round')}",
+        )
     elif round_ >= options.rounds:
         reason, message = "round_limit", f"{round_} of {options.rounds} rounds were done"
     elif stale >= options.patience:
-        reason, message = "no_gain", f"{stale} round(s) in a row without a better reward"
+        reason, message = "no_gain", f"{counted(stale, 'round')} in a row without a better reward"
     else:
         return None
     return {"reason": reason, "message": message}

@@ -201,6 +201,16 @@ class Plugins:
             raise UnknownNameError(f"no plugin is called {name!r}; found: {', '.join(entries) or 'none'}")
         return {**entries[name], "settings": schemas(name, [self._registry(kind) for kind in KINDS])}
 
+    def unknown(self, disabled: Iterable[str]) -> tuple[str, ...]:
+        """Return a line for each name to go without, also as `no:NAME`, that no plugin has which was found."""
+        off = {name for s in self._disabled.values() for name in (s.name, f"{s.distribution}:{s.name}")}
+        names = ", ".join(sorted({*self._host.sources, *self._broken, *self._disabled})) or "none"
+        return tuple(
+            f"{given}: no plugin is called {given.removeprefix('no:')!r}; found: {names}"
+            for given in disabled
+            if given.removeprefix("no:") not in off
+        )
+
     def versions(self) -> dict[str, str]:
         """Return what identifies each loaded plugin's code, by name: part of a run's fingerprint."""
         return {name: source.identity for name, source in sorted(self._host.sources.items())}

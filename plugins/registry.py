@@ -24,7 +24,7 @@ Kind = Literal["models", "policies", "reviewers", "rewards", "literature", "sand
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 SINGULAR: dict[Kind, str] = {
-    "models": "model",
+    "models": "model backend",
     "policies": "policy",
     "reviewers": "reviewer",
     "rewards": "reward",
@@ -139,7 +139,8 @@ class Registry:
         names = self.names()
         listed = ", ".join(names) or "none"
         hint = did_you_mean(name, names) or "."
-        return f"no {SINGULAR[self.kind]} is called {name!r}{hint} Known {self.kind}: {listed}."
+        known = "backends" if self.kind == "models" else self.kind
+        return f"no {SINGULAR[self.kind]} is called {name!r}{hint} Known {known}: {listed}."
 
 
 def make(registration: Registration, settings: Mapping[str, JSON]) -> Any:

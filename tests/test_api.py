@@ -94,6 +94,19 @@ def test_an_option_that_makes_no_sense_is_named(tmp_path: Path, given: dict[str,
         peercycle.research("sorting", BIBLIOGRAPHY, **quick(tmp_path, **given))
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"bibliography": 3}, "^bibliography is 3, of type int; give a path, BibTeX text or a Bibliography$"),
+        ({"topic": None}, "^topic is None, of type NoneType; give a few words$"),
+        ({"experiment": 1.5}, "^experiment is 1.5, of type float; give the path of a Python program$"),
+    ],
+)
+def test_an_argument_of_another_type_is_named(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(peercycle.PeercycleError, match=message):
+        peercycle.research(**{"topic": "sorting", **given})
+
+
 def test_a_plain_ainvoke_gives_a_journalled_run(tmp_path: Path) -> None:
     async def main() -> Any:
         return await peercycle.build_graph().ainvoke(TASK, context=options(tmp_path, candidates=2))

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from peercycle.core.base import Word
+from peercycle.core.counting import counted
 
 Strategy = Literal["best-worst", "best-second", "best-random", "all"]
 
@@ -98,8 +99,8 @@ class PairReport(Word):
     def lines(self) -> tuple[str, ...]:
         """Return the account for a person, a line each."""
         told = [
-            f"{self.pairs} pairs ({self.train} train, {self.heldout} held out, {self.replayed} replayed) "
-            f"from {self.candidates} candidates of {self.tasks} tasks in {self.runs} runs"
+            f"{counted(self.pairs, 'pair')} ({self.train} train, {self.heldout} held out, {self.replayed} replayed) "
+            f"from {counted(self.candidates, 'candidate')} of {counted(self.tasks, 'task')} in {counted(self.runs, 'run')}"
         ]
         told += [f"dropped: {count} {reason}" for reason, count in sorted(self.dropped.items())]
         if self.chosen_longer is not None:

@@ -57,6 +57,8 @@ def prompt_messages(settings: DirectSettings, task: ResearchTask, works: Bibliog
 class DirectPolicy:
     """Asks its model once, and takes the answer as the paper. It plans nothing and revises nothing."""
 
+    needs_model = True
+
     def __init__(self, settings: DirectSettings) -> None:
         self._settings = settings
 

@@ -38,6 +38,8 @@ class CycleReviewerSettings(Word):
 class CycleReviewer:
     """One answer of the model is the whole panel: several reviews, a meta-review and a decision."""
 
+    needs_model = True
+
     def __init__(self, settings: CycleReviewerSettings) -> None:
         self.settings = settings
 

@@ -46,6 +46,8 @@ class DeepReviewerSettings(Word):
 class DeepReviewer:
     """Fast mode writes the final review alone; standard simulates reviewers and verifies; best asks first."""
 
+    needs_model = True
+
     def __init__(self, settings: DeepReviewerSettings) -> None:
         self.settings = settings
 

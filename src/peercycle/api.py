@@ -70,6 +70,9 @@ def make_task(
     from peercycle.core.writing import ResearchTask as Task
     from peercycle.core.writing import UserStudy
 
+    _require_kind("topic", topic, str, "a few words")
+    _require_kind("bibliography", bibliography, str | Path | Works | None, "a path, BibTeX text or a Bibliography")
+    _require_kind("experiment", experiment, str | Path | None, "the path of a Python program")
     if not topic.strip():
         raise BadInputError("the topic is empty; say in a few words what the paper shall be about")
     works = (
@@ -84,6 +87,13 @@ def make_task(
         script = _read_text(Path(experiment), "a Python program that writes results.json")
         study = UserStudy(name=Path(experiment).stem, script=script, data=_data_specs([Path(path) for path in data]))
     return Task(topic=topic.strip(), bibliography=works, study=study, notes=notes)
+
+
+def _require_kind(name: str, value: object, kind: Any, wanted: str) -> None:
+    from peercycle.core.errors import UsageError
+
+    if not isinstance(value, kind):
+        raise UsageError(f"{name} is {value!r}, of type {type(value).__name__}; give {wanted}")
 
 
 def _data_specs(paths: Sequence[Path]) -> tuple[Any, ...]:

@@ -85,6 +85,13 @@ def test_a_run_without_a_topic_says_what_to_give(peercycle: Command) -> None:
         (["--model-role", "reviewer"], "--model-role 'reviewer': write ROLE=NAME"),
         (["--set", "policies.scripted.seeds"], "has no '='"),
         (["--data", "refs.bib"], "--data refs.bib: only a study reads data"),
+        (
+            ["--policy", "prompted"],
+            "the policy 'prompted' asks a language model, and none is configured: name one with --model",
+        ),
+        (["--judge", "cyclereviewer"], "the judge 'cyclereviewer' asks a language model, and none is configured"),
+        (["--parallel", "4"], "--parallel is for a queue of tasks (TASKS.jsonl); here is one run"),
+        (["--skip-bad"], "--skip-bad is for a queue of tasks (TASKS.jsonl); here is one run"),
     ],
 )
 def test_a_value_out_of_range_is_named_with_its_flag(
@@ -101,7 +108,7 @@ def test_a_value_out_of_range_is_named_with_its_flag(
         (["--reviewer", "rubrik"], ["no reviewer is called 'rubrik'", "did you mean 'rubric'"]),
         (["--reward", "mean"], ["no reward is called 'mean'", "mean-rating"]),
         (["--judge", "nobody"], ["no reviewer is called 'nobody'. Known reviewers"]),
-        (["--model", "opnai/x"], ["no model is called 'opnai'"]),
+        (["--model", "opnai/x"], ["no model backend is called 'opnai'"]),
         (["--candidats", "2"], ["No such option: --candidats", "--candidates"]),
         (["--set", "policies.scriptd.seeds=1"], ["policies.scriptd", "did you mean 'scripted'"]),
         (["--set", "policies.scripted.sees=1"], ["'sees'", "'seeds'"]),
@@ -115,6 +122,16 @@ def test_an_unknown_name_comes_with_the_nearest_ones(
 ) -> None:
     refused(peercycle("run", "refs.bib", "--topic", "sorting", *arguments), *words)
     assert not list((folder / "runs").glob("*")) if (folder / "runs").exists() else True
+
+
+def test_a_name_that_is_near_none_comes_with_no_suggestion(peercycle: Command) -> None:
+    said = refused(peercycle("search", "sorting", "--source", "nope"), "no literature source is called 'nope'. Known")
+    assert "did you mean" not in said
+
+
+def test_a_plugin_to_go_without_that_is_not_there_is_a_warning(ran: Command) -> None:
+    done = ran("--rounds", "0", "-p", "no:nope")
+    assert (done.code, done.err) == (0, "warning: -p no:nope: no plugin is called 'nope'; found: builtin\n")
 
 
 def test_an_unknown_command_comes_with_the_nearest_one(peercycle: Command) -> None:
@@ -182,6 +199,14 @@ def test_a_run_that_has_not_ended_is_not_replayed(ran: Command, peercycle: Comma
     record = folder / "runs" / "r1" / "run.json"
     record.write_text(json.dumps({**json.loads(record.read_text()), "terminal": None}))
     refused(peercycle("replay", "r1"), "run 'r1' has not ended; `peercycle resume r1` first")
+
+
+def test_a_run_that_stopped_on_its_budget_is_not_replayed_and_the_limit_to_raise_is_named(
+    ran: Command, peercycle: Command
+) -> None:
+    ran("--set", "policies.scripted.effect_s=0.5", "--max-hours", "0.00001")
+    refused(peercycle("replay", "r1"), "run 'r1' stopped before its end (budget)", "resume r1 --max-hours N`")
+    assert "go on with: peercycle resume runs/r1 --max-hours N" in peercycle("status", "r1").out.splitlines()
 
 
 def test_a_run_of_another_version_is_left_alone(ran: Command, peercycle: Command, folder: Path) -> None:

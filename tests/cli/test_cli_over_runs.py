@@ -95,6 +95,22 @@ def test_logs_are_lines_by_stage_and_candidate(ran: Command, peercycle: Command)
     assert len(peercycle("logs", "r1", "-f").out.splitlines()) == len(lines), "nobody drives it, so -f ends"
 
 
+@pytest.mark.parametrize(
+    ("asked", "line"),
+    [
+        (("--stage", "nope"), "error: the log names no stage 'nope'; it names: check, conclude, "),
+        (("--candidate", "c9"), "error: the log names no candidate 'c9'; it names: c0\n"),
+    ],
+)
+def test_logs_of_what_a_run_does_not_have_name_what_it_has(
+    ran: Command, peercycle: Command, asked: tuple[str, str], line: str
+) -> None:
+    ran("--rounds", "0")
+    done = peercycle("logs", "r1", *asked)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(line)
+
+
 def test_a_report_that_is_lost_is_written_again(ran: Command, peercycle: Command, folder: Path) -> None:
     ran()
     report = folder / "runs" / "r1" / "report.md"

@@ -34,9 +34,10 @@ def test_runs_are_named_by_id_and_the_account_is_json(logged: Path, peercycle: C
     assert {"mb_per_s", "seconds", "megabytes", "files"} <= done.json.keys()
 
 
-def test_other_runs_of_the_cycle_have_no_policys_completions(ran: Command, peercycle: Command) -> None:
+def test_other_runs_of_the_cycle_have_no_policys_completions(ran: Command, peercycle: Command, folder: Path) -> None:
     assert ran().code == 0
-    done = peercycle("pairs", "r1", "--out", "data")
+    done = peercycle("pairs", "r1", "--out", "made/data")
+    assert not (folder / "made").exists()
     assert done.code == 2
     assert "gives no pair" in done.err
     assert len(done.err.splitlines()) == 1

@@ -129,7 +129,26 @@ def test_a_queue_in_a_pipe_says_which_run_each_line_is_of(peercycle: Command, fo
     lines = peercycle("run", "tasks.jsonl").out.splitlines()
     assert lines[0] == "[one] policy: scripted"
     assert "[one] run one in runs/one: sorting networks" in lines
-    assert any(line.startswith("report of all 1: runs/queue-") for line in lines)
+    assert lines[-1].startswith("report of all 1: runs/queue-")
+
+
+def test_rm_removes_a_queue_that_nobody_drives_and_leaves_its_runs(peercycle: Command, folder: Path) -> None:
+    from peercycle.store.lease import take_lease
+
+    write(folder, {"topic": "sorting networks", "bibliography": "refs.bib", "options": {"run_id": "one"}})
+    peercycle("run", "tasks.jsonl")
+    queue = queue_of(folder)
+    lease = take_lease(queue)
+    try:
+        assert "is being driven" in peercycle("rm", queue.name, "--yes").err
+    finally:
+        lease.release()
+    assert peercycle("rm", queue.name, "--yes", "--json").json == {
+        "queue": queue.name,
+        "path": f"runs/{queue.name}",
+        "removed": True,
+    }
+    assert [path.name for path in (folder / "runs").iterdir()] == ["one"]
 
 
 def test_bad_lines_can_be_skipped_and_the_report_names_them(peercycle: Command, folder: Path) -> None:

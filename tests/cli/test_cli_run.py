@@ -91,7 +91,7 @@ def test_a_run_that_meets_its_time_exits_with_3_and_says_how_to_go_on(ran: Comma
     done = ran("--set", "policies.scripted.effect_s=0.5", "--max-hours", "0.00001")
     assert done.code == 3
     assert "stopped: budget" in done.out
-    assert "go on with: peercycle resume runs/r1" in done.out
+    assert "go on with: peercycle resume runs/r1 --max-hours N" in done.out.splitlines()
 
 
 def test_options_of_a_run_are_recorded(ran: Command, folder: Path) -> None:
@@ -99,6 +99,18 @@ def test_options_of_a_run_are_recorded(ran: Command, folder: Path) -> None:
     options = json.loads((folder / "runs" / "r1" / "run.json").read_text())["options"]
     assert options["budget"]["tokens"] == 1000
     assert (options["on_outage"], options["seed"], options["patience"]) == ("wait:2h", 7, 2)
+
+
+def test_a_study_that_is_not_run_is_named_before_the_run_begins(ran: Command, folder: Path) -> None:
+    (folder / "study.py").write_text("print('a study')\n")
+    lines = ran("--experiment", "study.py", "--experiments", "off", "--rounds", "0").out.splitlines()
+    said = lines.index("study: study is not run, as experiments are off")
+    assert said < next(n for n, line in enumerate(lines) if line.startswith("run r1 in"))
+
+
+def test_counts_of_one_are_singular(ran: Command, peercycle: Command) -> None:
+    ran("--rounds", "0")
+    assert "replayed 1 version from " in peercycle("replay", "r1").out
 
 
 def test_a_study_of_ones_own_and_its_data_are_in_the_task(ran: Command, folder: Path) -> None:

@@ -56,7 +56,7 @@ def test_an_unknown_arm_names_those_that_there_are(peercycle: Command, loop: Pat
         ('policy = "direct"', 'policy = "direkt"', "no policy is called 'direkt'; did you mean 'direct'?"),
         ("[arms.plain]", '[train]\ntrainer = "simpol"', "no trainer is called 'simpol'; did you mean 'simpo'?"),
         ("[tasks]", '[run]\njudge = "rubrik"\n[tasks]', "no reviewer is called 'rubrik'"),
-        ("[tasks]", '[engine]\nname = "transformer"\n[tasks]', "no model is called 'transformer'"),
+        ("[tasks]", '[engine]\nname = "transformer"\n[tasks]', "no model backend is called 'transformer'"),
         ("[tasks]", '[run]\nreviwer = "rubric"\n[tasks]', "run.reviwer"),
     ],
 )

@@ -27,6 +27,7 @@ def test_search_finds_works_by_their_words(peercycle: Command) -> None:
     assert (nothing.code, nothing.out, nothing.err) == (0, "", "nothing fits 'whales'\n")
     assert peercycle("search", "depth").code == 2
     assert peercycle("search", "depth", "refs.bib", "--bib").out.startswith("@article{networks,\n")
+    assert "--json and --bib" in peercycle("search", "depth", "refs.bib", "--bib", "--json").err
 
 
 def test_a_review_is_stamped_as_made_by_a_machine(peercycle: Command, folder: Path) -> None:
@@ -39,6 +40,14 @@ def test_a_review_is_stamped_as_made_by_a_machine(peercycle: Command, folder: Pa
     assert data["stamp"].startswith("Made by a machine")
     assert data["reviews"][0]["scale"]["calibrated"] is False
     assert not (folder / "runs").exists()
+
+
+def test_a_review_by_a_model_that_nobody_named_says_which_option_names_it(peercycle: Command, folder: Path) -> None:
+    (folder / "paper.md").write_text("# A paper\n\nWe sort faster by 12 % [@networks].\n")
+    done = peercycle("review", "paper.md", "--reviewer", "prompted")
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert "name one with --model BACKEND/MODEL" in done.err
+    assert "--model-role" not in done.err
 
 
 @pytest.mark.parametrize(("name", "body"), [("paper.tex", b""), ("paper.md", b"\0\1"), ("paper.pdf", b"%PDF")])
@@ -166,6 +175,10 @@ def test_a_program_runs_in_a_sandbox_with_its_files_limits_and_outputs(peercycle
     assert [(o["path"], o["size"], len(o["sha256"])) for o in done.json["outputs"]] == [("made.txt", 12, 64)]
     assert set(done.json) >= {"exit_code", "signal", "stderr", "duration_s", "peak_memory_mb", "backend", "version"}
     assert len(done.json["guarantees"]) == 8
+    for save, where in ((("--save", "kept"), "in kept/made.txt"), ((), "not kept: give --save DIR")):
+        named = ("--file", "given.txt", "--out", "made.txt", *save)
+        told = peercycle("sandbox", "exec", *named, "--", "python", "-c", code)
+        assert f"collected made.txt: 12 bytes, {where}, sha256:" in told.err
     failed = peercycle("sandbox", "exec", "--", "python", "-c", "print('x'); raise SystemExit(3)")
     assert (failed.code, failed.out, "nonzero: exit code 3" in failed.err) == (1, "x\n", True)
     late = peercycle("sandbox", "exec", "--limit", "wall_s=0.5", "--json", "--", "python", "-c", "while True: pass")

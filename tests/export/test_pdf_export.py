@@ -116,13 +116,17 @@ def test_the_metadata_hold_the_disclosure_and_nothing_of_this_machine(case: Any,
         assert trace not in pdf
 
 
-def test_without_a_sandbox_there_is_no_pdf_and_the_log_says_what_mends_it(case: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("has_tex", [False, True])
+def test_without_a_sandbox_there_is_no_pdf_and_the_log_says_what_mends_it(
+    case: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_tex: bool
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda program: f"/usr/bin/{program}" if has_tex else None)
     context = Refusing(case.artifacts, tmp_path)
     found = asyncio.run(PdfExporter(Word()).export(case.edition, case.run(), context))  # type: ignore[arg-type]
     assert dict(found) == {}
     assert len(context.logged) == 1
     assert "apt-get install bubblewrap" in context.logged[0]
-    assert "texlive-latex-base" in context.logged[0]
+    assert ("texlive-latex-base" in context.logged[0]) is not has_tex
 
 
 def test_a_section_at_which_tex_stops_is_shown_as_its_source(

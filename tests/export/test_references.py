@@ -76,6 +76,15 @@ def test_names_are_written_family_first(case: Any) -> None:
         assert f"author = {expected}" in bib
 
 
+def test_authors_that_an_entry_does_not_name_stay_et_al_in_the_list(case: Any, tmp_path: Path) -> None:
+    entry = "@misc{open, title = {Open problems}, author = {Davies, Xander and Shi, Claudia and others}, year = 2023}"
+    works = with_works(case, read(entry).entries)
+    bbl, _, _ = compiled(works, tmp_path)
+    assert "Claudia Shi, et~al." in bbl
+    page = asyncio.run(HtmlExporter(Word()).export(works.edition, works.run(), works.context()))["paper/paper.html"]
+    assert "Xander Davies, Claudia Shi, et al." in " ".join(page.decode().split())
+
+
 def test_bibtex_cites_each_work_by_its_family_name(case: Any, tmp_path: Path) -> None:
     bbl, blg, log = compiled(with_works(case, read(NAMES).entries), tmp_path)
     labels = re.findall(r"\\bibitem\[(.*?)\((\d{4})\)", bbl.replace("\n", " "))

@@ -237,6 +237,8 @@ def test_titles_numbers_and_citations_are_plain_text(tmp_path: Path) -> None:
 def test_bound_numbers_are_counted_and_the_others_listed(tmp_path: Path) -> None:
     report = Written(tmp_path)
     assert "9 in Results" in report.md
+    for text in (report.md, report.html):
+        assert ", each place counted; the paper's" in text
     assert "| 0.3 |" not in report.md
     assert "| 5,000 | Results | unbound |" in report.md
     assert len(report.data["numbers"]["listed"]) == 10

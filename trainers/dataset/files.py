@@ -46,6 +46,7 @@ def write_dataset(pairs: PairSet, out: Path, *, form: Format = "trl") -> Written
     began = time.monotonic()
     _check_folder(out)
     data = out / "data"
+    new = [folder for folder in (data, out, *out.parents) if not folder.exists()]
     with disk_errors("write", out):
         data.mkdir(parents=True, exist_ok=True)
         paths: dict[Split, Path] = {split: data / f"{split}.jsonl" for split in SPLITS}
@@ -59,7 +60,8 @@ def write_dataset(pairs: PairSet, out: Path, *, form: Format = "trl") -> Written
                 asides[split].unlink()
                 paths[split].unlink(missing_ok=True)
         if report.pairs == 0:
-            data.rmdir()
+            for folder in new or [data]:
+                folder.rmdir()
         require_pairs(report)
         files: dict[str, str] = {split: f"data/{split}.jsonl" for split in SPLITS if counts[split]}
         (out / REPORT).write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")

@@ -42,6 +42,8 @@ class CycleResearcherPolicy:
     are the next user turn. Reviews are declined: the protocol has no turn for them.
     """
 
+    needs_model = True
+
     def __init__(self, settings: CycleResearcherSettings) -> None:
         self.settings = settings
 

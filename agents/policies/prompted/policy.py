@@ -23,6 +23,8 @@ class PromptedPolicy:
     measurement is bound to.
     """
 
+    needs_model = True
+
     def __init__(self, settings: PromptedSettings) -> None:
         self.settings = settings
 

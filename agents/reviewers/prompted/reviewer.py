@@ -34,6 +34,8 @@ class PromptedReviewer:
     The paper comes first and the disposition after it, so that an engine reads the paper once for all of them.
     """
 
+    needs_model = True
+
     def __init__(self, settings: PromptedReviewerSettings) -> None:
         self.settings = settings
 

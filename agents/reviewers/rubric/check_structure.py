@@ -10,8 +10,11 @@ from peercycle.agents.reviewers.rubric.paper import Paper, Part
 from peercycle.agents.reviewers.rubric.prose import stem, stems
 from peercycle.agents.reviewers.rubric.quantities import all_values
 from peercycle.agents.reviewers.rubric.roles import LIMIT_CUE, PROCEDURE_CUE
+from peercycle.core.counting import counted
 
 _NEEDED = ("abstract", "introduction", "related", "method", "results", "limitations", "conclusion")
+TELLING_WORDS = 12
+"""A part of fewer words tells a reader nothing."""
 _SETTLES_ALSO = {"introduction": ("related",), "conclusion": ("discussion",)}
 
 
@@ -22,6 +25,8 @@ def parts_are_there(i: Inspection) -> Finding:
     missing = [role for role in _NEEDED if not _has(paper, role)]
     faults = [Fault(f"nothing was found that serves as {role}") for role in missing]
     own = [p for p in paper.body if p.role != "aside"]
+    if 0 < (told := len(paper.abstract.split())) < TELLING_WORDS:
+        faults.append(Fault(f"the abstract has no more than {counted(told, 'word')}", "abstract"))
     for index, part in enumerate(own):
         if part.words < 5 and not _holds_subsections(i, part, own[index + 1 :]):
             faults.append(Fault(f"the section {part.heading!r} is empty", part.heading))
@@ -48,13 +53,14 @@ def _out_of_order(parts: list[Part]) -> list[tuple[str, str]]:
 def _has(paper: Paper, role: str) -> bool:
     if role == "limitations":
         return bool(_telling_limits(paper))
-    if any(part.words >= 12 for part in paper.of(role)):
+    least = 1 if role == "abstract" else TELLING_WORDS
+    if any(part.words >= least for part in paper.of(role)):
         return True
     if role == "related":
         return any("⟨c⟩" in part.prose for part in paper.of("introduction"))
     if role == "results":
         return bool(paper.tables) and bool(paper.of("results"))
-    return any(part.words >= 12 for also in _SETTLES_ALSO.get(role, ()) for part in paper.of(also))
+    return any(part.words >= TELLING_WORDS for also in _SETTLES_ALSO.get(role, ()) for part in paper.of(also))
 
 
 def _holds_subsections(i: Inspection, part: Part, following: list[Part]) -> bool:

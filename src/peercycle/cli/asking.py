@@ -58,7 +58,8 @@ class Asked:
     data: tuple[Path, ...]
     options: RunOptions
     plugins: Plugins
-    parallel: int
+    parallel: int | None
+    """Runs of a queue at the same time."""
     queue_id: str | None
     """Name of the queue's folder, where whoever started this process has chosen it."""
     as_json: bool
@@ -106,6 +107,9 @@ class Asked:
         from peercycle.api import make_task
         from peercycle.core.errors import UsageError
 
+        for flag, given in (("--parallel", self.parallel is not None), ("--skip-bad", self.skip_bad)):
+            if given:
+                raise UsageError(f"{flag} is for a queue of tasks (TASKS.jsonl); here is one run")
         if self.topic is None:
             raise UsageError('--topic is missing; say what the paper shall be about: --topic "…"')
         if self.data and self.experiment is None:

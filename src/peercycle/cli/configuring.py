@@ -57,6 +57,8 @@ def load_plugins(
     plugins = Plugins.load(files=wanted, disabled=off)
     for problem in plugins.problems:
         warn(f"warning: {problem.message}")
+    for line in plugins.unknown(disabled or ()):
+        warn(f"warning: -p {line}")
     return plugins
 
 

@@ -18,6 +18,7 @@ REPORTS = ("report.html", "report.md")
 
 def ending_lines(result: RunResult, failures: Sequence[str] = ()) -> list[str]:
     """Return the lines, for people; `failures` names the experiments that failed."""
+    from peercycle.core.runs import flag_to_raise
     from peercycle.export.text import plain
 
     how = f"{result.status}" + (f": {result.reason}" if result.reason else "")
@@ -34,7 +35,7 @@ def ending_lines(result: RunResult, failures: Sequence[str] = ()) -> list[str]:
     if result.status == "waiting":
         lines.append(f"what it asks, and how to answer: peercycle status {shown(result.path)}")
     if result.status in {"stopped", "waiting", "crashed"}:
-        lines.append(f"go on with: peercycle resume {shown(result.path)}")
+        lines.append(f"go on with: peercycle resume {shown(result.path)}{flag_to_raise(result.message)}")
     elif result.status == "failed":
         lines.append(f"what happened: peercycle logs {shown(result.path)}")
     return lines

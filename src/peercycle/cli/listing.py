@@ -154,7 +154,9 @@ async def _all(paths: list[Path]) -> list[tuple[dict[str, Any], tuple[str, ...]]
 
 
 def _row(each: Standing) -> tuple[str, ...]:
-    waiting = f"{len(each.questions)} open question(s)" if each.questions else ""
+    from peercycle.core.counting import counted
+
+    waiting = counted(len(each.questions), "open question") if each.questions else ""
     return (
         each.record.run_id,
         each.how,
@@ -166,6 +168,8 @@ def _row(each: Standing) -> tuple[str, ...]:
 
 
 def _print_one(each: Standing, as_json: bool) -> None:
+    from peercycle.core.runs import flag_to_raise
+
     if as_json:
         print_json(each.as_json())
         return
@@ -188,7 +192,7 @@ def _print_one(each: Standing, as_json: bool) -> None:
         say(f"question {question.id}: {question.question}")
         say(f"  answer with: peercycle answer {shown(each.path)} --question {question.id} VALUE")
     if each.status in {"stopped", "waiting", "crashed"}:
-        say(f"go on with: peercycle resume {shown(each.path)}")
+        say(f"go on with: peercycle resume {shown(each.path)}{flag_to_raise(ended.message) if ended else ''}")
 
 
 def spending_text(line: SpendingLine) -> str:

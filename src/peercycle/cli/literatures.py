@@ -33,6 +33,7 @@ def import_(
     `peercycle search` searches them, and so does a run that starts from a topic alone.
     """
     from peercycle.agents.literature.library import import_corpus
+    from peercycle.core.counting import counted
 
     done = [(file, import_corpus(file)) for file in files]
     if as_json:
@@ -50,7 +51,7 @@ def import_(
         if (more := len(one.problems) - SHOWN_PROBLEMS) > 0:
             warn(f"warning: {file}: {more} more problems")
         again = f", {one.repeated} of them given more than once" if one.repeated else ""
-        say(f"{one.works} works of {file} imported{again}: {one.path}")
+        say(f"{counted(one.works, 'work')} of {file} imported{again}: {one.path}")
 
 
 @app.command()

@@ -39,6 +39,8 @@ WORTH_A_LINE = frozenset(
 class LiveScreen:
     """A table that is drawn again four times a second, and above it the lines that stay."""
 
+    ends_with_done = False
+
     def __init__(self, *, many: bool = False, console: Console | None = None) -> None:
         self._many = many
         self._console = console or Console(highlight=False)

@@ -36,7 +36,11 @@ def logs(
 async def _print(path: Path, go_on: bool, stage: str | None, candidate: str | None, as_json: bool) -> None:
     from peercycle.cli.following import lines_of
 
+    stages: set[str] = set()
+    candidates: set[str] = set()
     async for event in lines_of(path, go_on=go_on):
+        stages.add(event.stage or "")
+        candidates.add(event.candidate or "")
         if stage not in (None, event.stage) or candidate not in (None, event.candidate):
             continue
         if as_json:
@@ -45,6 +49,16 @@ async def _print(path: Path, go_on: bool, stage: str | None, candidate: str | No
             print_json(event_line(event))
         else:
             say(_text(event))
+    _require_met("stage", stage, stages)
+    _require_met("candidate", candidate, candidates)
+
+
+def _require_met(what: str, wanted: str | None, met: set[str]) -> None:
+    """Raise `UsageError` where a log names nothing of what it was asked for."""
+    from peercycle.core.errors import UsageError
+
+    if wanted is not None and wanted not in met:
+        raise UsageError(f"the log names no {what} {wanted!r}; it names: {', '.join(sorted(met - {''})) or 'none'}")
 
 
 def _text(event: RunEvent) -> str:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from peercycle.plugins.manager import Plugins
 
 
+PARALLEL = 8
+"""Runs at the same time where nobody says otherwise."""
+
+
 def new_queue_name() -> str:
     """Return the name of a queue's folder; names sort by time."""
     from peercycle.store.directory import new_run_id
@@ -74,7 +78,7 @@ def run_queue(asked: Asked, name: str | None = None) -> int:
         save_tasks(path, tasks)
         report = QueueReport.begin(path, asked.source, tasks, bad)
         return drive(
-            Batch(tasks, range(len(tasks)), report, asked.plugins, asked.parallel),
+            Batch(tasks, range(len(tasks)), report, asked.plugins, asked.parallel or PARALLEL),
             choose_screen(asked.as_json, many=True),
         )
 
@@ -136,14 +140,16 @@ async def _drive_all(batch: Batch, screen: Screen) -> Sequence[Outcome]:
             await followers.end(outcome.result.run_id)
             failures = await failed_experiments(outcome.result)
         await asyncio.to_thread(batch.report.ended, batch.rows[outcome.index], outcome, failures)
-        if last:
-            # Before the last done record, which ends the output of `--json`.
-            path = batch.report.path
-            screen.note(f"report of all {len(batch.report.rows)}: {path / 'report.md'}", queue=str(path))
+        path = batch.report.path
+        told = f"report of all {len(batch.report.rows)}: {path / 'report.md'}"
+        if last and screen.ends_with_done:
+            screen.note(told, queue=str(path))
         if outcome.result is not None:
             screen.done(outcome.result, failures)
         else:
             screen.not_begun(batch.tasks[outcome.index].line, outcome.task.topic, outcome.error or "")
+        if last and not screen.ends_with_done:
+            screen.note(told)
 
     def on_done(outcome: Outcome) -> None:
         nonlocal left

@@ -121,12 +121,14 @@ class QueueReport:
 
     def markdown(self) -> str:
         """Return the report for people."""
+        from peercycle.core.counting import counted as counts
+
         lines = [
             f"# {self.path.name}",
             "",
             MACHINE_MADE,
             "",
-            f"{len(self.rows)} tasks of `{self.source}`: {counted(self.rows)}.",
+            f"{counts(len(self.rows), 'task')} of `{self.source}`: {counted(self.rows)}.",
             "",
         ]
         if any(row["status"] in {"queued", "running"} for row in self.rows):
@@ -170,12 +172,15 @@ def _experiments(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _next_steps(rows: Sequence[dict[str, Any]], queue: Path) -> list[str]:
+    from peercycle.core.runs import flag_to_raise
+
     lines: list[str] = []
     for row in rows:
         message = " ".join(str(row.get("message") or "").split())
         if row["status"] in {"stopped", "waiting", "crashed"}:
             why = f" ({message})" if message else ""
-            lines.append(f"- line {row['line']} {row['status']}{why}: `peercycle resume {shown(Path(row['path']))}`")
+            resume = f"peercycle resume {shown(Path(row['path']))}{flag_to_raise(message)}"
+            lines.append(f"- line {row['line']} {row['status']}{why}: `{resume}`")
         elif row["status"] in {"failed", "not begun", "skipped", "unreadable"}:
             lines.append(f"- line {row['line']} {row['status']}: {message}")
     if any(row["status"] in UNENDED for row in rows):

@@ -65,6 +65,7 @@ def replay(
     Models, network and sandbox are refused. Exit code 1 where anything came out otherwise.
     """
     from peercycle.cli import configuring
+    from peercycle.core.counting import counted
     from peercycle.graphs.replay import replay as again
     from peercycle.store.directory import find_run
     from peercycle.store.record import read_record
@@ -85,6 +86,8 @@ def replay(
     else:
         for line in found.differences:
             say(line)
-        same = "every artefact is the same" if not found.differences else f"{len(found.differences)} artefacts differ"
-        say(f"replayed {found.versions} versions from {found.effects} journalled effects: {same}")
+        otherwise = f"{counted(len(found.differences), 'artefact')} came out otherwise"
+        same = otherwise if found.differences else "every artefact is the same"
+        made, answered = counted(found.versions, "version"), counted(found.effects, "journalled effect")
+        say(f"replayed {made} from {answered}: {same}")
     return 1 if found.differences else 0

@@ -81,7 +81,9 @@ def run(
     set_: SettingOverrides = None,
     plugin: PluginFiles = None,
     no_plugin: DisabledPlugins = None,
-    parallel: Annotated[int, typer.Option(min=1, max=256, help="Runs of a queue at the same time.")] = 8,
+    parallel: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Runs of a queue at the same time.", show_default="8")
+    ] = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Run a queue without the lines that are no tasks.")
     ] = False,

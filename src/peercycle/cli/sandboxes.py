@@ -116,7 +116,7 @@ def execute(
         print_json({**result.model_dump(mode="json"), "guarantees": sorted(result.guarantees)})
     else:
         live.close()
-        _say_result(result)
+        _say_result(result, save)
     return 0 if result.status == "ok" else 1
 
 
@@ -233,7 +233,7 @@ def read_limits(pairs: list[str] | tuple[str, ...]) -> Limits:
         raise UsageError(f"--limit {fault['loc'][0]}={fault['input']}: {fault['msg'].lower()}") from None
 
 
-def _say_result(result: ExecResult) -> None:
+def _say_result(result: ExecResult, save: Path | None) -> None:
     """Say how it ended; what it wrote has been shown."""
     for name, stream in (("standard output", result.stdout), ("standard error", result.stderr)):
         if stream.truncated:
@@ -242,6 +242,7 @@ def _say_result(result: ExecResult) -> None:
     memory = f", {result.peak_memory_mb:.0f} MB at most" if result.peak_memory_mb is not None else ""
     say(f"{result.status}: {ended} after {result.duration_s:.2f} s{memory}, in {result.backend}", error=True)
     for kept in result.outputs:
-        say(f"collected {kept.path}: {kept.size} bytes, {kept.artifact}", error=True)
+        where = f"in {save / kept.path}" if save is not None else "not kept: give --save DIR"
+        say(f"collected {kept.path}: {kept.size} bytes, {where}, {kept.artifact}", error=True)
     for reason in result.refused:
         say(f"not collected: {reason}", error=True)

@@ -45,6 +45,9 @@ class Launch:
 class Screen(Listener, Protocol):
     """Where a run's progress goes."""
 
+    ends_with_done: bool
+    """Whether nothing may follow the last done record: scripts wait for it."""
+
     def __enter__(self) -> Screen: ...
 
     def __exit__(self, *_: object) -> None: ...
@@ -119,6 +122,8 @@ def event_text(event: RunEvent) -> str:
 class JsonScreen:
     """JSON lines, and nothing else."""
 
+    ends_with_done = True
+
     def __enter__(self) -> JsonScreen:
         return self
 
@@ -157,6 +162,8 @@ class JsonScreen:
 
 class PlainScreen:
     """One line for each event."""
+
+    ends_with_done = False
 
     def __init__(self, *, many: bool = False) -> None:
         self._many = many

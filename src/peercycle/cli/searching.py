@@ -50,7 +50,10 @@ def search(
     (`peercycle literature import`) or are named in `[literature.local]` of peercycle.toml.
     """
     from peercycle.cli import configuring
+    from peercycle.core.errors import UsageError
 
+    if as_json and as_bib:
+        raise UsageError("--json and --bib are two ways to print the same works; give one of them")
     settings = configuring.read_settings(set_)
     plugins = configuring.load_plugins(settings)
     tables = configuring.component_tables(settings, plugins).get("literature", {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import Field, JsonValue, field_validator
@@ -142,6 +143,15 @@ class Terminal(Word):
     message: str = ""
     at: float
     """UTC time, seconds since the epoch."""
+
+
+_USED_UP = re.compile(r"budget of (\w+):")
+
+
+def flag_to_raise(message: str) -> str:
+    """Return what `peercycle resume RUN` needs after a budget's end: ` --max-tokens N`; nothing for another end."""
+    used_up = _USED_UP.match(message)
+    return f" --max-{used_up[1].replace('_', '-')} N" if used_up else ""
 
 
 class Extension(Word):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Mapping
 from importlib.resources import files
 from typing import Literal
@@ -44,9 +45,13 @@ class PdfExporter:
         try:
             pdf = await _set(edition, ctx)
         except _RefusedError as error:
-            await ctx.log(f"pdf: none was made: {error}; TeX itself: {INSTALL}")
+            await ctx.log(f"pdf: none was made: {error}" + ("" if _tex_is_here() else f"; TeX itself: {INSTALL}"))
             return {}
         return {} if pdf is None else {"paper/paper.pdf": pdf}
+
+
+def _tex_is_here() -> bool:
+    return all(shutil.which(program) for program in ("pdflatex", "bibtex"))
 
 
 async def _set(edition: Edition, ctx: StageContext) -> bytes | None:

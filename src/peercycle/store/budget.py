@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
+from peercycle.core.counting import counted
 from peercycle.core.errors import BudgetExceededError, StoreError
 from peercycle.core.modelling import Usage
 from peercycle.core.runs import Budget, SpendingLine
@@ -120,8 +121,8 @@ def _check_cost_is_known(budget: Budget, totals: Totals, reserve: Usage) -> None
         )
     if totals.unknown_costs:
         raise BudgetExceededError(
-            f"the budget has a cost limit of {budget.cost:g}, and the price of {totals.unknown_costs} earlier "
-            "model call(s) is unknown; resume without a cost limit"
+            f"the budget has a cost limit of {budget.cost:g}, and the price of "
+            f"{counted(totals.unknown_costs, 'earlier model call')} is unknown; resume without a cost limit"
         )
 
 

@@ -170,6 +170,11 @@ async def remove_run(path: Path) -> None:
 def _remove(path: Path) -> None:
     if not is_run(path):
         raise UsageError(f"{str(path)!r} is no run directory: it has no {RECORD_FILE}; nothing was removed")
+    remove_folder(path)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove what a driver may hold, a run or a queue. Raises `RunInUseError` where one does."""
     lease = take_lease(path)
     try:
         # Out of sight at once, so that a removal cut short leaves no half of a run under its name.

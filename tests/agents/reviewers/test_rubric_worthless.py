@@ -78,5 +78,11 @@ def test_a_conclusion_before_the_results_is_a_fault() -> None:
     assert len(_faults("\n\n".join(reversed(parts)), "parts-are-there")) > len(in_order)
 
 
+def test_an_abstract_of_one_line_is_an_abstract_and_said_to_be_short() -> None:
+    faults = [str(fault) for fault in _faults("# A paper\n\n## Abstract\nWe do things.\n", "parts-are-there")]
+    assert any("the abstract has no more than 3 words" in fault for fault in faults)
+    assert not any("serves as abstract" in fault for fault in faults)
+
+
 def test_a_count_belongs_to_the_number_next_to_it() -> None:
     assert counts("recall at ten over five seeds") == [(5, "seed")]

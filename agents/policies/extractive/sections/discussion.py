@@ -52,10 +52,10 @@ def _weight(m: Material) -> str:
 def _years(m: Material) -> str:
     facts = m.notes.facts
     if facts.first_year is None or facts.dated < 2:
-        return "How it spreads over time cannot be said, for want of years."
+        return "How the list spreads over time cannot be said, for want of years."
     if facts.distinct_years == 1:
-        return f"All dated works are of {facts.first_year}, so nothing can be said of change over time."
-    return f"Its dated works run{m.span}."
+        return f"All dated works of the list are of {facts.first_year}, so nothing can be said of change over time."
+    return f"The dated works of the list run{m.span}."
 
 
 def _topic_words(m: Material) -> str:

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 from peercycle.core.base import JSON
-from peercycle.core.runs import RunStatus, SpendingLine
+from peercycle.core.runs import RunStatus, SpendingLine, flag_to_raise
 from peercycle.export.account.gathering import Gathered
 
 _WHY = {
@@ -97,7 +97,8 @@ def commands(run: Gathered) -> list[JSON]:
     options = run.record.options
     terminal = run.record.terminal
     found = []
-    if terminal is None or terminal.status in {"stopped", "failed", "crashed"}:
+    unended = terminal is None or terminal.status in {"stopped", "failed", "crashed"}
+    if unended and not (terminal is not None and flag_to_raise(terminal.message)):
         found.append(
             ("resume", f"peercycle resume {where}", "goes on where it ended; nothing that was paid for is repeated")
         )
@@ -115,13 +116,9 @@ def commands(run: Gathered) -> list[JSON]:
         flag, limit = f"--max-{line.name.replace('_', '-')}", (line.limit or 0) * 2
         does = f"doubles the limit on {line.name.replace('_', ' ')}"
         found.append(("extend budget", f"peercycle resume {where} {flag} {limit:.10g}", does))
-    found.append(
-        (
-            "replay",
-            f"peercycle replay {where}",
-            "repeats it from the journal, with model, network and sandbox refused",
-        )
-    )
+    if terminal is not None and terminal.status not in {"stopped", "waiting"}:
+        does = "repeats it from the journal, with model, network and sandbox refused"
+        found.append(("replay", f"peercycle replay {where}", does))
     found.append(("report", f"peercycle report {where}", "writes this report anew"))
     return [{"what": what, "command": command, "does": does} for what, command, does in found]
 

@@ -5,16 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from peercycle.core.counting import counted
 from peercycle.core.reviews import ReviewPoint
 from peercycle.core.sameness import Works
 from peercycle.export.account.experimenting import failed_experiments, lacks_sandbox, why_none
 from peercycle.export.account.gathering import Gathered, Version
 from peercycle.export.account.standing import used_up
-
-
-def counted(count: int, noun: str) -> str:
-    """Return a count with its noun: `1 work`, `2 works`."""
-    return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 def next_steps(run: Gathered, state: str) -> list[str]:

@@ -106,6 +106,14 @@ def test_years_of_clusters_that_all_dissolve_raise_no_question(benches: SimpleNa
     assert "those of one arrangement of the list, and no sign of a gap" in section.body
 
 
+def test_the_span_of_years_is_said_to_be_the_lists_and_not_its_largest_clusters(
+    benches: SimpleNamespace, bench: Any
+) -> None:
+    section = discussion.discussion(measured(benches, bench, "adjusted_p", 0.97))
+    assert section is not None
+    assert "The dated works of the list run from " in section.body
+
+
 def test_a_pair_that_chance_explains_is_no_lead(benches: SimpleNamespace, bench: Any) -> None:
     for p, named in ((0.97, False), (0.1, True)):
         m = measured(benches, bench, "adjusted_p", p)
