@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from peercycle.cli.endings import shown
-from peercycle.cli.queue_state import STATE_FILE, counted
+from peercycle.cli.queue_state import STATE_FILE, tally
 
 if TYPE_CHECKING:
     from peercycle.cli.screens import Launch
@@ -121,14 +121,14 @@ class QueueReport:
 
     def markdown(self) -> str:
         """Return the report for people."""
-        from peercycle.core.counting import counted as counts
+        from peercycle.core.counting import counted
 
         lines = [
             f"# {self.path.name}",
             "",
             MACHINE_MADE,
             "",
-            f"{counts(len(self.rows), 'task')} of `{self.source}`: {counted(self.rows)}.",
+            f"{counted(len(self.rows), 'task')} of `{self.source}`: {tally(self.rows)}.",
             "",
         ]
         if any(row["status"] in {"queued", "running"} for row in self.rows):

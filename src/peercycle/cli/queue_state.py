@@ -183,7 +183,7 @@ def status_of(queue: Path, rows: Sequence[dict[str, Any]]) -> str:
     return "finished"
 
 
-def counted(rows: Sequence[dict[str, Any]]) -> str:
+def tally(rows: Sequence[dict[str, Any]]) -> str:
     """Return how many tasks stand how, such as `2 finished, 1 stopped`."""
     counts = Counter(row["status"] for row in rows)
     return ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
