@@ -43,7 +43,7 @@ def test_braces_of_a_field_hold_a_name_together() -> None:
 
 
 def test_the_blank_that_ends_a_command_parts_no_name() -> None:
-    assert split_latex(r'Bj\o rn Nordstr{\"o}m', " ") == [r"Bj\o rn", r'Nordstr{\"o}m']
+    assert split_latex(r"Bj\o rn Nordstr{\"o}m", " ") == [r"Bj\o rn", r"Nordstr{\"o}m"]
     assert split_latex(r"Alf \O and Bo", "and") == [r"Alf \O", "Bo"]
 
 

@@ -166,7 +166,10 @@ def test_names_are_given_and_family() -> None:
 
 
 def test_a_comma_before_a_suffix_or_in_a_corporate_name_turns_nothing_round() -> None:
-    assert _one("@misc{a, author = {King, Jr. and Gemini Team, Google}}").authors == ("King Jr.", "Gemini Team, Google")
+    assert _one("@misc{a, author = {King, Jr. and Gemini Team, Google}}").authors == (
+        "King Jr.",
+        "Gemini Team, Google",
+    )
 
 
 @pytest.mark.parametrize(
