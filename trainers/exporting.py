@@ -6,7 +6,6 @@ import hashlib
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from peercycle import __version__
 from peercycle.core.base import JSON, canonical_json
@@ -107,7 +106,7 @@ def _card(record: PolicyCheckpoint, trainer: str, settings: TrainingSettings) ->
     table = f"\n## Held-out metrics\n\n| metric | value |\n|---|---|\n{measured}\n" if measured else ""
     return f"""---
 library_name: {library}
-tags: {_tags(trainer)}
+tags: [{trainer}, peercycle, machine-generated]
 ---
 
 # {record.name}
@@ -122,12 +121,3 @@ No person ranked any of its training texts. Papers that it writes must say that 
 {canonical_json(settings).decode()}
 ```
 """
-
-
-def _tags(trainer: str) -> str:
-    return f"[{trainer}, peercycle, machine-generated]"
-
-
-def account_of(**values: Any) -> dict[str, JSON]:
-    """Return what else a record should say of a training, as plain JSON."""
-    return {name: value for name, value in sorted(values.items()) if value is not None}

@@ -22,7 +22,7 @@ class Opened:
     """Float32 masters, computed in bfloat16."""
 
 
-def open_model(base: str, settings: TrainingSettings, attention: str | None = None) -> Opened:
+def open_model(base: str, settings: TrainingSettings) -> Opened:
     """Load a causal language model, or an adapter with its base, and make it trainable. No dropout is left in it.
 
     Raises `UsageError` for what is no such model.
@@ -35,7 +35,7 @@ def open_model(base: str, settings: TrainingSettings, attention: str | None = No
     dtype, autocast = _dtype(settings, on_gpu)
     is_adapter = (Path(base) / ADAPTER_FILE).is_file()
     try:
-        model = _adapter(base, dtype, attention) if is_adapter else _whole(base, dtype, attention)
+        model = _adapter(base, dtype) if is_adapter else _whole(base, dtype)
     except (OSError, ValueError, KeyError) as error:
         raise UsageError(
             f"{base!r} cannot be opened as a language model: {' '.join(str(error).split())[:300]}"
@@ -74,20 +74,19 @@ def _dtype(settings: TrainingSettings, on_gpu: bool) -> tuple[Any, bool]:
     return getattr(torch, wanted), False
 
 
-def _whole(base: str, dtype: Any, attention: str | None) -> Any:
+def _whole(base: str, dtype: Any) -> Any:
     from transformers import AutoModelForCausalLM
 
-    options = {} if attention is None else {"attn_implementation": attention}
-    return AutoModelForCausalLM.from_pretrained(folder_of(base), dtype=dtype, **options)
+    return AutoModelForCausalLM.from_pretrained(folder_of(base), dtype=dtype)
 
 
-def _adapter(base: str, dtype: Any, attention: str | None) -> Any:
+def _adapter(base: str, dtype: Any) -> Any:
     from peft import PeftConfig, PeftModel
 
     under = PeftConfig.from_pretrained(base).base_model_name_or_path
     if not under:
         raise ValueError("its adapter_config.json names no base model")
-    return PeftModel.from_pretrained(_whole(str(under), dtype, attention), base, is_trainable=True)
+    return PeftModel.from_pretrained(_whole(str(under), dtype), base, is_trainable=True)
 
 
 def _with_adapter(model: Any, settings: TrainingSettings) -> Any:

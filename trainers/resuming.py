@@ -20,15 +20,11 @@ _FREE = {"save_every", "keep_checkpoints", "log_every", "eval_every", "report_to
 
 def checkpoint_to_resume(trainer: Any, folder: Path, settings: TrainingSettings, base: str, data: str) -> str | None:
     """Return what `checkpoint_of_plan` does, the first process looking and the others taking its word."""
-    found: str | None = None
     with trainer.args.main_process_first(local=False):
-        first = trainer.args.process_index == 0
-        if first:
-            found = checkpoint_of_plan(folder, settings, base, data)
-        else:
-            newest = newest_checkpoint(folder)
-            found = None if newest is None else str(newest)
-    return found
+        if trainer.args.process_index == 0:
+            return checkpoint_of_plan(folder, settings, base, data)
+        newest = newest_checkpoint(folder)
+        return None if newest is None else str(newest)
 
 
 def checkpoint_of_plan(folder: Path, settings: TrainingSettings, base: str, data: str) -> str | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_QUOTED = 60
+"""Characters of a text that a message shows."""
 
 
 def clean(text: str) -> str:
@@ -17,7 +19,7 @@ def clean(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
 
 
-def quoted(text: str, length: int = 60) -> str:
+def quoted(text: str) -> str:
     """Return the beginning of a text on one line, for a message."""
-    short = " ".join(text[: 4 * length].split())
-    return repr(short[:length] + ("…" if len(short) > length or len(text) > 4 * length else ""))
+    short = " ".join(text[: 4 * _QUOTED].split())
+    return repr(short[:_QUOTED] + ("…" if len(short) > _QUOTED or len(text) > 4 * _QUOTED else ""))

@@ -57,7 +57,7 @@ class CycleReviewer:
         )
         answer = await ask_text(Question("reviews", role_of(ctx), messages, sampling), ctx, read_panel)
         assessment = answer.value
-        problems = ((cut,) if cut else ()) + assessment.problems
+        problems = ((cut,) if cut else ()) + answer.reports + assessment.problems
         return assessment.model_copy(update={"machine_made": MACHINE_MADE, "problems": problems})
 
 
@@ -67,7 +67,8 @@ def read_panel(said: str) -> Answer[Assessment]:
     if not assessment.reviews:
         raise BadAnswerError("it holds no review in the form that was asked for")
     if assessment.rating is None:
-        raise BadAnswerError("no review has a rating", fallback=taken(assessment))
+        fault = "no review has a rating"
+        raise BadAnswerError(fault, fallback=Answer(assessment, (fault,)))
     return taken(assessment)
 
 

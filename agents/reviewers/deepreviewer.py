@@ -81,7 +81,7 @@ class DeepReviewer:
             update={
                 "machine_made": MACHINE_MADE,
                 "questions": first.questions if first else assessment.questions,
-                "problems": (*problems, *assessment.problems),
+                "problems": (*problems, *answer.reports, *assessment.problems),
                 "notes": notes,
             }
         )
@@ -119,10 +119,11 @@ def _reader(mode: Mode) -> Callable[[str], Answer[Assessment]]:
         if not assessment.reviews:
             raise BadAnswerError("it holds no review in a block \\boxed_review{…}")
         if assessment.rating is None:
-            raise BadAnswerError("no review has a rating", fallback=taken(assessment))
+            fault = "no review has a rating"
+            raise BadAnswerError(fault, fallback=Answer(assessment, (fault,)))
         if mode != "fast" and "meta_scores" not in assessment.notes:
             fault = "there are no simulated reviewers beside the final review"
-            raise BadAnswerError(fault, fallback=taken(assessment))
+            raise BadAnswerError(fault, fallback=Answer(assessment, (fault,)))
         return taken(assessment)
 
     return read

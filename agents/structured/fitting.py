@@ -72,9 +72,9 @@ def _number(value: JSON, schema: dict[str, JSON], where: str) -> JSON:
 def _string(value: str, schema: dict[str, JSON], where: str) -> JSON:
     if "enum" in schema:
         return _among(value.strip(), schema, where)
-    least, most = schema["minLength"], schema["maxLength"]
-    assert isinstance(least, int) and isinstance(most, int)
-    if len(value.strip()) < min(least, 1):
+    most = schema["maxLength"]
+    assert isinstance(most, int)
+    if not value.strip():
         raise UnfitError(f"{where} is empty")
     if len(value) > most + most // 4 + 20:
         raise UnfitError(f"{where} has {len(value)} characters; at most {most} are allowed")

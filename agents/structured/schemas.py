@@ -9,9 +9,9 @@ from peercycle.core.base import JSON
 Schema = dict[str, JSON]
 
 
-def text(most: int, *, least: int = 1) -> Schema:
-    """Return the schema of a string of bounded length."""
-    return {"type": "string", "minLength": least, "maxLength": most}
+def text(most: int) -> Schema:
+    """Return the schema of a string that is not empty, of bounded length."""
+    return {"type": "string", "minLength": 1, "maxLength": most}
 
 
 def one_of(values: Sequence[str]) -> Schema:

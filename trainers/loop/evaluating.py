@@ -55,9 +55,9 @@ def evaluate(policy: str, rollouts: Sequence[Rollout], *, judged: bool) -> Evalu
     )
 
 
-def gain(after: Evaluation, before: Evaluation, seed: int = 0) -> Difference | None:
+def gain(after: Evaluation, before: Evaluation) -> Difference | None:
     """Return how far one policy's judgements are above another's, paired by task."""
-    return paired_difference(after.by_task, before.by_task, seed=seed)
+    return paired_difference(after.by_task, before.by_task)
 
 
 def _by_task(values: Iterable[tuple[str, float]]) -> dict[str, float]:

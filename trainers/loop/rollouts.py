@@ -17,7 +17,7 @@ from peercycle.store.reader import DATABASE_FILE
 from peercycle.store.record import read_record
 from peercycle.trainers.log_index import drafting_stages, policy_rows
 from peercycle.trainers.loop.manifest import read_lines
-from peercycle.trainers.loop.repetition import repetition
+from peercycle.trainers.repetition import repetition
 
 
 class Rollout(Word):

@@ -55,16 +55,15 @@ def run_options(settings: LoopSettings, model: str) -> RunOptions:
     """Return the options of every rollout with one policy. Raises `SettingsError` naming the field of `[run]`."""
     start, engine = settings.start, settings.engine
     table = dict(settings.run)
-    components = {kind: dict(names) for kind, names in _tables(table.get("settings")).items()}
+    components = _tables(table.get("settings"))
     components["policies"] = {**components.get("policies", {}), start.policy: dict(start.settings)}
-    models = {**_tables(table.get("models"))}
     choice = engine.model_copy(update={"settings": {**engine.settings, "model": model}}).model_dump(mode="json")
     values = {
         **DEFAULTS,
         **table,
         "policy": start.policy,
         "settings": components,
-        "models": {"default": choice, **models, ROLE: choice},
+        "models": {"default": choice, **_tables(table.get("models")), ROLE: choice},
         "plugins": settings.plugins,
     }
     try:

@@ -9,6 +9,7 @@ import numpy as np
 from peercycle.core.base import Word
 
 RESAMPLES = 10_000
+LEVEL = 0.95
 
 
 class Difference(Word):
@@ -19,26 +20,24 @@ class Difference(Word):
     high: float
     n: int
     """Pairs that both sides have."""
-    level: float = 0.95
+    level: float = LEVEL
 
 
-def paired_difference(
-    after: Mapping[str, float], before: Mapping[str, float], *, level: float = 0.95, seed: int = 0
-) -> Difference | None:
+def paired_difference(after: Mapping[str, float], before: Mapping[str, float]) -> Difference | None:
     """Return how much `after` is above `before`, paired by key (a task); None where no key is in both.
 
-    The tasks are drawn again with replacement `RESAMPLES` times (Efron 1979), by a generator of this seed: the same
-    numbers give the same bounds.
+    The tasks are drawn again with replacement `RESAMPLES` times (Efron 1979), always from the same seed: the same numbers
+    give the same bounds.
     """
     keys = sorted(after.keys() & before.keys())
     if not keys:
         return None
     gains = np.array([after[key] - before[key] for key in keys], dtype=np.float64)
-    drawn = np.random.default_rng(seed).integers(0, len(keys), size=(RESAMPLES, len(keys)))
+    drawn = np.random.default_rng(0).integers(0, len(keys), size=(RESAMPLES, len(keys)))
     means = np.sort(gains[drawn].mean(axis=1))
-    tail = (1 - level) / 2
+    tail = (1 - LEVEL) / 2
     low, high = np.quantile(means, [tail, 1 - tail])
-    return Difference(mean=float(gains.mean()), low=float(low), high=float(high), n=len(keys), level=level)
+    return Difference(mean=float(gains.mean()), low=float(low), high=float(high), n=len(keys))
 
 
 def mean(values: Sequence[float]) -> float | None:

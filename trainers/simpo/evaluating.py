@@ -68,11 +68,10 @@ class Evaluation(TrainerCallback):
             control.should_log = True
 
     def _measure(self, model: Any) -> dict[str, float]:
-        pairs, prefix = self._heldout, "heldout_"
-        found = (
-            {f"{prefix}{name}": value for name, value in self.trainer.measure(model, pairs).items()} if pairs else {}
-        )
-        if not pairs:
+        pairs = self._heldout
+        if pairs:
+            found = {f"heldout_{name}": value for name, value in self.trainer.measure(model, pairs).items()}
+        else:
             pairs = [pair for step in self.trainer.plan.steps[:1] for pair in step]
             means = self.trainer.measure(model, pairs[:8])
             found = {f"first_{name}": means[name] for name in ("logp_chosen", "logp_rejected", "accuracy")}

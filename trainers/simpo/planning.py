@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
 
 from peercycle.trainers.opening import Opened
 from peercycle.trainers.simpo.batches import PairIds
@@ -51,5 +50,5 @@ def free_bytes() -> int | None:
         return None
 
 
-def _is_set(name: str) -> Any:
+def _is_set(name: str) -> bool:
     return os.environ.get(name, "false").lower() in ("1", "true", "yes")

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from peercycle.trainers.repetition import repetition
 from peercycle.trainers.simpo.batches import PairIds
 from peercycle.trainers.simpo.scoring import causal_model
 
@@ -43,12 +44,6 @@ def sentinels(answers: Sequence[Sequence[int]], ends: frozenset[int]) -> dict[st
         "probe_length": sum(lengths) / len(lengths),
         "probe_distinct": sum(len(set(answer)) / max(1, len(answer)) for answer in answers) / len(answers),
     }
-
-
-def repetition(ids: Sequence[int]) -> float:
-    """Return the share of 4-grams that stood before: 0 in text that never repeats, near 1 in a loop."""
-    grams = list(zip(*(ids[start:] for start in range(4)), strict=False))
-    return 1 - len(set(grams)) / len(grams) if grams else 0.0
 
 
 @torch.no_grad()

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from peercycle.core.base import JSON
 from peercycle.core.training import PolicyCheckpoint, PreferencePair
 from peercycle.store.disk import disk_errors
-from peercycle.trainers.exporting import account_of, write_work
+from peercycle.trainers.exporting import write_work
 from peercycle.trainers.extras import require_train
 from peercycle.trainers.intake import check_hashes, check_ids
 from peercycle.trainers.simpo.settings import SimpoSettings
@@ -92,14 +93,14 @@ def _train(store: Any, base: str, out: Path, settings: SimpoSettings, on_metric:
     trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
     if trainer.args.should_save:
         write_work(out, time.monotonic() - began, trainer.tokens)
-    account = account_of(
-        memory_mode=mode,
-        memory_mode_reason=why,
-        spread=f"{trainer.accelerator.distributed_type.value} x {trainer.args.world_size}",
-        steps=len(steps),
-        pairs=len(store.train),
-        heldout_pairs=len(store.heldout),
-        dropped=dict(store.dropped),
-        pairs_iterations=sorted(store.iterations),
-    )
+    account: dict[str, JSON] = {
+        "dropped": dict(store.dropped),
+        "heldout_pairs": len(store.heldout),
+        "memory_mode": mode,
+        "memory_mode_reason": why,
+        "pairs": len(store.train),
+        "pairs_iterations": sorted(store.iterations),
+        "spread": f"{trainer.accelerator.distributed_type.value} x {trainer.args.world_size}",
+        "steps": len(steps),
+    }
     return finish(trainer, out, base, "simpo", settings, evaluation.metrics, account, lora=opened.lora)

@@ -22,12 +22,9 @@ class Problems:
 
     def add(self, position: int, message: str, *, key: str | None = None, lost: bool = True) -> None:
         """Report what is wrong at a position of the text; `lost` if it cost a field or an entry."""
-        if len(self._found) >= MOST:
-            self._more += 1
-            return
         self.add_on_line(self._source.line(position), message, key=key, lost=lost)
 
-    def add_on_line(self, line: int, message: str, *, key: str | None = None, lost: bool = True) -> None:
+    def add_on_line(self, line: int, message: str, *, key: str | None, lost: bool) -> None:
         """Report what is wrong on a line."""
         if len(self._found) >= MOST:
             self._more += 1

@@ -62,7 +62,7 @@ class CycleResearcherPolicy:
         sampling = sampling.model_copy(update={"stop": (*sampling.stop, HEADING, "## Experimental Results")})
         answer = await ask_text(Question("ideas and front", ROLE, begun.turns, sampling), ctx, _read_front)
         said, paper = answer.value
-        await _tell(paper, ctx)
+        await _tell((*answer.reports, *paper.problems), ctx)
         memory = await keep(begun.and_then("assistant", said), ctx)
         sections = tuple(SectionPlan(heading=one_line(s.heading)) for s in sections_of(paper.latex))
         outline = Outline(
@@ -130,7 +130,7 @@ class CycleResearcherPolicy:
         await ctx.accept(result)
         whole = prefix + result.text
         paper = format_.parse(whole)
-        await _tell(paper, ctx)
+        await _tell(paper.problems, ctx)
         memory = await keep(Conversation(turns=conversation.turns[:-1]).and_then("assistant", whole), ctx)
         experiments = work.plan.experiments if work.plan else ()
         return Turn(imagined(paper.experimental_results, experiments), memory)
@@ -244,6 +244,6 @@ async def _cited(body: str, keys: Collection[str], ctx: StageContext) -> str:
     return text
 
 
-async def _tell(paper: GeneratedPaper, ctx: StageContext) -> None:
-    for problem in paper.problems:
+async def _tell(problems: Sequence[str], ctx: StageContext) -> None:
+    for problem in problems:
         await ctx.log(f"the model's answer: {problem}")

@@ -125,11 +125,11 @@ class Findings:
         high = self.statistic(experiment, metric, group, "ci95_high")
         return None if low is None or high is None else (low.value, high.value)
 
-    def signed_digits(self, *cells: Cell, least: int = 2) -> int:
-        """Return the decimals, `least` or more, at which no mean and no end of an interval but 0 prints as 0."""
+    def signed_digits(self, *cells: Cell) -> int:
+        """Return the decimals, two or more, at which no mean and no end of an interval but 0 prints as 0."""
         values = [self.value(*cell) for cell in cells] + [end for cell in cells for end in self.ends(*cell) or ()]
         given = [value for value in values if value]
-        return next((d for d in range(least, MOST_DIGITS) if all(float(shown(v, d)) for v in given)), MOST_DIGITS)
+        return next((d for d in range(2, MOST_DIGITS) if all(float(shown(v, d)) for v in given)), MOST_DIGITS)
 
     def number_of_seeds(self, experiment: str, metric: str, group: str | None = None) -> str:
         """Return over how many seeds a metric was taken, bound where the results derive it."""

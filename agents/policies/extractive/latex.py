@@ -98,7 +98,7 @@ def figure(file: str, caption: str, label: str) -> str:
 
 def paragraphs(*parts: str) -> str:
     """Return the parts that are not empty as paragraphs."""
-    return "\n\n".join(part for part in (" ".join(p.split(" ")) for p in parts) if part.strip())
+    return "\n\n".join(part for part in parts if part.strip())
 
 
 def join(*sentences: str) -> str:

@@ -50,14 +50,14 @@ def listed(items: Sequence[str], conjunction: str = "and") -> str:
     return f"{', '.join(items[:-1])} {conjunction} {items[-1]}"
 
 
-def shares(part: int, whole: int, one: str, many: str | None = None) -> str:
+def shares(part: int, whole: int, one: str) -> str:
     """Return `all three works`, `none of the three works`, `two of the three works`, `the one work`."""
     if whole == 1:
         return f"the one {one}" if part else f"not the one {one}"
     if part == whole:
-        return ("both " if whole == 2 else f"all {number_word(whole)} ") + plural(whole, one, many)
+        return ("both " if whole == 2 else f"all {number_word(whole)} ") + plural(whole, one)
     first = "none" if part == 0 else number_word(part)
-    return f"{first} of the {number_word(whole)} {plural(whole, one, many)}"
+    return f"{first} of the {number_word(whole)} {plural(whole, one)}"
 
 
 def article(word: str) -> str:

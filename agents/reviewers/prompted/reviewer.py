@@ -50,14 +50,18 @@ class PromptedReviewer:
         numbers = range(1, settings.reviewers + 1)
         asked = await asyncio.gather(*[_or_why(one_review(n, paper, measured, settings, role, ctx)) for n in numbers])
         reviews = tuple(review for review in asked if isinstance(review, Review))
-        problems += [said for said in asked if isinstance(said, str)]
+        unread = [why for why in asked if isinstance(why, str)]
+        problems += unread
         if not reviews:
-            raise UnparsableAnswerError(f"no review could be read; the first: {problems[-1]}")
+            raise UnparsableAnswerError(f"no review could be read; the first: {unread[0]}")
         checked: Checked = {}
         if settings.verification:
             found = await _or_why(verify(reviews, paper, measured, settings, role, ctx))
-            checked = found if isinstance(found, dict) else {}
-            problems += [found] if isinstance(found, str) else []
+            if isinstance(found, str):
+                problems.append(found)
+            else:
+                checked = found.value
+                problems += found.reports
         notes: dict[str, JSON] = {"model_role": role}
         if checked:
             notes["verdicts"] = verdict_notes(tuple(verdict for verdict, _ in checked.values()))

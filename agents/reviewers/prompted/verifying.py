@@ -26,11 +26,11 @@ async def verify(
     settings: PromptedReviewerSettings,
     role: str,
     ctx: StageContext,
-) -> Checked:
-    """Have every weakness of the panel checked against the paper."""
+) -> Answer[Checked]:
+    """Have every weakness of the panel checked against the paper; reports say which were not."""
     stated = weaknesses_of(reviews)
     if not stated:
-        return {}
+        return taken({})
     listing = "\n".join(f"[{name}] {said}" for name, said in stated.items())
     messages = shared_turns(paper, measured, render(PACKAGE, "verify", weaknesses=listing))
     verdict = record(
@@ -52,7 +52,7 @@ async def verify(
         return taken(checked)
 
     schema = record(verdicts=listed(verdict, len(stated), least=1))
-    return (await ask_json(Question("verification", role, messages, settings.sampling, schema), ctx, read)).value
+    return await ask_json(Question("verification", role, messages, settings.sampling, schema), ctx, read)
 
 
 def weaknesses_of(reviews: Sequence[Review]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from peercycle.agents.reviewers.rubric.check_uncertainty import named_tests
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding, nothing_there
 from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.prose import CITE, REF
-from peercycle.agents.reviewers.rubric.quantities import P_VALUE, estimates, intervals
+from peercycle.agents.reviewers.rubric.quantities import P_VALUE, estimates, intervals, value_of
 from peercycle.core.numerals import printed_numbers
 
 ABSOLUTE = re.compile(
@@ -154,10 +154,7 @@ def _significance_fault(line: str, around: str) -> str:
     negated = _NOT_SIGNIFICANT.search(line) is not None
     p_values = [m for m in P_VALUE.finditer(line) if m.group("relation") or "of" in m.group().lower()]
     if p_values:
-        small = [
-            _below(m.group("relation") or "=", float(re.sub(r"[^\d.].*", "", m.group("value")) or 0))
-            for m in p_values
-        ]
+        small = [_is_small(m) for m in p_values]
         if negated and all(small):
             return "called not significant with a small p-value"
         return "called significant with a large p-value" if not negated and not any(small) else ""
@@ -175,8 +172,9 @@ def _significance_fault(line: str, around: str) -> str:
     return "no test, interval or p-value stands beside it"
 
 
-def _below(relation: str, p: float) -> bool:
-    return p <= 0.05 if relation in {"=", "<", "≤", "≈", "of", "was", "is"} else False
+def _is_small(p: re.Match[str]) -> bool:
+    """Tell whether what `P_VALUE` found is 0.05 or less."""
+    return p.group("relation") not in {">", "≥"} and value_of(p.group("value")) <= 0.05
 
 
 def _unnamed_contradictions(i: Inspection) -> list[tuple[str, str]]:
@@ -187,8 +185,9 @@ def _unnamed_contradictions(i: Inspection) -> list[tuple[str, str]]:
             p = [m for m in P_VALUE.finditer(line) if m.group("relation") in {"=", "<"}]
             if len(p) != 1 or _STATISTIC.search(line):
                 continue
-            small = _below(p[0].group("relation"), float(re.sub(r"[^\d.].*", "", p[0].group("value")) or 0))
-            if small and re.search(r"\bno (?:\w+ )?(?:difference|effect|change|association|evidence)\b", line, re.I):
+            if _is_small(p[0]) and re.search(
+                r"\bno (?:\w+ )?(?:difference|effect|change|association|evidence)\b", line, re.I
+            ):
                 found.append((f"denies an effect beside {p[0].group()!r}", part.heading))
     return found
 

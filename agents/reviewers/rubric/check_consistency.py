@@ -16,6 +16,7 @@ from peercycle.agents.reviewers.rubric.quantities import (
     estimates,
     intervals,
     pool_of,
+    value_of,
 )
 from peercycle.agents.reviewers.rubric.tables import Table
 from peercycle.core.numerals import Printed, read_numeral
@@ -122,11 +123,6 @@ def arithmetic_holds(i: Inspection) -> Finding:
     return Finding(name, f"{checked - len(faults)} of {checked} statements add up", tuple(faults))
 
 
-def _value(text: str) -> float:
-    found = read_numeral(text.replace("−", "-"))
-    return float(found.value) if found else 0.0
-
-
 def _shares(line: str) -> tuple[int, list[str]]:
     faults: list[str] = []
     checked = 0
@@ -149,7 +145,7 @@ def _changes(line: str) -> tuple[int, list[str]]:
         if up == down:
             continue
         checked += 1
-        a, b = _value(m.group("a")), _value(m.group("b"))
+        a, b = value_of(m.group("a")), value_of(m.group("b"))
         mixed = "\\%" in line[m.start("a") : m.end() + 3] and line[m.start("a") : m.end() + 3].count("\\%") == 1
         if not mixed and ((up and b < a) or (down and b > a)):
             faults.append(f"{m.group()!r} goes the other way")
@@ -160,7 +156,7 @@ def _comparisons(line: str) -> tuple[int, list[str]]:
     checked, faults = 0, []
     for m in _VERSUS.finditer(line):
         checked += 1
-        a, b = _value(m.group("a")), _value(m.group("b"))
+        a, b = value_of(m.group("a")), value_of(m.group("b"))
         if a != b and (a < b) != (m.group("word") in _LESS):
             faults.append(f"{m.group()!r}: the numbers say the opposite")
     return checked, faults
@@ -176,7 +172,7 @@ def _intervals(line: str) -> tuple[int, list[str]]:
         before = _ESTIMATE_BEFORE.search(_INTERVAL_NAME.sub("", line[max(0, found.start - 90) : found.start]))
         if found.low > found.high:
             faults.append(f"the interval from {found.low:g} to {found.high:g} is upside down")
-        elif before and not _holds(found.low, x := _value(before.group("x")), found.high):
+        elif before and not _holds(found.low, x := value_of(before.group("x")), found.high):
             faults.append(f"the estimate {x:g} lies outside its interval {found.low:g} to {found.high:g}")
     return checked, faults
 
@@ -188,7 +184,7 @@ def _holds(low: float, x: float, high: float) -> bool:
 
 def _p_values(line: str) -> tuple[int, list[str]]:
     found = [m for m in P_VALUE.finditer(line) if m.group("relation")]
-    wrong = [f"a p-value of {m.group('value')}" for m in found if _value(m.group("value")) > 1]
+    wrong = [f"a p-value of {m.group('value')}" for m in found if value_of(m.group("value")) > 1]
     return len(wrong), wrong
 
 

@@ -56,7 +56,7 @@ def floats_are_used(i: Inspection) -> Finding:
             faults.append(Fault(f"{f.where} is never referred to", f.where))
         if len(f.caption.split()) < 3:
             faults.append(Fault(f"{f.where} says too little in its caption", f.where))
-        if f.kind == "figure" and not f.files and paper.from_latex and not _draws(i, f.labels):
+        if f.kind == "figure" and not f.files and paper.from_latex and not _draws(i):
             faults.append(Fault(f"{f.where} shows nothing", f.where))
     faults += _missing_files(i) + _unused_files(i)
     evidence = (
@@ -66,8 +66,7 @@ def floats_are_used(i: Inspection) -> Finding:
     return Finding(name, evidence, tuple(faults), 0.6 + 0.2 * min(2, shown))
 
 
-def _draws(i: Inspection, labels: tuple[str, ...]) -> bool:
-    del labels
+def _draws(i: Inspection) -> bool:
     return "tikzpicture" in i.paper.scan.text or "\\input" in i.paper.scan.text
 
 

@@ -135,7 +135,7 @@ def _runs(words: list[str], known: dict[tuple[str, ...], str]) -> list[tuple[int
     runs: list[tuple[int, int]] = []
     for at in range(len(words) - RUN + 1):
         if tuple(words[at : at + RUN]) in known:
-            if (runs and at <= runs[-1][1] - RUN + 1) or (runs and at < runs[-1][1]):
+            if runs and at < runs[-1][1]:
                 runs[-1] = (runs[-1][0], at + RUN)
             else:
                 runs.append((at, at + RUN))

@@ -13,7 +13,6 @@ from peercycle.agents.reviewers.rubric.prose import tokens
 from peercycle.core.numerals import Numeral, Printed, printed_numbers, read_numeral
 from peercycle.core.result_numbers import result_numbers
 
-NUMBER = r"[-−]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+|(?<=\d))(?:\s?\\%)?"
 _PLAIN = r"[-−]?(?:\d+(?:\.\d+)?|\.\d+)"
 INTERVAL = re.compile(
     rf"(?P<low>{_PLAIN})\s?(?:\\%)?\s?(?:,|;|–|—|-| to | and )\s?(?P<high>{_PLAIN})(?!\s?(?:,|;)\s?[\d.-])"
@@ -68,11 +67,6 @@ class Interval:
     start: int
     low: float | None
     high: float | None
-
-    @property
-    def identity(self) -> tuple[float | None, float | None]:
-        """What makes two mentions the same interval."""
-        return self.low, self.high
 
 
 def intervals(text: str) -> list[Interval]:
@@ -134,11 +128,10 @@ def count_value(shown: str) -> int:
     return int(number.value) if number else 0
 
 
-def number_of_words(text: str) -> list[Numeral]:
-    """Return the numbers that a text writes as words, and those that count samples or runs."""
-    words = re.findall(rf"\b(?:{_COUNT_WORDS})\b", text, re.IGNORECASE)
-    values = [count_value(word) for word in words] + [n for n, _ in counts(text)]
-    return [Numeral(Decimal(value), 0) for value in values]
+def value_of(shown: str) -> float:
+    """Return the number that a piece of prose shows, its power of ten included; 0 for none."""
+    number = read_numeral(shown.replace("−", "-"))
+    return float(number.value) if number else 0.0
 
 
 class Pool:

@@ -101,19 +101,17 @@ def assess(submission: Submission, settings: RubricSettings) -> Assessment:
     Raises `SettingsError` where `settings.skip` names a check that does not exist.
     """
     weighted = make_checks(submission, settings)
-    findings = [finding for _, finding in weighted]
-    known = {f.check for f in findings} | set(settings.skip)
-    _refuse_unknown(settings, known)
+    _refuse_unknown(settings)
     return Assessment(reviews=(_review(weighted, settings),), machine_made=MACHINE_MADE)
 
 
-def _refuse_unknown(settings: RubricSettings, known: set[str]) -> None:
+def _refuse_unknown(settings: RubricSettings) -> None:
     if not settings.skip:
         return
     names = {finding.check for _, finding in make_checks(Submission(text=""), RubricSettings())}
     if unknown := sorted(set(settings.skip) - names):
         raise SettingsError(
-            f"the rubric has no check {unknown[0]!r}: take it out of `skip` (checks: {', '.join(sorted(known))})"
+            f"the rubric has no check {unknown[0]!r}: take it out of `skip` (checks: {', '.join(sorted(names))})"
         )
 
 

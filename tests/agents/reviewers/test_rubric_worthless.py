@@ -64,6 +64,12 @@ def test_a_p_value_needs_a_test_that_the_paper_names() -> None:
     assert not _faults(f"{said} We used a permutation test.", "significance-has-a-test")
 
 
+@pytest.mark.parametrize("small", ["1.2e-8", r"3.2 \times 10^{-5}"])
+def test_a_p_value_is_read_with_its_power_of_ten(small: str) -> None:
+    said = f"\\section{{Results}} The difference is significant ($p = {small}$) by a permutation test."
+    assert not _faults(said, "significance-has-a-test")
+
+
 def test_a_number_under_the_name_of_another_row_is_a_fault() -> None:
     table = "\\begin{tabular}{lr} Humidity & Light \\\\ 10 & 52.4 \\\\ 40 & 64.2 \\\\ \\end{tabular}"
     right = f"\\section{{Results}} Light was 52.4 at low and 64.2 at high humidity.\n\n{table}"

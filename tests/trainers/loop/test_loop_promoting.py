@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from peercycle.trainers.loop.evaluating import Evaluation, evaluate
 from peercycle.trainers.loop.promoting import Verdict, decide, first_verdict
-from peercycle.trainers.loop.repetition import repetition
 from peercycle.trainers.loop.rollouts import Rollout
 from peercycle.trainers.loop.settings import PromoteSettings
+from peercycle.trainers.repetition import repetition
 
 
 def judged(policy: str, *values: float, steering: float = 0.5, repeats: float = 0.0) -> Evaluation:

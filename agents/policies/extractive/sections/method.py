@@ -72,12 +72,10 @@ def _clustering(m: Material) -> str:
         else ""
     )
     fewer = ""
-    if len(m.notes.clusters) != strategy.clusters:
+    if len(m.notes.clusters) < strategy.clusters:
         fewer = (
-            f" Clusters of a single work were joined to the nearest one where they share words, which left "
+            " Clusters of a single work were joined to the nearest one where they share words, which left "
             f"{number_word(len(m.notes.clusters))}."
-            if len(m.notes.clusters) < strategy.clusters
-            else ""
         )
     return (
         "\\paragraph{Clustering.} A work is a vector over the words that at least two works and not most of them "

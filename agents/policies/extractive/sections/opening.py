@@ -68,7 +68,8 @@ def _list(m: Material) -> str:
         if facts.untitled:
             gone.append(f"{counted(len(facts.untitled), 'entry', 'entries')} with neither a title nor an abstract")
         left = listed(gone)
-        parts.append(f"The file has {counted(facts.entries, 'entry', 'entries')}; left out {_are(facts)} {left}.")
+        are = plural(len(facts.merged) + len(facts.untitled), "is", "are")
+        parts.append(f"The file has {counted(facts.entries, 'entry', 'entries')}; left out {are} {left}.")
     missing = facts.works - facts.abstracts
     if missing == 0:
         parts.append("Every work comes with an abstract." if facts.works > 1 else "It comes with an abstract.")
@@ -114,11 +115,6 @@ def _abstracts(facts: CorpusFacts, missing: int) -> str:
         f"{plural(facts.short, 'is', 'are')} not used, and {number_word(none)} {plural(none, 'has', 'have')} none: of "
         f"these only the {titles} read."
     )
-
-
-def _are(facts: object) -> str:
-    merged, untitled = getattr(facts, "merged", ()), getattr(facts, "untitled", ())
-    return "is" if len(merged) + len(untitled) == 1 else "are"
 
 
 def topic_sentences(m: Material) -> str:

@@ -8,9 +8,9 @@ from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.prose import capital, listed, number_word, plural
 
 
-def tested(m: Material, experiment: str = "gaps") -> int:
+def tested(m: Material) -> int:
     """Return how many pairs were tested."""
-    return round(m.findings.value(experiment, "pairs_tested") or 0)
+    return round(m.findings.value("gaps", "pairs_tested") or 0)
 
 
 def pair(m: Material, group: str) -> tuple[str, str]:

@@ -27,12 +27,12 @@ def retrieval(m: Material) -> str:
     return paragraphs(text, _table(m), _figure(m))
 
 
-def difference(m: Material, experiment: str = "retrieval") -> str:
+def difference(m: Material) -> str:
     """Return what the paired difference says, by its bootstrap interval in every seed."""
     f = m.findings
-    lows = f.per_seed(experiment, "mrr_difference_low")
-    highs = f.per_seed(experiment, "mrr_difference_high")
-    mean = f.interval(experiment, "mrr_difference", digits=3)
+    lows = f.per_seed("retrieval", "mrr_difference_low")
+    highs = f.per_seed("retrieval", "mrr_difference_high")
+    mean = f.interval("retrieval", "mrr_difference", digits=3)
     if not lows or len(lows) != len(highs) or not mean:
         return ""
     better = sum(low.value > 0 for low in lows)

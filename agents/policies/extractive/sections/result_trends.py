@@ -8,9 +8,9 @@ from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.prose import listed, number_word, plural
 
 
-def tested(m: Material, experiment: str = "trends") -> int:
+def tested(m: Material) -> int:
     """Return how many words were tested."""
-    return round(m.findings.value(experiment, "terms_tested") or 0)
+    return round(m.findings.value("trends", "terms_tested") or 0)
 
 
 def shifted(m: Material, experiment: str = "trends") -> tuple[list[str], list[str]]:

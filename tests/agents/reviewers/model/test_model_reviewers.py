@@ -134,6 +134,46 @@ def test_deepreviewer_speaks_each_of_its_modes(tmp_path: Path, mode: Any) -> Non
         assert not searches
 
 
+class Answers:
+    """Gives one answer to whatever is asked."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    async def generate(self, requests: Sequence[ModelRequest]) -> Sequence[ModelResult]:
+        return [ModelResult(completions=(Completion(text=self.text, finish_reason="stop"),)) for _ in requests]
+
+    def worst_case(self, request: ModelRequest) -> Usage:
+        return Usage(model_calls=1)
+
+
+@pytest.mark.parametrize("reviewer", [CycleReviewer(CycleReviewerSettings()), DeepReviewer(DeepReviewerSettings())])
+def test_what_was_taken_without_a_rating_says_so(tmp_path: Path, reviewer: Any) -> None:
+    unrated = "\\boxed_review{\n## Summary\nTwo rankings.\n\n## Decision\nReject\n}"
+    read, _ = review(tmp_path, reviewer, Answers(unrated))
+    assert read.rating is None
+    assert "no review has a rating" in read.problems
+
+
+class Hasty(Careful):
+    """Checks the first weakness only, however often it is asked."""
+
+    async def generate(self, requests: Sequence[ModelRequest]) -> Sequence[ModelResult]:
+        return [
+            ModelResult(completions=(Completion(text=json.dumps(_hasty(r)), finish_reason="stop"),)) for r in requests
+        ]
+
+
+def _hasty(request: ModelRequest) -> Any:
+    said = _said(request.model_copy(update={"messages": request.messages[:2]}))
+    return {"verdicts": said["verdicts"][:1]} if "verdicts" in said else said
+
+
+def test_a_weakness_that_was_not_checked_is_told(tmp_path: Path) -> None:
+    read, _ = review(tmp_path, PromptedReviewer(PromptedReviewerSettings(reviewers=1)), Hasty())
+    assert "there is no verdict on r1.w2" in read.problems
+
+
 def test_a_paper_without_text_is_a_problem_and_asks_nobody(tmp_path: Path) -> None:
     model = Careful()
     bench = Bench(tmp_path, Services(model=model))
