@@ -36,6 +36,9 @@ from peercycle.plugins.manager import Plugins
 NEVER = RetryPolicy(max_attempts=1, retry_on=lambda _: False)
 """LangGraph's default would repeat a timed-out experiment; effects retry by their own rules."""
 
+KEPT_CYCLES = 8
+"""Compiled cycles that one loop keeps, the oldest going first: a program may load its plugins anew for every run."""
+
 
 def build_graph(
     plugins: Plugins | None = None,
@@ -89,6 +92,8 @@ def cycle_of(plugins: Plugins, checkpointer: Any) -> Any:
     """Return the compiled cycle for one run of the driver's; runs of one loop share all but the checkpointer."""
     compiled = current_pool().cycles
     if plugins not in compiled:
+        if len(compiled) >= KEPT_CYCLES:
+            del compiled[next(iter(compiled))]
         compiled[plugins] = build_graph(plugins)
     cycle = copy.copy(compiled[plugins])
     cycle.checkpointer = checkpointer
@@ -153,7 +158,12 @@ def _literature_node(runs: Runs, read_bibliography: ReadBibliography | None) -> 
         where = state.get("run")
         # A topic is in the input only: where there is one, a caller begins, perhaps again on the thread of an old run.
         if where is None or state.get("topic") is not None:
-            updates = {**dict.fromkeys(("candidates", "best", "ending", "result")), "round": 0, "stale": 0}
+            updates = {
+                **dict.fromkeys(("candidates", "best", "ending", "result")),
+                "round": 0,
+                "stale": 0,
+                "extended": 0,
+            }
             options = runtime.context if isinstance(runtime.context, RunOptions) else RunOptions()
             run = await runs.launch(options, read_task(state, read_bibliography), runtime)
             where = updates["run"] = _where(run)
@@ -206,7 +216,7 @@ def _select_node(runs: Runs) -> Any:
             ctx = DriverContext(run, stage="select", candidate="", visit=visit)
             try:
                 async with announced(ctx) as updates:
-                    updates.update(select(state, run.options))
+                    updates.update(select(state, run.options), extended=len(run.record.extensions))
                     await run.store.mark_selected(updates["best"]["candidate"], updates["best"].get("round", 0))
                     ended = updates["ending"]
                     await ctx.emit(

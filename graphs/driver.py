@@ -187,14 +187,17 @@ def _all_failed(state: Mapping[str, Any]) -> bool:
 
 
 def _decide_again(run: OpenRun, state: Mapping[str, Any]) -> dict[str, Any]:
-    latest = run.record.extensions[-1].changes if run.record.extensions else {}
-    stale = 0 if latest.keys() & {"rounds", "patience"} else int(state.get("stale", 0))
+    # A decision that an extension was there for already stands: a kill after it must not begin the count anew.
+    since = run.record.extensions[int(state.get("extended", 0)) :]
+    anew = any(extension.changes.keys() & {"rounds", "patience"} for extension in since)
+    stale = 0 if anew else int(state.get("stale", 0))
     # The selection may be on the disk as a task's writes only, which an update of the state passes over: so all of
     # it is said again.
     kept = {name: state[name] for name in ("best", "round")}
     return {
         **kept,
         "stale": stale,
+        "extended": len(run.record.extensions),
         "ending": decide_ending(state["best"], int(state.get("round", 0)), stale, run.options),
     }
 

@@ -89,6 +89,8 @@ class CycleState(TypedDict, total=False):
     round: int
     stale: int
     """Rounds in a row without gain."""
+    extended: int
+    """How many extensions of the run the latest selection knew of."""
     ending: dict[str, str] | None
     """Why the loop ended, once it has."""
     result: dict[str, Any] | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypedDict
@@ -11,6 +12,9 @@ from typing import Any, TypedDict
 import pytest
 
 import peercycle
+from peercycle import hookimpl
+from peercycle.core.events import RunEnd
+from peercycle.plugins.manager import Plugins
 
 BIBLIOGRAPHY = """
 @article{networks, title = {Sorting networks and their depth}, author = {Byron, Ada}, year = {1990},
@@ -48,6 +52,34 @@ def test_research_returns_what_the_run_came_to(tmp_path: Path) -> None:
     assert run.assessment.rating == 5.0
     assert [(row.candidate, row.round) for row in run.candidates] == [("c0", 0), ("c0", 1), ("c1", 0)]
     assert (run.path / "report.md").is_file()
+
+
+class Ear:
+    """A plugin that listens."""
+
+    @hookimpl
+    def on_run_end(self, event: RunEnd) -> None:
+        """Hear it."""
+
+
+def test_a_program_that_researches_again_and_again_keeps_no_listener_of_an_earlier_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = Plugins.load
+    monkeypatch.setattr(Plugins, "load", lambda **how: load(Ear(), **how))
+    heard: set[threading.Thread] = set()
+    tell = Plugins.on_run_end
+
+    def noted(self: Plugins, event: RunEnd) -> None:
+        tell(self, event)
+        heard.update(each for each in threading.enumerate() if each.name == "peercycle-events-Ear")
+
+    monkeypatch.setattr(Plugins, "on_run_end", noted)
+    peercycle.research("sorting", BIBLIOGRAPHY, **quick(tmp_path, rounds=0))
+    assert len(heard) == 1
+    for thread in heard:
+        thread.join(5)
+        assert not thread.is_alive()
 
 
 def test_research_works_where_a_loop_is_running_as_in_a_notebook(tmp_path: Path) -> None:

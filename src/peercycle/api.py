@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -136,7 +137,9 @@ async def aresearch(
     from peercycle.graphs.driver import start
 
     task = make_task(topic, bibliography, experiment=experiment, data=data)
-    return await start(task, _options(options), plugins or _load(options))
+    chosen = _options(options)
+    async with _loaded(plugins, options) as ready:
+        return await start(task, chosen, ready)
 
 
 async def aresearch_many(
@@ -155,7 +158,8 @@ async def aresearch_many(
 
     shared = _options(options)
     made = [task if isinstance(task, Task) else make_task(**task) for task in tasks]
-    return await start_many([(task, shared) for task in made], plugins or _load(options), parallel=parallel)
+    async with _loaded(plugins, options) as ready:
+        return await start_many([(task, shared) for task in made], ready, parallel=parallel)
 
 
 def research(
@@ -205,10 +209,19 @@ def _options(given: Mapping[str, Any]) -> Any:
         ) from None
 
 
-def _load(options: Mapping[str, Any]) -> Plugins:
+@asynccontextmanager
+async def _loaded(given: Plugins | None, options: Mapping[str, Any]) -> AsyncIterator[Plugins]:
+    """Yield the caller's plugins; without any, the installed ones, whose threads end with the run."""
     from peercycle.plugins.manager import Plugins as Manager
 
-    return Manager.load(files=options.get("plugins", ()), disabled=options.get("disabled_plugins", ()))
+    if given is not None:
+        yield given
+        return
+    own = Manager.load(disabled=options.get("disabled_plugins", ()))
+    try:
+        yield own
+    finally:
+        await own.close()
 
 
 def _wait_for(work: Coroutine[Any, Any, T]) -> T:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from peercycle import hookimpl
 from peercycle.core.errors import PluginError
-from peercycle.graphs.pool import Pool
+from peercycle.graphs.cycle import KEPT_CYCLES, cycle_of
+from peercycle.graphs.pool import Pool, current_pool
 from peercycle.plugins.manager import Plugins
 
 
@@ -32,6 +34,18 @@ class FailsAtFirst:
 
     async def __aexit__(self, *exc: object) -> None:
         self.left += 1
+
+
+def test_a_loop_keeps_few_compiled_cycles_however_many_programs_load_their_plugins(
+    kit: Callable[..., Plugins],
+) -> None:
+    async def main() -> None:
+        loaded = [kit() for _ in range(KEPT_CYCLES + 1)]
+        for plugins in loaded:
+            cycle_of(plugins, None)
+        assert list(current_pool().cycles) == loaded[1:]
+
+    asyncio.run(main())
 
 
 def test_who_tries_again_at_once_does_not_lose_the_component_to_one_who_was_told_later() -> None:

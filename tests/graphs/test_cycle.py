@@ -94,6 +94,18 @@ def test_a_revision_that_scores_worse_does_not_replace_the_best(
     assert "Answers of round" not in result.paper.latex
 
 
+def test_a_kill_after_the_last_selection_of_an_extended_run_adds_no_round(
+    task: ResearchTask, options: Options, kit: Kit
+) -> None:
+    first = asyncio.run(start(task, options(rounds=9, settings=settings(gain=-1.0)), kit()))
+    more = asyncio.run(resume(first.path, kit(), {"patience": 2}))
+    assert (more.reason, more.rounds) == ("no_gain", 3)
+    record = json.loads((first.path / "run.json").read_text())
+    (first.path / "run.json").write_text(json.dumps({**record, "terminal": None}))
+    again = asyncio.run(resume(first.path, kit()))
+    assert (again.reason, again.rounds) == ("no_gain", 3)
+
+
 def test_one_failed_candidate_does_not_take_the_others_with_it(
     task: ResearchTask, options: Options, kit: Kit
 ) -> None:
