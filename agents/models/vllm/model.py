@@ -33,6 +33,7 @@ class VllmModel:
         self._identity = Identity()
         self._clock = SharedClock()
         self._served = settings.model
+        self._looking = asyncio.Lock()
         self._looked = False
         """Whether an attached server was asked which folder it serves."""
 
@@ -112,8 +113,11 @@ class VllmModel:
         if self._server is not None:
             await self._server.ensure()
         elif not self._looked:
-            self._looked = True
-            self._identity = await self._entered().identity_here()
+            # Whoever asks meanwhile waits: an answer without an identity is of no use to training.
+            async with self._looking:
+                if not self._looked:
+                    self._identity = await self._entered().identity_here()
+                    self._looked = True
         identity = self._identity
         share = self._clock.begin()
         try:

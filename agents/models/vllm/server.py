@@ -21,8 +21,8 @@ from peercycle.agents.models.vllm.settings import VllmSettings
 from peercycle.core.errors import ModelUnavailableError, OutageError
 
 KEEPER = str(Path(keeper.__file__).resolve())
-NOTICED_S = 2.0
-"""How soon after a server the keeper ends."""
+NOTICED_S = 15.0
+"""How long after its socket a dying server may end: vLLM puts its processes away first."""
 GRACE_S = 20.0
 """How long a server may take to end by itself."""
 POLL_S = 0.2

@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 
 from peercycle.agents.models.vllm.arguments import flags
+from peercycle.agents.models.vllm.client import VllmClient
 from peercycle.agents.models.vllm.model import VllmModel
 from peercycle.agents.models.vllm.settings import VllmSettings
 from peercycle.core.errors import ModelUnavailableError, OutageError, SettingsError
+from peercycle.core.identity import Identity
 from peercycle.core.modelling import Message, ModelRequest
 from peercycle.plugins.manager import Plugins
 
@@ -157,6 +159,25 @@ def test_a_server_that_does_not_start_says_why_and_leaves_its_log(environment: P
     shutil.rmtree(log.parent)
     with pytest.raises(ModelUnavailableError, match=r"no vLLM in the environment .*pip install vllm"):
         told(settings(weights, weights))
+
+
+def test_requests_that_come_while_an_attached_server_is_looked_at_wait_for_it(
+    environment: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slow(client: VllmClient) -> Identity:
+        await asyncio.sleep(0.2)
+        return Identity(weights="sha256:1")
+
+    monkeypatch.setattr(VllmClient, "identity_here", slow)
+
+    async def main() -> list[str | None]:
+        async with VllmModel(settings(environment, weights)) as started:
+            assert started._server is not None and started._server._folder is not None
+            place = f"unix:{started._server._folder / 'socket'}"
+            async with VllmModel(VllmSettings(model=str(weights), url=place)) as attached:
+                return [result.weights_revision for result in await attached.generate([ask(), ask(), ask()])]
+
+    assert asyncio.run(main()) == ["sha256:1"] * 3
 
 
 def test_one_that_dies_under_a_request_is_started_anew_and_asked_again(environment: Path, weights: Path) -> None:
