@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from peercycle.cli.queue_report import QueueReport
+from peercycle.cli.screens import Launch
 
 Command = Callable[..., Any]
 
@@ -244,3 +248,19 @@ def test_a_queue_that_is_driven_or_damaged_is_refused(peercycle: Command, folder
     (queue / "queue.json").write_text("[]")
     assert "is damaged" in peercycle("status", queue.name).err
     assert peercycle("status").code == 0
+
+
+def test_a_queues_report_is_written_whole_by_several_threads(tmp_path: Path) -> None:
+    report = QueueReport(
+        tmp_path, "tasks.jsonl", 0.0, [{"line": n, "topic": "t", "status": "queued"} for n in range(8)]
+    )
+
+    def begin(number: int) -> None:
+        for _ in range(10):
+            report.launched(number, Launch(f"r{number}", tmp_path / f"r{number}", ()))
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(begin, range(8)))
+    told = json.loads((tmp_path / "queue.json").read_text())
+    assert told["counts"] == {"running": 8}
+    assert [row["run_id"] for row in told["tasks"]] == [f"r{number}" for number in range(8)]

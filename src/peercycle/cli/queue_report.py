@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -32,6 +33,8 @@ class QueueReport:
     source: str
     began_at: float
     rows: list[dict[str, Any]] = field(default_factory=list)
+    _writing: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+    """One task's end is written in a thread while another begins: without it, one takes the other's half-made file."""
 
     @classmethod
     def begin(
@@ -57,23 +60,21 @@ class QueueReport:
 
     def launched(self, index: int, launch: Launch) -> None:
         """Note that a task has its run."""
-        row = self.rows[index]
-        row |= {"status": "running", "run_id": launch.run_id, "path": str(launch.path)}
-        for name in ("reason", "message"):
-            row.pop(name, None)
-        self.write()
+        row = {"status": "running", "run_id": launch.run_id, "path": str(launch.path)}
+        kept = {name: value for name, value in self.rows[index].items() if name not in {"reason", "message"}}
+        self._replace(index, kept | row)
 
     def ended(self, index: int, outcome: Outcome, failures: Sequence[str] = ()) -> None:
         """Note how a task ended, and which of its experiments failed."""
         from peercycle.cli.endings import score_line
         from peercycle.export.text import plain
 
-        row = self.rows[index]
+        row: dict[str, Any]
         if outcome.result is None:
-            row |= {"status": "failed" if outcome.begun else "not begun", "message": outcome.error or ""}
+            row = {"status": "failed" if outcome.begun else "not begun", "message": outcome.error or ""}
         else:
             result = outcome.result
-            row |= {
+            row = {
                 "run_id": result.run_id,
                 "path": str(result.path),
                 "status": result.status,
@@ -86,14 +87,20 @@ class QueueReport:
                 "candidates": len({version.candidate for version in result.candidates}),
                 "rounds": result.rounds,
             }
+        self._replace(index, self.rows[index] | row)
+
+    def _replace(self, index: int, row: dict[str, Any]) -> None:
+        # A new row, never the old one changed: it may be being written.
+        self.rows[index] = row
         self.write()
 
     def write(self) -> None:
-        """Write the state and both reports. Raises `StoreError`."""
+        """Write the state and both reports; from any thread. Raises `StoreError`."""
         from peercycle.store.disk import replace_file
 
-        replace_file(self.path / STATE_FILE, self._body())
-        self.write_reports()
+        with self._writing:
+            replace_file(self.path / STATE_FILE, self._body())
+            self.write_reports()
 
     def write_reports(self) -> None:
         """Write both reports, and leave the state to whoever drives the queue. Raises `StoreError`."""
