@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from peercycle.cli.listing import spending_text
+from peercycle.core.runs import SpendingLine
+
 Command = Callable[..., Any]
 
 
@@ -216,3 +219,9 @@ def test_an_answer_that_cannot_be_meant_changes_nothing(
     done = peercycle("answer", "r1", *arguments)
     assert (done.code, words in done.err) == (2, True), done
     assert len(peercycle("status", "r1", "--json").json["questions"]) == 1
+
+
+def test_large_amounts_are_written_out() -> None:
+    line = SpendingLine(name="tokens", limit=2_000_000, spent=30_344, reserved=54_520)
+    assert spending_text(line) == "30,344 (and 54,520 reserved) of 2,000,000"
+    assert spending_text(SpendingLine(name="cost", limit=0.05, spent=0.0123)) == "0.0123 of 0.05"

@@ -73,6 +73,16 @@ def test_a_published_reviewer_reviews_a_paper_through_any_model(peercycle: Comma
     assert (data["reviews"][0]["rating"], data["reviews"][0]["confidence"], data["decision"]) == (10, 4, "reject")
 
 
+def test_each_review_is_shown_with_its_rating(peercycle: Command, folder: Path) -> None:
+    (folder / "paper.tex").write_text("\\title{On ranking}\\section{Introduction} We rank.")
+    (folder / "answers.json").write_text(json.dumps([REVIEW]))
+    done = peercycle(
+        "review", "paper.tex", "--reviewer", "cyclereviewer", "--model", "scripted",
+        "--set", 'models.default.name="scripted"', "--set", 'models.default.settings={"file": "answers.json"}',
+    )  # fmt: skip
+    assert "rating 10, soundness 3, confidence 4" in done.out.splitlines()
+
+
 @pytest.mark.usefixtures("reader")
 def test_a_pdf_is_read_in_the_sandbox(peercycle: Command, folder: Path) -> None:
     (folder / "paper.pdf").write_bytes(pdf("We compare two rankings of documents."))

@@ -25,6 +25,7 @@ from peercycle.core.modelling import Usage
 from peercycle.core.reviews import Assessment, Check, Review, ReviewPoint, Scale
 from peercycle.core.runs import Budget, ModelChoice, RunOptions, RunRecord, RunStatus, Terminal
 from peercycle.core.writing import CheckReport, CitationCheck, Manuscript, NumberCheck, PointOutcome, ResearchTask
+from peercycle.export.account.scores import calibration
 from peercycle.export.report import ReportExporter, write_report
 from peercycle.store.directory import create_run, open_run, read_run
 from peercycle.store.driven import RunDirectory
@@ -346,6 +347,21 @@ def test_who_judged_is_told(tmp_path: Path, results: ExperimentResults) -> None:
         tmp_path / "b", results, "finished", "accepted", reviewer="prompted", judge="deepreviewer", models=two
     )
     assert apart.data["judged_by"]["same_model"] is False
+
+
+def test_open_questions_stand_on_lines_of_their_own(tmp_path: Path, results: ExperimentResults) -> None:
+    lines = told(tmp_path, results, "finished", "accepted").md.splitlines()
+    asked = [line for line in lines if line.startswith("- the reviews:")]
+    assert asked
+    assert all(line.count("the reviews:") == 1 for line in asked)
+    assert lines[lines.index("## Commands") - 1] == ""
+
+
+def test_a_rating_without_checks_is_not_said_to_count_them() -> None:
+    rated = Review(reviewer="reviewer 1", rating=6.0, scale=Scale(calibrated=False))
+    note = str(calibration(Assessment(reviews=(rated,), machine_made="prompted"))["note"])
+    assert note.startswith("uncalibrated: ")
+    assert "checks" not in note
 
 
 def test_nothing_hostile_comes_alive(tmp_path: Path, results: ExperimentResults) -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 SETTINGS_FILE = "peercycle.toml"
 DEFAULTS: Mapping[str, Any] = {"candidates": 3, "rounds": 2}
 """What the command line does where nobody says otherwise."""
+ROLES = ("default", "policy", "coder", "reviewer", "judge")
+"""Whom the built-in parts ask; a plugin may ask others, so that another name is worth a warning and no error."""
 
 
 def read_settings(overrides: Sequence[str] | None = None) -> Settings:
@@ -128,6 +130,7 @@ def choose_options(flags: Mapping[str, Any], settings: Settings, plugins: Plugin
 
 def choose_models(model: str | None, by_role: Sequence[str], settings: Settings) -> dict[str, Any]:
     """Return model choices by role: `--model-role`, `--model`, `PEERCYCLE_MODEL`, then `[models]`."""
+    from peercycle.cli.output import warn
     from peercycle.core.errors import UsageError
 
     named = {"default": model or os.environ.get("PEERCYCLE_MODEL") or ""}
@@ -135,6 +138,8 @@ def choose_models(model: str | None, by_role: Sequence[str], settings: Settings)
         role, equals, name = pair.partition("=")
         if not (equals and role.strip() and name.strip()):
             raise UsageError(f"--model-role {pair!r}: write ROLE=NAME, such as reviewer=openai/gpt-x")
+        if role.strip() not in ROLES:
+            warn(f"warning: --model-role {pair!r}: peercycle has no role {role.strip()!r}, only {', '.join(ROLES)}")
         named[role.strip()] = name.strip()
     choices: dict[str, Any] = {role: dict(choice) for role, choice in settings.models.items()}
     for role, name in named.items():

@@ -197,6 +197,10 @@ def _print_one(each: Standing, as_json: bool) -> None:
 
 def spending_text(line: SpendingLine) -> str:
     """Return what was used of a limit."""
-    spent = "unknown" if line.spent is None else f"{line.spent:,.4g}" if line.spent < 100 else f"{line.spent:,.0f}"
-    reserved = f" (and {line.reserved:,.4g} reserved)" if line.reserved else ""
-    return f"{spent}{reserved} of {line.limit:,g}" if line.limit is not None else f"{spent}{reserved}, no limit"
+    spent = "unknown" if line.spent is None else _amount(line.spent)
+    reserved = f" (and {_amount(line.reserved)} reserved)" if line.reserved else ""
+    return f"{spent}{reserved} of {_amount(line.limit)}" if line.limit is not None else f"{spent}{reserved}, no limit"
+
+
+def _amount(value: float) -> str:
+    return f"{value:,.4g}" if value < 100 else f"{value:,.0f}"

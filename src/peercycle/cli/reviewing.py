@@ -108,7 +108,8 @@ def review_lines(assessment: Assessment) -> list[str]:
 
 def _one_review(review: Review) -> list[str]:
     lines = [f"Review by {review.reviewer or 'the reviewer'}"]
-    scores = {name: getattr(review, name) for name in ("soundness", "presentation", "contribution", "confidence")}
+    names = ("rating", "soundness", "presentation", "contribution", "confidence")
+    scores = {name: getattr(review, name) for name in names}
     if shown := ", ".join(f"{name} {value:g}" for name, value in scores.items() if value is not None):
         lines.append(shown)
     if review.summary:

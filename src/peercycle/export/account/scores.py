@@ -39,7 +39,10 @@ def calibration(assessment: Assessment | None) -> dict[str, JSON]:
     if checks:
         notes.append(f"{passed} of {len(checks)} applicable checks passed")
     if not calibrated:
-        notes.append("uncalibrated: the number says how many checks pass, not how good the paper is")
+        says = (
+            "the number says how many checks pass, not how good the paper is" if checks else "no measure of quality"
+        )
+        notes.append(f"uncalibrated: {says}")
     if scale is not None and scale.note:
         notes.append(scale.note)
     return {

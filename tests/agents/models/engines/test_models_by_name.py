@@ -125,6 +125,13 @@ def test_flag_variable_and_file_name_a_model_and_the_nearer_wins(
     assert chosen(tmp_path, by_role, {}, toml=toml).models["judge"].name == "vllm//weights/x"
 
 
+def test_a_role_that_nothing_asks_is_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    chosen(tmp_path, {"model_role": ("reviewer=openai/r",)}, {})
+    assert capsys.readouterr().err == ""
+    chosen(tmp_path, {"model_role": ("reviever=openai/r",)}, {})
+    assert "peercycle has no role 'reviever', only default, policy, coder" in capsys.readouterr().err
+
+
 def test_what_a_backend_shares_reaches_each_of_its_models_and_a_roles_own_goes_before(tmp_path: Path) -> None:
     toml = """
 [models.openai]
