@@ -75,6 +75,9 @@ class OpenRun:
     """Why the run drains, once it does."""
     words: dict[tuple[str, type[BaseModel]], BaseModel] = field(default_factory=dict)
     """Words read back lately, by artefact and kind."""
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by the one question to a source that is in flight where requests are limited: each reserves its worst case,
+    and many at once would use up a limit of which little is spent."""
     _sources: dict[str, asyncio.Task[LiteratureSource]] = field(default_factory=dict)
     _telling: set[asyncio.Future[None]] = field(default_factory=set)
     _slots: asyncio.Semaphore | None = None

@@ -12,10 +12,10 @@ from peercycle.core.contracts import Work
 from peercycle.core.counting import counted
 from peercycle.core.errors import BadInputError
 from peercycle.core.literature import Bibliography
+from peercycle.core.sameness import new_works
 from peercycle.core.writing import ResearchTask, UserStudy
 from peercycle.graphs.context import DriverContext
 from peercycle.graphs.finding import choose, find
-from peercycle.graphs.stages.writing import new_works
 
 ReadBibliography = Callable[[str], Bibliography]
 """Reads BibTeX text, or the file at a path; handed in, because this room knows no format."""

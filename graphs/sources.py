@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -126,7 +127,8 @@ async def _put(ctx: DriverContext, name: str, asked: Asked) -> Said:
 
     key = ctx.effects.key("search" if asked.can == "search" else "literature", request)
     try:
-        outcome = await ctx.effects.perform(key, request, Usage(requests=asked.requests), answer)
+        async with ctx.run.asking if limited else nullcontext():
+            outcome = await ctx.effects.perform(key, request, Usage(requests=asked.requests), answer)
     except LiteratureError as refusal:
         return Said(name, (), refusal=refusal)
     said = _read(name, outcome.result)

@@ -2,43 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from peercycle.core.base import JSON, sha256_hex
+from peercycle.core.base import JSON
 from peercycle.core.errors import PolicyError
-from peercycle.core.literature import Bibliography, Reference
+from peercycle.core.literature import Reference
 from peercycle.core.ranking import rank_works
-from peercycle.core.sameness import Works, work_identity
+from peercycle.core.sameness import Works, new_works
 from peercycle.core.writing import Outline, PointEnd, PointOutcome
 from peercycle.graphs.context import DriverContext
 from peercycle.graphs.finding import search_all
 from peercycle.graphs.work import State, kept, load_work, save_outcomes
 
 Updates = Mapping[str, JSON]
-
-
-def new_works(found: Sequence[Reference], known: Bibliography) -> list[Reference]:
-    """Return those works found that are not known yet, each with a free key."""
-    pool = Works(known.entries)
-    taken = {key.lower() for key in known.keys}
-    new: list[Reference] = []
-    for work in found:
-        if pool.find(work) is not None:
-            continue
-        key = free_key(work, taken)
-        taken.add(key.lower())
-        new.append(work.model_copy(update={"key": key}))
-    return new
-
-
-def free_key(work: Reference, taken: Collection[str]) -> str:
-    """Return a work's key, or one made of it and of the work's identity: the same whatever else was found."""
-    if work.key.lower() not in taken:
-        return work.key
-    digits = sha256_hex(work_identity(work).encode())
-    key = f"{work.key}-{digits[:6]}"
-    return key if key.lower() not in taken else f"{work.key}-{digits}"
 
 
 MOST_NEW = 20

@@ -52,6 +52,18 @@ def test_json_and_bibtex_hold_the_whole_record(peercycle: Command, service: WebS
     assert len(service.received) == 1, "the second command asks nobody"
 
 
+def test_a_work_listed_twice_is_told_once_and_two_under_one_key_are_both_written(
+    peercycle: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    one = {"paperId": "b" * 40, "title": "Seas in May", "year": 2019, "authors": [{"name": "Zoë Núñez"}]}
+    other = {**one, "paperId": "c" * 40, "title": "Seas in June"}
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with WebService([Reply.of({"total": 3, "offset": 0, "data": [one, other, one]})]) as service:
+        monkeypatch.setenv("PEERCYCLE_SEMANTIC_SCHOLAR_URL", service.url)
+        done = peercycle("search", "seas", "--source", "semantic-scholar", "--bib")
+    assert [work.title for work in bibtex.read(done.out).entries] == ["Seas in May", "Seas in June"]
+
+
 def test_nothing_found_is_an_answer(peercycle: Command, service: WebService) -> None:
     done = peercycle("search", "whales", "--source", "semantic-scholar")
     assert (done.code, done.out, done.err) == (0, "", "nothing fits 'whales'\n")

@@ -320,7 +320,7 @@ def test_what_was_in_flight_at_a_kill_is_told_as_spent(tmp_path: Path) -> None:
         task = ResearchTask(topic="Retrieval")
         run = await create_run(tmp_path, new_record(task), task)
         key = EffectKey("c0", "write", 1, "model", "0" * 64, 0)
-        await run.begin_effect(key, "q", Usage(prompt_tokens=100, completion_tokens=400, model_calls=1))
+        await run.begin_effect(key, "q", Usage(prompt_tokens=100, completion_tokens=400, model_calls=1, requests=8))
         await run.close()
         # To the next driver, an effect without an outcome was in flight when the last one died.
         await (await open_run(tmp_path / "r1")).close()
@@ -328,7 +328,8 @@ def test_what_was_in_flight_at_a_kill_is_told_as_spent(tmp_path: Path) -> None:
 
     said = Told(asyncio.run(main()))
     lost = said.data["lost_to_kills"]
-    assert (lost["effects"], lost["tokens"], lost["model_calls"]) == (1, 500, 1)
+    assert (lost["effects"], lost["tokens"], lost["model_calls"], lost["requests"]) == (1, 500, 1, 8)
+    assert "8 requests" in said.md and "8 requests" in said.html
     sentence = "what they really used is not known, so all that they could have used counts as spent"
     assert sentence in said.md
     assert sentence in said.html

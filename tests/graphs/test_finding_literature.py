@@ -155,6 +155,18 @@ def test_a_limit_on_requests_is_never_passed(service: WebService, tmp_path: Path
     assert len(service.received) <= 20
 
 
+def test_a_limit_that_suffices_for_what_is_sent_and_one_questions_new_tries_stops_nothing(
+    service: WebService, tmp_path: Path
+) -> None:
+    free = asyncio.run(start(ResearchTask(topic=TOPIC), given(tmp_path), plugins()))
+    sent = len(service.received)
+    fresh = {"literature": {"semantic-scholar": {"interval_s": 0, "tries": 1, "mode": "refresh"}}}
+    options = given(tmp_path, run_id="r2", settings=fresh, budget=Budget(requests=sent + 10))
+    result = asyncio.run(start(ResearchTask(topic=TOPIC), options, plugins()))
+    assert (free.status, result.status) == ("finished", "finished"), result.message
+    assert len(service.received) == 2 * sent
+
+
 def shelf() -> Bibliography:
     return Bibliography(
         entries=(

@@ -9,6 +9,8 @@ from urllib.parse import quote, unquote
 from peercycle.agents.literature.bibtex.accents import to_unicode
 
 _DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>{}]+")
+_SICI = re.compile(r"10\.\d{4,9}/\(SICI\)[^\s\"{}]+", re.IGNORECASE)
+"""A DOI of Wiley's and others' older articles, which holds angle brackets."""
 _DOI_ADDRESS = re.compile(r"doi\.org/(10\.\d{4,9}/[^\s\"<>{}?#]+)", re.IGNORECASE)
 _ARXIV_ID = r"(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?"
 _ARXIV = re.compile(rf"(?:arxiv:\s*)?{_ARXIV_ID}(?!\d)", re.IGNORECASE)
@@ -60,7 +62,8 @@ def _first(pattern: re.Pattern[str], text: str | None) -> str | None:
 
 def _doi(fields: Mapping[str, str], url: str | None) -> str | None:
     if raw := fields.get("doi"):
-        found = _DOI.search(unquote(_ESCAPED.sub(r"\1", raw)) if "\\" in raw or "%" in raw else raw)
+        text = unquote(_ESCAPED.sub(r"\1", raw)) if "\\" in raw or "%" in raw else raw
+        found = _SICI.search(text) or _DOI.search(text)
         if found:
             return found[0].rstrip(".,;").lower()
     value = _first(_DOI_ADDRESS, url)

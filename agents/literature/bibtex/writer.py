@@ -89,6 +89,8 @@ def _fields(entry: Reference, defined: frozenset[str]) -> dict[str, str]:
         text = " ".join(raw.split())
         if name == "url":
             fields[name] = address_of({"url": text}) or ""
+        elif name == "doi":
+            fields[name] = _doi(text)
         elif name in _VERBATIM:
             fields[name] = _verbatim(text)
         else:
@@ -105,6 +107,12 @@ def _fields(entry: Reference, defined: frozenset[str]) -> dict[str, str]:
 
 def _verbatim(text: str) -> str:
     return _VERBATIM_UNSAFE.sub("", unquote(text.replace("\\_", "_")))
+
+
+def _doi(text: str) -> str:
+    """Return a DOI with `#` and `&`, which may be part of one, escaped."""
+    parts = re.split(r"\\?([#&])", unquote(text))
+    return "".join(f"\\{part}" if part in {"#", "&"} else _verbatim(part) for part in parts)
 
 
 def _agreeing(fields: dict[str, str], entry: Reference) -> dict[str, str]:
@@ -151,8 +159,10 @@ def _put_ids(fields: dict[str, str], entry: Reference) -> None:
             continue
         if scheme == "arxiv":
             fields["eprint"], fields["archiveprefix"] = _verbatim(value), "arXiv"
-        elif scheme == "doi" or scheme in OWN_FIELDS:
-            _put(fields, OWN_FIELDS.get(scheme, scheme), _verbatim(value))
+        elif scheme == "doi":
+            _put(fields, "doi", _doi(value))
+        elif scheme in OWN_FIELDS:
+            _put(fields, OWN_FIELDS[scheme], _verbatim(value))
 
 
 def _drop_cross_references(written: dict[str, dict[str, str]]) -> None:

@@ -11,7 +11,7 @@ from peercycle.agents.literature.online.deadlines import a_question
 from peercycle.agents.literature.online.keys import citation_key
 from peercycle.agents.literature.online.settings import Kind, OnlineSettings
 from peercycle.agents.literature.online.source import OnlineSource, ids_of_scheme, objects
-from peercycle.agents.literature.online.text import abstract_of, moment, one_line, year_of
+from peercycle.agents.literature.online.text import abstract_of, moment, one_line, says_withdrawn, year_of
 from peercycle.agents.literature.online.transport import USER_AGENT, Manners
 from peercycle.core.base import JSON
 from peercycle.core.literature import Provenance, Reference
@@ -110,7 +110,7 @@ def is_retracted(record: Mapping[str, Any], title: str) -> bool:
     """Whether a notice withdraws the work, or its title says so."""
     notices = {str(notice.get("type")).lower() for notice in objects(record.get("updated-by"))}
     withdrawn = {"retraction", "removal", "withdrawal"} & notices
-    return bool(withdrawn) or title.lower().startswith(("retracted:", "retracted article:", "withdrawn:"))
+    return bool(withdrawn) or says_withdrawn(title)
 
 
 def _first(value: Any) -> str:

@@ -42,3 +42,8 @@ def year_of(value: Any) -> int | None:
 def moment(at: float) -> str:
     """Return a time as ISO 8601 in UTC, to the second."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+
+
+def says_withdrawn(title: str) -> bool:
+    """Whether a title says that its work was taken back, as publishers mark it."""
+    return title.lower().startswith(("retracted:", "retracted article:", "withdrawn:"))

@@ -207,7 +207,9 @@ class Transport:
 
     async def _turn(self, clock: Deadline, failure: SourceUnavailableError, number: int) -> Turn:
         """Wait for the host's turn. The first wait, in a queue of our own making, does not count to the deadline."""
-        within = clock.left() if clock.running or clock.question else self._settings.question_s
+        within = (
+            clock.left() if clock.running else clock.question.left() if clock.question else self._settings.question_s
+        )
         alone_for_s = self._settings.deadline_s if self._alone else 0.0
         turn = await self._turn_book().take(self._place, self._interval_s, within_s=within, alone_for_s=alone_for_s)
         if turn is None and clock.running:

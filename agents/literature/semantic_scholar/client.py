@@ -43,7 +43,7 @@ class Requester(ApiRequester):  # type: ignore[misc]
             kind=_kind(url),
             headers={"x-api-key": key} if key else {},
         )
-        fetched = await self._transport.fetch(ask, _parse)
+        fetched = await self._transport.fetch(ask, _parse_batch if url.endswith("/batch") else _parse)
         FETCHED_AT.set(fetched.fetched_at)
         return fetched.value
 
@@ -81,14 +81,20 @@ def _is_record(item: Any) -> bool:
     )
 
 
+def _parse_batch(body: bytes) -> list[Any]:
+    """Return the records of a batch, one for each id asked for. Raises `ValueError`."""
+    answer = json.loads(body)
+    if not isinstance(answer, list):
+        raise ValueError(f"no list: {str(answer)[:100]}")
+    # The package drops works that are not known, and with them the order; an empty record keeps the place.
+    return [item if isinstance(item, dict) else {"paperId": ""} for item in answer]
+
+
 def _parse(body: bytes) -> Any:
     """Return the JSON of an answer in the shape that the package can take. Raises `ValueError`."""
     answer = json.loads(body)
-    if isinstance(answer, list):
-        # The package drops works that are not known, and with them the order; an empty record keeps the place.
-        return [item if isinstance(item, dict) else {"paperId": ""} for item in answer]
     if not isinstance(answer, dict):
-        raise ValueError("neither an object nor a list")
+        raise ValueError("not an object")
     if set(answer) <= {"error", "message", "code"} and answer:
         raise ValueError(f"an error in place of an answer: {str(answer)[:100]}")
     if "total" in answer:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from peercycle.agents.literature.online.keys import citation_key
-from peercycle.agents.literature.online.text import abstract_of, moment, one_line, year_of
+from peercycle.agents.literature.online.text import abstract_of, moment, one_line, says_withdrawn, year_of
 from peercycle.core.literature import Provenance, Reference
 from peercycle.core.sameness import normalised_id
 
@@ -45,6 +45,7 @@ def reference_of(record: Any, fetched_at: float) -> Reference | None:
         url=_address(record.get("url")),
         ids=_ids(record),
         provenance=(Provenance(source=NAME, fetched_at=moment(fetched_at)),),
+        retracted=says_withdrawn(title),
     )
     return work.model_copy(update={"key": citation_key(work)})
 

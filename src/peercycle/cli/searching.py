@@ -107,7 +107,7 @@ async def _ask_all(
 
     from peercycle.core.errors import OutageError, PartialAnswerError
     from peercycle.core.literature import Bibliography
-    from peercycle.core.sameness import fuse
+    from peercycle.core.sameness import fuse, new_works
 
     handed = Bibliography(entries=works)
     sources = [(name, _made(plugins, name, tables.get(name.rpartition(":")[2], {}))) for name in names]
@@ -130,7 +130,7 @@ async def _ask_all(
         if isinstance(first, OutageError):
             raise UnansweredError("; ".join(f"{name} did not answer: {error}" for name, error in faults))
         raise first
-    return fuse(good, limit) if len(good) > 1 else tuple(good[0]), faults
+    return tuple(new_works(fuse(good, limit), Bibliography())), faults
 
 
 def _made(plugins: Plugins, name: str, table: Mapping[str, Any]) -> Any:

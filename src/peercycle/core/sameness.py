@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from peercycle.core.literature import Reference
+from peercycle.core.base import sha256_hex
+from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.naming import family_word
 
 RRF_K = 60
@@ -211,3 +212,26 @@ def fuse(answers: Sequence[Sequence[Reference]], limit: int | None = None) -> tu
                 scores[place] = scores.get(place, 0.0) + 1 / (RRF_K + rank)
     order = sorted(scores, key=lambda place: (-scores[place], pool.at(place).key))
     return tuple(pool.at(place) for place in order[:limit])
+
+
+def new_works(found: Sequence[Reference], known: Bibliography) -> list[Reference]:
+    """Return those works found that are not known yet, each with a free key."""
+    pool = Works(known.entries)
+    taken = {key.lower() for key in known.keys}
+    new: list[Reference] = []
+    for work in found:
+        if pool.find(work) is not None:
+            continue
+        key = free_key(work, taken)
+        taken.add(key.lower())
+        new.append(work.model_copy(update={"key": key}))
+    return new
+
+
+def free_key(work: Reference, taken: Collection[str]) -> str:
+    """Return a work's key, or one made of it and of the work's identity: the same whatever else was found."""
+    if work.key.lower() not in taken:
+        return work.key
+    digits = sha256_hex(work_identity(work).encode())
+    key = f"{work.key}-{digits[:6]}"
+    return key if key.lower() not in taken else f"{work.key}-{digits}"

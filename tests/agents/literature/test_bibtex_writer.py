@@ -100,6 +100,15 @@ def test_what_we_add_to_the_preamble_is_not_read_as_the_files() -> None:
     assert read(text).preamble == ()
 
 
+@pytest.mark.parametrize(
+    "doi", ["10.5555/x_0#a", "10.5555/a&b;2", "10.1002/(sici)1097-4571(1998)49:8<693::aid-asi4>3.0.co;2-o"]
+)
+def test_a_doi_with_characters_of_its_own_comes_back_the_same(doi: str) -> None:
+    once = write(Bibliography(entries=(Reference(key="a", title="T", ids={"doi": doi}),)))
+    assert read(once).entries[0].ids == {"doi": doi}
+    assert write(read(once)) == once
+
+
 def test_of_a_repeated_key_the_first_entry_is_written() -> None:
     text = "@misc{a, title={One}}\n@misc{A, title={Two}}\n@misc{b, title={Three}}"
     assert [entry.title for entry in read(write(read(text))).entries] == ["One", "Three"]

@@ -86,6 +86,7 @@ def lost(run: Gathered) -> dict[str, JSON]:
         "cost": sum(float(row["cost"] or 0.0) for row in rows),
         "model_calls": sum(int(row["model_calls"]) for row in rows),
         "sandbox_seconds": sum(float(row["sandbox_seconds"]) for row in rows),
+        "requests": sum(int(row["requests"]) for row in rows),
     }
 
 

@@ -68,6 +68,16 @@ def test_the_wait_for_a_turn_counts_and_one_that_comes_too_late_is_not_waited_fo
         assert (len(service.received), seconds < 30) == (1, True)
 
 
+def test_many_questions_at_once_wait_for_their_turn_as_long_as_a_question_may_take() -> None:
+    async def main(url: str) -> list[Any]:
+        options = SemanticScholarSettings(url=url, interval_s=1.5, deadline_s=2.0, question_s=60.0)
+        async with SemanticScholar(options) as source:
+            return await asyncio.gather(*[source.search(f"x {i}", limit=1) for i in range(4)])
+
+    with WebService(page) as service:
+        assert [len(found) for found in asyncio.run(main(service.url))] == [1, 1, 1, 1]
+
+
 def test_pauses_before_new_tries_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "FIRST_PAUSE_S", 100.0)
     with WebService([Reply(503)]) as service:

@@ -205,6 +205,21 @@ def test_no_answer_of_any_shape_ends_in_anything_but_works_or_an_error_of_ours(b
             assert len(service.received) <= 20
 
 
+def test_an_answer_that_belongs_to_another_question_is_an_outage() -> None:
+    with WebService([Reply.of([{"paperId": "1", "title": "t"}]), Reply.of({"data": []})]) as service:
+        with pytest.raises(SourceUnavailableError):
+            ask(service, lambda source: source.search("x"), tries=1)
+        with pytest.raises(SourceUnavailableError):
+            ask(service, lambda source: source.get(["s2:1"]), tries=1)
+
+
+def test_a_title_that_says_so_is_a_retraction() -> None:
+    works = [{"paperId": "1", "title": "RETRACTED: Seas"}, {"paperId": "2", "title": "On papers that were retracted"}]
+    with WebService([Reply.of({"total": 2, "data": works})]) as service:
+        found = ask(service, lambda source: source.search("seas"))
+    assert [work.retracted for work in found] == [True, False]
+
+
 def test_filters_are_the_services_own() -> None:
     def nothing(_: Any) -> Reply:
         return Reply.of({"total": 0, "offset": 0})
