@@ -195,8 +195,9 @@ async def supervised(start: Start, held: Held, on_output: OnOutput | None) -> En
             loop.call_soon_threadsafe(on_output, name, chunk)
 
     supervisor = Supervisor(
-        start, start.limits, work, len(held.place.top_level), held.group, tell if on_output else None, start.without
-    )
+        start, start.limits, work, len(held.place.top_level), held.group, tell if on_output else None, start.without,
+        given=0 if start.stdin is None else start.stdin.stat().st_blocks * 512,
+    )  # fmt: skip
 
     def watch() -> None:
         try:

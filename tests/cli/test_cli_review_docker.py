@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.cli.test_cli_review_papers import pdf
+from tests.fixtures.docker_daemon import TREE
 
 from peercycle.sandbox.containers.engine import engine
 from peercycle.sandbox.containers.settings import DockerSettings
-from tests.cli.test_cli_review_papers import pdf
-from tests.fixtures.docker_daemon import TREE
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Done
@@ -30,7 +30,9 @@ def reader() -> bytes:
     program = shutil.which("pdftotext")
     if program is None:
         pytest.skip("needs pdftotext: apt install poppler-utils")
-    needs = re.findall(r"/\S+\.so\S*", subprocess.run(["ldd", program], capture_output=True, text=True).stdout)
+    needs = re.findall(
+        r"/\S+\.so\S*", subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+    )
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", dereference=True) as tar:
         tar.add(program, "usr/bin/pdftotext")

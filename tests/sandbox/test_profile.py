@@ -88,5 +88,28 @@ def test_a_folder_closed_to_ourselves_cannot_hide_files_from_the_watch(harness: 
     assert harness.run(program, limits=Limits(wall_s=10, files=1000)).status == "disk_limit"
 
 
+STUFF = """
+import os, time
+file = os.open("/proc/self/fd/0", os.O_RDWR)
+for n in range(9): os.pwrite(file, bytes(1 << 20), n << 20)
+open("f", "wb").write(bytes(9 << 20))
+time.sleep(5)
+"""
+
+
+def test_disk_space_taken_by_writing_into_the_standard_input_counts(harness: Harness) -> None:
+    """18 MB of 16, half of them in a file of the driver's that the program has open and, being its owner, may write."""
+    if os.geteuid() == 0:
+        pytest.skip("needs an ordinary user: a program of root's is a user of its own, and may not write it")
+    assert harness.run(STUFF, stdin=harness.bodies.add(b"typed")).status == "disk_limit"
+
+
+def test_a_standard_input_larger_than_the_disk_limit_is_read_to_its_end_and_counts_for_nothing(
+    harness: Harness,
+) -> None:
+    program = "import sys, time; print(len(sys.stdin.buffer.read()) >> 20); open('f', 'wb').write(bytes(15 << 20))"
+    assert harness.said(program + "; time.sleep(0.5)", stdin=harness.bodies.add(bytes(17 << 20))) == "17"
+
+
 def test_every_protection_says_what_it_is() -> None:
     assert set(MEANING) == set(get_args(Protection)) == ALL
