@@ -103,6 +103,8 @@ LOW_WORD = 0xFFFFFFFF
 PUNCH_HOLE = 0x02
 """What may be asked of `fallocate`: it gives disk space back. The rest takes any amount at once, between two looks at the
 disk, and with FALLOC_FL_KEEP_SIZE past RLIMIT_FSIZE too. The C library and others write instead where it is refused."""
+MAP_HUGETLB, MFD_HUGETLB = 0x40000, 0x4
+"""Pages that the machine's owner set apart: no memory limit and no look at processes counts them."""
 RESERVING_IOCTLS = (0x40305828, 0x4030582A, 0x40305839)
 """FS_IOC_RESVSP, FS_IOC_RESVSP64 and FS_IOC_ZERO_RANGE: the same by another door, on every file system."""
 
@@ -136,6 +138,8 @@ def filter_program() -> bytes:
     for family in DENIED_FAMILIES_BELOW_INET6:
         built.add_rule(deny, "socket", seccomp.Arg(0, seccomp.EQ, family))
     built.add_rule(deny, "socket", seccomp.Arg(0, seccomp.GT, AF_INET6))
+    built.add_rule(deny, "mmap", seccomp.Arg(3, seccomp.MASKED_EQ, MAP_HUGETLB, MAP_HUGETLB))
+    built.add_rule(deny, "memfd_create", seccomp.Arg(1, seccomp.MASKED_EQ, MFD_HUGETLB, MFD_HUGETLB))
     unsupported = seccomp.ERRNO(errno.EOPNOTSUPP)
     built.add_rule(unsupported, "fallocate", seccomp.Arg(1, seccomp.MASKED_EQ, PUNCH_HOLE, 0))
     for answer, requests in ((deny, TERMINAL_IOCTLS), (unsupported, RESERVING_IOCTLS)):

@@ -43,6 +43,20 @@ print(libc.syscall(447, 0), errno.errorcode[ctypes.get_errno()])
     assert said == "-1 EPERM"
 
 
+def test_pages_that_no_limit_counts_are_not_handed_out(watched: Harness) -> None:
+    said = watched.said("""
+import errno, mmap, os
+def asked(act):
+    try:
+        return act() and "taken"
+    except OSError as error:
+        return errno.errorcode[error.errno]
+huge = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40000
+print(asked(lambda: mmap.mmap(-1, 2 << 20, huge)), asked(lambda: os.memfd_create("x", 4)))
+""")
+    assert said == "EPERM EPERM"
+
+
 TAKE = """
 import ctypes, errno, fcntl, os, struct, sys
 libc = ctypes.CDLL(None, use_errno=True)
