@@ -18,6 +18,7 @@ from peercycle.core.runs import SKIPPABLE, RunOptions, RunRecord
 from peercycle.core.sandboxing import ALL_GUARANTEES, Guarantee, ProbeResult
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.fingerprint import fingerprint
+from peercycle.graphs.foretelling import without_pdf
 from peercycle.graphs.models import HOW_TO_NAME
 from peercycle.graphs.openrun import OpenRun, backend_of, component_settings, open_components
 from peercycle.graphs.pool import current_pool
@@ -118,6 +119,7 @@ async def resolve(options: RunOptions, plugins: Plugins) -> tuple[RunOptions, li
     _require_simulating(options, plugins)
     options, line = await _resolve_experiments(options, plugins)
     choices.append(line)
+    choices.extend(await without_pdf(options, plugins))
     return options, choices
 
 

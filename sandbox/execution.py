@@ -25,7 +25,7 @@ from peercycle.sandbox.settings import NAME, BubblewrapSettings, state_directory
 from peercycle.sandbox.slots import Slot
 from peercycle.sandbox.start import Start, find_bwrap
 from peercycle.sandbox.supervise import Ending, Supervisor
-from peercycle.sandbox.variables import check_variables
+from peercycle.sandbox.variables import check_arguments, check_variables
 
 T = TypeVar("T")
 OnOutput = Callable[[Literal["stdout", "stderr"], bytes], None]
@@ -117,8 +117,7 @@ def check_request(request: ExecRequest) -> None:
     """Raise `RefusedRequestError` for what this backend cannot do, before anything is started."""
     if request.limits.gpus:
         raise RefusedRequestError("the sandbox 'bubblewrap' hands out no GPU: ask for 0, or use another backend")
-    if any("\0" in arg for arg in request.argv):
-        raise RefusedRequestError(f"an argument holds a NUL byte: {request.argv!r}")
+    check_arguments(request.argv)
     check_variables(request.variables)
     collect.check_patterns(request.outputs)
     place.check_paths([*request.files, *(f"data/{item.name}" for item in request.data)])
@@ -196,8 +195,9 @@ async def supervised(start: Start, held: Held, on_output: OnOutput | None) -> En
             loop.call_soon_threadsafe(on_output, name, chunk)
 
     supervisor = Supervisor(
-        start, start.limits, work, len(held.place.top_level), held.group, tell if on_output else None, start.without
-    )
+        start, start.limits, work, len(held.place.top_level), held.group, tell if on_output else None, start.without,
+        given=0 if start.stdin is None else start.stdin.stat().st_blocks * 512,
+    )  # fmt: skip
 
     def watch() -> None:
         try:

@@ -86,7 +86,8 @@ DENIED = (
     "modify_ldt",
 )
 
-NEWER = {"mount_setattr": 442, "quotactl_fd": 443, "open_tree_attr": 467}
+# `memfd_secret`: memory that, once it is no longer mapped, is neither a process's own nor in a file that shows its size.
+NEWER = {"mount_setattr": 442, "quotactl_fd": 443, "memfd_secret": 447, "open_tree_attr": 467}
 """Calls that an older libseccomp cannot name; numbers from 424 on are the same on every architecture."""
 
 NAMESPACE_FLAGS = (0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000)
@@ -99,6 +100,13 @@ TERMINAL_IOCTLS = (0x5412, 0x541C)
 
 PER_LINUX32 = 0x08
 LOW_WORD = 0xFFFFFFFF
+PUNCH_HOLE = 0x02
+"""What may be asked of `fallocate`: it gives disk space back. The rest takes any amount at once, between two looks at the
+disk, and with FALLOC_FL_KEEP_SIZE past RLIMIT_FSIZE too. The C library and others write instead where it is refused."""
+MAP_HUGETLB, MFD_HUGETLB = 0x40000, 0x4
+"""Pages that the machine's owner set apart: no memory limit and no look at processes counts them."""
+RESERVING_IOCTLS = (0x40305828, 0x4030582A, 0x40305839)
+"""FS_IOC_RESVSP, FS_IOC_RESVSP64 and FS_IOC_ZERO_RANGE: the same by another door, on every file system."""
 
 
 @functools.cache
@@ -106,7 +114,8 @@ def filter_program() -> bytes:
     """Return the compiled filter (BPF), as bubblewrap takes it.
 
     Allowed by default; the list above is answered with EPERM, `clone3` with ENOSYS (its flags lie in memory,
-    where no filter can see them; the C library falls back to `clone`), 32-bit calls with the process's death.
+    where no filter can see them; the C library falls back to `clone`), taking disk space without writing with
+    EOPNOTSUPP, 32-bit calls with the process's death.
     Raises `SandboxUnavailableError` where libseccomp is missing or the processor is not one that was tried.
     """
     machine = platform.machine()
@@ -129,9 +138,14 @@ def filter_program() -> bytes:
     for family in DENIED_FAMILIES_BELOW_INET6:
         built.add_rule(deny, "socket", seccomp.Arg(0, seccomp.EQ, family))
     built.add_rule(deny, "socket", seccomp.Arg(0, seccomp.GT, AF_INET6))
-    for request in TERMINAL_IOCTLS:
-        # The kernel looks at the low word alone, so the filter must too.
-        built.add_rule(deny, "ioctl", seccomp.Arg(1, seccomp.MASKED_EQ, LOW_WORD, request))
+    built.add_rule(deny, "mmap", seccomp.Arg(3, seccomp.MASKED_EQ, MAP_HUGETLB, MAP_HUGETLB))
+    built.add_rule(deny, "memfd_create", seccomp.Arg(1, seccomp.MASKED_EQ, MFD_HUGETLB, MFD_HUGETLB))
+    unsupported = seccomp.ERRNO(errno.EOPNOTSUPP)
+    built.add_rule(unsupported, "fallocate", seccomp.Arg(1, seccomp.MASKED_EQ, PUNCH_HOLE, 0))
+    for answer, requests in ((deny, TERMINAL_IOCTLS), (unsupported, RESERVING_IOCTLS)):
+        for request in requests:
+            # The kernel looks at the low word alone, so the filter must too.
+            built.add_rule(answer, "ioctl", seccomp.Arg(1, seccomp.MASKED_EQ, LOW_WORD, request))
     # A program may limit itself. Process 1 of its namespace runs as the same user, and must not be starved by it.
     built.add_rule(deny, "prlimit64", seccomp.Arg(0, seccomp.NE, 0))
     built.add_rule(deny, "personality", seccomp.Arg(0, seccomp.MASKED_EQ, 0xFF, PER_LINUX32))

@@ -85,7 +85,15 @@ class Start:
         return {**os.environ, **clean} if "clean_environment" in self.without else clean
 
     def _stdin(self) -> BinaryIO:
-        return (self.stdin or Path(os.devnull)).open("rb")
+        """Open what the program reads, and take its name away.
+
+        An ordinary user's program is its owner, and may write into it by /proc/self/fd/0: that is found by the look at
+        files without a name, and counts.
+        """
+        opened = (self.stdin or Path(os.devnull)).open("rb")
+        if self.stdin is not None:
+            self.stdin.unlink()
+        return opened
 
 
 def rlimits(limits: Limits, without: Weakening) -> dict[str, int]:

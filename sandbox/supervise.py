@@ -69,6 +69,8 @@ class Supervisor:
     group: Group | None
     on_output: OnOutput | None
     without: Weakening = frozenset()
+    given: int = 0
+    """Disk space, in bytes, of the standard input that it was given: a file without a name, and not the program's own."""
     _cause: ExecStatus | Literal["cancelled"] | None = None
     _peak: int = 0
     _next_disk: float = 0.0
@@ -202,7 +204,7 @@ class Supervisor:
         self._next_disk = time.monotonic() + max(DISK_S, 4 * (time.monotonic() - now))
 
     def _check_disk(self) -> None:
-        limit = self.limits.disk_mb << 20
+        limit = (self.limits.disk_mb << 20) + self.given
         use = watch.measure(self.work, max_bytes=limit, max_entries=self.limits.files + self.inputs)
         used = use.bytes
         if used <= limit and self._status.namespace is not None:

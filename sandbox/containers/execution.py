@@ -29,7 +29,7 @@ from peercycle.sandbox.place import Place
 from peercycle.sandbox.profile import ENVIRONMENT, HOME, MATPLOTLIB, WORK
 from peercycle.sandbox.start import rlimits
 from peercycle.sandbox.supervise import decoded, status_of
-from peercycle.sandbox.variables import check_variables
+from peercycle.sandbox.variables import check_arguments, check_variables
 
 if TYPE_CHECKING:
     from docker.api import APIClient
@@ -231,8 +231,7 @@ def check_request(settings: DockerSettings, request: ExecRequest) -> None:
             f"{request.limits.gpus} GPUs are asked for, and the sandbox 'docker' may hand out {settings.gpus}: "
             "ask for fewer, or raise `sandboxes.docker.gpus`"
         )
-    if any("\0" in arg for arg in request.argv):
-        raise RefusedRequestError(f"an argument holds a NUL byte: {request.argv!r}")
+    check_arguments(request.argv)
     check_variables(request.variables)
     collect.check_patterns(request.outputs)
     place.check_paths([*request.files, *(f"data/{item.name}" for item in request.data)])

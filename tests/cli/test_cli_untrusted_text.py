@@ -23,9 +23,9 @@ class Terminal(io.StringIO):
 
 
 def test_a_program_cannot_drive_the_terminal_it_is_shown_on() -> None:
-    text = "one\ttwo\n\x1b]0;title\x07\x9b31m\r\u202e"
+    text = "one\ttwo\n\x1b]0;title\x07\x9b31m\r\u202e\u200f"
     assert safe(text, io.StringIO()) == text
-    assert safe(text, Terminal()) == "one\ttwo\n\\x1b]0;title\\x07\\x9b31m\\x0d\\x202e"
+    assert safe(text, Terminal()) == "one\ttwo\n\\x1b]0;title\\x07\\x9b31m\\x0d\\x202e\\x200f"
 
 
 def execution(seed: int, status: str, attempt: int = 1, error: str | None = None, name: str = "study") -> Execution:

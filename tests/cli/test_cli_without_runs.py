@@ -194,6 +194,46 @@ def test_a_sandbox_that_does_not_work_is_one_object_too(peercycle: Command) -> N
     assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
 
 
+NO_DOCKER = "sandboxes.docker.base_url=unix:///nonexistent/docker.sock"
+
+
+def test_what_dead_drivers_left_is_reaped_where_there_is_no_docker(peercycle: Command, folder: Path) -> None:
+    """Docker is asked first, and cannot be; that is no reason to leave bubblewrap's leftovers."""
+    settings = ("--set", NO_DOCKER, "--set", f"sandboxes.bubblewrap.state_dir={folder / 'state'}")
+    for dead in ("one", "two"):
+        left = folder / "state" / "executions" / dead
+        (left / "work").mkdir(parents=True)
+        (left / "owner.json").write_text("{}")
+        done = peercycle("sandbox", "reap", *settings, *(("--json",) if dead == "two" else ()))
+        assert done.code == 0, done.err
+        assert not left.exists()
+        if dead == "one":
+            assert f"removed {left}\n" in done.out
+            assert done.err.startswith("not looked into: docker: no Docker daemon answers")
+    assert f"removed {left}" in done.json["removed"]
+    assert [line.partition(":")[0] for line in done.json["absent"]] == ["docker"]
+
+
+def test_a_sandbox_that_is_named_and_not_there_cannot_be_reaped(peercycle: Command) -> None:
+    done = peercycle("sandbox", "reap", "--backend", "docker", "--set", NO_DOCKER)
+    assert (done.code, done.out, "no Docker daemon answers" in done.err) == (2, "", True)
+
+
+def test_probe_and_doctor_go_on_past_a_docker_that_is_not_there(peercycle: Command, folder: Path) -> None:
+    absent = 'bwrap = "no-such-bwrap"'
+    (folder / "peercycle.toml").write_text(
+        f'[sandboxes.docker]\nbase_url = "unix:///nonexistent/docker.sock"\n[sandboxes.bubblewrap]\n{absent}\n'
+    )
+    probed = peercycle("sandbox", "probe", "--json")
+    said = {each["backend"]: each for each in probed.json["sandboxes"]}
+    assert (probed.code, list(said)) == (1, ["docker", "bubblewrap"])
+    assert all(not each["available"] and each["problem"] and each["fix"] for each in said.values())
+    looked = peercycle("doctor", "--json")
+    found = {each["what"]: each for each in looked.json["findings"]}
+    assert looked.code == 0
+    assert {"sandbox docker", "sandbox bubblewrap", "experiments"} <= set(found)
+
+
 @pytest.mark.parametrize("limit", ["wall=5", "wall_s", "wall_s=-1", "memory_mb=lots"])
 def test_a_limit_that_makes_no_sense_is_named(peercycle: Command, limit: str) -> None:
     done = peercycle("sandbox", "exec", "--limit", limit, "--", "true")

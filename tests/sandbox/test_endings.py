@@ -137,6 +137,9 @@ def test_data_is_verified_and_read_only(harness: Harness, tmp_path: Path) -> Non
         ),
         ({"data": (DataSpec(name="d", kind="path", source="/x"),)}, "set `sha256`"),
         ({"argv": ("a\0b",)}, "NUL"),
+        ({"argv": ("python", "-c", "#" * 60_000)}, "the arguments of one execution have 60026 bytes"),
+        ({"argv": ("python", "half \ud800")}, "an argument is no text"),
+        ({"variables": {"A": "half \ud800"}}, "environment variable 'A' is no text"),
     ],
 )
 def test_a_request_that_cannot_be_met_is_refused_in_one_line(
@@ -145,6 +148,11 @@ def test_a_request_that_cannot_be_met_is_refused_in_one_line(
     with pytest.raises(RefusedRequestError, match=message) as caught:
         harness.run("print('ran')", **asked)
     assert "\n" not in str(caught.value)
+
+
+def test_as_many_arguments_as_are_taken_arrive(harness: Harness) -> None:
+    program = "import sys; print(len(sys.argv), len(sys.argv[1]))"
+    assert harness.said(program, "x" * 47_000, *(["y"] * 100)) == "102 47000"
 
 
 def test_a_cancelled_execution_leaves_nothing(harness: Harness, state: Path) -> None:

@@ -34,11 +34,95 @@ print(errno.errorcode[ctypes.get_errno()])
     assert said == "ENOSYS"
 
 
+def test_memory_that_hides_itself_once_it_is_unmapped_cannot_be_made(watched: Harness) -> None:
+    said = watched.said("""
+import ctypes, errno
+libc = ctypes.CDLL(None, use_errno=True)
+print(libc.syscall(447, 0), errno.errorcode[ctypes.get_errno()])
+""")
+    assert said == "-1 EPERM"
+
+
+def test_pages_that_no_limit_counts_are_not_handed_out(watched: Harness) -> None:
+    said = watched.said("""
+import errno, mmap, os
+def asked(act):
+    try:
+        return act() and "taken"
+    except OSError as error:
+        return errno.errorcode[error.errno]
+huge = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40000
+print(asked(lambda: mmap.mmap(-1, 2 << 20, huge)), asked(lambda: os.memfd_create("x", 4)))
+""")
+    assert said == "EPERM EPERM"
+
+
+TAKE = """
+import ctypes, errno, fcntl, os, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long]
+file, mb = os.open("f", os.O_CREAT | os.O_RDWR), 1 << 20
+def asked(how):
+    try:
+        if how < 0x1000:
+            if libc.fallocate(file, how, 0, 18 * mb) < 0:
+                raise OSError(ctypes.get_errno(), "")
+        else:
+            fcntl.ioctl(file, how, struct.pack("hhqqiI4i", 0, 0, 0, 18 * mb, 0, 0, 0, 0, 0, 0))
+        return f"{how:#x} took {os.fstat(file).st_blocks >> 11} MB"
+    except OSError as error:
+        return errno.errorcode[error.errno]
+print(*(asked(how) for how in (0, 1, 0x10, 0x11, 0x40305828, 0x4030582A, 0x40305839)))
+"""
+
+
+def test_disk_space_over_the_limit_cannot_be_taken_at_once_by_asking_for_it(harness: Harness) -> None:
+    """18 MB of 16, before the next look: reserved beyond a file's end, which its largest size does not limit."""
+    assert set(harness.said(TAKE).split()) == {"ENOTSUP"}
+
+
+def test_a_program_may_reserve_what_it_then_writes_and_give_disk_space_back(harness: Harness) -> None:
+    said = harness.said("""
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long]
+file = os.open("f", os.O_CREAT | os.O_RDWR)
+os.posix_fallocate(file, 0, 1 << 20)
+held = os.fstat(file).st_blocks >> 11
+given = libc.fallocate(file, 3, 0, 1 << 20)
+print(held, given, os.fstat(file).st_blocks >> 11, os.fstat(file).st_size >> 20)
+""")
+    assert said == "1 0 0 1"
+
+
 def test_a_folder_closed_to_ourselves_cannot_hide_files_from_the_watch(harness: Harness) -> None:
     if os.geteuid() == 0:
         pytest.skip("needs an ordinary user: root reads every folder")
     program = "import os, time; os.mkdir('shut'); os.chmod('shut', 0o300); time.sleep(5)"
     assert harness.run(program, limits=Limits(wall_s=10, files=1000)).status == "disk_limit"
+
+
+STUFF = """
+import os, time
+file = os.open("/proc/self/fd/0", os.O_RDWR)
+for n in range(9): os.pwrite(file, bytes(1 << 20), n << 20)
+open("f", "wb").write(bytes(9 << 20))
+time.sleep(5)
+"""
+
+
+def test_disk_space_taken_by_writing_into_the_standard_input_counts(harness: Harness) -> None:
+    """18 MB of 16, half of them in a file of the driver's that the program has open and, being its owner, may write."""
+    if os.geteuid() == 0:
+        pytest.skip("needs an ordinary user: a program of root's is a user of its own, and may not write it")
+    assert harness.run(STUFF, stdin=harness.bodies.add(b"typed")).status == "disk_limit"
+
+
+def test_a_standard_input_larger_than_the_disk_limit_is_read_to_its_end_and_counts_for_nothing(
+    harness: Harness,
+) -> None:
+    program = "import sys, time; print(len(sys.stdin.buffer.read()) >> 20); open('f', 'wb').write(bytes(15 << 20))"
+    assert harness.said(program + "; time.sleep(0.5)", stdin=harness.bodies.add(bytes(17 << 20))) == "17"
 
 
 def test_every_protection_says_what_it_is() -> None:

@@ -14,6 +14,8 @@ READABLE = (".tex", ".md", ".txt", ".pdf")
 MOST_BYTES = 50_000_000
 EXTRACT_S = 60.0
 """Wall clock that reading a PDF may take."""
+NOT_FOUND = 127
+"""Exit code, as a shell's, of a program that is not there."""
 
 
 def read_file(path: Path) -> bytes:
@@ -56,10 +58,16 @@ async def text_of(path: Path, body: bytes, ctx: StageContext) -> str:
     found: Any = next((output for output in result.outputs if output.path == "paper.txt"), None)
     if result.status != "ok" or found is None:
         said = (result.stderr.text.strip().splitlines() or [result.status])[-1]
-        missing = result.exit_code == 127 or "pdftotext: not found" in said or "No such file" in said
-        fix = "; install poppler-utils, or give the paper as LaTeX or text" if missing else ""
-        raise BadInputError(f"{str(path)!r} cannot be read as PDF: {said}{fix}")
+        if result.exit_code == NOT_FOUND:
+            raise BadInputError(f"{str(path)!r} cannot be read as PDF: {_no_reader(result.backend)}")
+        raise BadInputError(f"{str(path)!r} cannot be read as PDF: {said}")
     text = (await ctx.artifacts.get(found.artifact)).decode("utf-8", errors="replace")
     if not text.strip():
         raise BadInputError(f"{str(path)!r} holds no text (a scan?); give the paper as LaTeX or text")
     return text
+
+
+def _no_reader(backend: str) -> str:
+    # A container sees its image's programs, not this machine's.
+    mend = "make the image with it: peercycle sandbox build" if backend == "docker" else "apt install poppler-utils"
+    return f"the sandbox {backend!r} has no pdftotext ({mend}), or give the paper as LaTeX or text"

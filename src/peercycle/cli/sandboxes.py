@@ -122,14 +122,19 @@ def execute(
 
 @app.command()
 def reap(*, backend: Backend = None, set_: SettingOverrides = None, as_json: AsJson = False) -> None:
-    """Remove what dead drivers left."""
+    """Remove what dead drivers left.
+
+    A sandbox that is not there is noted; named with --backend, it is an error.
+    """
     plugins, tables = components(set_)
-    removed = wait_for(_reap_all(plugins, tables, backend))
+    removed, absent = wait_for(_reap_all(plugins, tables, backend))
     if as_json:
-        print_json({"removed": list(removed)})
-    else:
-        for line in removed or ["nothing was left"]:
-            say(line)
+        print_json({"removed": removed, "absent": absent})
+        return
+    for line in removed or ["nothing was left"]:
+        say(line)
+    for line in absent:
+        say(f"not looked into: {line}", error=True)
 
 
 def components(overrides: list[str] | None) -> tuple[Plugins, dict[str, Any]]:
@@ -162,12 +167,31 @@ async def probe_all(plugins: Plugins, tables: dict[str, Any], wanted: str | None
         return [await sandbox.probe() for sandbox in made]
 
 
-async def _reap_all(plugins: Plugins, tables: dict[str, Any], wanted: str | None) -> tuple[str, ...]:
+async def _reap_all(plugins: Plugins, tables: dict[str, Any], wanted: str | None) -> tuple[list[str], list[str]]:
+    """Return what was removed, and which sandboxes are not there, each with why.
+
+    All are tried before the first other failure is raised: one that is stuck keeps no other from being cleaned.
+    """
     from contextlib import AsyncExitStack
 
+    from peercycle.core.errors import SandboxError, SandboxUnavailableError
+
+    removed: list[str] = []
+    absent: list[str] = []
+    failures: list[SandboxError] = []
     async with AsyncExitStack() as stack:
-        made = [await entered(stack, plugins, tables, name) for name in backends(plugins, wanted)]
-        return tuple([line for sandbox in made for line in await sandbox.reap()])
+        for name in backends(plugins, wanted):
+            try:
+                removed += await (await entered(stack, plugins, tables, name)).reap()
+            except SandboxUnavailableError as error:
+                if wanted is not None:
+                    raise
+                absent.append(f"{name}: {error}")
+            except SandboxError as error:
+                failures.append(error)
+    if failures:
+        raise failures[0]
+    return removed, absent
 
 
 async def in_first_that_passes(
