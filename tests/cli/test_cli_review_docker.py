@@ -56,7 +56,11 @@ def build(settings: DockerSettings, tag: str) -> None:
             tar.addfile(entry, io.BytesIO(body))
     context.seek(0)
     with engine(settings) as client:
-        said = list(client.build(fileobj=context, custom_context=True, tag=tag, decode=True, network_mode="none"))
+        said = list(
+            client.build(
+                fileobj=context, custom_context=True, tag=tag, decode=True, network_mode="none", rm=True, forcerm=True
+            )
+        )
         assert not [line for line in said if "error" in line], said[-3:]
 
 

@@ -184,7 +184,7 @@ def test_an_unknown_price_is_unknown_and_never_nothing(
             await run.write_record(limited)
             with pytest.raises(BudgetExceededError, match="the price of the next model call is unknown"):
                 await begin(run, key_for(2), prompt_tokens=10, model_calls=1)
-            with pytest.raises(BudgetExceededError, match=r"the price of 1 earlier model call\(s\) is unknown"):
+            with pytest.raises(BudgetExceededError, match=r"the price of 1 earlier model call is unknown"):
                 await begin(run, key_for(2), prompt_tokens=10, model_calls=1, cost=0.1)
 
     asyncio.run(main())

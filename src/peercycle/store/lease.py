@@ -34,6 +34,13 @@ class Lease:
 
     def release(self) -> None:
         """Give the lease up; a second call does nothing."""
+        if self._descriptor is not None:
+            # A child that was forked this moment has it open still, and a close alone would leave it locked.
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        self.forget()
+
+    def forget(self) -> None:
+        """Close the file and leave the lock to whoever else has it open: in a child, to the parent."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
@@ -122,4 +129,4 @@ def _written_pid(descriptor: int) -> int:
 
 def _forget_after_fork() -> None:
     for lease in list(_held):
-        lease.release()
+        lease.forget()
