@@ -41,7 +41,7 @@ def main(argv: list[str]) -> None:
     child = os.fork()
     if child == 0:
         become(guard, plan)
-    stand_guard(child, watched)
+    stand_guard(child, watched, orphans=plan["kill_orphans"])
 
 
 def become(guard: int, plan: dict[str, Any]) -> None:
@@ -54,7 +54,7 @@ def become(guard: int, plan: dict[str, Any]) -> None:
     os._exit(FAILED)
 
 
-def stand_guard(child: int, watched: int) -> None:
+def stand_guard(child: int, watched: int, *, orphans: bool) -> None:
     """Wait for bubblewrap's end, or for the driver's, and then kill bubblewrap; end as it ended.
 
     bubblewrap's own --die-with-parent is not enough: its first process inside arms it only after its set-up, and if
@@ -68,7 +68,8 @@ def stand_guard(child: int, watched: int) -> None:
     if ended not in {ready for ready, _ in poll.poll()}:
         kill_tree(child)
     status = os.waitpid(child, 0)[1]
-    kill_orphans()
+    if orphans:
+        kill_orphans()
     if os.WIFSIGNALED(status):
         os.kill(os.getpid(), os.WTERMSIG(status))
     os._exit(os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else FAILED)

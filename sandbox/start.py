@@ -76,6 +76,7 @@ class Start:
             "argv": command,
             "environment": self._environment(),
             "die_with_parent": "die_with_parent" not in self.without,
+            "kill_orphans": "group_kill" not in self.without,
         }
         return [sys.executable, "-I", "-S", launch.__file__, parent, marshal.dumps(plan).hex()]
 

@@ -34,6 +34,7 @@ def test_what_a_dead_bubblewrap_leaves_behind_is_killed_by_the_guard(tmp_path: P
         "rlimits": {},
         "uid": None,
         "die_with_parent": True,
+        "kill_orphans": True,
     }
     digits = marshal.dumps(plan).hex()
     done = subprocess.run(

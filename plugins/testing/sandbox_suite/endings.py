@@ -76,7 +76,7 @@ async def a_sleeper_that_ignores_signals_is_ended(ground: Ground) -> list[str]:
     return unless(result.status == "timeout", f"8 s of 0.5: {result.status}")
 
 
-@attack(11, "pid_namespace", "group_kill", user=("pid_namespace",), docker=PIDS)
+@attack(11, "pid_namespace", "group_kill", user=("pid_namespace", "group_kill"), docker=PIDS)
 async def a_timeout_leaves_no_process(ground: Ground) -> list[str]:
     """Nor does a child survive that hides in a session of its own."""
     mark = secrets.token_hex(8)
@@ -95,7 +95,7 @@ print("done", flush=True)
 """
 
 
-@attack(12, "pid_namespace", "group_kill", user=("pid_namespace",), docker=PIDS)
+@attack(12, "pid_namespace", "group_kill", user=("pid_namespace", "group_kill"), docker=PIDS)
 async def a_daemon_does_not_outlive_its_program(ground: Ground) -> list[str]:
     """A child left behind after exit 0 is gone when the result is there."""
     mark = secrets.token_hex(8)
@@ -104,7 +104,7 @@ async def a_daemon_does_not_outlive_its_program(ground: Ground) -> list[str]:
     return said + await gone(mark, 1.0)
 
 
-@attack(13, "pid_namespace", "group_kill", user=("pid_namespace",), docker=PIDS)
+@attack(13, "pid_namespace", "group_kill", user=("pid_namespace", "group_kill"), docker=PIDS)
 async def a_child_that_holds_the_output_holds_nothing_up(ground: Ground) -> list[str]:
     """The result does not wait for what a child might still write."""
     mark = secrets.token_hex(8)
