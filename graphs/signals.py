@@ -59,6 +59,9 @@ def _install() -> None:
 
 
 def _restore() -> None:
+    if threading.current_thread() is not threading.main_thread():
+        # The last run left in a thread: the main loop takes its handlers along when it closes.
+        return
     loop = asyncio.get_running_loop()
     while _BEFORE:
         number, before = _BEFORE.popitem()

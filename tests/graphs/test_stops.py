@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +24,7 @@ from peercycle.core.runs import ModelChoice, RunOptions
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.driver import resume, start
 from peercycle.graphs.many import start_many
-from peercycle.graphs.signals import drain_all
+from peercycle.graphs.signals import drain_all, draining_on_signals
 from peercycle.plugins.manager import Plugins
 from peercycle.store.directory import read_run
 from peercycle.store.runs import answer_question, request_stop, run_status
@@ -280,3 +281,25 @@ def test_a_request_that_a_model_refuses_counts_against_the_limits(
     with pytest.raises(UsageError, match=r"a money limit of 5\.0 needs prices"):
         asyncio.run(resume(result.path, kit(Refusing()), {"budget": {"cost": 5.0}}))
     assert run_status(result.path) == "failed"
+
+
+def test_the_last_run_may_be_driven_in_a_thread_beside_the_main_loop() -> None:
+    class Deaf:
+        def drain(self, reason: Any, message: str) -> None:
+            return
+
+    entered, released = threading.Event(), threading.Event()
+
+    async def beside() -> None:
+        with draining_on_signals(Deaf()):
+            entered.set()
+            await asyncio.to_thread(released.wait)
+
+    async def main() -> None:
+        with draining_on_signals(Deaf()):
+            other = asyncio.create_task(asyncio.to_thread(asyncio.run, beside()))
+            await asyncio.to_thread(entered.wait)
+        released.set()
+        await other
+
+    asyncio.run(main())
