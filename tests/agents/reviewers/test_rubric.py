@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import cast
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.timing import cpu_seconds
 
 from peercycle.agents.reviewers.rubric import RubricReviewer, RubricSettings
 from peercycle.core.contracts import StageContext
@@ -276,13 +276,10 @@ def test_any_text_is_reviewed_without_an_error(text: str) -> None:
 )
 def test_time_grows_with_the_length_and_not_faster(unit: str) -> None:
     def seconds(size: int) -> float:
-        begin = time.process_time()
-        _review(Submission(text="\\section{Results}" + unit * (size // len(unit)), bibliography=SOURCES))
-        return time.process_time() - begin
+        text = "\\section{Results}" + unit * (size // len(unit))
+        return cpu_seconds(lambda: _review(Submission(text=text, bibliography=SOURCES)))
 
-    seconds(1000)
-    # The shortest of three: a collection of garbage or a neighbour on the machine may lengthen any one.
-    assert min(seconds(24_000) for _ in range(3)) <= 14 * max(min(seconds(6_000) for _ in range(3)), 0.02)
+    assert seconds(24_000) <= 14 * max(seconds(6_000), 0.02)
 
 
 def test_decimals_are_no_counts_of_seeds() -> None:
