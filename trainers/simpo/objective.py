@@ -1,6 +1,6 @@
 """The objective, of nothing but each episode's sum of log-probabilities and how many tokens it is over.
 
-SimPO (Meng, Xia and Chen 2024, arXiv 2405.14734), its objective, with the NLL term of CycleResearcher (Weng et al. 2024,
+SimPO (Meng, Xia and Chen 2024, arXiv 2405.14734), its objective (eq. 6), with the NLL term of CycleResearcher (Weng et al. 2024,
 arXiv 2411.00816): for a pair of winner w and loser l,
 
     -log sigmoid(beta * (s_w / n_w - s_l / n_l) - gamma) + lambda * NLL(w)
