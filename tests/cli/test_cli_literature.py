@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from peercycle.plugins.testing.graph_service import GraphService
-from peercycle.plugins.testing.web import WebService
+from peercycle.plugins.testing.web import Reply, WebService
 
 Command = Callable[..., Any]
 
@@ -83,8 +83,6 @@ def test_the_source_of_a_paper_is_written_whole_or_not_at_all(
 ) -> None:
     import gzip
 
-    from peercycle.plugins.testing.web import Reply, WebService
-
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     tex = b"\\documentclass{article}\\begin{document}x\\end{document}"
     with WebService([Reply(200, gzip.compress(tex), media_type="application/gzip")]) as service:
@@ -103,3 +101,16 @@ def test_the_source_of_a_paper_is_written_whole_or_not_at_all(
         bad = peercycle("literature", "source", "2101.00002", "--out", str(tmp_path / "new" / "bad"), *flags)
         assert bad.code != 0 and bad.err.count("\n") == 1 and "damaged" in bad.err
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["other", "paper"]
+
+
+def test_an_outage_of_what_has_the_source_is_one_line_and_exit_1(
+    peercycle: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with WebService([Reply(503)]) as down:
+        settings = (f'url="{down.url}"', "interval_s=0", "tries=1")
+        flags = [flag for setting in settings for flag in ("--set", f"literature.arxiv.{setting}")]
+        done = peercycle("literature", "source", "2101.00001", "--out", str(tmp_path / "paper"), *flags)
+    assert (done.code, done.out) == (1, "")
+    assert done.err == "error: 127.0.0.1 is down (503); tried 1 time\n"
+    assert not (tmp_path / "paper").exists()

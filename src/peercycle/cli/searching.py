@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from peercycle.cli.loops import wait_for
+from peercycle.cli.loops import UnansweredError, answer_of
 from peercycle.cli.output import print_json, say, warn
 from peercycle.cli.parameters import AsJson, SettingOverrides
+from peercycle.cli.patience import question_seconds
 from peercycle.core.errors import PeercycleError
 
 if TYPE_CHECKING:
@@ -20,13 +21,6 @@ if TYPE_CHECKING:
 
 SHOWN_AUTHORS = 3
 LOCAL = "local"
-PATIENCE: Mapping[str, float] = {"question_s": 12.0}
-"""A person who waits gets an answer or an error within 15 s, starting up included, however many pages and sources: the default of the
-command alone."""
-
-
-class UnansweredError(PeercycleError):
-    """No source answered. That is a failure here, where nothing can be resumed."""
 
 
 def search(
@@ -63,7 +57,7 @@ def search(
         names.insert(0, LOCAL)
     if names == [LOCAL] and not works:
         tables = _with_corpora(tables)
-    found, faults = wait_for(_ask_all(plugins, tables, names, works, query, limit))
+    found, faults = answer_of(_ask_all(plugins, tables, names, works, query, limit))
     return _print(query, found, faults, as_json=as_json, as_bib=as_bib)
 
 
@@ -110,9 +104,10 @@ async def _ask_all(
     from peercycle.core.sameness import fuse, new_works
 
     handed = Bibliography(entries=works)
-    sources = [(name, _made(plugins, name, tables.get(name.rpartition(":")[2], {}))) for name in names]
+    patience = question_seconds()
+    sources = [(name, _made(plugins, name, tables.get(name.rpartition(":")[2], {}), patience)) for name in names]
     answers = await asyncio.gather(
-        *[_ask_in_time(source, handed, query, limit) for _, source in sources], return_exceptions=True
+        *[_ask_in_time(source, handed, query, limit, patience) for _, source in sources], return_exceptions=True
     )
     faults: list[tuple[str, Exception]] = []
     good: list[tuple[Reference, ...]] = []
@@ -133,26 +128,27 @@ async def _ask_all(
     return tuple(new_works(fuse(good, limit), Bibliography())), faults
 
 
-def _made(plugins: Plugins, name: str, table: Mapping[str, Any]) -> Any:
+def _made(plugins: Plugins, name: str, table: Mapping[str, Any], patience: float) -> Any:
     """Make a source, more impatient than in a run where it knows patience and nobody set it."""
-    model = plugins.find("literature", name).settings_model
-    impatient = {key: value for key, value in PATIENCE.items() if key in model.model_fields}
-    return plugins.create("literature", name, {**impatient, **table})
+    knows = "question_s" in plugins.find("literature", name).settings_model.model_fields
+    return plugins.create("literature", name, {"question_s": patience, **table} if knows else table)
 
 
-async def _ask_in_time(source: Any, works: Bibliography, query: str, limit: int) -> tuple[Reference, ...]:
+async def _ask_in_time(
+    source: Any, works: Bibliography, query: str, limit: int, patience: float
+) -> tuple[Reference, ...]:
     """Ask; a source of somebody's own that asks the network and knows no deadline is cut off here."""
     import asyncio
 
     from peercycle.core.errors import SourceUnavailableError
 
     knows = hasattr(getattr(source, "settings", None), "question_s")
-    patience = None if knows or not getattr(source, "online", False) else PATIENCE["question_s"]
+    cut_off = not knows and getattr(source, "online", False)
     try:
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(patience if cut_off else None):
             return await _ask(source, works, query, limit)
     except TimeoutError as error:
-        if patience is None or isinstance(error, PeercycleError):
+        if not cut_off or isinstance(error, PeercycleError):
             raise
         raise SourceUnavailableError(f"it gave no answer within {patience:g} s") from None
 
