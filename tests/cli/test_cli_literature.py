@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,19 @@ def test_a_run_from_a_topic_alone_searches_what_was_imported(peercycle: Command,
     record = json.loads((folder / "runs" / "r1" / "run.json").read_text())
     assert record["options"]["literature"] == ["local"]
     assert len(record["options"]["settings"]["literature"]["local"]["corpora"]) == 1
+
+
+def test_a_source_that_is_down_for_every_question_is_said_once_and_counted(
+    ran: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with WebService([Reply(401)]) as down:
+        monkeypatch.setenv("PEERCYCLE_SEMANTIC_SCHOLAR_URL", down.url)
+        done = ran("--literature", "local", "--literature", "semantic-scholar", "--on-outage", "continue")
+    assert done.code == 0
+    said = [line for line in done.out.splitlines() if "401" in line]
+    assert len(said) == 2 and "outage passed over: semantic-scholar did not answer" in said[0]
+    assert re.match(r"\d+ times: semantic-scholar did not answer", said[1])
 
 
 def test_without_anything_to_search_local_sources_are_refused(peercycle: Command) -> None:

@@ -119,7 +119,8 @@ def _first(value: Any) -> str:
 
 def _authors(value: Any) -> tuple[str, ...]:
     names = [
-        one_line(f"{one_line(a.get('given'))} {one_line(a.get('family'))}") or one_line(a.get("name"))
+        one_line(f"{one_line(a.get('given'))} {one_line(a.get('family'))}", markup=True)
+        or one_line(a.get("name"), markup=True)
         for a in objects(value)
     ]
     return tuple(name for name in names if name)

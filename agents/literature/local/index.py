@@ -43,7 +43,8 @@ def fill(connection: sqlite3.Connection, works: Iterable[Reference]) -> None:
         abstract_words += length(work.abstract or "")
         connection.execute("INSERT INTO works VALUES (?, ?)", (number, work.model_dump_json()))
         connection.execute(
-            "INSERT INTO texts (rowid, title, abstract) VALUES (?, ?, ?)", (number, work.title, work.abstract or "")
+            "INSERT INTO texts (rowid, title, abstract) VALUES (?, ?, ?)",
+            (number, _compatible(work.title), _compatible(work.abstract or "")),
         )
         names = [(name, number) for name in (*identities(work), f"key:{work.key}")]
         connection.executemany("INSERT OR IGNORE INTO names VALUES (?, ?)", names)
@@ -57,9 +58,14 @@ def totals(connection: sqlite3.Connection) -> tuple[int, int, int]:
     return int(works), int(title_words), int(abstract_words)
 
 
+def _compatible(text: str) -> str:
+    """Return a text in which CO₂ is CO2, as people type it."""
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)
+
+
 def query_terms(query: str, *, most: int = MOST_TERMS) -> list[str]:
     """Return the words to look for, each once; stop words only where there is nothing else."""
-    words = re.findall(r"\w+", unicodedata.normalize("NFKC", query).replace("\0", " ").casefold())
+    words = re.findall(r"\w+", _compatible(query).replace("\0", " ").casefold())
     unique = list(dict.fromkeys(words))
     return ([word for word in unique if word not in STOP_WORDS] or unique)[:most]
 

@@ -123,7 +123,7 @@ def reference_of(record: Mapping[str, Any], fetched_at: float) -> Reference | No
         title=title,
         authors=_authors(record.get("authorships")),
         year=year_of(record.get("publication_year")),
-        venue=one_line(venue.get("display_name")) or None if isinstance(venue, dict) else None,
+        venue=one_line(venue.get("display_name"), markup=True) or None if isinstance(venue, dict) else None,
         abstract=abstract_of(_in_order(record.get("abstract_inverted_index")), markup=True),
         url=f"https://doi.org/{normalised_id('doi', doi).partition(':')[2]}" if scheme == "doi" else None,
         ids={scheme: value} if doi else {},
@@ -135,7 +135,7 @@ def reference_of(record: Mapping[str, Any], fetched_at: float) -> Reference | No
 
 def _authors(value: Any) -> tuple[str, ...]:
     people = [item.get("author") for item in objects(value)]
-    names = [one_line(person.get("display_name")) for person in people if isinstance(person, dict)]
+    names = [one_line(person.get("display_name"), markup=True) for person in people if isinstance(person, dict)]
     return tuple(name for name in names if name)
 
 

@@ -50,6 +50,7 @@ def test_a_title_counts_more_than_an_abstract() -> None:
 def test_words_are_found_in_other_forms_and_without_their_accents() -> None:
     assert found("ship carrying", *SHELF)[0] in {"trade", "mention"}
     assert found("Godel", work("g", "Gödel's proof")) == ["g"]
+    assert found("CO2", work("c", "Uptake of CO₂")) == found("CO₂", work("c", "Uptake of CO2")) == ["c"]
 
 
 def test_a_query_is_words_and_never_syntax() -> None:
