@@ -20,6 +20,8 @@ from peercycle.core.errors import StoreError
 FILE = "turns-v1.sqlite"
 LONGEST_PAUSE_S = 3600.0
 """A host's wish to be left alone is followed up to this long."""
+LOOK_AGAIN_S = 0.1
+"""How often one looks whether somebody is still alone with a host: nobody can say for how long they will be."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS turns (
@@ -61,8 +63,13 @@ class Turns:
             await asyncio.sleep(wait + random.uniform(0.0, min(0.02, interval_s / 10)))
 
     def done(self, turn: Turn) -> None:
-        """Say that a turn taken with `alone_for_s` is over: the interval counts from now."""
-        self._do("UPDATE turns SET busy_until = 0, last = ? WHERE host = ?", (time.time(), turn.host))
+        """Say that a turn taken with `alone_for_s` is over: the interval counts from now.
+
+        One that took longer than it was given ends nothing: somebody else may be alone by then.
+        """
+        self._do(
+            "UPDATE turns SET busy_until = 0, last = ? WHERE host = ? AND last = ?", (time.time(), turn.host, turn.at)
+        )
 
     def leave_alone(self, host: str, seconds: float) -> None:
         """Let nobody send to a host for some seconds, because it asked for that."""
@@ -100,8 +107,8 @@ class Turns:
             last = now
             connection.execute("UPDATE turns SET last = ? WHERE host = ?", (now, host))
         wait = max(last + interval_s, min(not_before, now + LONGEST_PAUSE_S)) - now
-        if now < busy_until < now + LONGEST_PAUSE_S and wait <= 0:
-            wait = min(0.1, busy_until - now)
+        if wait <= 0 and now < busy_until < now + LONGEST_PAUSE_S:
+            wait = min(LOOK_AGAIN_S, busy_until - now)
         if wait > 0:
             return float(wait)
         connection.execute(

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 from urllib.parse import quote
 
+from peercycle.agents.literature.online.asks import Manners
 from peercycle.agents.literature.online.deadlines import a_question
 from peercycle.agents.literature.online.keys import citation_key
 from peercycle.agents.literature.online.parts import in_part
 from peercycle.agents.literature.online.settings import Kind, OnlineSettings
 from peercycle.agents.literature.online.source import OnlineSource, ids_of_scheme, objects
 from peercycle.agents.literature.online.text import abstract_of, moment, one_line, year_of
-from peercycle.agents.literature.online.transport import Manners
 from peercycle.core.base import JSON
 from peercycle.core.errors import SourceUnavailableError, WorkNotFoundError
 from peercycle.core.literature import Provenance, Reference

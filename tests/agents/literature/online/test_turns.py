@@ -104,6 +104,20 @@ def test_one_who_died_with_its_turn_holds_nobody_up_for_ever(tmp_path: Path) -> 
     assert take(tmp_path, "arxiv", 0.01, alone_for_s=0.3) is not None
 
 
+def test_one_who_took_longer_than_its_turn_ends_nobody_elses(tmp_path: Path) -> None:
+    async def main() -> bool:
+        turns = Turns(tmp_path)
+        late = await turns.take("arxiv", 0.01, within_s=120, alone_for_s=0.05)
+        assert await turns.take("arxiv", 0.01, within_s=120, alone_for_s=600) is not None
+        assert late is not None
+        turns.done(late)
+        third = await turns.take("arxiv", 0.01, within_s=0)
+        turns.close()
+        return third is None
+
+    assert asyncio.run(main())
+
+
 def test_a_clock_that_was_put_back_stops_nobody(tmp_path: Path) -> None:
     import sqlite3
 
