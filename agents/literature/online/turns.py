@@ -20,6 +20,8 @@ from peercycle.core.errors import StoreError
 FILE = "turns-v1.sqlite"
 LONGEST_PAUSE_S = 3600.0
 """A host's wish to be left alone is followed up to this long."""
+LOCKED_S = 1.0
+"""How long a thread waits for the file. Whoever waits longer does so in the loop, where a deadline can end it."""
 LOOK_AGAIN_S = 0.1
 """How often one looks whether somebody is still alone with a host: nobody can say for how long they will be."""
 
@@ -90,6 +92,8 @@ class Turns:
                 connection = self._open()
                 connection.execute("BEGIN IMMEDIATE")
             except sqlite3.DatabaseError as error:
+                if _is_busy(error):
+                    return LOOK_AGAIN_S
                 raise StoreError(f"{str(self._path)!r} cannot be used: {error}; remove it to go on") from None
             try:
                 return self._grant(connection, host, interval_s, alone_for_s)
@@ -122,10 +126,23 @@ class Turns:
             try:
                 self._open().execute(statement, values)
             except sqlite3.DatabaseError as error:
+                if _is_busy(error):
+                    # A turn ends by its own time, and others are told by the host itself.
+                    return
                 raise StoreError(f"{str(self._path)!r} cannot be used: {error}; remove it to go on") from None
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._connection = sqlite3.connect(self._path, timeout=30, check_same_thread=False, isolation_level=None)
-            self._connection.executescript(_SCHEMA)
+            opened = sqlite3.connect(self._path, timeout=LOCKED_S, check_same_thread=False, isolation_level=None)
+            try:
+                opened.executescript(_SCHEMA)
+            except sqlite3.DatabaseError:
+                opened.close()
+                raise
+            self._connection = opened
         return self._connection
+
+
+def _is_busy(error: sqlite3.DatabaseError) -> bool:
+    """Tell whether another process has the file locked: one that was stopped may have it for long."""
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY

@@ -6,10 +6,12 @@ Nothing here asserts that it is quick: a machine that does something else may be
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -118,8 +120,25 @@ def test_one_who_took_longer_than_its_turn_ends_nobody_elses(tmp_path: Path) -> 
     assert asyncio.run(main())
 
 
+def test_a_file_that_somebody_keeps_locked_holds_nobody_beyond_their_time(tmp_path: Path) -> None:
+    assert take(tmp_path, "api", 0.01) is not None
+    with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        async def main() -> float:
+            turns = Turns(tmp_path)
+            began = time.monotonic()
+            assert await turns.take("api", 0.01, within_s=0.5) is None
+            turns.leave_alone("api", 300)
+            turns.close()
+            return time.monotonic() - began
+
+        assert asyncio.run(main()) < 20
+        other.execute("COMMIT")
+    assert take(tmp_path, "api", 0.01) is not None
+
+
 def test_a_clock_that_was_put_back_stops_nobody(tmp_path: Path) -> None:
-    import sqlite3
 
     assert take(tmp_path, "api", 0.05) is not None
     with sqlite3.connect(tmp_path / FILE) as connection:
