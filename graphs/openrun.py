@@ -71,6 +71,8 @@ class OpenRun:
     exporters: dict[str, Exporter]
     sandbox: Sandbox | None
     holdings: list[Holding]
+    offline: bool = False
+    """Whether this is a replay, for which the journal must answer."""
     stop_reason: tuple[EndReason, str] | None = None
     """Why the run drains, once it does."""
     words: dict[tuple[str, type[BaseModel]], BaseModel] = field(default_factory=dict)
@@ -261,6 +263,7 @@ async def open_components(
             exporters={name: await take("exporters", name) for name in options.exporters},
             sandbox=await take("sandboxes", options.sandbox) if sandboxed else None,
             holdings=holdings,
+            offline=offline,
         )
     except BaseException:
         for holding in reversed(holdings):

@@ -111,10 +111,12 @@ async def ask_all(ctx: DriverContext, asked: Asked) -> list[Said]:
 
 async def _put(ctx: DriverContext, name: str, asked: Asked) -> Said:
     request: JSON = {"source": name, **asked.request}
+    key = ctx.effects.key("search" if asked.can == "search" else "literature", request)
+    most = await _most_requests(ctx, name, asked)
     limited = ctx.options.budget.requests is not None
 
     async def answer() -> Answer:
-        log = RequestLog(allowed=asked.requests if limited else None)
+        log = RequestLog(allowed=most if limited else None)
         token = REQUESTS.set(log)
         try:
             told = await _answer(ctx, name, asked, log)
@@ -125,16 +127,25 @@ async def _put(ctx: DriverContext, name: str, asked: Asked) -> Said:
             REQUESTS.reset(token)
         return told, Usage(requests=log.sent)
 
-    key = ctx.effects.key("search" if asked.can == "search" else "literature", request)
     try:
-        async with ctx.run.asking if limited else nullcontext():
-            outcome = await ctx.effects.perform(key, request, Usage(requests=asked.requests), answer)
+        async with ctx.run.asking if limited and most else nullcontext():
+            outcome = await ctx.effects.perform(key, request, Usage(requests=most), answer)
     except LiteratureError as refusal:
         return Said(name, (), refusal=refusal)
     said = _read(name, outcome.result)
     if said.outage is not None:
         await ctx.emit("outage_passed_over", f"{name} did not answer, and the run goes on without: {said.outage}")
     return said
+
+
+async def _most_requests(ctx: DriverContext, name: str, asked: Asked) -> int:
+    """Return how many requests a source may send for a question: none where it is at hand, or cannot answer."""
+    if ctx.run.offline:
+        # The journal answers; no source is made only to be looked at.
+        return 0
+    source = await ctx.run.literature(name)
+    asks = getattr(source, "online", False) and asked.can in source.capabilities
+    return asked.requests if asks else 0
 
 
 async def _answer(ctx: DriverContext, name: str, asked: Asked, log: RequestLog) -> JSON:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from peercycle.plugins.testing.graph_service import GraphService
-from peercycle.plugins.testing.web import WebService
+from peercycle.plugins.testing.web import Reply, WebService
 
 Command = Callable[..., Any]
 
@@ -59,6 +60,19 @@ def test_a_run_from_a_topic_alone_searches_what_was_imported(peercycle: Command,
     assert len(record["options"]["settings"]["literature"]["local"]["corpora"]) == 1
 
 
+def test_a_source_that_is_down_for_every_question_is_said_once_and_counted(
+    ran: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with WebService([Reply(401)]) as down:
+        monkeypatch.setenv("PEERCYCLE_SEMANTIC_SCHOLAR_URL", down.url)
+        done = ran("--literature", "local", "--literature", "semantic-scholar", "--on-outage", "continue")
+    assert done.code == 0
+    said = [line for line in done.out.splitlines() if "401" in line]
+    assert len(said) == 2 and "outage passed over: semantic-scholar did not answer" in said[0]
+    assert re.match(r"\d+ times: semantic-scholar did not answer", said[1])
+
+
 def test_without_anything_to_search_local_sources_are_refused(peercycle: Command) -> None:
     done = peercycle("run", "--topic", "sorting networks", "--literature", "local")
     assert done.code == 2 and "nothing to start from" in done.err
@@ -83,8 +97,6 @@ def test_the_source_of_a_paper_is_written_whole_or_not_at_all(
 ) -> None:
     import gzip
 
-    from peercycle.plugins.testing.web import Reply, WebService
-
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     tex = b"\\documentclass{article}\\begin{document}x\\end{document}"
     with WebService([Reply(200, gzip.compress(tex), media_type="application/gzip")]) as service:
@@ -103,3 +115,16 @@ def test_the_source_of_a_paper_is_written_whole_or_not_at_all(
         bad = peercycle("literature", "source", "2101.00002", "--out", str(tmp_path / "new" / "bad"), *flags)
         assert bad.code != 0 and bad.err.count("\n") == 1 and "damaged" in bad.err
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["other", "paper"]
+
+
+def test_an_outage_of_what_has_the_source_is_one_line_and_exit_1(
+    peercycle: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with WebService([Reply(503)]) as down:
+        settings = (f'url="{down.url}"', "interval_s=0", "tries=1")
+        flags = [flag for setting in settings for flag in ("--set", f"literature.arxiv.{setting}")]
+        done = peercycle("literature", "source", "2101.00001", "--out", str(tmp_path / "paper"), *flags)
+    assert (done.code, done.out) == (1, "")
+    assert done.err == "error: 127.0.0.1 is down (503); tried 1 time\n"
+    assert not (tmp_path / "paper").exists()

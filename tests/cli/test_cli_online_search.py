@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +14,7 @@ from typing import Any
 import pytest
 
 from peercycle.agents.literature import bibtex
+from peercycle.cli import patience
 from peercycle.plugins.testing.web import Received, Reply, WebService
 
 Command = Callable[..., Any]
@@ -133,7 +138,41 @@ def test_pages_and_sources_share_one_deadline_and_a_part_is_said_to_be_one(
         assert time.monotonic() - began < 25
 
 
-def test_a_search_as_a_whole_is_given_twelve_seconds_and_the_rest_is_for_starting() -> None:
-    from peercycle.cli.searching import PATIENCE
+def test_a_question_is_given_what_starting_left_of_fifteen_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    for spent, seconds in ((0.0, 12.0), (1.0, 12.0), (3.0, 10.5), (5.0, 7.5), (8.0, 3.0), (30.0, 1.0)):
+        monkeypatch.setattr(time, "monotonic", lambda spent=spent: 1000.0 + spent)
+        token = patience.BEGUN.set(1000.0)
+        assert patience.question_seconds() == seconds
+        patience.BEGUN.reset(token)
 
-    assert PATIENCE == {"question_s": 12.0}
+
+def test_a_command_began_when_its_process_did() -> None:
+    # The interpreter sleeps before it imports anything of ours; what a machine adds can only make it older.
+    code = (
+        "import time; time.sleep(1.5); from peercycle.cli.patience import process_began; "
+        "print(time.monotonic() - process_began())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert 1.5 <= float(done.stdout) < 60
+
+
+def test_a_name_that_nobody_looks_up_holds_the_command_no_longer_than_its_question(
+    peercycle: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody_answers = threading.Event()
+
+    def look_up(*_: object, **__: object) -> list[object]:
+        nobody_answers.wait(25)
+        raise socket.gaierror("nobody answers")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setenv("PEERCYCLE_SEMANTIC_SCHOLAR_URL", "http://scholar.example")
+    began = time.monotonic()
+    done = peercycle(
+        "search", "x", "--source", "semantic-scholar", "--set", "literature.semantic-scholar.question_s=1"
+    )
+    took = time.monotonic() - began
+    nobody_answers.set()
+    assert done.code == 1 and "did not answer" in done.err
+    assert took < 20

@@ -128,7 +128,9 @@ async def fill(run: RunDirectory, results: ExperimentResults) -> None:
         (0, "stage_started", "", "c0", "outline"),
         (10, "stage_failed", "ModelError: no answer after 3 tries", "c2", "write"),
         (12, "stage_failed", "ModelError: no answer after 4 tries", "c1", "write"),
-        (20, "outage", "semantic scholar answers 503; trying again in 5 s", "", "literature"),
+        (14, "outage", "semantic scholar answers 503; trying again in 5 s", "", "literature"),
+        (19, "outage", "semantic scholar answers 503; trying again in 15 s", "", "related"),
+        (20, "outage", "crossref is down", "", "check"),
         (4000, "stage_started", "", "c0", "review"),
         (4001, "log", "latex: figure 'x' does not exist", "", "finish"),
         (4002, "log", "latex: figure 'x' does not exist", "", "finish"),
@@ -309,7 +311,9 @@ def test_errors_are_grouped_and_silence_is_named(tmp_path: Path, results: Experi
     assert grouped[("stage_failed", "ModelError: no answer after 3 tries")] == 2
     assert grouped[("execution timeout", "Killed after 60 s")] == 1
     assert grouped[("model effect", "UnparsableAnswerError: no JSON in it")] == 1
-    assert len(data["outages"]) == 1
+    (scholar, crossref) = data["outages"]
+    assert (scholar["count"], scholar["where"], scholar["last"] - scholar["at"]) == (2, "literature; related", 5)
+    assert (crossref["count"], crossref["message"]) == (1, "crossref is down")
     assert [round(stretch["seconds"]) for stretch in data["idle"]] == [3980]
     assert {"message": "latex: figure 'x' does not exist", "count": 2} in data["remarks"]
     assert data["choices"] == ["policy auto: extractive, because no model is configured"]

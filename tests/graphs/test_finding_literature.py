@@ -184,6 +184,12 @@ def test_with_a_bibliography_and_defaults_nothing_goes_out(service: WebService, 
     assert [work.key for work in found_by(result.path).entries] == ["mine", "other"]
 
 
+def test_a_source_at_hand_takes_nothing_of_the_limit_on_requests(service: WebService, tmp_path: Path) -> None:
+    options = given(tmp_path, budget=Budget(requests=1))
+    result = asyncio.run(start(ResearchTask(topic=TOPIC, bibliography=shelf()), options, plugins()))
+    assert (result.status, service.received) == ("finished", []), result.message
+
+
 def test_a_seed_bibliography_is_widened_and_keeps_its_keys(service: WebService, tmp_path: Path) -> None:
     options = given(tmp_path, literature=("local", "semantic-scholar"))
     result = asyncio.run(start(ResearchTask(topic=TOPIC, bibliography=shelf()), options, plugins()))

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from peercycle.agents.literature.arxiv.eprint import MOST_SENT_BYTES, Eprint, looks_like_one, read_eprint
+from peercycle.agents.literature.online.asks import Ask, Manners
 from peercycle.agents.literature.online.deadlines import a_question
 from peercycle.agents.literature.online.keys import citation_key
 from peercycle.agents.literature.online.settings import Kind, OnlineSettings
 from peercycle.agents.literature.online.source import OnlineSource, ids_of_scheme
 from peercycle.agents.literature.online.text import abstract_of, moment, one_line, year_of
-from peercycle.agents.literature.online.transport import Ask, Manners
 from peercycle.core.base import JSON
 from peercycle.core.errors import BadRequestError
 from peercycle.core.literature import Provenance, Reference

@@ -12,6 +12,7 @@ from peercycle.agents.literature.bibtex.symbols import (
     MORE_LETTERS,
     TEXT_SYMBOLS,
 )
+from peercycle.agents.literature.scripts import lowered, raised
 
 MATH = r"\$\$?+(?:[^$\\]|\\.)++\$\$?"
 """Mathematics between dollar signs."""
@@ -24,6 +25,7 @@ _ACCENT = re.compile(
 )
 _BRACED_LETTER = re.compile(r"\{([^\W\d_])\}")
 _ENSURED = re.compile(r"\\ensuremath\s*+\{\s*+\\([A-Za-z]++)\s*+\}")
+_SCRIPT = re.compile(r"\\text(super|sub)script\s*+\{([0-9+=()ni-]++)\}")
 _CODE_POINT = re.compile(r"\\bibunichar\{(\d{2,7})\}")
 _CHARACTER = re.compile("[^\ud800-\udfff\ufdd0-\ufdd7]")
 _COMMAND = re.compile(r"\\([A-Za-z]++)\*?(?:\s*+\{\}|\s++)?")
@@ -72,6 +74,8 @@ def _plain(latex: str) -> str:
             text = text.replace("\\bibogonek", "\\k")
         if "\\ensuremath" in text:
             text = _ENSURED.sub(_ensured, text)
+        if "script" in text:
+            text = _SCRIPT.sub(lambda found: (raised if found[1] == "super" else lowered)(found[2]), text)
         text = _accented(text)
         text = _COMMAND.sub(_command, text)
         text = _ESCAPE.sub(_escape, text)

@@ -8,6 +8,7 @@ import unicodedata
 from peercycle.agents.literature.bibtex.accents import MATH
 from peercycle.agents.literature.bibtex.mathematics import is_proper_math
 from peercycle.agents.literature.bibtex.symbols import COMBINING, LETTERS, MATHEMATICS, TEXT_SYMBOLS
+from peercycle.agents.literature.scripts import LOWERED, RAISED
 
 _COMMANDS = {combining: command for command, combining in COMBINING.items()} | {"\u0328": "bibogonek"}
 _TEXT = {
@@ -21,7 +22,11 @@ _TEXT = {
 }  # fmt: skip
 _SYMBOLS = {symbol: f"\\{command}{{}}" for command, symbol in TEXT_SYMBOLS.items() if not symbol.isascii()}
 _ENSURED = {symbol: f"\\ensuremath{{\\{command}}}" for command, symbol in MATHEMATICS.items()}
-_TABLE = {**_SYMBOLS, **_ENSURED, **_TEXT}
+_SCRIPTS = {
+    **{symbol: f"\\textsuperscript{{{plain}}}" for plain, symbol in RAISED.items()},
+    **{symbol: f"\\textsubscript{{{plain}}}" for plain, symbol in LOWERED.items()},
+}
+_TABLE = {**_SYMBOLS, **_SCRIPTS, **_ENSURED, **_TEXT}
 _LIGATURE = re.compile(r"[-–—]{2,}|`{2,}|'{2,}")
 _MATH = re.compile(MATH)
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")

@@ -7,12 +7,12 @@ from typing import Any
 
 from pydantic import Field
 
+from peercycle.agents.literature.online.asks import USER_AGENT, Manners
 from peercycle.agents.literature.online.deadlines import a_question
 from peercycle.agents.literature.online.keys import citation_key
 from peercycle.agents.literature.online.settings import Kind, OnlineSettings
 from peercycle.agents.literature.online.source import OnlineSource, ids_of_scheme, objects
 from peercycle.agents.literature.online.text import abstract_of, moment, one_line, says_withdrawn, year_of
-from peercycle.agents.literature.online.transport import USER_AGENT, Manners
 from peercycle.core.base import JSON
 from peercycle.core.literature import Provenance, Reference
 from peercycle.core.sameness import normalised_id
@@ -119,7 +119,8 @@ def _first(value: Any) -> str:
 
 def _authors(value: Any) -> tuple[str, ...]:
     names = [
-        one_line(f"{one_line(a.get('given'))} {one_line(a.get('family'))}") or one_line(a.get("name"))
+        one_line(f"{one_line(a.get('given'))} {one_line(a.get('family'))}", markup=True)
+        or one_line(a.get("name"), markup=True)
         for a in objects(value)
     ]
     return tuple(name for name in names if name)

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 
 from peercycle.core.literature import Reference
 from peercycle.core.sameness import identities
-from peercycle.core.stems import STOP_WORDS
+from peercycle.core.stems import STOP_WORDS, length
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 TOKENIZER = "porter unicode61 remove_diacritics 2"
 ENOUGH_DOCUMENTS = 4000
 """A row is ranked where it holds one of the rarer terms, whose document counts sum to about this many.
@@ -30,25 +30,42 @@ def create(connection: sqlite3.Connection) -> None:
         CREATE TABLE names (name TEXT PRIMARY KEY, id INTEGER NOT NULL) WITHOUT ROWID;
         CREATE VIRTUAL TABLE texts USING fts5(title, abstract, content='', tokenize='{TOKENIZER}');
         CREATE VIRTUAL TABLE terms USING fts5vocab(texts, 'row');
+        CREATE TABLE totals (works INTEGER NOT NULL, title_words INTEGER NOT NULL, abstract_words INTEGER NOT NULL);
         """
     )
 
 
 def fill(connection: sqlite3.Connection, works: Iterable[Reference]) -> None:
-    """Add works, each of them once already."""
+    """Add the works of an empty index, each of them once already."""
+    number = title_words = abstract_words = 0
     for number, work in enumerate(works, start=1):
+        title_words += length(work.title)
+        abstract_words += length(work.abstract or "")
         connection.execute("INSERT INTO works VALUES (?, ?)", (number, work.model_dump_json()))
         connection.execute(
-            "INSERT INTO texts (rowid, title, abstract) VALUES (?, ?, ?)", (number, work.title, work.abstract or "")
+            "INSERT INTO texts (rowid, title, abstract) VALUES (?, ?, ?)",
+            (number, _compatible(work.title), _compatible(work.abstract or "")),
         )
         names = [(name, number) for name in (*identities(work), f"key:{work.key}")]
         connection.executemany("INSERT OR IGNORE INTO names VALUES (?, ?)", names)
+    connection.execute("INSERT INTO totals VALUES (?, ?, ?)", (number, title_words, abstract_words))
     connection.execute("INSERT INTO texts (texts) VALUES ('optimize')")
+
+
+def totals(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    """Return how many works there are, and how many words their titles and abstracts have, stop words left out."""
+    works, title_words, abstract_words = connection.execute("SELECT * FROM totals").fetchone()
+    return int(works), int(title_words), int(abstract_words)
+
+
+def _compatible(text: str) -> str:
+    """Return a text in which CO₂ is CO2, as people type it."""
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)
 
 
 def query_terms(query: str, *, most: int = MOST_TERMS) -> list[str]:
     """Return the words to look for, each once; stop words only where there is nothing else."""
-    words = re.findall(r"\w+", unicodedata.normalize("NFKC", query).replace("\0", " ").casefold())
+    words = re.findall(r"\w+", _compatible(query).replace("\0", " ").casefold())
     unique = list(dict.fromkeys(words))
     return ([word for word in unique if word not in STOP_WORDS] or unique)[:most]
 

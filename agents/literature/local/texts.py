@@ -13,7 +13,7 @@ from peercycle.agents.literature.local import index
 from peercycle.core.literature import Reference
 from peercycle.core.ranking import TEXT_TERMS, Document, Query, Ranker, Statistics
 
-CANDIDATES = 400
+CANDIDATES = 1000
 FED_BACK_CANDIDATES = 200
 FED_BACK_TERMS = 12
 MOST_KEPT = 20_000
@@ -54,8 +54,7 @@ class TextSearch:
     connection: sqlite3.Connection
     title_weight: float
     _works: dict[int, tuple[Reference, Document]] = field(default_factory=dict)
-    _frequencies: Frequencies | None = None
-    _number: int = 0
+    _statistics: Statistics | None = None
 
     def search(self, text: str, query: Query, limit: int) -> list[Reference]:
         """Return the best works for a text."""
@@ -81,10 +80,13 @@ class TextSearch:
                 work = index.load(self.connection, number)
                 self._works[number] = work, Document.of(work.title, work.abstract or "")
         documents = [self._works[number][1] for number in ids]
-        if self._frequencies is None:
-            self._frequencies = Frequencies(self.connection)
-            self._number = int(self.connection.execute("SELECT count(*) FROM works").fetchone()[0])
-        title = sum(document.title_length for document in documents) / max(1, len(documents))
-        abstract = sum(document.abstract_length for document in documents) / max(1, len(documents))
-        whole = Statistics(self._number, title or 1.0, abstract or 1.0, self._frequencies)
-        return Ranker(documents, title_weight=self.title_weight, statistics=whole), ids
+        if self._statistics is None:
+            self._statistics = _statistics(self.connection)
+        return Ranker(documents, title_weight=self.title_weight, statistics=self._statistics), ids
+
+
+def _statistics(connection: sqlite3.Connection) -> Statistics:
+    """Return those of the whole index: among the candidates long works abound, and beside them all others are short."""
+    number, title_words, abstract_words = index.totals(connection)
+    title, abstract = title_words / max(1, number), abstract_words / max(1, number)
+    return Statistics(number, title or 1.0, abstract or 1.0, Frequencies(connection))

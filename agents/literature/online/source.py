@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 from urllib.parse import quote, urlencode
 
+from peercycle.agents.literature.online.asks import Ask, Fetched, Manners
 from peercycle.agents.literature.online.settings import Kind, OnlineSettings
-from peercycle.agents.literature.online.transport import Ask, Fetched, Manners, Transport
+from peercycle.agents.literature.online.transport import Transport
 from peercycle.core.base import JSON
 from peercycle.core.errors import BadRequestError, LiteratureError
 from peercycle.core.literature import Bibliography, Reference

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 from datetime import UTC, datetime
 from typing import Any
 
-_TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9:-]*(?:\s[^<>]*)?/?>")
+from peercycle.agents.literature.online.markup import bare
+
 _ABSTRACT_HEAD = re.compile(r"^\s*(?:abstract|summary)\s*[:.]?\s+(?=[A-Z])", re.IGNORECASE)
 LONGEST = 20_000
 
@@ -16,13 +16,13 @@ LONGEST = 20_000
 def one_line(value: Any, *, markup: bool = False) -> str:
     """Return a text's words with single blanks, without characters that no reader sees; empty for what is no text.
 
-    With `markup` the service is one that writes HTML or JATS into its texts, and what is marked up is kept bare.
+    With `markup` the service is one that writes HTML, JATS or entities into its texts, and what they mean is kept.
     """
     if not isinstance(value, str):
         return ""
     text = value[: 4 * LONGEST]
     if markup:
-        text = html.unescape(_TAG.sub("", html.unescape(text)))
+        text = bare(text)
     kept = "".join(c for c in text if c.isspace() or unicodedata.category(c) not in {"Cc", "Cf", "Co", "Cn", "Cs"})
     return " ".join(unicodedata.normalize("NFC", kept).split())[:LONGEST]
 

@@ -20,6 +20,10 @@ from peercycle.core.errors import StoreError
 FILE = "turns-v1.sqlite"
 LONGEST_PAUSE_S = 3600.0
 """A host's wish to be left alone is followed up to this long."""
+LOCKED_S = 1.0
+"""How long a thread waits for the file. Whoever waits longer does so in the loop, where a deadline can end it."""
+LOOK_AGAIN_S = 0.1
+"""How often one looks whether somebody is still alone with a host: nobody can say for how long they will be."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS turns (
@@ -61,8 +65,13 @@ class Turns:
             await asyncio.sleep(wait + random.uniform(0.0, min(0.02, interval_s / 10)))
 
     def done(self, turn: Turn) -> None:
-        """Say that a turn taken with `alone_for_s` is over: the interval counts from now."""
-        self._do("UPDATE turns SET busy_until = 0, last = ? WHERE host = ?", (time.time(), turn.host))
+        """Say that a turn taken with `alone_for_s` is over: the interval counts from now.
+
+        One that took longer than it was given ends nothing: somebody else may be alone by then.
+        """
+        self._do(
+            "UPDATE turns SET busy_until = 0, last = ? WHERE host = ? AND last = ?", (time.time(), turn.host, turn.at)
+        )
 
     def leave_alone(self, host: str, seconds: float) -> None:
         """Let nobody send to a host for some seconds, because it asked for that."""
@@ -83,6 +92,8 @@ class Turns:
                 connection = self._open()
                 connection.execute("BEGIN IMMEDIATE")
             except sqlite3.DatabaseError as error:
+                if _is_busy(error):
+                    return LOOK_AGAIN_S
                 raise StoreError(f"{str(self._path)!r} cannot be used: {error}; remove it to go on") from None
             try:
                 return self._grant(connection, host, interval_s, alone_for_s)
@@ -100,8 +111,8 @@ class Turns:
             last = now
             connection.execute("UPDATE turns SET last = ? WHERE host = ?", (now, host))
         wait = max(last + interval_s, min(not_before, now + LONGEST_PAUSE_S)) - now
-        if now < busy_until < now + LONGEST_PAUSE_S and wait <= 0:
-            wait = min(0.1, busy_until - now)
+        if wait <= 0 and now < busy_until < now + LONGEST_PAUSE_S:
+            wait = min(LOOK_AGAIN_S, busy_until - now)
         if wait > 0:
             return float(wait)
         connection.execute(
@@ -115,10 +126,23 @@ class Turns:
             try:
                 self._open().execute(statement, values)
             except sqlite3.DatabaseError as error:
+                if _is_busy(error):
+                    # A turn ends by its own time, and others are told by the host itself.
+                    return
                 raise StoreError(f"{str(self._path)!r} cannot be used: {error}; remove it to go on") from None
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._connection = sqlite3.connect(self._path, timeout=30, check_same_thread=False, isolation_level=None)
-            self._connection.executescript(_SCHEMA)
+            opened = sqlite3.connect(self._path, timeout=LOCKED_S, check_same_thread=False, isolation_level=None)
+            try:
+                opened.executescript(_SCHEMA)
+            except sqlite3.DatabaseError:
+                opened.close()
+                raise
+            self._connection = opened
         return self._connection
+
+
+def _is_busy(error: sqlite3.DatabaseError) -> bool:
+    """Tell whether another process has the file locked: one that was stopped may have it for long."""
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 from urllib.parse import quote
 
+from peercycle.agents.literature.online.asks import Manners
 from peercycle.agents.literature.online.deadlines import a_question
 from peercycle.agents.literature.online.keys import citation_key
 from peercycle.agents.literature.online.parts import in_part
 from peercycle.agents.literature.online.settings import Kind, OnlineSettings
 from peercycle.agents.literature.online.source import OnlineSource, ids_of_scheme, objects
 from peercycle.agents.literature.online.text import abstract_of, moment, one_line, year_of
-from peercycle.agents.literature.online.transport import Manners
 from peercycle.core.base import JSON
 from peercycle.core.errors import SourceUnavailableError, WorkNotFoundError
 from peercycle.core.literature import Provenance, Reference
@@ -123,7 +123,7 @@ def reference_of(record: Mapping[str, Any], fetched_at: float) -> Reference | No
         title=title,
         authors=_authors(record.get("authorships")),
         year=year_of(record.get("publication_year")),
-        venue=one_line(venue.get("display_name")) or None if isinstance(venue, dict) else None,
+        venue=one_line(venue.get("display_name"), markup=True) or None if isinstance(venue, dict) else None,
         abstract=abstract_of(_in_order(record.get("abstract_inverted_index")), markup=True),
         url=f"https://doi.org/{normalised_id('doi', doi).partition(':')[2]}" if scheme == "doi" else None,
         ids={scheme: value} if doi else {},
@@ -135,7 +135,7 @@ def reference_of(record: Mapping[str, Any], fetched_at: float) -> Reference | No
 
 def _authors(value: Any) -> tuple[str, ...]:
     people = [item.get("author") for item in objects(value)]
-    names = [one_line(person.get("display_name")) for person in people if isinstance(person, dict)]
+    names = [one_line(person.get("display_name"), markup=True) for person in people if isinstance(person, dict)]
     return tuple(name for name in names if name)
 
 

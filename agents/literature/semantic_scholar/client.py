@@ -17,8 +17,9 @@ from typing import Any
 from semanticscholar import AsyncSemanticScholar
 from semanticscholar.ApiRequester import ApiRequester
 
+from peercycle.agents.literature.online.asks import Ask
 from peercycle.agents.literature.online.settings import Kind
-from peercycle.agents.literature.online.transport import Ask, Transport
+from peercycle.agents.literature.online.transport import Transport
 from peercycle.agents.literature.semantic_scholar.settings import api_key
 
 FETCHED_AT: ContextVar[float] = ContextVar("peercycle_semantic_scholar_fetched_at", default=0.0)

@@ -32,7 +32,7 @@ _TYPES = {"JournalArticle": "article", "Conference": "inproceedings", "Book": "b
 
 def reference_of(record: Any, fetched_at: float) -> Reference | None:
     """Return a work, or None for a record without a title."""
-    if not isinstance(record, Mapping) or not (title := one_line(record.get("title"))):
+    if not isinstance(record, Mapping) or not (title := one_line(record.get("title"), markup=True)):
         return None
     work = Reference(
         key="-",
@@ -41,7 +41,7 @@ def reference_of(record: Any, fetched_at: float) -> Reference | None:
         authors=_authors(record.get("authors")),
         year=year_of(record.get("year")),
         venue=_venue(record),
-        abstract=abstract_of(record.get("abstract")),
+        abstract=abstract_of(record.get("abstract"), markup=True),
         url=_address(record.get("url")),
         ids=_ids(record),
         provenance=(Provenance(source=NAME, fetched_at=moment(fetched_at)),),
@@ -53,7 +53,7 @@ def reference_of(record: Any, fetched_at: float) -> Reference | None:
 def _authors(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
         return ()
-    names = [one_line(item.get("name")) for item in value if isinstance(item, Mapping)]
+    names = [one_line(item.get("name"), markup=True) for item in value if isinstance(item, Mapping)]
     return tuple(name for name in names if name)
 
 
@@ -74,8 +74,8 @@ def _ids(record: Mapping[str, Any]) -> dict[str, str]:
 
 def _venue(record: Mapping[str, Any]) -> str | None:
     journal = record.get("journal")
-    name = one_line(journal.get("name")) if isinstance(journal, Mapping) else ""
-    return one_line(record.get("venue")) or name or None
+    name = one_line(journal.get("name"), markup=True) if isinstance(journal, Mapping) else ""
+    return one_line(record.get("venue"), markup=True) or name or None
 
 
 def _entry_type(record: Mapping[str, Any]) -> str:

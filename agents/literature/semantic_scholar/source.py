@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import quote
 
+from peercycle.agents.literature.online.asks import Manners
 from peercycle.agents.literature.online.deadlines import a_question
 from peercycle.agents.literature.online.parts import in_part
 from peercycle.agents.literature.online.source import OnlineSource
-from peercycle.agents.literature.online.transport import Manners
 from peercycle.agents.literature.semantic_scholar.records import FIELDS, NAME, reference_of
 from peercycle.agents.literature.semantic_scholar.settings import SERVICE, SemanticScholarSettings
 from peercycle.core.base import JSON

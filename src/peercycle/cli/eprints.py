@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from peercycle.cli.loops import wait_for
+from peercycle.cli.loops import answer_of
 from peercycle.cli.output import print_json, say, warn
 from peercycle.cli.parameters import AsJson, SettingOverrides
 
@@ -37,7 +37,7 @@ def source(
     """
     target = out if out is not None else Path("arxiv-" + re.sub(r"[^A-Za-z0-9.]+", "-", paper).strip("-.")[:80])
     _require_empty(target)
-    eprint = wait_for(_fetch(paper, set_))
+    eprint = answer_of(_fetch(paper, set_))
     _write(eprint, target)
     _tell(eprint, target, as_json=as_json)
 

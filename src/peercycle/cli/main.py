@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ import typer
 from peercycle.cli.app import build_app
 from peercycle.cli.interrupting import Interrupted
 from peercycle.cli.output import print_json, say, warn
+from peercycle.cli.patience import BEGUN, process_began
 from peercycle.core.errors import PeercycleError
 
 INTERRUPTED = 130
@@ -23,6 +25,8 @@ CLICK_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__na
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 finished, 3 stopped or waiting, 1 failed, 2 usage."""
+    # Called with arguments, it is a part of somebody's process, which may be old.
+    BEGUN.set(process_began() if argv is None else time.monotonic())
     arguments = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in arguments
     try:

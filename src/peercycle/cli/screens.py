@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from peercycle.cli.following import Listener
 from peercycle.cli.output import on_terminal, print_json, say
+from peercycle.cli.repeats import Repeats
 
 if TYPE_CHECKING:
     from peercycle.core.events import RunEvent
@@ -167,6 +168,7 @@ class PlainScreen:
 
     def __init__(self, *, many: bool = False) -> None:
         self._many = many
+        self._repeats = Repeats()
 
     def __enter__(self) -> PlainScreen:
         return self
@@ -183,8 +185,8 @@ class PlainScreen:
         say(self._of(launch.run_id) + where + (f": {launch.label}" if launch.label else ""))
 
     def event(self, event: RunEvent) -> None:
-        """Print the event."""
-        if event.kind not in QUIET:
+        """Print the event, unless it says the same again."""
+        if event.kind not in QUIET and not self._repeats.is_one(event):
             say(self._of(event.run_id) + event_text(event))
 
     def spending(self, run_id: str, lines: tuple[SpendingLine, ...]) -> None:
@@ -197,7 +199,7 @@ class PlainScreen:
         """Print the ending."""
         from peercycle.cli.endings import ending_lines
 
-        for line in ending_lines(result, failures):
+        for line in (*self._repeats.take(result.run_id), *ending_lines(result, failures)):
             say(self._of(result.run_id) + line)
 
     def not_begun(self, line: int, topic: str, why: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from peercycle.cli.loops import wait_for
+from peercycle.cli.loops import UnansweredError, answer_of
 from peercycle.cli.output import print_json, say, warn
 from peercycle.cli.parameters import AsJson, SettingOverrides
+from peercycle.cli.patience import SHORTEST_QUESTION_S, question_seconds
 from peercycle.core.errors import PeercycleError
 
 if TYPE_CHECKING:
@@ -20,13 +22,6 @@ if TYPE_CHECKING:
 
 SHOWN_AUTHORS = 3
 LOCAL = "local"
-PATIENCE: Mapping[str, float] = {"question_s": 12.0}
-"""A person who waits gets an answer or an error within 15 s, starting up included, however many pages and sources: the default of the
-command alone."""
-
-
-class UnansweredError(PeercycleError):
-    """No source answered. That is a failure here, where nothing can be resumed."""
 
 
 def search(
@@ -63,7 +58,7 @@ def search(
         names.insert(0, LOCAL)
     if names == [LOCAL] and not works:
         tables = _with_corpora(tables)
-    found, faults = wait_for(_ask_all(plugins, tables, names, works, query, limit))
+    found, faults = answer_of(_ask_all(plugins, tables, names, works, query, limit))
     return _print(query, found, faults, as_json=as_json, as_bib=as_bib)
 
 
@@ -110,13 +105,15 @@ async def _ask_all(
     from peercycle.core.sameness import fuse, new_works
 
     handed = Bibliography(entries=works)
-    sources = [(name, _made(plugins, name, tables.get(name.rpartition(":")[2], {}))) for name in names]
+    until = time.monotonic() + question_seconds()
+    sources = [(name, *_made(plugins, name, tables.get(name.rpartition(":")[2], {}))) for name in names]
     answers = await asyncio.gather(
-        *[_ask_in_time(source, handed, query, limit) for _, source in sources], return_exceptions=True
+        *[_ask_in_time(source, handed, query, limit, None if own else until) for _, source, own in sources],
+        return_exceptions=True,
     )
     faults: list[tuple[str, Exception]] = []
     good: list[tuple[Reference, ...]] = []
-    for (name, _), answer in zip(sources, answers, strict=True):
+    for (name, _, _), answer in zip(sources, answers, strict=True):
         if isinstance(answer, PeercycleError):
             faults.append((name, answer))
             if isinstance(answer, PartialAnswerError):
@@ -133,28 +130,36 @@ async def _ask_all(
     return tuple(new_works(fuse(good, limit), Bibliography())), faults
 
 
-def _made(plugins: Plugins, name: str, table: Mapping[str, Any]) -> Any:
-    """Make a source, more impatient than in a run where it knows patience and nobody set it."""
-    model = plugins.find("literature", name).settings_model
-    impatient = {key: value for key, value in PATIENCE.items() if key in model.model_fields}
-    return plugins.create("literature", name, {**impatient, **table})
+def _made(plugins: Plugins, name: str, table: Mapping[str, Any]) -> tuple[Any, bool]:
+    """Make a source; tell whether its settings say how patient it is."""
+    return plugins.create("literature", name, table), "question_s" in table
 
 
-async def _ask_in_time(source: Any, works: Bibliography, query: str, limit: int) -> tuple[Reference, ...]:
-    """Ask; a source of somebody's own that asks the network and knows no deadline is cut off here."""
+async def _ask_in_time(
+    source: Any, works: Bibliography, query: str, limit: int, until: float | None
+) -> tuple[Reference, ...]:
+    """Ask, and be done by a moment of the monotonic clock, where it is given.
+
+    A source of ours ends its question by itself, and with what it was told by then; one of somebody's own that asks the
+    network and knows no deadline is cut off here.
+    """
     import asyncio
 
+    from peercycle.agents.literature.online.deadlines import within
     from peercycle.core.errors import SourceUnavailableError
 
+    if until is None or not getattr(source, "online", False):
+        return await _ask(source, works, query, limit)
+    left = max(SHORTEST_QUESTION_S, until - time.monotonic())
     knows = hasattr(getattr(source, "settings", None), "question_s")
-    patience = None if knows or not getattr(source, "online", False) else PATIENCE["question_s"]
     try:
-        async with asyncio.timeout(patience):
-            return await _ask(source, works, query, limit)
+        with within(left):
+            async with asyncio.timeout(None if knows else left):
+                return await _ask(source, works, query, limit)
     except TimeoutError as error:
-        if patience is None or isinstance(error, PeercycleError):
+        if knows or isinstance(error, PeercycleError):
             raise
-        raise SourceUnavailableError(f"it gave no answer within {patience:g} s") from None
+        raise SourceUnavailableError(f"it gave no answer within {left:.3g} s") from None
 
 
 async def _ask(source: Any, works: Bibliography, query: str, limit: int) -> tuple[Reference, ...]:

@@ -19,7 +19,8 @@ from peercycle.core.literature import Reference
 from peercycle.core.sameness import RRF_K
 from peercycle.core.stems import terms
 
-K1, B = 1.2, 0.75
+K1, B = 1.6, 0.75
+"""Above the usual 1.2, because a title's term counts three times and would be saturated by one occurrence."""
 K3 = 3.0
 """How soon another occurrence of a term in the query ceases to count."""
 PAIR_WEIGHT = 0.25

@@ -45,6 +45,11 @@ def terms(text: str) -> list[str]:
     return [stem(word) for word in words(text) if word not in STOP_WORDS]
 
 
+def length(text: str) -> int:
+    """Return how many terms a text has, without making their stems."""
+    return sum(word not in STOP_WORDS for word in words(text))
+
+
 @lru_cache(maxsize=200_000)
 def stem(word: str) -> str:
     """Return the stem of a word in lower case; what is no English word stays nearly as it is."""

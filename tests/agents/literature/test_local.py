@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import multiprocessing
+import random
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from peercycle.agents.literature.local.corpus import read_jsonl
 from peercycle.agents.literature.local.index import query_terms
 from peercycle.core.errors import BadInputError, LiteratureError, StoreError
 from peercycle.core.literature import Bibliography, Reference
+from peercycle.core.ranking import rank_works
 from peercycle.core.sameness import deduplicate
 
 
@@ -48,6 +50,7 @@ def test_a_title_counts_more_than_an_abstract() -> None:
 def test_words_are_found_in_other_forms_and_without_their_accents() -> None:
     assert found("ship carrying", *SHELF)[0] in {"trade", "mention"}
     assert found("Godel", work("g", "Gödel's proof")) == ["g"]
+    assert found("CO2", work("c", "Uptake of CO₂")) == found("CO₂", work("c", "Uptake of CO2")) == ["c"]
 
 
 def test_a_query_is_words_and_never_syntax() -> None:
@@ -206,3 +209,21 @@ def test_a_text_as_query_finds_its_neighbours_and_keeps_to_limit_and_filters() -
 
     best = asyncio.run(limited())
     assert 0 < len(best) <= 3 and all(one.year is not None and one.year >= 2000 for one in best)
+
+
+def test_a_text_is_ranked_as_in_the_whole_pool_where_short_works_abound() -> None:
+    draw = random.Random(1)
+    topic = [f"topic{n}" for n in range(30)]
+    words = [f"word{n}" for n in range(2000)]
+
+    def work_of(n: int) -> Reference:
+        if n % 10:
+            # A title alone; most of them have nothing of the query.
+            return work(f"w{n}", " ".join(draw.sample(topic if n % 10 == 1 else words, 8)))
+        return work(
+            f"w{n}", " ".join(draw.sample(words, 8)), " ".join(draw.choices(topic, k=40) + draw.choices(words, k=100))
+        )
+
+    pool = [work_of(n) for n in range(600)]
+    query = " ".join(draw.sample(topic, 15))
+    assert found(query, *pool) == [pool[place].key for place in rank_works(query, pool)[:20]]

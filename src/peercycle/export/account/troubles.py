@@ -13,6 +13,7 @@ from peercycle.export.account.gathering import Gathered
 IDLE_SECONDS = 600.0
 """A gap between two events that is at least this long is an idle stretch."""
 _VARYING = re.compile(r"sha256:[0-9a-f]+|0x[0-9a-f]+|\b[0-9a-f]{12,}\b|\b[0-9]+(?:\.[0-9]+)?\b")
+_MOST_PLACES = 8
 _FAULTS = frozenset({"stage_failed", "export_failed", "component_failed", "plugin_problem"})
 
 
@@ -25,16 +26,20 @@ class _Group:
     count: int = 0
     where: list[JSON] = field(default_factory=list)
 
+    def add(self, where: str, at: float | None) -> None:
+        """Count one more of the kind."""
+        self.count += 1
+        self.last = at if at is not None else self.last
+        if where and where not in self.where and len(self.where) < _MOST_PLACES:
+            self.where.append(where)
+
 
 def errors(run: Gathered) -> list[JSON]:
     """Return errors in groups: those that differ only in numbers and hashes are one."""
     groups: dict[tuple[str, str], _Group] = {}
     for what, where, message, at in _errors(run):
         group = groups.setdefault((what, _VARYING.sub("#", message)), _Group(what, message[:500], at))
-        group.count += 1
-        group.last = at if at is not None else group.last
-        if where and where not in group.where and len(group.where) < 8:
-            group.where.append(where)
+        group.add(where, at)
     return [asdict(group) for group in sorted(groups.values(), key=lambda g: (-g.count, g.kind, g.message))]
 
 
@@ -91,11 +96,18 @@ def lost(run: Gathered) -> dict[str, JSON]:
 
 
 def outages(run: Gathered) -> list[JSON]:
-    """Return what the log says of services that could not be reached."""
+    """Return what the log says of services that could not be reached, in the order of the first time.
+
+    Those that differ only in numbers, such as the seconds of a pause, are one.
+    """
+    groups: dict[str, _Group] = {}
+    for event in run.events:
+        if event.kind.startswith("outage"):
+            group = groups.setdefault(_VARYING.sub("#", event.message), _Group(event.kind, event.message, event.at))
+            group.add(_where(event), event.at)
     return [
-        {"at": event.at, "where": _where(event), "message": event.message}
-        for event in run.events
-        if event.kind.startswith("outage")
+        {"at": g.first, "last": g.last, "count": g.count, "where": "; ".join(map(str, g.where)), "message": g.message}
+        for g in groups.values()
     ]
 
 

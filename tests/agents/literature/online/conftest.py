@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from peercycle.agents.literature.online import breaker, transport
+from peercycle.agents.literature.online import breaker, tries
 
 
 @pytest.fixture(autouse=True)
@@ -15,4 +15,4 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SEMANTIC_SCHOLAR_API_KEY", raising=False)
     monkeypatch.delenv("PEERCYCLE_SEMANTIC_SCHOLAR_URL", raising=False)
     monkeypatch.setattr(breaker, "_BREAKERS", {})
-    monkeypatch.setattr(transport, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(tries, "FIRST_PAUSE_S", 0.01)

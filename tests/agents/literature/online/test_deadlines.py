@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from peercycle.agents.literature.online import breaker, transport
+from peercycle.agents.literature.online import breaker, tries
+from peercycle.agents.literature.online.asks import Ask, Manners
 from peercycle.agents.literature.online.deadlines import QUESTION, within
 from peercycle.agents.literature.online.settings import OnlineSettings
-from peercycle.agents.literature.online.transport import Ask, Manners, Transport
+from peercycle.agents.literature.online.transport import Transport
 from peercycle.agents.literature.semantic_scholar import SemanticScholar, SemanticScholarSettings
 from peercycle.core.errors import PartialAnswerError, SourceUnavailableError
 from peercycle.plugins.testing.web import Received, Reply, WebService
@@ -79,7 +80,7 @@ def test_many_questions_at_once_wait_for_their_turn_as_long_as_a_question_may_ta
 
 
 def test_pauses_before_new_tries_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "FIRST_PAUSE_S", 100.0)
+    monkeypatch.setattr(tries, "FIRST_PAUSE_S", 100.0)
     with WebService([Reply(503)]) as service:
         error, seconds = search(service, question_s=20.0, deadline_s=3600.0)
         assert "503" in str(error) and not isinstance(error, PartialAnswerError)

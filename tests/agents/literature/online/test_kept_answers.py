@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from peercycle.agents.literature.online.asks import Ask, Manners
 from peercycle.agents.literature.online.kept import FILE, Kept, KeptAnswers, key_of
 from peercycle.agents.literature.online.settings import OnlineSettings
-from peercycle.agents.literature.online.transport import Ask, Manners, Transport
+from peercycle.agents.literature.online.transport import Transport
 from peercycle.core.errors import BudgetExceededError, SourceUnavailableError, StoreError, WorkNotFoundError
 from peercycle.core.requests import REQUESTS, RequestLog
 from peercycle.plugins.testing.web import Reply, WebService

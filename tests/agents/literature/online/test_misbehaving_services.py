@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from peercycle.agents.literature.online.asks import Ask, Manners
 from peercycle.agents.literature.online.settings import OnlineSettings
-from peercycle.agents.literature.online.transport import Ask, Manners, Transport
+from peercycle.agents.literature.online.transport import Transport
 from peercycle.core.errors import (
     BadRequestError,
     PeercycleError,

@@ -14,6 +14,7 @@ from peercycle.agents.literature.crossref import Crossref, CrossrefSettings
 from peercycle.agents.literature.online import text
 from peercycle.agents.literature.openalex import OpenAlex, OpenAlexSettings
 from peercycle.core.errors import BadRequestError, LiteratureError, SourceUnavailableError
+from peercycle.core.literature import Bibliography
 from peercycle.core.sameness import deduplicate
 from peercycle.plugins.testing import LiteratureContract
 from peercycle.plugins.testing.web import Received, Reply, WebService
@@ -67,7 +68,7 @@ def test_crossref_reads_what_publishers_mark_up() -> None:
     with WebService(crossref) as service:
         good, bad = of_crossref(service, lambda source: source.search("water"))
     assert (good.title, good.authors, good.year) == (
-        "Costs & benefits of H2O", ("Zoë Núñez", "The Water Group"), 2019,
+        "Costs & benefits of H₂O", ("Zoë Núñez", "The Water Group"), 2019,
     )  # fmt: skip
     assert (good.venue, good.abstract, good.entry_type) == ("Journal of Water", "We weigh water.", "article")
     assert (good.ids, good.key, good.retracted) == ({"doi": "10.1234/good.1"}, "nunez2019costs", False)
@@ -298,10 +299,35 @@ def test_no_field_of_any_shape_breaks_a_record(value: Any) -> None:
             assert work is None or ("\u202e" not in work.title and "\x00" not in work.title)
 
 
+MARKED_UP = (
+    ("<i>Ca</i><sup>2+</sup> waves &amp; CO<sub>2</sub>", "Ca²⁺ waves & CO₂"),
+    ("&lt;i&gt;E. coli&lt;/i&gt; at 10<sup>\N{MINUS SIGN}6</sup>, the 10<sup>th</sup>", "E. coli at 10⁻⁶, the 10th"),
+    ('x <em class="a">y</em><br/>z &amp;#946;', "x y z β"),
+    ("<mml:math><mml:msup><mml:mi>x</mml:mi><mml:mn>2</mml:mn></mml:msup></mml:math> growth", "x² growth"),
+    ("a<b and c>d, p<0.05; if a<b>c", "a<b and c>d, p<0.05; if a<b>c"),
+    ("The <video> element, vector<int>, AT&T, R&LT, Q&A;B", "The <video> element, vector<int>, AT&T, R&LT, Q&A;B"),
+)
+
+
+@pytest.mark.parametrize(("given", "seen"), MARKED_UP)
+def test_markup_of_a_title_is_what_a_reader_sees_and_mathematics_stays(given: str, seen: str) -> None:
+    from peercycle.agents.literature.bibtex import read, write
+    from peercycle.agents.literature.openalex.source import reference_of as of_openalex_
+    from peercycle.agents.literature.semantic_scholar.records import reference_of as of_scholar
+
+    scholar = of_scholar({"title": given, "paperId": "a" * 40, "abstract": f"We see {given}"}, 0.0)
+    alex = of_openalex_({**record(1), "display_name": given}, 0.0)
+    assert scholar is not None and alex is not None
+    assert (scholar.title, scholar.abstract, alex.title) == (seen, f"We see {seen}", seen)
+    (again,) = read(write(Bibliography(entries=(scholar,)))).entries
+    assert (again.title, again.abstract) == (seen, f"We see {seen}")
+
+
 def test_text_of_a_service_is_one_line_of_what_a_reader_sees() -> None:
     assert text.one_line(" a\u202e\x00 b\n\tc\ufeff ") == "a b c"
     assert text.one_line("<b>x</b> &lt;i&gt;y&lt;/i&gt; 2 < 3", markup=True) == "x y 2 < 3"
     assert text.abstract_of("ABSTRACT We do.") == "We do."
+    assert text.abstract_of("<jats:title>Abstract</jats:title><jats:p>We do.</jats:p>", markup=True) == "We do."
     assert [text.year_of(value) for value in ("1999", 1999, "99", True, 99999, None)] == [
         1999,
         1999,

@@ -6,10 +6,12 @@ Nothing here asserts that it is quick: a machine that does something else may be
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -104,8 +106,39 @@ def test_one_who_died_with_its_turn_holds_nobody_up_for_ever(tmp_path: Path) -> 
     assert take(tmp_path, "arxiv", 0.01, alone_for_s=0.3) is not None
 
 
+def test_one_who_took_longer_than_its_turn_ends_nobody_elses(tmp_path: Path) -> None:
+    async def main() -> bool:
+        turns = Turns(tmp_path)
+        late = await turns.take("arxiv", 0.01, within_s=120, alone_for_s=0.05)
+        assert await turns.take("arxiv", 0.01, within_s=120, alone_for_s=600) is not None
+        assert late is not None
+        turns.done(late)
+        third = await turns.take("arxiv", 0.01, within_s=0)
+        turns.close()
+        return third is None
+
+    assert asyncio.run(main())
+
+
+def test_a_file_that_somebody_keeps_locked_holds_nobody_beyond_their_time(tmp_path: Path) -> None:
+    assert take(tmp_path, "api", 0.01) is not None
+    with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        async def main() -> float:
+            turns = Turns(tmp_path)
+            began = time.monotonic()
+            assert await turns.take("api", 0.01, within_s=0.5) is None
+            turns.leave_alone("api", 300)
+            turns.close()
+            return time.monotonic() - began
+
+        assert asyncio.run(main()) < 20
+        other.execute("COMMIT")
+    assert take(tmp_path, "api", 0.01) is not None
+
+
 def test_a_clock_that_was_put_back_stops_nobody(tmp_path: Path) -> None:
-    import sqlite3
 
     assert take(tmp_path, "api", 0.05) is not None
     with sqlite3.connect(tmp_path / FILE) as connection:
