@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -157,7 +157,11 @@ async def _drive_all(batch: Batch, screen: Screen) -> Sequence[Outcome]:
         previous = endings[-1] if endings else None
         endings.append(asyncio.create_task(_after(previous, end(outcome, left == 0))))
 
-    try:
+    async with AsyncExitStack() as leaving:
+        # Last in, first out, and each whatever became of the others.
+        leaving.push_async_callback(batch.plugins.close)
+        leaving.push_async_callback(followers.end_all)
+        leaving.push_async_callback(_all_of, endings)
         with announcing(announcer), draining_when_asked(batch.report.path):
             return await start_many(
                 [(each.task, each.options) for each in batch.tasks],
@@ -167,10 +171,14 @@ async def _drive_all(batch: Batch, screen: Screen) -> Sequence[Outcome]:
                 on_done=on_done,
                 begin=batch.begin,
             )
-    finally:
-        await asyncio.gather(*endings)
-        await followers.end_all()
-        await batch.plugins.close()
+
+
+async def _all_of(endings: Sequence[asyncio.Task[None]]) -> None:
+    """Wait for every ending, then raise what the first of them that failed raised."""
+    if endings:
+        await asyncio.wait(endings)
+    for ending in endings:
+        ending.result()
 
 
 async def _after(previous: asyncio.Task[None] | None, work: Any) -> None:
