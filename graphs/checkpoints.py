@@ -154,13 +154,15 @@ class FencedSaver(SqliteSaver):
             raise StoreError(f"{str(self._target)!r} was closed by this driver; resume the run")
 
     def _fold_where_long(self) -> None:
-        log = log_of(self._target)
-        if (
-            (self._folding is None or self._folding.done())
-            and log.exists()
-            and self._growth.is_long(log.stat().st_size)
-        ):
+        if self._folding is not None and not self._folding.done():
+            return
+        if (size := self._log_bytes()) is not None and self._growth.is_long(size):
             self._folding = asyncio.create_task(asyncio.to_thread(fold_log, self._target))
+
+    def _log_bytes(self) -> int | None:
+        """Return how long the write-ahead log is; None where there is none."""
+        log = log_of(self._target)
+        return log.stat().st_size if log.exists() else None
 
 
 async def check_checkpoints(path: Path) -> None:
@@ -198,14 +200,15 @@ _ALL_ROWS = "SELECT type, checkpoint FROM checkpoints UNION ALL SELECT type, val
 
 
 @asynccontextmanager
-async def open_checkpoints(path: Path, fence: int) -> AsyncIterator[FencedSaver]:
+async def open_checkpoints(path: Path, fence: int, *, in_loop: bool = True) -> AsyncIterator[FencedSaver]:
     """Open the checkpoints of a run for the driver with this fencing number.
 
+    `in_loop`: write in the thread of the running loop, which is quicker; else in a thread of their own.
     Raises `LeaseLostError` where this driver is not the newest, `DamagedRunError` where SQLite finds the file damaged.
     """
     target = path / FILE
     try:
-        saver = FencedSaver(await asyncio.to_thread(_open, target, fence), fence, target)
+        saver = _saver(in_loop)(await asyncio.to_thread(_open, target, fence), fence, target)
         try:
             yield saver
         finally:
@@ -214,6 +217,14 @@ async def open_checkpoints(path: Path, fence: int) -> AsyncIterator[FencedSaver]
         if isinstance(error, sqlite3.OperationalError):
             raise StoreError(f"cannot use {target}: {error}; is the disk full, or the folder read-only?") from None
         raise DamagedRunError(_damaged(target, str(error))) from None
+
+
+def _saver(in_loop: bool) -> type[FencedSaver]:
+    if in_loop:
+        return FencedSaver
+    from peercycle.graphs.checkpoints_apart import SaverApart
+
+    return SaverApart
 
 
 def _open(target: Path, fence: int) -> sqlite3.Connection:

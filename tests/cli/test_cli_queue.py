@@ -125,6 +125,19 @@ def test_what_belongs_into_the_lines_is_refused_as_a_flag(
     assert (done.code, words in done.err) == (2, True)
 
 
+def test_a_queue_of_which_no_task_can_begin_is_refused_before_a_folder_is_made(
+    peercycle: Command, folder: Path
+) -> None:
+    needs_model = {"topic": "sorting", "bibliography": "refs.bib", "options": {"policy": "prompted"}}
+    write(folder, needs_model, needs_model)
+    done = peercycle("run", "tasks.jsonl")
+    assert (done.code, "the policy 'prompted' asks a language model, and none is configured" in done.err) == (2, True)
+    assert not (folder / "runs").exists()
+    write(folder, needs_model, {"topic": "sorting", "bibliography": "refs.bib"})
+    assert peercycle("run", "tasks.jsonl").code == 1
+    assert json.loads((queue_of(folder) / "report.json").read_text())["counts"] == {"failed": 1, "finished": 1}
+
+
 def test_a_queue_without_tasks_or_file_is_refused(peercycle: Command, folder: Path) -> None:
     write(folder, "")
     assert "holds no task" in peercycle("run", "tasks.jsonl").err

@@ -72,6 +72,7 @@ def run_queue(asked: Asked, name: str | None = None) -> int:
     for each in tasks:
         if each.task.bibliography.problems:
             warn(f"warning: {asked.source.name}: line {each.line}: {read_so_far(each.task.bibliography)}")
+    _require_one_that_can_begin(tasks, asked.plugins)
     tasks = with_run_ids(tasks, time.time())
     path = _new_folder(Path(asked.options.runs_dir), name or new_queue_name())
     with driven(path):
@@ -81,6 +82,23 @@ def run_queue(asked: Asked, name: str | None = None) -> int:
             Batch(tasks, range(len(tasks)), report, asked.plugins, asked.parallel or PARALLEL),
             choose_screen(asked.as_json, many=True),
         )
+
+
+def _require_one_that_can_begin(tasks: Sequence[QueuedTask], plugins: Plugins) -> None:
+    """Raise what the first task would be refused for where all would be: no folder is made for such a queue."""
+    from peercycle.core.errors import PeercycleError
+    from peercycle.graphs.refusing import refuse_early
+
+    refusals: list[PeercycleError] = []
+    for each in tasks:
+        try:
+            refuse_early(each.task, each.options, plugins)
+        except PeercycleError as error:
+            refusals.append(error)
+        else:
+            return
+    if refusals:
+        raise refusals[0]
 
 
 def _new_folder(runs_dir: Path, name: str) -> Path:
