@@ -16,9 +16,9 @@ import pytest
 from peercycle import hookimpl
 from peercycle.core.errors import WorkNotFoundError
 from peercycle.core.literature import Bibliography, Reference
+from peercycle.core.ranking import rank_works
 from peercycle.core.runs import Budget, RunOptions
 from peercycle.core.writing import ResearchTask
-from peercycle.graphs import finding
 from peercycle.graphs.driver import resume, start
 from peercycle.graphs.replay import replay
 from peercycle.plugins.manager import Plugins
@@ -126,13 +126,13 @@ def test_a_topic_alone_finds_its_references(service: WebService, tmp_path: Path)
 def test_thousands_of_works_are_ranked_in_no_loops_thread(
     service: WebService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rank, threads = finding.rank_works, set()
+    threads: set[int] = set()
 
     def noted(text: str, found: Sequence[Reference]) -> list[int]:
         threads.add(threading.get_ident())
-        return rank(text, found)
+        return rank_works(text, found)
 
-    monkeypatch.setattr(finding, "rank_works", noted)
+    monkeypatch.setattr("peercycle.graphs.finding.rank_works", noted)
     asyncio.run(start(ResearchTask(topic=TOPIC), given(tmp_path), plugins()))
     assert threads
     assert threading.get_ident() not in threads

@@ -12,7 +12,7 @@ from peercycle.core.experiments import Experiment, ExperimentResults
 from peercycle.core.failures import failed_executions
 
 HEADING = "## Experimental_results"
-_NUMBER = re.compile(r"[\s$*\\textbf{]*(?P<value>[-+]?[0-9]{1,12}(?:\.[0-9]{1,12})?)(?![0-9.])")
+_NUMBER = re.compile(r"(?:[\s$*]|\\(?:text|math)bf\{)*(?P<value>[-+]?[0-9]{1,12}(?:\.[0-9]{1,12})?)(?![0-9.])")
 MOST_CELLS = 400
 
 

@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 
     GivenPlugins = Plugins | Iterable[str | Path] | None
 
+__all__ = [
+    "aresearch",
+    "aresearch_many",
+    "build_graph",
+    "make_graph",
+    "make_task",
+    "read_bibliography",
+    "research",
+]
+
 T = TypeVar("T")
 
 
