@@ -200,15 +200,17 @@ _ALL_ROWS = "SELECT type, checkpoint FROM checkpoints UNION ALL SELECT type, val
 
 
 @asynccontextmanager
-async def open_checkpoints(path: Path, fence: int, *, in_loop: bool = True) -> AsyncIterator[FencedSaver]:
+async def open_checkpoints(
+    path: Path, fence: int, kind: type[FencedSaver] | None = None
+) -> AsyncIterator[FencedSaver]:
     """Open the checkpoints of a run for the driver with this fencing number.
 
-    `in_loop`: write in the thread of the running loop, which is quicker; else in a thread of their own.
+    `kind` says which thread writes them: by default the running loop's, which is quicker than one of their own.
     Raises `LeaseLostError` where this driver is not the newest, `DamagedRunError` where SQLite finds the file damaged.
     """
     target = path / FILE
     try:
-        saver = _saver(in_loop)(await asyncio.to_thread(_open, target, fence), fence, target)
+        saver = (kind or FencedSaver)(await asyncio.to_thread(_open, target, fence), fence, target)
         try:
             yield saver
         finally:
@@ -217,14 +219,6 @@ async def open_checkpoints(path: Path, fence: int, *, in_loop: bool = True) -> A
         if isinstance(error, sqlite3.OperationalError):
             raise StoreError(f"cannot use {target}: {error}; is the disk full, or the folder read-only?") from None
         raise DamagedRunError(_damaged(target, str(error))) from None
-
-
-def _saver(in_loop: bool) -> type[FencedSaver]:
-    if in_loop:
-        return FencedSaver
-    from peercycle.graphs.checkpoints_apart import SaverApart
-
-    return SaverApart
 
 
 def _open(target: Path, fence: int) -> sqlite3.Connection:

@@ -17,7 +17,8 @@ from peercycle.core.base import JSON
 from peercycle.core.errors import LeaseLostError, PeercycleError, ReplayDivergedError, StoreError, UsageError
 from peercycle.core.runs import ENDED_FOR_GOOD, Extension, RunOptions, RunRecord
 from peercycle.core.writing import ResearchTask
-from peercycle.graphs.checkpoints import check_checkpoints, open_checkpoints
+from peercycle.graphs.checkpoints import FencedSaver, check_checkpoints, open_checkpoints
+from peercycle.graphs.checkpoints_apart import SaverApart
 from peercycle.graphs.cycle import beginning_of, cycle_of, thread_of
 from peercycle.graphs.fingerprint import compare, fingerprint, require_same
 from peercycle.graphs.launch import create_and_open, open_existing
@@ -139,7 +140,8 @@ async def drive(run: OpenRun, *, in_loop: bool = True) -> RunResult:
 
 async def _run_to_ending(run: OpenRun, in_loop: bool) -> None:
     try:
-        async with open_checkpoints(run.path, run.store.fence, in_loop=in_loop) as saver:
+        kind = FencedSaver if in_loop else SaverApart
+        async with open_checkpoints(run.path, run.store.fence, kind) as saver:
             waiting = await _invoke(run, cycle_of(run.plugins, saver))
         if run.record.terminal is None and waiting:
             await end_early(run, None, "an open question: see `peercycle answer`")

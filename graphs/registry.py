@@ -45,7 +45,7 @@ class Opened:
 
 async def _place(path: str | Path) -> tuple[int, str]:
     # In a thread: the loop may be a server's, which waits for no disk.
-    return id(asyncio.get_running_loop()), await asyncio.to_thread(os.path.realpath, path)
+    return id(asyncio.get_running_loop()), await asyncio.to_thread(os.path.realpath, str(path))
 
 
 async def register(run: OpenRun) -> None:

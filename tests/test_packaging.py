@@ -138,5 +138,5 @@ def test_the_graph_serves_other_programs_from_an_installed_wheel(repository: Pat
     tests = ("tests/test_api.py", "tests/test_in_a_servers_loop.py")
     command = (python, "-P", "-m", "pytest", "-q", "-o", "pythonpath=tests/fixtures", "-k", ways, *tests)
     said = run(*command, cwd=tmp_path / "checkout", timeout_s=400)
-    assert "9 passed" in said
+    assert "8 passed" in said
     assert "skipped" not in said

@@ -108,7 +108,7 @@ def test_a_damaged_file_that_another_process_put_aside_already_is_begun_anew(tmp
     class Slower(KeptAnswers):
         def _put_aside(self) -> None:
             (tmp_path / FILE).unlink()
-            super()._put_aside()
+            KeptAnswers._put_aside(self)
 
     (tmp_path / FILE).write_bytes(b"no database at all" * 500)
     assert Slower(tmp_path).get("k") is None

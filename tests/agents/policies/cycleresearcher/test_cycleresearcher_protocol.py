@@ -14,6 +14,7 @@ from tests.agents.protocol_model import ProtocolModel
 from peercycle.agents.policies.cycleresearcher.policy import CycleResearcherPolicy
 from peercycle.agents.policies.cycleresearcher.settings import CycleResearcherSettings
 from peercycle.agents.policies.cycleresearcher.tables import imagined
+from peercycle.core.base import JSON
 from peercycle.core.contracts import Work
 from peercycle.core.experiments import Experiment
 from peercycle.core.runs import RunOptions
@@ -104,7 +105,7 @@ def test_simulate_lets_the_model_go_on_in_its_own_turn_as_published(tmp_path: Pa
 )
 def test_a_cell_is_a_number_with_its_marks_or_none(cell: str, value: float | None) -> None:
     experiment = Experiment(id="one", question="Which is better?", script="x")
-    entry = {"name": "Which is better?", "result": {"table": [["Method", "Score"], ["ours", cell]]}}
+    entry: JSON = {"name": "Which is better?", "result": {"table": [["Method", "Score"], ["ours", cell]]}}
     found = imagined([entry], (experiment,))
     assert found == ({} if value is None else {"one": {"measurements": [
         {"metric": "Score", "group": "ours", "value": value}
