@@ -117,7 +117,8 @@ def test_aresearch_many_answers_for_each_task_alike(tmp_path: Path) -> None:
     ("given", "message"),
     [
         ({"candidates": 0}, "option 'candidates': input should be greater than or equal to 1$"),
-        ({"candidats": 2}, "there is no option 'candidats'; RunOptions has: run_id"),
+        ({"candidats": 2}, "there is no option 'candidats'; did you mean 'candidates'"),
+        ({"zzzzzzzz": 2}, "there is no option 'zzzzzzzz'; RunOptions has: run_id"),
         ({"budget": {"tokens": 0}}, "option 'budget.tokens'"),
     ],
 )

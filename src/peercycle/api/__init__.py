@@ -140,6 +140,7 @@ def _options(plugins: GivenPlugins, given: Mapping[str, Any]) -> tuple[RunOption
     from pydantic import ValidationError
 
     from peercycle.core.errors import UsageError
+    from peercycle.core.nearest import did_you_mean
     from peercycle.core.runs import RunOptions
     from peercycle.plugins.manager import Plugins as Manager
 
@@ -154,9 +155,9 @@ def _options(plugins: GivenPlugins, given: Mapping[str, Any]) -> tuple[RunOption
         name = ".".join(str(part) for part in first["loc"])
         if first["type"] != "extra_forbidden":
             raise UsageError(f"option {name!r}: {first['msg'][0].lower()}{first['msg'][1:]}") from None
-        raise UsageError(
-            f"there is no option {name!r}; RunOptions has: {', '.join(RunOptions.model_fields)}"
-        ) from None
+        fields = list(RunOptions.model_fields)
+        near = did_you_mean(name, fields) or f"; RunOptions has: {', '.join(fields)}"
+        raise UsageError(f"there is no option {name!r}{near}") from None
 
 
 def _files(given: Iterable[str | Path]) -> tuple[str, ...]:
