@@ -27,7 +27,6 @@ class SaverApart(FencedSaver):
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return a checkpoint, the latest where the configuration names none."""
-        self._require_open()
         return await self._apart(lambda: self.get_tuple(config))
 
     async def alist(
@@ -39,7 +38,6 @@ class SaverApart(FencedSaver):
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
         """Yield checkpoints, the newest first."""
-        self._require_open()
         for found in await self._apart(lambda: list(self.list(config, filter=filter, before=before, limit=limit))):
             yield found
 
@@ -66,7 +64,7 @@ class SaverApart(FencedSaver):
     async def close(self) -> None:
         """Close the file, after what is under way; what a cancelled task still wants to save is refused."""
         self._closed = True
-        await self._apart(self.conn.close)
+        await self._apart(self.conn.close, closing=True)
         self._thread.shutdown(wait=False)
 
     def _fold_where_long(self) -> None:
@@ -74,5 +72,7 @@ class SaverApart(FencedSaver):
         if (size := self._log_bytes()) is not None and self._growth.is_long(size):
             fold_log(self._target)
 
-    async def _apart(self, work: Callable[[], T]) -> T:
+    async def _apart(self, work: Callable[[], T], *, closing: bool = False) -> T:
+        if not closing:
+            self._require_open()
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
