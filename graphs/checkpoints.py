@@ -154,13 +154,15 @@ class FencedSaver(SqliteSaver):
             raise StoreError(f"{str(self._target)!r} was closed by this driver; resume the run")
 
     def _fold_where_long(self) -> None:
-        log = log_of(self._target)
-        if (
-            (self._folding is None or self._folding.done())
-            and log.exists()
-            and self._growth.is_long(log.stat().st_size)
-        ):
+        if self._folding is not None and not self._folding.done():
+            return
+        if (size := self._log_bytes()) is not None and self._growth.is_long(size):
             self._folding = asyncio.create_task(asyncio.to_thread(fold_log, self._target))
+
+    def _log_bytes(self) -> int | None:
+        """Return how long the write-ahead log is; None where there is none."""
+        log = log_of(self._target)
+        return log.stat().st_size if log.exists() else None
 
 
 async def check_checkpoints(path: Path) -> None:
@@ -198,14 +200,17 @@ _ALL_ROWS = "SELECT type, checkpoint FROM checkpoints UNION ALL SELECT type, val
 
 
 @asynccontextmanager
-async def open_checkpoints(path: Path, fence: int) -> AsyncIterator[FencedSaver]:
+async def open_checkpoints(
+    path: Path, fence: int, kind: type[FencedSaver] | None = None
+) -> AsyncIterator[FencedSaver]:
     """Open the checkpoints of a run for the driver with this fencing number.
 
+    `kind` says which thread writes them: by default the running loop's, which is quicker than one of their own.
     Raises `LeaseLostError` where this driver is not the newest, `DamagedRunError` where SQLite finds the file damaged.
     """
     target = path / FILE
     try:
-        saver = FencedSaver(await asyncio.to_thread(_open, target, fence), fence, target)
+        saver = (kind or FencedSaver)(await asyncio.to_thread(_open, target, fence), fence, target)
         try:
             yield saver
         finally:

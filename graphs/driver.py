@@ -17,12 +17,14 @@ from peercycle.core.base import JSON
 from peercycle.core.errors import LeaseLostError, PeercycleError, ReplayDivergedError, StoreError, UsageError
 from peercycle.core.runs import ENDED_FOR_GOOD, Extension, RunOptions, RunRecord
 from peercycle.core.writing import ResearchTask
-from peercycle.graphs.checkpoints import check_checkpoints, open_checkpoints
+from peercycle.graphs.checkpoints import FencedSaver, check_checkpoints, open_checkpoints
+from peercycle.graphs.checkpoints_apart import SaverApart
 from peercycle.graphs.cycle import beginning_of, cycle_of, thread_of
 from peercycle.graphs.fingerprint import compare, fingerprint, require_same
-from peercycle.graphs.launch import create_and_open, open_existing, require_prices
+from peercycle.graphs.launch import create_and_open, open_existing
 from peercycle.graphs.openrun import OpenRun
 from peercycle.graphs.publish import EARLY_VISIT, end_early, write_report
+from peercycle.graphs.refusing import require_prices
 from peercycle.graphs.registry import forget, register
 from peercycle.graphs.result import RunResult, result_of
 from peercycle.graphs.selecting import decide_ending
@@ -37,12 +39,17 @@ EXTENDABLE = frozenset({"rounds", "patience", "budget", "on_outage"})
 """Options that a resume may change: limits, which no content depends on."""
 
 
-async def start(task: ResearchTask, options: RunOptions, plugins: Plugins, on_launch: Any = None) -> RunResult:
-    """Create a run and drive it to an ending. Raises only where nothing was begun."""
-    run = await create_and_open(task, options, plugins, RunControl(), in_loop=True)
+async def start(
+    task: ResearchTask, options: RunOptions, plugins: Plugins, on_launch: Any = None, *, in_loop: bool = True
+) -> RunResult:
+    """Create a run and drive it to an ending. Raises only where nothing was begun.
+
+    `in_loop` False: nothing of the driver's waits for the disk in the running loop, which is somebody else's.
+    """
+    run = await create_and_open(task, options, plugins, RunControl(), in_loop=in_loop)
     if on_launch is not None:
         on_launch(run)
-    return await drive(run)
+    return await drive(run, in_loop=in_loop)
 
 
 async def resume(
@@ -113,13 +120,13 @@ def _extended(options: RunOptions, changes: Mapping[str, JSON]) -> RunOptions:
     return extended
 
 
-async def drive(run: OpenRun) -> RunResult:
-    """Drive an open run to an ending, and close it."""
-    register(run)
+async def drive(run: OpenRun, *, in_loop: bool = True) -> RunResult:
+    """Drive an open run to an ending, and close it; `in_loop` as in `start`."""
     try:
+        await register(run)
         if run.record.terminal is None:
             async with _watched(run):
-                await _run_to_ending(run)
+                await _run_to_ending(run, in_loop)
             # Answered: whatever the clock says then, no later driver takes it for its own.
             await run.store.clear_stop()
         else:
@@ -131,9 +138,10 @@ async def drive(run: OpenRun) -> RunResult:
         await run.close()
 
 
-async def _run_to_ending(run: OpenRun) -> None:
+async def _run_to_ending(run: OpenRun, in_loop: bool) -> None:
     try:
-        async with open_checkpoints(run.path, run.store.fence) as saver:
+        kind = FencedSaver if in_loop else SaverApart
+        async with open_checkpoints(run.path, run.store.fence, kind) as saver:
             waiting = await _invoke(run, cycle_of(run.plugins, saver))
         if run.record.terminal is None and waiting:
             await end_early(run, None, "an open question: see `peercycle answer`")

@@ -73,9 +73,10 @@ async def find(queries: Sequence[str], topic: str, known: Bibliography, ctx: Dri
         return Found(tuple(Works(work for ranking in rankings for work in ranking)), online=False)
     pool = Pool(Works(known.entries))
     searched = _places(fuse(rankings), pool)
-    await _widen(_seeds(searched, topic, pool), pool, ctx)
+    # In threads: some thousand works take a second, and other runs share the loop.
+    await _widen(await asyncio.to_thread(_seeds, searched, topic, pool), pool, ctx)
     await _fetch_abstracts(pool, ctx)
-    ranked = rank_pool(topic, queries, searched, pool)
+    ranked = await asyncio.to_thread(rank_pool, topic, queries, searched, pool)
     remark = (
         f"{counted(len(searched), 'work')} found by {counted(len(queries), 'query', 'queries')}, "
         f"{len(pool.works.items())} with their neighbours"

@@ -103,10 +103,12 @@ async def start_many(
     on_launch: Callable[[int, Any], None] | None = None,
     on_done: Callable[[Outcome], None] | None = None,
     begin: Callable[[int, Callable[[Any], None] | None], Awaitable[RunResult]] | None = None,
+    in_loop: bool = True,
 ) -> tuple[Outcome, ...]:
     """Run every task, at most `parallel` at once. One failure never ends the queue.
 
     `begin` drives the run of a task, given its index, where it is not simply to be started: one may be there already.
+    `in_loop` as in `start`.
     """
     slots, gate = asyncio.Semaphore(parallel), Gate()
 
@@ -117,7 +119,11 @@ async def start_many(
                     outcome = Outcome(index, task, None, f"not begun: {why}", begun=False)
                 else:
                     launched = partial(on_launch, index) if on_launch else None
-                    driven = begin(index, launched) if begin else start(task, options, plugins, on_launch=launched)
+                    driven = (
+                        begin(index, launched)
+                        if begin
+                        else start(task, options, plugins, on_launch=launched, in_loop=in_loop)
+                    )
                     outcome = Outcome(index, task, await driven)
             except PeercycleError as error:
                 outcome = Outcome(index, task, None, str(error))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -43,26 +43,22 @@ class Opened:
     closing: asyncio.Task[None] | None = None
 
 
-def _place(path: str | Path) -> tuple[int, str]:
-    return id(asyncio.get_running_loop()), _resolved(str(path), str(Path.cwd()))
+async def _place(path: str | Path) -> tuple[int, str]:
+    # In a thread: the loop may be a server's, which waits for no disk.
+    return id(asyncio.get_running_loop()), await asyncio.to_thread(os.path.realpath, str(path))
 
 
-@lru_cache(maxsize=1024)
-def _resolved(path: str, folder: str) -> str:
-    # Asked by every node; a run's folder does not move while it is open.
-    return str(Path(folder, path).resolve())
-
-
-def register(run: OpenRun) -> None:
+async def register(run: OpenRun) -> None:
     """Let nodes find a run that a driver opened: those of this task, and any that name its path."""
+    _OPEN[await _place(run.path)] = Opened(run, driven=True)
     _DRIVEN.set(run)
-    _OPEN[_place(run.path)] = Opened(run, driven=True)
 
 
 def forget(run: OpenRun) -> None:
     """Take a run out that its driver is about to close."""
     _DRIVEN.set(None)
-    _OPEN.pop(_place(run.path), None)
+    for place in [place for place, opened in _OPEN.items() if opened.run is run]:
+        del _OPEN[place]
 
 
 @dataclass(slots=True)
@@ -89,7 +85,7 @@ class Runs:
             yield driven
             return
         path = Path(state["run"]["dir"])
-        place = _place(path)
+        place = await _place(path)
         while (opened := _OPEN.get(place)) is None:
             if (leaving := _LEAVING.get(place)) is not None:
                 # It holds the lease until it is closed.
@@ -124,8 +120,13 @@ class Runs:
         from peercycle.graphs.launch import create_and_open
 
         run = await create_and_open(task, options, self.loaded(), runtime.control)
-        opened = _OPEN[_place(run.path)] = Opened(run, driven=False)
-        opened.closing = asyncio.create_task(_close_later(_place(run.path), opened))
+        try:
+            place = await _place(run.path)
+        except BaseException:
+            await run.close()
+            raise
+        opened = _OPEN[place] = Opened(run, driven=False)
+        opened.closing = asyncio.create_task(_close_later(place, opened))
         return run
 
 

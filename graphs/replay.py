@@ -123,7 +123,7 @@ async def replay(path: Path, plugins: Plugins, *, keep: Path | None = None) -> R
         except BaseException:
             await own.close()
             raise
-        register(run)
+        await register(run)
         try:
             graph = cycle_of(plugins, InMemorySaver())
             await graph.ainvoke(beginning_of(run), thread_of(run, graph), context=options, control=run.control)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from peercycle.plugins.hosting import Problem
 from peercycle.plugins.loading import Source
+from peercycle.plugins.problems import Problem
 from peercycle.plugins.registry import Registry
 
 if TYPE_CHECKING:

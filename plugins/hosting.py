@@ -18,19 +18,6 @@ from peercycle.plugins.registry import go_on_without, owner
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """Something that is wrong with a plugin; the tool goes on."""
-
-    plugin: str
-    distribution: str | None
-    version: str | None
-    hook: str | None
-    """The hook that failed; None where the plugin could not be loaded."""
-    message: str
-    """One line: who, what, and how to go on without it."""
-
-
-@dataclass(frozen=True, slots=True)
 class Implementation:
     """One plugin's implementation of one hook."""
 

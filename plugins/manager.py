@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from peercycle.core.errors import PluginError, UnknownNameError, UsageError
 from peercycle.plugins import loading
 from peercycle.plugins.accounts import entry, schemas, with_problems
-from peercycle.plugins.hosting import Host, Implementation, Problem, describe_failure
+from peercycle.plugins.hosting import Host, Implementation, describe_failure
 from peercycle.plugins.loading import Source
+from peercycle.plugins.problems import Problem, Problems
 from peercycle.plugins.registry import KINDS, Kind, Registration, Registry, make
 from peercycle.plugins.relay import PATIENCE_S, QUEUE_LIMIT, EventRelay
 
@@ -46,7 +47,7 @@ class Plugins:
         self._host = Host(trace=trace)
         self._registries: dict[Kind, Registry] = {}
         self._relay = EventRelay(self._host, self._note, patience_s=patience_s, queue_limit=queue_limit)
-        self._problems: list[Problem] = []
+        self._problems = Problems()
         self._broken: dict[str, Source] = {}
         self._disabled: dict[str, Source] = {}
 
@@ -86,8 +87,8 @@ class Plugins:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What went wrong with plugins so far, oldest first."""
-        return tuple(self._problems)
+        """What went wrong with plugins so far, oldest first; of each hook of a plugin, as much as a person would read."""
+        return self._problems.all()
 
     # ---------------------------------------------------------------------------------- components
 
@@ -228,7 +229,7 @@ class Plugins:
             if source.explicit:
                 raise
             self._broken[source.name] = source
-            self._problems.append(Problem(source.name, source.distribution, source.version, None, str(error)))
+            self._problems.add(Problem(source.name, source.distribution, source.version, None, str(error)))
 
     def _free_name(self, source: Source) -> str:
         taken = self._host.sources.keys() | self._broken.keys()
@@ -260,6 +261,4 @@ class Plugins:
     def _note(self, plugin: str, hook: str, error: BaseException) -> None:
         source = self._host.sources[plugin]
         message = describe_failure(source, hook, error)
-        problem = Problem(plugin, source.distribution, source.version, hook, message)
-        if problem not in self._problems:
-            self._problems.append(problem)
+        self._problems.add(Problem(plugin, source.distribution, source.version, hook, message))

@@ -160,7 +160,7 @@ async def host_files_hidden(ground: Ground) -> CanaryResult:
     try:
         result = await ground.run(_FILES, str(secret), *ground.host_files)
     finally:
-        secret.unlink(missing_ok=True)
+        await asyncio.to_thread(secret.unlink, missing_ok=True)
     return _answer("host_files_hidden", result, "hidden", "Allow mount namespaces")
 
 

@@ -67,7 +67,7 @@ async def execute_on(
     on_output: OnOutput | None = None,
 ) -> ExecResult:
     """Run a program on the files of an environment, which may still be in the making."""
-    bwrap = find_bwrap(settings.bwrap)
+    bwrap = await asyncio.to_thread(find_bwrap, settings.bwrap)
     files = {name: await artifacts.get(ref) for name, ref in request.files.items()}
     given = await materials.stored(request.data, artifacts)
     files |= {path: body for path, (body, _) in given.items()}
@@ -145,20 +145,32 @@ async def holding(settings: BubblewrapSettings, without: Weakening, request: Exe
     slot = await slots.acquire(settings)
     if "unprivileged_uid" in without:
         slot.uid = None
-    execution, group = place.new_execution(), None
     try:
-        hierarchy = cgroups.find() if settings.cgroups == "auto" else None
-        group = None if hierarchy is None else cgroups.group_in(hierarchy, execution)
-        owner = {"cgroups": [] if group is None else [str(path) for path in group.paths], "uid": slot.uid}
-        made = place.make(state_directory(settings), execution, owner)
+        # In threads, as everything here that touches the disk: the loop may be a server's.
+        laying = asyncio.ensure_future(asyncio.to_thread(_lay_out, settings, without, request, slot))
         try:
-            if group is not None:
-                _limit(group, request, without)
-            yield Held(slot, made, group)
+            yield await outlast(laying)
         finally:
-            await to_the_end(lambda: _let_go(made, None if "group_kill" in without else group))
+            if laying.exception() is None:
+                await to_the_end(lambda: _let_go(laying.result(), without))
     finally:
         slot.release()
+
+
+def _lay_out(settings: BubblewrapSettings, without: Weakening, request: ExecRequest, slot: Slot) -> Held:
+    """Make the directory and the cgroup of an execution; what was made is gone again where this raises."""
+    execution = place.new_execution()
+    hierarchy = cgroups.find() if settings.cgroups == "auto" else None
+    group = None if hierarchy is None else cgroups.group_in(hierarchy, execution)
+    owner = {"cgroups": [] if group is None else [str(path) for path in group.paths], "uid": slot.uid}
+    held = Held(slot, place.make(state_directory(settings), execution, owner), group)
+    try:
+        if group is not None:
+            _limit(group, request, without)
+    except BaseException:
+        _let_go(held, without)
+        raise
+    return held
 
 
 def _limit(group: Group, request: ExecRequest, without: Weakening) -> None:
@@ -175,9 +187,10 @@ def _limit(group: Group, request: ExecRequest, without: Weakening) -> None:
         ) from error
 
 
-def _let_go(made: Place, group: Group | None) -> None:
+def _let_go(held: Held, without: Weakening) -> None:
+    group = None if "group_kill" in without else held.group
     gone = group is None or group.remove()
-    made.remove()
+    held.place.remove()
     if not gone:
         raise SandboxError(
             f"cannot remove the cgroup {str(group.memory) if group else ''!r}: a process is stuck in it"

@@ -39,12 +39,12 @@ signal.pause()
 async def survivors(settings: BubblewrapSettings, without: Weakening, environment: EnvironmentRef) -> list[int]:
     """Return the processes left of a program whose driver was killed; they are killed before this returns."""
     request = ExecRequest(argv=("python", "-I", "-S", "-c", _PROGRAM), limits=Limits(wall_s=30), requires=frozenset())
-    built = environments.opened(settings, environment)
+    built = await asyncio.to_thread(environments.opened, settings, environment)
     async with execution.holding(settings, without, request) as held:
         await asyncio.to_thread(place.fill, held.place, held.slot.uid, {})
         view = View(
             work=held.place.work,
-            etc=place.etc_folder(state_directory(settings)),
+            etc=await asyncio.to_thread(place.etc_folder, state_directory(settings)),
             inputs=(),
             binds=built.binds,
             variables={},
@@ -53,7 +53,7 @@ async def survivors(settings: BubblewrapSettings, without: Weakening, environmen
             processes=None,
         )
         start = Start(
-            find_bwrap(settings.bwrap),
+            await asyncio.to_thread(find_bwrap, settings.bwrap),
             held.place.execution,
             view,
             request.limits,

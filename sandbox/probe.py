@@ -67,7 +67,7 @@ async def probe(settings: BubblewrapSettings, without: Weakening) -> ProbeResult
     """Run a trivial program, then the canaries. Never raises for a sandbox that does not work here."""
     version = ""
     try:
-        version = await asyncio.to_thread(_version, find_bwrap(settings.bwrap))
+        version = await asyncio.to_thread(_version, settings.bwrap)
         environment = await asyncio.to_thread(environments.prepare, settings, EnvironmentSpec(name="base"))
         ground = Ground(settings, without, environment)
         await canaries.trivial(ground)
@@ -79,7 +79,8 @@ async def probe(settings: BubblewrapSettings, without: Weakening) -> ProbeResult
     return ProbeResult(backend=NAME, version=version, available=True, canaries=tuple(seen))
 
 
-def _version(bwrap: str) -> str:
+def _version(name: str) -> str:
+    bwrap = find_bwrap(name)
     try:
         asked = subprocess.run([bwrap, "--version"], capture_output=True, text=True, check=True, timeout=10, env={})
         version = asked.stdout.split()[-1]

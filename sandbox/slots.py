@@ -42,9 +42,9 @@ async def acquire(settings: BubblewrapSettings) -> Slot:
     """Wait for a free place. Raises `SandboxError` where slots cannot be kept or have no user id."""
     root = os.geteuid() == 0
     folder = MACHINE if root else state_directory(settings) / "slots"
-    base = _uid_base(settings) if root else None
+    base = await asyncio.to_thread(_uid_base, settings) if root else None
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True, mode=0o700)
         # Other processes hold the locks: there is no event to wait for.
         while (held := _try_all(folder, settings.slots)) is None:  # noqa: ASYNC110
             await asyncio.sleep(POLL_S)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["docker_daemon", "handmade_wheels"]
+pytest_plugins = ["docker_daemon", "handmade_wheels", "servers_loop"]
 REPOSITORY = Path(__file__).resolve().parent.parent
 OFFLINE = Path(__file__).resolve().parent / "offline"
 REFUSALS: str = runpy.run_path(str(OFFLINE / "sitecustomize.py"))["REFUSALS"]

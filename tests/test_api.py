@@ -117,7 +117,8 @@ def test_aresearch_many_answers_for_each_task_alike(tmp_path: Path) -> None:
     ("given", "message"),
     [
         ({"candidates": 0}, "option 'candidates': input should be greater than or equal to 1$"),
-        ({"candidats": 2}, "there is no option 'candidats'; RunOptions has: run_id"),
+        ({"candidats": 2}, "there is no option 'candidats'; did you mean 'candidates'"),
+        ({"zzzzzzzz": 2}, "there is no option 'zzzzzzzz'; RunOptions has: run_id"),
         ({"budget": {"tokens": 0}}, "option 'budget.tokens'"),
     ],
 )
@@ -281,3 +282,31 @@ def test_langgraph_json_names_a_factory_without_a_checkpointer(repository: Path,
     assert {"candidates", "rounds", "policy"} <= set(graph.get_context_jsonschema()["properties"])
     result = asyncio.run(graph.ainvoke(TASK, context=options(tmp_path, rounds=0)))["result"]
     assert result["status"] == "finished"
+
+
+REWARD = """
+from peercycle import hookimpl
+
+@hookimpl
+def register_rewards(register):
+    from peercycle.agents.rewards import MeanRating
+    register("mine", MeanRating)
+"""
+
+
+def test_plugins_are_files_or_a_manager_and_nothing_in_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(REWARD)
+    chosen = quick(tmp_path, rounds=0, reward="mine")
+    run = peercycle.research("sorting", BIBLIOGRAPHY, plugins=["mine.py"], **chosen)
+    kept = json.loads((run.path / "run.json").read_text())["options"]["plugins"]
+    assert (run.status, kept) == ("finished", [str(tmp_path / "mine.py")])
+    manager = Plugins.load(files=["mine.py"])
+    assert peercycle.research("sorting", BIBLIOGRAPHY, plugins=manager, **chosen).status == "finished"
+    for given in ("mine.py", [3], 3):
+        with pytest.raises(peercycle.PeercycleError, match="give a list of plugin files, or Plugins"):
+            peercycle.research("sorting", BIBLIOGRAPHY, plugins=given, **chosen)  # type: ignore[arg-type]
+    with pytest.raises(peercycle.PeercycleError, match="disabled_plugins does nothing to a manager"):
+        peercycle.research("sorting", BIBLIOGRAPHY, plugins=manager, disabled_plugins=("other",), **chosen)

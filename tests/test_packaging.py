@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
+from tests.installing import built, copied, install, run
 
 PACKAGE = "src/peercycle"
 
@@ -126,3 +127,16 @@ def test_the_licence_is_whole_and_packed(copy: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(build(copy, "wheel", tmp_path / "out")) as archive:
         [packed] = [name for name in archive.namelist() if name.endswith("licenses/LICENSE")]
         assert archive.read(packed).decode() == text
+
+
+def test_the_graph_serves_other_programs_from_an_installed_wheel(repository: Path, tmp_path: Path) -> None:
+    copied(repository, tmp_path / "checkout")
+    python = install(tmp_path / "env", built(tmp_path / "checkout", tmp_path / "wheels"))
+    where = run(python, "-P", "-c", "import peercycle; print(peercycle.__file__)", cwd=tmp_path)
+    assert Path(where.strip()).is_relative_to(tmp_path / "env")
+    ways = "ainvoke or stream or checkpointer or subgraph or where_states_share or langgraph_json or graph_blocks"
+    tests = ("tests/test_api.py", "tests/test_in_a_servers_loop.py")
+    command = (python, "-P", "-m", "pytest", "-q", "-o", "pythonpath=tests/fixtures", "-k", ways, *tests)
+    said = run(*command, cwd=tmp_path / "checkout", timeout_s=400)
+    assert "8 passed" in said
+    assert "skipped" not in said

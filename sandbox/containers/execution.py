@@ -198,12 +198,11 @@ async def execute(
     made = await asyncio.to_thread(place.make, state, place.new_execution(), {"backend": NAME})
     try:
         await asyncio.to_thread(place.fill, made, None, files, lent_paths(lent))
-        mounts = [*env.mounts, *_etc(made, settings.user)]
-        mounts += [(made.inputs / name, f"{WORK}/{name}") for name in made.top_level]
-        mounts += [(path, f"{WORK}/{name}") for name, (path, _) in lent.items()]
-        if stdin is not None:
-            mounts.append((_written(made.root / "stdin", stdin), profile.INPUT))
-        task = Task(settings, request, made, env, tuple(mounts), _in_loop(on_output), without)
+        own = await asyncio.to_thread(_own_mounts, made, settings.user, stdin)
+        given_mounts = [(made.inputs / name, f"{WORK}/{name}") for name in made.top_level]
+        lent_mounts = [(path, f"{WORK}/{name}") for name, (path, _) in lent.items()]
+        mounts = (*env.mounts, *own, *given_mounts, *lent_mounts)
+        task = Task(settings, request, made, env, mounts, _in_loop(on_output), without)
         result, bodies = await in_thread(task)
     finally:
         await to_the_end(made.remove)
@@ -238,10 +237,14 @@ def check_request(settings: DockerSettings, request: ExecRequest) -> None:
     materials.check(request.data)
 
 
-def _etc(made: Place, user: int) -> list[tuple[Path, str]]:
+def _own_mounts(made: Place, user: int, stdin: bytes | None) -> list[tuple[Path, str]]:
+    """Write the files of /etc and the standard input, and return where each is mounted."""
     folder = made.root / "etc"
     folder.mkdir(mode=0o755)
-    return [(_written(folder / name, text.encode()), f"/etc/{name}") for name, text in profile.etc(user).items()]
+    mounts = [(_written(folder / name, text.encode()), f"/etc/{name}") for name, text in profile.etc(user).items()]
+    if stdin is not None:
+        mounts.append((_written(made.root / "stdin", stdin), profile.INPUT))
+    return mounts
 
 
 def _written(path: Path, body: bytes) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sqlite3
 from contextlib import closing
@@ -11,14 +10,10 @@ from statistics import fmean
 from typing import Any
 
 import pytest
-from tests.agents.test_prompt_injection import CANARY, ORDERS, Obedient, Offered
+from tests.agents.obedient_model import CANARY, ORDERS, Obedient, outside, require_contained, run_obeying
 
 from peercycle.core.literature import Bibliography
 from peercycle.core.modelling import ModelRequest, ModelResult
-from peercycle.core.runs import ModelChoice, RunOptions
-from peercycle.core.writing import ResearchTask
-from peercycle.graphs.driver import start
-from peercycle.plugins.manager import Plugins
 from peercycle.plugins.testing import samples
 
 # "OBEY" is put together when it runs: what the model reads of it comes from the results, not from the program.
@@ -73,37 +68,15 @@ def test_orders_in_the_results_of_an_experiment_reach_no_further_than_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", CANARY)
-    place = tmp_path / "outside"
-    place.mkdir()
-    (place / "secret.txt").write_text(CANARY)
+    place = outside(tmp_path)
     model = Ordered(place)
-    options = RunOptions.model_validate(
-        {
-            "run_id": "r1",
-            "runs_dir": str(tmp_path / "runs"),
-            "policy": "prompted",
-            "reviewer": "prompted",
-            "models": {"default": ModelChoice(name="obedient")},
-            "exporters": ("latex", "report"),
-            "experiments": "auto",
-            "rounds": 1,
-            "settings": {
-                "policies": {"prompted": {"sections": 2, "environment": "base", "experiments": 1}},
-                "reviewers": {"prompted": {"reviewers": 2, "items": 1}},
-            },
-        }
-    )
-    task = ResearchTask(topic="ranking", bibliography=Bibliography(entries=samples.references()))
-    result = asyncio.run(start(task, options, Plugins.load(Offered(model), entry_points=False, environ={})))
-    assert result.status == "finished", result
+    given = {"exporters": ("latex", "report"), "experiments": "auto"}
+    result = run_obeying(model, tmp_path, Bibliography(entries=samples.references()), **given)
     record = json.loads((result.path / "run.json").read_text())
     if record["options"]["experiments"] == "off":
         pytest.skip("needs a sandbox that passes its probe here")
     assert {"failure", "measurement"} <= model.told, "the orders were not read, so nothing was tried"
-    assert sorted(path.name for path in place.iterdir()) == ["secret.txt"], "something was written outside the run"
-    for path in [p for p in tmp_path.rglob("*") if p.is_file() and p != place / "secret.txt"]:
-        assert CANARY.encode() not in path.read_bytes(), f"a key is in {path}"
-    assert (record["options"]["reviewer"], record["options"]["reward"]) == ("prompted", "mean-rating")
+    require_contained(result, tmp_path)
     assert _kinds(result.path) <= {"model", "sandbox", "search"}, "something was done that no stage does"
     _require_scores_as_reviewers_gave_them(result.path)
 

@@ -64,6 +64,12 @@ def test_resume_extends_and_a_second_one_returns_at_once(ran: Command, peercycle
     assert [line["event"] for line in again.lines] == ["launch", "done"]
 
 
+def test_resume_of_one_run_refuses_what_is_for_queues(ran: Command, peercycle: Command) -> None:
+    ran()
+    done = peercycle("resume", "r1", "--rounds", "2", "--parallel", "4")
+    assert (done.code, done.err) == (2, "error: --parallel is for a queue of tasks; r1 is one run\n")
+
+
 def test_a_resume_checks_its_limits_as_a_run_does(ran: Command, peercycle: Command) -> None:
     ran()
     done = peercycle("resume", "r1", "--max-tokens", "0")

@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 
+from peercycle.cli.following import Followers
 from peercycle.cli.queue_report import QueueReport
 from peercycle.cli.screens import Launch
+from peercycle.core.errors import StoreError
+from peercycle.plugins.manager import Plugins
 
 Command = Callable[..., Any]
 
@@ -120,6 +123,19 @@ def test_what_belongs_into_the_lines_is_refused_as_a_flag(
     write(folder, {"topic": "fine", "bibliography": "refs.bib"})
     done = peercycle("run", "tasks.jsonl", *arguments)
     assert (done.code, words in done.err) == (2, True)
+
+
+def test_a_queue_of_which_no_task_can_begin_is_refused_before_a_folder_is_made(
+    peercycle: Command, folder: Path
+) -> None:
+    needs_model = {"topic": "sorting", "bibliography": "refs.bib", "options": {"policy": "prompted"}}
+    write(folder, needs_model, needs_model)
+    done = peercycle("run", "tasks.jsonl")
+    assert (done.code, "the policy 'prompted' asks a language model, and none is configured" in done.err) == (2, True)
+    assert not (folder / "runs").exists()
+    write(folder, needs_model, {"topic": "sorting", "bibliography": "refs.bib"})
+    assert peercycle("run", "tasks.jsonl").code == 1
+    assert json.loads((queue_of(folder) / "report.json").read_text())["counts"] == {"failed": 1, "finished": 1}
 
 
 def test_a_queue_without_tasks_or_file_is_refused(peercycle: Command, folder: Path) -> None:
@@ -264,3 +280,29 @@ def test_a_queues_report_is_written_whole_by_several_threads(tmp_path: Path) -> 
     told = json.loads((tmp_path / "queue.json").read_text())
     assert told["counts"] == {"running": 8}
     assert [row["run_id"] for row in told["tasks"]] == [f"r{number}" for number in range(8)]
+
+
+def test_a_report_that_cannot_be_written_leaves_nothing_open_and_no_ending_untold(
+    peercycle: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(
+        folder,
+        *[{"topic": f"topic {n}", "bibliography": "refs.bib", "options": {"run_id": f"t{n}"}} for n in range(2)],
+    )
+    ended, left = QueueReport.ended, []
+
+    def no_room_for_the_first(self: QueueReport, index: int, *told: Any) -> None:
+        if index == 0:
+            raise StoreError("no space left")
+        ended(self, index, *told)
+
+    async def noted(self: object) -> None:
+        left.append(type(self).__name__)
+
+    monkeypatch.setattr(QueueReport, "ended", no_room_for_the_first)
+    monkeypatch.setattr(Followers, "end_all", noted)
+    monkeypatch.setattr(Plugins, "close", noted)
+    done = peercycle("run", "tasks.jsonl", "--json")
+    assert (done.code, done.lines[-1]) == (1, {"event": "error", "message": "no space left"})
+    assert [line["run_id"] for line in done.lines if line["event"] == "done"] == ["t1"]
+    assert left == ["Followers", "Plugins"]

@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from peercycle.cli.endings import ending_lines
-from peercycle.cli.failures import failure_lines
 from peercycle.cli.output import safe
-from peercycle.core.experiments import Execution
 from peercycle.core.writing import Manuscript
 from peercycle.graphs.result import RunResult
 
@@ -26,30 +24,6 @@ def test_a_program_cannot_drive_the_terminal_it_is_shown_on() -> None:
     text = "one\ttwo\n\x1b]0;title\x07\x9b31m\r\u202e\u200f"
     assert safe(text, io.StringIO()) == text
     assert safe(text, Terminal()) == "one\ttwo\n\\x1b]0;title\\x07\\x9b31m\\x0d\\x202e\\x200f"
-
-
-def execution(seed: int, status: str, attempt: int = 1, error: str | None = None, name: str = "study") -> Execution:
-    script = "sha256:" + "0" * 64
-    return Execution(
-        id=f"{name}-{seed}-{attempt}",
-        experiment=name,
-        seed=seed,
-        status=status,
-        attempt=attempt,
-        script=script,
-        error=error,
-    )
-
-
-def test_a_line_names_each_experiment_that_failed_and_why() -> None:
-    failed = "Traceback (most recent call last):\nValueError: no such column\n"
-    assert failure_lines([execution(n, "nonzero", error=failed) for n in range(2)] + [execution(2, "ok")]) == (
-        "experiment study: 2 of 3 executions failed (nonzero): ValueError: no such column",
-    )
-
-
-def test_a_seed_that_was_repaired_is_no_failure() -> None:
-    assert failure_lines([execution(0, "ok", attempt=2), execution(0, "timeout")]) == ()
 
 
 @pytest.mark.parametrize("name", ["RunOptions", "research", "build_graph", "__version__"])

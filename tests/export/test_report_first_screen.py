@@ -134,6 +134,14 @@ def test_the_first_step_names_what_failed(tmp_path: Path) -> None:
     assert "<b>convergence" not in report.html
 
 
+def test_a_program_that_was_repaired_is_no_failure_and_nothing_to_mend(tmp_path: Path) -> None:
+    first = executions("nonzero").executions[0]
+    repaired = first.model_copy(update={"id": "again", "status": "ok", "error": None, "attempt": 2})
+    report = Written(tmp_path, results=ExperimentResults(executions=(first, repaired)))
+    assert (report.data["experiments"]["failed"], report.data["experiments"]["executions"]) == (0, 1)
+    assert "executions failed" not in report.md
+
+
 def test_nothing_is_said_of_failures_where_there_was_none(tmp_path: Path) -> None:
     report = Written(tmp_path, results=executions("ok", "ok"))
     assert "executions failed" not in report.md

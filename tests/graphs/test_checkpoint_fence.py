@@ -14,9 +14,20 @@ from langgraph.checkpoint.base import empty_checkpoint
 from peercycle.core.errors import LeaseLostError, StoreError
 from peercycle.graphs import checkpoints
 from peercycle.graphs.checkpoints import FILE, FencedSaver, open_checkpoints
+from peercycle.graphs.checkpoints_apart import SaverApart
 from peercycle.store import syncing
 
 PLACE: Any = {"configurable": {"thread_id": "t", "checkpoint_ns": ""}}
+
+
+Kind = type[FencedSaver]
+
+
+@pytest.fixture(params=[FencedSaver, SaverApart], ids=["in the loop", "in a thread"])
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """Which thread writes."""
+    chosen: Kind = request.param
+    return chosen
 
 
 async def save(saver: FencedSaver, value: str = "") -> None:
@@ -32,11 +43,11 @@ def rows(folder: Path) -> list[Any]:
         return [connection.execute(f"SELECT * FROM {t}").fetchall() for t in ("checkpoints", "writes", "driver")]
 
 
-def test_an_older_driver_writes_nothing_once_a_newer_one_has_opened(tmp_path: Path) -> None:
+def test_an_older_driver_writes_nothing_once_a_newer_one_has_opened(tmp_path: Path, kind: Kind) -> None:
     async def main() -> None:
-        async with open_checkpoints(tmp_path, 1) as old:
+        async with open_checkpoints(tmp_path, 1, kind) as old:
             await save(old)
-            async with open_checkpoints(tmp_path, 2) as new:
+            async with open_checkpoints(tmp_path, 2, kind) as new:
                 await save(new)
                 before = rows(tmp_path)
                 with pytest.raises(LeaseLostError, match="driver 1 of this run may write no more: driver 2"):
@@ -51,9 +62,9 @@ def test_an_older_driver_writes_nothing_once_a_newer_one_has_opened(tmp_path: Pa
     asyncio.run(main())
 
 
-def test_an_older_driver_cannot_open_after_a_newer_one(tmp_path: Path) -> None:
+def test_an_older_driver_cannot_open_after_a_newer_one(tmp_path: Path, kind: Kind) -> None:
     async def main(fence: int) -> None:
-        async with open_checkpoints(tmp_path, fence) as saver:
+        async with open_checkpoints(tmp_path, fence, kind) as saver:
             await save(saver)
 
     asyncio.run(main(2))
@@ -83,9 +94,9 @@ def test_no_driver_can_come_between_the_check_and_the_write(tmp_path: Path) -> N
     asyncio.run(main())
 
 
-def test_a_cancelled_task_that_still_wants_to_save_is_refused_after_the_close(tmp_path: Path) -> None:
+def test_a_cancelled_task_that_still_wants_to_save_is_refused_after_the_close(tmp_path: Path, kind: Kind) -> None:
     async def main() -> None:
-        async with open_checkpoints(tmp_path, 1) as saver:
+        async with open_checkpoints(tmp_path, 1, kind) as saver:
             await save(saver)
         for late in (save(saver), saver.aget_tuple(PLACE)):
             with pytest.raises(StoreError, match="was closed by this driver"):
@@ -113,14 +124,14 @@ def test_what_a_task_wrote_shares_the_commit_of_the_checkpoint_that_follows(tmp_
 
 
 def test_a_long_log_is_folded_into_the_file_while_the_run_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, kind: Kind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(syncing, "LOG_BYTES", 100_000)
     monkeypatch.setattr(checkpoints, "LOOK_AT_LOG_EVERY", 2)
     log = tmp_path / f"{FILE}-wal"
 
     async def main() -> int:
-        async with open_checkpoints(tmp_path, 1) as saver:
+        async with open_checkpoints(tmp_path, 1, kind) as saver:
             for _ in range(100):
                 await save(saver, "x" * 10_000)
                 await asyncio.sleep(0)

@@ -6,7 +6,8 @@ import asyncio
 import json
 import re
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from peercycle import hookimpl
 from peercycle.core.errors import WorkNotFoundError
 from peercycle.core.literature import Bibliography, Reference
+from peercycle.core.ranking import rank_works
 from peercycle.core.runs import Budget, RunOptions
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.driver import resume, start
@@ -119,6 +121,21 @@ def test_a_topic_alone_finds_its_references(service: WebService, tmp_path: Path)
     )
     bib = result.path / "paper" / "references.bib"
     assert not bib.exists() or "Ana" in bib.read_text()
+
+
+def test_thousands_of_works_are_ranked_in_no_loops_thread(
+    service: WebService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: set[int] = set()
+
+    def noted(text: str, found: Sequence[Reference]) -> list[int]:
+        threads.add(threading.get_ident())
+        return rank_works(text, found)
+
+    monkeypatch.setattr("peercycle.graphs.finding.rank_works", noted)
+    asyncio.run(start(ResearchTask(topic=TOPIC), given(tmp_path), plugins()))
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 def test_a_second_identical_run_sends_nothing_and_has_the_same_list(service: WebService, tmp_path: Path) -> None:

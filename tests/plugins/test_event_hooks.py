@@ -10,6 +10,7 @@ from typing import Any
 from peercycle import hookimpl
 from peercycle.core.events import AfterStage, BeforeStage, RunEnd, RunEvent
 from peercycle.plugins.manager import Plugins
+from peercycle.plugins.problems import MOST_OF_A_HOOK
 
 HANGS_S = 60.0
 """How long a listener that hangs does not return."""
@@ -91,6 +92,31 @@ def test_a_listener_that_raises_is_a_problem_and_the_others_hear_all() -> None:
 
     asyncio.run(main())
     assert [e.message for e in hears.heard] == ["0", "1", "2"]
+
+
+def test_a_listener_that_raises_something_else_at_every_event_fills_no_memory() -> None:
+    class Raises:
+        @hookimpl
+        def on_event(self, event: RunEvent) -> None:
+            raise RuntimeError(f"no {event.message}")
+
+        @hookimpl
+        def before_stage(self, event: BeforeStage) -> None:
+            raise RuntimeError("nor this")
+
+    async def main() -> None:
+        plugins = managed(Raises())
+        for number in range(3 * MOST_OF_A_HOOK):
+            plugins.on_event(event(number))
+        plugins.before_stage(BeforeStage("r1", "c0", "write", 1))
+        await plugins.close()
+        told = [problem.message for problem in plugins.problems]
+        assert len(told) == MOST_OF_A_HOOK + 2
+        assert f"no {MOST_OF_A_HOOK - 1}" in told[-3]
+        assert told[-2] == "plugin 'Raises' fails in on_event again and again; what follows is not kept"
+        assert "before_stage: RuntimeError: nor this" in told[-1]
+
+    asyncio.run(main())
 
 
 def test_a_listener_that_hangs_stops_neither_the_run_nor_the_others() -> None:

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
-import sysconfig
-import venv
 from pathlib import Path
 
 import pytest
+from tests.installing import built, copied, install, run
 
 ASK = """
 import json, sys
@@ -62,27 +57,6 @@ asyncio.run(main())
 """
 
 
-def run(*command: str | Path, cwd: Path, timeout_s: float = 100) -> str:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PEERCYCLE_")}
-    done = subprocess.run(
-        [str(part) for part in command],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        check=False,
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
-def built(source: Path, folder: Path) -> Path:
-    run(sys.executable, "-P", "-m", "hatchling", "build", "-t", "wheel", "-d", folder, cwd=source)
-    (wheel,) = folder.glob("*.whl")
-    return wheel
-
-
 @pytest.fixture(scope="module")
 def example(repository: Path) -> Path:
     return repository / "examples" / "plugins" / "peercycle-venue"
@@ -91,18 +65,11 @@ def example(repository: Path) -> Path:
 @pytest.fixture(scope="module")
 def environment(repository: Path, example: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Python of its own with both wheels installed; peercycle's dependencies are those of the tests."""
-    pytest.importorskip("ensurepip", reason="needs ensurepip: apt install python3-venv")
     root = tmp_path_factory.mktemp("third-party")
-    unwanted = shutil.ignore_patterns(".git", ".venv*", "__pycache__", ".*_cache", "runs", "dist")
-    shutil.copytree(repository, root / "checkout", symlinks=True, ignore=unwanted)
-    shutil.copytree(example, root / "example", ignore=unwanted)
+    copied(repository, root / "checkout")
+    copied(example, root / "example")
     wheels = [built(root / "checkout", root / "wheels-ours"), built(root / "example", root / "wheels-theirs")]
-    venv.create(root / "env", with_pip=True, symlinks=True)
-    python = root / "env" / "bin" / "python"
-    run(python, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", *wheels, cwd=root)
-    site = next((root / "env" / "lib").glob("python3*/site-packages"))
-    # A line in a .pth file adds the folder and not the .pth files in it: the checkout's own stays out.
-    (site / "dependencies.pth").write_text(f"{sysconfig.get_path('purelib')}\n{sysconfig.get_path('platlib')}\n")
+    install(root / "env", *wheels)
     return root
 
 

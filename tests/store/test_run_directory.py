@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from peercycle.core.base import artifact_ref, canonical_json
-from peercycle.core.errors import RunInUseError, StoreError, UsageError
+from peercycle.core.errors import DamagedRunError, RunInUseError, StoreError, UsageError
 from peercycle.core.journal import EffectKey, Question
 from peercycle.core.runs import RunRecord, Terminal
 from peercycle.core.writing import ResearchTask
@@ -337,6 +338,26 @@ def test_a_line_of_the_log_reaches_readers_within_a_moment(new_run: Callable[...
                 assert time.monotonic() - began < 60
                 await asyncio.sleep(0.01)
             assert await run.events(kinds=["other"]) == ()
+
+    asyncio.run(main())
+
+
+def test_the_end_of_a_log_is_found_without_reading_it(new_run: Callable[..., Any]) -> None:
+    from peercycle.core.events import RunEvent
+
+    async def main() -> None:
+        async with new_run() as run:
+            assert await run.last_event() == 0
+            for number in range(3):
+                await run.add_event(RunEvent("river", "log", 1.5, str(number)))
+            [*_, (newest, _)] = await run.events()
+            assert await run.last_event() == newest
+            path = run.path
+        with sqlite3.connect(path / "run.sqlite") as connection:
+            connection.execute("UPDATE events SET data_json = '{'")
+        with pytest.raises(DamagedRunError):
+            await read_run(path).events()
+        assert await read_run(path).last_event() == newest
 
     asyncio.run(main())
 

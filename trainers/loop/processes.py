@@ -75,7 +75,11 @@ class StayingSampler:
             answer = ""
         if not answer:
             raise LoopError(f"the sampler ended: {_last_line(self._log, child.wait())}; all of it is in {self._log}")
-        found = json.loads(answer)
+        try:
+            found = json.loads(answer)
+        except ValueError:
+            # Killed in the middle of a line, or something wrote into its standard output.
+            raise LoopError(f"the sampler said {answer[:SHOWN]!r}, which is no answer; see {self._log}") from None
         if found["code"] == StoppedError.exit_code:
             raise StoppedError("the loop was asked to stop; the same command goes on with it")
         if found["code"] != 0:

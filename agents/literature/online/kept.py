@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,8 +124,14 @@ class KeptAnswers:
             except sqlite3.OperationalError as error:
                 raise StoreError(f"the kept answers in {str(self.path)!r} cannot be used: {error}") from None
             except sqlite3.DatabaseError:
-                self._begin_anew()
-                return self._open().execute(statement, values).fetchall()
+                return self._anew(statement, values)
+
+    def _anew(self, statement: str, values: tuple[Any, ...]) -> list[Any]:
+        try:
+            self._put_aside()
+            return self._open().execute(statement, values).fetchall()
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(f"the kept answers in {str(self.path)!r} are damaged, and stay so: {error}") from None
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -140,11 +147,12 @@ class KeptAnswers:
             self._connection = connection
         return self._connection
 
-    def _begin_anew(self) -> None:
-        """Put a damaged file aside: what it held can be asked for again."""
+    def _put_aside(self) -> None:
+        """Put a damaged file aside, where no other process has yet: what it held can be asked for again."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        self.path.replace(self.path.with_suffix(f".damaged-{time.time_ns()}"))
+        with suppress(FileNotFoundError):
+            self.path.replace(self.path.with_suffix(f".damaged-{time.time_ns()}"))
         for suffix in ("-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)

@@ -9,9 +9,10 @@ from typing import Any
 from peercycle.agents.policies.prompted.material import printed
 from peercycle.core.base import JSON
 from peercycle.core.experiments import Experiment, ExperimentResults
+from peercycle.core.failures import failed_executions
 
 HEADING = "## Experimental_results"
-_NUMBER = re.compile(r"[\s$*\\textbf{]*(?P<value>[-+]?[0-9]{1,12}(?:\.[0-9]{1,12})?)(?![0-9.])")
+_NUMBER = re.compile(r"(?:[\s$*]|\\(?:text|math)bf\{)*(?P<value>[-+]?[0-9]{1,12}(?:\.[0-9]{1,12})?)(?![0-9.])")
 MOST_CELLS = 400
 
 
@@ -37,7 +38,7 @@ def _one(experiment: Experiment, results: ExperimentResults) -> JSON:
     table: list[JSON] = [["Metric", "Group", "Mean", "SD", "Runs"]]
     for (metric, group), row in rows.items():
         table.append([metric, group or "-", row.get("mean", "-"), row.get("sd", "-"), row.get("n", "-")])
-    failed = [e for e in results.executions if e.experiment == experiment.id and e.status != "ok"]
+    failed = failed_executions(e for e in results.executions if e.experiment == experiment.id)
     result: dict[str, JSON] = {"description": experiment.method or experiment.question}
     if rows:
         result["table"] = table

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping
 
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding, not_given
@@ -11,6 +10,7 @@ from peercycle.agents.reviewers.rubric.inspection import Inspection, without_res
 from peercycle.agents.reviewers.rubric.prose import plain
 from peercycle.agents.reviewers.rubric.units import flat, unit_pattern
 from peercycle.core.experiments import ExperimentResults, Measurement
+from peercycle.core.failures import failed_executions, final_executions, kinds_of
 from peercycle.core.numerals import is_percentage
 from peercycle.core.writing import NumberCheck
 
@@ -93,12 +93,12 @@ def failed_runs_are_told(i: Inspection) -> Finding:
     """Executions that failed are mentioned."""
     name = "failed-runs-are-told"
     results = i.results
-    failed = [e for e in results.executions if e.status != "ok"] if results else []
+    failed = failed_executions(results.executions) if results else []
     if results is None or not failed:
         return not_given(name, "no execution that failed was submitted")
     said = [p.heading for p in i.paper.parts if _FAILED.search(p.prose)]
-    kinds = ", ".join(f"{n} {status}" for status, n in sorted(Counter(e.status for e in failed).items()))
-    evidence = f"{len(failed)} of {len(results.executions)} executions failed ({kinds}); {len(said)} sections say so"
+    kinds, final = kinds_of(failed), len(final_executions(results.executions))
+    evidence = f"{len(failed)} of {final} executions failed ({kinds}); {len(said)} sections say so"
     fault = Fault(f"{len(failed)} executions failed ({kinds}), which the paper does not say")
     return Finding(name, evidence, () if said else (fault,))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,6 +72,7 @@ def run_queue(asked: Asked, name: str | None = None) -> int:
     for each in tasks:
         if each.task.bibliography.problems:
             warn(f"warning: {asked.source.name}: line {each.line}: {read_so_far(each.task.bibliography)}")
+    _require_one_that_can_begin(tasks, asked.plugins)
     tasks = with_run_ids(tasks, time.time())
     path = _new_folder(Path(asked.options.runs_dir), name or new_queue_name())
     with driven(path):
@@ -81,6 +82,23 @@ def run_queue(asked: Asked, name: str | None = None) -> int:
             Batch(tasks, range(len(tasks)), report, asked.plugins, asked.parallel or PARALLEL),
             choose_screen(asked.as_json, many=True),
         )
+
+
+def _require_one_that_can_begin(tasks: Sequence[QueuedTask], plugins: Plugins) -> None:
+    """Raise what the first task would be refused for where all would be: no folder is made for such a queue."""
+    from peercycle.core.errors import PeercycleError
+    from peercycle.graphs.refusing import refuse_early
+
+    refusals: list[PeercycleError] = []
+    for each in tasks:
+        try:
+            refuse_early(each.task, each.options, plugins)
+        except PeercycleError as error:
+            refusals.append(error)
+        else:
+            return
+    if refusals:
+        raise refusals[0]
 
 
 def _new_folder(runs_dir: Path, name: str) -> Path:
@@ -157,7 +175,11 @@ async def _drive_all(batch: Batch, screen: Screen) -> Sequence[Outcome]:
         previous = endings[-1] if endings else None
         endings.append(asyncio.create_task(_after(previous, end(outcome, left == 0))))
 
-    try:
+    async with AsyncExitStack() as leaving:
+        # Last in, first out, and each whatever became of the others.
+        leaving.push_async_callback(batch.plugins.close)
+        leaving.push_async_callback(followers.end_all)
+        leaving.push_async_callback(_all_of, endings)
         with announcing(announcer), draining_when_asked(batch.report.path):
             return await start_many(
                 [(each.task, each.options) for each in batch.tasks],
@@ -167,10 +189,14 @@ async def _drive_all(batch: Batch, screen: Screen) -> Sequence[Outcome]:
                 on_done=on_done,
                 begin=batch.begin,
             )
-    finally:
-        await asyncio.gather(*endings)
-        await followers.end_all()
-        await batch.plugins.close()
+
+
+async def _all_of(endings: Sequence[asyncio.Task[None]]) -> None:
+    """Wait for every ending, then raise what the first of them that failed raised."""
+    if endings:
+        await asyncio.wait(endings)
+    for ending in endings:
+        ending.result()
 
 
 async def _after(previous: asyncio.Task[None] | None, work: Any) -> None:

@@ -30,14 +30,14 @@ class Extending:
         return any(value is not None for value in (*self.limits.values(), *self.others.values()))
 
 
-def resume_queue(path: Path, extending: Extending, *, parallel: int, as_json: bool) -> int:
+def resume_queue(path: Path, extending: Extending, *, parallel: int | None, as_json: bool) -> int:
     """Go on with a queue, and return the exit code that `run` would.
 
     Raises `RunInUseError` where it is driven, `DamagedRunError`.
     """
     from peercycle.cli.configuring import load_plugins
     from peercycle.cli.output import print_json, say
-    from peercycle.cli.queue import Batch, drive, driven
+    from peercycle.cli.queue import PARALLEL, Batch, drive, driven
     from peercycle.cli.queue_report import QueueReport, code_of
     from peercycle.cli.screens import choose_screen
 
@@ -56,7 +56,7 @@ def resume_queue(path: Path, extending: Extending, *, parallel: int, as_json: bo
             _all(left, "plugins", extending.plugins),
             _all(left, "disabled_plugins", extending.disabled),
         )
-        batch = Batch(left, [rows[each.options.run_id] for each in left], report, plugins, parallel)
+        batch = Batch(left, [rows[each.options.run_id] for each in left], report, plugins, parallel or PARALLEL)
 
         async def begin(index: int, on_launch: Any) -> RunResult:
             return await _go_on(left[index], extending, batch, index, on_launch)
@@ -67,9 +67,10 @@ def resume_queue(path: Path, extending: Extending, *, parallel: int, as_json: bo
 
 
 async def _go_on(task: QueuedTask, extending: Extending, batch: Any, index: int, on_launch: Any) -> RunResult:
-    from peercycle.cli.resuming import changed_options, last_line
+    from peercycle.cli.resuming import changed_options
     from peercycle.core.runs import RunOptions
     from peercycle.graphs.driver import resume, start
+    from peercycle.store.directory import read_run
     from peercycle.store.record import read_record
     from peercycle.store.runs import is_run
 
@@ -81,7 +82,7 @@ async def _go_on(task: QueuedTask, extending: Extending, batch: Any, index: int,
     record = read_record(path)
     _require_its_own(path, record.task, task)
     changes = changed_options(record.options, dict(extending.limits), dict(extending.others))
-    batch.after[index] = await last_line(path)
+    batch.after[index] = await read_run(path).last_event()
     return await resume(path, batch.plugins, changes, accept_changes=extending.accept_changes, on_launch=on_launch)
 
 

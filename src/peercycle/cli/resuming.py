@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -35,7 +34,9 @@ def resume(
     ] = False,
     plugin: PluginFiles = None,
     no_plugin: DisabledPlugins = None,
-    parallel: Annotated[int, typer.Option(min=1, max=256, help="Runs of a queue at the same time.")] = 8,
+    parallel: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Runs of a queue at the same time.", show_default="8")
+    ] = None,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
 ) -> int:
@@ -49,7 +50,8 @@ def resume(
     from peercycle.cli.driving import drive_one
     from peercycle.cli.queue_state import find_queue
     from peercycle.cli.screens import choose_screen
-    from peercycle.store.directory import find_run
+    from peercycle.core.errors import UsageError
+    from peercycle.store.directory import find_run, read_run
     from peercycle.store.record import read_record
 
     folder = configuring.runs_dir(runs_dir)
@@ -69,6 +71,8 @@ def resume(
         extending = Extending(limits, others, accept_changes, tuple(plugin or ()), tuple(no_plugin or ()))
         return resume_queue(queue, extending, parallel=parallel, as_json=as_json)
     path = find_run(name, folder)
+    if parallel is not None:
+        raise UsageError(f"--parallel is for a queue of tasks; {path.name} is one run")
     options = read_record(path).options
     changes = changed_options(options, limits, others)
     plugins = configuring.plugins_of(options, plugin, no_plugin)
@@ -78,14 +82,7 @@ def resume(
 
         return await go_on(path, plugins, changes, accept_changes=accept_changes, on_launch=on_launch)
 
-    return drive_one(drive, choose_screen(as_json), plugins, after=wait_for(last_line(path)))
-
-
-async def last_line(path: Path) -> int:
-    """Return the row id of the last line in a run's log."""
-    from peercycle.store.directory import read_run
-
-    return max((row_id for row_id, _ in await read_run(path).events()), default=0)
+    return drive_one(drive, choose_screen(as_json), plugins, after=wait_for(read_run(path).last_event()))
 
 
 def changed_options(options: Any, limits: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:

@@ -120,6 +120,10 @@ class RunReader(Protocol):
         """Return events with their row ids, oldest first, from beyond row id `after`."""
         ...
 
+    async def last_event(self) -> int:
+        """Return the row id of the newest event; 0 where there is none."""
+        ...
+
     async def candidates(self) -> tuple[CandidateRow, ...]: ...
 
     async def find_effect(self, key: EffectKey) -> EffectOutcome | None:

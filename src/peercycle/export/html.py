@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape as escape_html
 from typing import Literal
 
@@ -49,7 +50,8 @@ class HtmlExporter:
 async def write_page(edition: Edition, figures: Mapping[str, bytes], ctx: StageContext) -> tuple[str, list[str]]:
     """Return an edition as one HTML page, and what was mended or left out."""
     ledger, target = new_ledger(edition, names(figures)), WebTarget()
-    source, works = _source(edition, ledger, target)
+    # In threads: a long paper takes a while, and other runs share the loop.
+    source, works = await asyncio.to_thread(_source, edition, ledger, target)
     reader = MarkReader(target.marks, works, ledger.labels, edition.results)
     try:
         fragment, warnings = await latex_to_html(source, ctx)
@@ -57,11 +59,21 @@ async def write_page(edition: Edition, figures: Mapping[str, bytes], ctx: StageC
         pieces = ["", "", "", f"<pre>{reader.text(source.replace(_CUT, ''))}</pre>"]
         warnings = [f"the text is shown as LaTeX source: {error}"]
     else:
-        alt = {figure.file: figure.alt for figure in edition.manuscript.figures}
-        whole = clean(fragment, picture=lambda path, width: _picture(path, width, figures, alt), text=reader.text)
-        pieces = whole.split(f"<p>{_CUT}</p>")
+        pieces = await asyncio.to_thread(_pieces, fragment, edition, figures, reader)
+    page = await asyncio.to_thread(_page, edition, pieces)
+    return page, [*ledger.lines(), *warnings]
+
+
+def _pieces(fragment: str, edition: Edition, figures: Mapping[str, bytes], reader: MarkReader) -> list[str]:
+    """Return what pandoc wrote, cleaned, as the pieces between the cuts."""
+    alt = {figure.file: figure.alt for figure in edition.manuscript.figures}
+    whole = clean(fragment, picture=lambda path, width: _picture(path, width, figures, alt), text=reader.text)
+    return whole.split(f"<p>{_CUT}</p>")
+
+
+def _page(edition: Edition, pieces: Sequence[str]) -> str:
     title, abstract, body, cited = (piece.strip() for piece in (*pieces, "", "", "", "")[:4])
-    page = render(
+    return render(
         "paper.html.j2",
         disclosure=edition.disclosure,
         maker=maker(edition.made_by),
@@ -71,7 +83,6 @@ async def write_page(edition: Edition, figures: Mapping[str, bytes], ctx: StageC
         body=body,
         works=cited,
     )
-    return page, [*ledger.lines(), *warnings]
 
 
 def _source(edition: Edition, ledger: Ledger, target: WebTarget) -> tuple[str, dict[str, tuple[str, str]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Literal
 
@@ -27,7 +28,8 @@ class LatexExporter:
         if edition is None:
             return {}
         figures, problems = await load_figures(edition.manuscript, ctx.artifacts)
-        document = write_document(edition, names(figures))
+        # In a thread: a long paper takes a while, and other runs share the loop.
+        document = await asyncio.to_thread(write_document, edition, names(figures))
         for line in (*problems, *document.remarks):
             await ctx.log(f"latex: {line}")
         bib = f"% {' '.join(edition.disclosure.split())}\n\n{document.bib}"

@@ -65,12 +65,17 @@ async def _converted(result: ExecResult, ctx: StageContext) -> tuple[bytes, str]
     return await ctx.artifacts.get(page.artifact), messages
 
 
-async def _beside_us(source: str) -> tuple[bytes, str]:
+def _pandoc() -> str:
+    """Return where pandoc is. Its wheel asks it for its version first. Raises `OSError` where there is none."""
     import pypandoc
 
+    return str(pypandoc.get_pandoc_path())
+
+
+async def _beside_us(source: str) -> tuple[bytes, str]:
     try:
         process = await asyncio.create_subprocess_exec(
-            pypandoc.get_pandoc_path(),
+            await asyncio.to_thread(_pandoc),
             *_OPTIONS,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

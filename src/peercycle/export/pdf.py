@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 from collections.abc import Mapping
@@ -62,7 +63,7 @@ async def _set(edition: Edition, ctx: StageContext) -> bytes | None:
     inputs["tex_program.py"] = await ctx.artifacts.put(program, name="tex_program.py")
     shown: frozenset[int] = frozenset()
     for attempt in range(_ATTEMPTS):
-        document = write_document(edition, names(figures), shown_verbatim=shown)
+        document = await asyncio.to_thread(write_document, edition, names(figures), shown_verbatim=shown)
         result = await _compile(document, inputs, ctx)
         log = await _output(result, "paper.log", ctx)
         pdf = await _output(result, "paper.pdf", ctx)

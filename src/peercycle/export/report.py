@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
 from peercycle.core.contracts import Edition, StageContext
 from peercycle.core.journal import RunReader
-from peercycle.export.account.gathering import gather
+from peercycle.export.account.gathering import Gathered, gather
 from peercycle.export.account.plot import round_plot, sparkline
 from peercycle.export.account.report_data import report_data
 from peercycle.export.account.shortening import fitting
@@ -32,9 +34,14 @@ class ReportExporter:
 
 async def write_report(run: RunReader) -> Mapping[str, bytes]:
     """Return a run's report: a pure function of what the store holds, so that it can be rebuilt at any time."""
+    # In a thread: a long run's takes a while, and other runs share the loop.
+    return await asyncio.to_thread(_written, await gather(run), run.path)
+
+
+def _written(run: Gathered, path: Path) -> Mapping[str, bytes]:
     from peercycle.store.lease import holder
 
-    data = report_data(await gather(run), driven=holder(run.path) is not None)
+    data = report_data(run, driven=holder(path) is not None)
     plots: dict[str, Any] = {"plot": round_plot(data), "spark": sparkline(data)}
     whole = json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     return {

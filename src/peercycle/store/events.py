@@ -81,3 +81,9 @@ def read_events(connection: sqlite3.Connection, after: int, kinds: Sequence[str]
         )
         for row in rows
     )
+
+
+def last_event(connection: sqlite3.Connection) -> int:
+    """Return the row id of the newest line, without reading any; 0 where there is none."""
+    (found,) = connection.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()
+    return int(found)

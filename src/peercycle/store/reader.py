@@ -22,7 +22,7 @@ from peercycle.store.candidates import read_candidates, state_of
 from peercycle.store.database import check_version, connect_read_only, damaged
 from peercycle.store.disk import disk_errors
 from peercycle.store.effects import JournalledOutcome, journalled_outcome
-from peercycle.store.events import read_events
+from peercycle.store.events import last_event, read_events
 from peercycle.store.questions import read_questions
 from peercycle.store.record import read_record
 from peercycle.store.schema import TABLES, VIEWS
@@ -61,6 +61,10 @@ class StoredRun:
     async def events(self, *, after: int = 0, kinds: Sequence[str] = ()) -> tuple[tuple[int, RunEvent], ...]:
         """Return events with their row ids, oldest first, from beyond row id `after`."""
         return await self._query(lambda connection: read_events(connection, after, tuple(kinds)))
+
+    async def last_event(self) -> int:
+        """Return the row id of the newest event; 0 where there is none."""
+        return await self._query(last_event)
 
     async def candidates(self) -> tuple[CandidateRow, ...]:
         """Return every version of every candidate, oldest first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,17 @@ from peercycle.core.errors import (
     BadInputError,
     DamagedRunError,
     FingerprintError,
+    LoopError,
     SettingsError,
     UnknownNameError,
     UsageError,
 )
+from peercycle.core.runs import RunOptions
 from peercycle.core.writing import ResearchTask
 from peercycle.plugins.manager import Plugins
 from peercycle.trainers.loop.jobs import RolloutJob, TrainJob, read_job
 from peercycle.trainers.loop.manifest import FILE, Done, Manifest, Told, perform
+from peercycle.trainers.loop.processes import StayingSampler
 from peercycle.trainers.loop.settings import SampleSettings, choose_arm, read_loop
 from peercycle.trainers.loop.statistics import paired_difference
 from peercycle.trainers.loop.tasks import read_tasks, shard
@@ -210,8 +214,6 @@ def test_an_output_that_is_gone_or_changed_is_named(tmp_path: Path) -> None:
 
 
 def test_a_job_is_read_as_it_was_written(tmp_path: Path) -> None:
-    from peercycle.core.runs import RunOptions
-
     jobs = (
         TrainJob(folder="f", trainer="simpo", base="b", settings={"beta": 2.5}),
         RolloutJob(folder="f", options=RunOptions(), prefix="i001", parallel=2),
@@ -222,3 +224,12 @@ def test_a_job_is_read_as_it_was_written(tmp_path: Path) -> None:
     (tmp_path / "job.json").write_text('{"kind": "other"}')
     with pytest.raises(BadInputError, match="no job of a loop"):
         read_job(tmp_path / "job.json")
+
+
+def test_a_sampler_that_says_something_else_is_named_with_what_it_said(tmp_path: Path) -> None:
+    torn = "import sys; sys.stdin.readline(); print('{\"code\": ', end='', flush=True)"
+    sampler = StayingSampler([sys.executable, "-c", torn], tmp_path / "worker.log")
+    job = RolloutJob(folder=str(tmp_path), options=RunOptions(), prefix="i001", parallel=1)
+    with pytest.raises(LoopError, match=r"^the sampler said .*, which is no answer; see "):
+        sampler.run(job)
+    sampler.end()

@@ -6,6 +6,7 @@ from collections import Counter
 
 from peercycle.core.base import JSON
 from peercycle.core.experiments import Execution, ExperimentResults, Measurement
+from peercycle.core.failures import failed_executions, failure_lines, final_executions
 from peercycle.export.account.gathering import Gathered, Version
 
 _MOST_MEASURES = 200
@@ -22,8 +23,8 @@ def experiments(version: Version | None, run: Gathered) -> dict[str, JSON]:
         "mode": results.mode,
         "reason": results.reason,
         "experiments": [_experiment(name, results, seconds) for name in _names(results)],
-        "failed": sum(1 for e in results.executions if e.status != "ok"),
-        "executions": len(results.executions),
+        "failed": len(failed_executions(results.executions)),
+        "executions": len(final_executions(results.executions)),
     }
 
 
@@ -47,21 +48,10 @@ def lacks_sandbox(run: Gathered) -> bool:
 
 
 def failed_experiments(run: Gathered) -> list[str]:
-    """Return a sentence for each experiment of which executions failed: how many, how, with its last words."""
+    """Return a line for each experiment of which executions failed: how many, how, with the last words of one."""
     version = run.best or next((v for v in reversed(run.versions) if v.results is not None), None)
     results = version.results if version is not None else None
-    if results is None:
-        return []
-    found: list[str] = []
-    for name in _names(results):
-        runs = [e for e in results.executions if e.experiment == name]
-        failed = [e for e in runs if e.status != "ok"]
-        if failed:
-            ends = ", ".join(f"{n} {status}" for status, n in Counter(e.status for e in failed).items())
-            said = (failed[-1].error or "").strip().splitlines()
-            last = said[-1].strip()[:300] if said else "it wrote nothing to standard error"
-            found.append(f"experiment {name!r}: {len(failed)} of {len(runs)} executions failed ({ends}): {last}")
-    return found
+    return [] if results is None else list(failure_lines(results.executions))
 
 
 def _names(results: ExperimentResults) -> list[str]:

@@ -105,6 +105,17 @@ def test_a_damaged_file_is_begun_anew(tmp_path: Path) -> None:
     answers.close()
 
 
+def test_a_damaged_file_that_another_process_put_aside_already_is_begun_anew(tmp_path: Path) -> None:
+    class Slower(KeptAnswers):
+        def _put_aside(self) -> None:
+            (tmp_path / FILE).unlink()
+            KeptAnswers._put_aside(self)
+
+    (tmp_path / FILE).write_bytes(b"no database at all" * 500)
+    assert Slower(tmp_path).get("k") is None
+    assert [path.name for path in tmp_path.glob("*damaged*")] == []
+
+
 def test_no_key_is_in_the_cache_or_in_the_log(tmp_path: Path) -> None:
     async def main(url: str) -> RequestLog:
         log = RequestLog()

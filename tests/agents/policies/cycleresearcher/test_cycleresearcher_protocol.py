@@ -8,11 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.agents.protocol_model import ProtocolModel
 
 from peercycle.agents.policies.cycleresearcher.policy import CycleResearcherPolicy
 from peercycle.agents.policies.cycleresearcher.settings import CycleResearcherSettings
+from peercycle.agents.policies.cycleresearcher.tables import imagined
+from peercycle.core.base import JSON
 from peercycle.core.contracts import Work
+from peercycle.core.experiments import Experiment
 from peercycle.core.runs import RunOptions
 from peercycle.plugins.testing import samples
 from peercycle.plugins.testing.context import Bench, Services
@@ -93,3 +97,16 @@ def test_simulate_lets_the_model_go_on_in_its_own_turn_as_published(tmp_path: Pa
     assert work.plan is not None
     assert set(files) <= {experiment.id for experiment in work.plan.experiments}
     assert any(number["value"] == 0.91 for file in files.values() for number in file["measurements"])
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [("$ \\textbf{0.75} $", 0.75), ("**12**", 12.0), ("\\mathbf{-3}", -3.0), ("t5 base", None), ("bet 3", None)],
+)
+def test_a_cell_is_a_number_with_its_marks_or_none(cell: str, value: float | None) -> None:
+    experiment = Experiment(id="one", question="Which is better?", script="x")
+    entry: JSON = {"name": "Which is better?", "result": {"table": [["Method", "Score"], ["ours", cell]]}}
+    found = imagined([entry], (experiment,))
+    assert found == ({} if value is None else {"one": {"measurements": [
+        {"metric": "Score", "group": "ours", "value": value}
+    ]}})  # fmt: skip
