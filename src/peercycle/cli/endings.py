@@ -25,7 +25,7 @@ def ending_lines(result: RunResult, failures: Sequence[str] = ()) -> list[str]:
     lines = [f"{how}{f' ({result.message})' if result.message else ''}"]
     if result.paper is not None:
         lines.append(f"paper: {plain(result.paper.title)}")
-    if score := score_line(result.assessment, result.rating):
+    if score := score_line(result.rated_by, result.rating):
         lines.append(score)
     lines += curve_lines(result)
     lines += failures
