@@ -211,7 +211,9 @@ def test_an_uncalibrated_score_is_shown_as_checks(tmp_path: Path) -> None:
 
 
 def test_the_score_of_a_judge_of_its_own_is_explained_by_the_judge(tmp_path: Path) -> None:
-    said = Review(reviewer="deepreviewer", rating=5.25, scale=Scale(low=0, high=20, calibrated=True, note="ICLR's form"))
+    said = Review(
+        reviewer="deepreviewer", rating=5.25, scale=Scale(low=0, high=20, calibrated=True, note="ICLR's form")
+    )
     judgement = Assessment(reviews=(said,), decision="reject", machine_made="deepreviewer")
     options = {"judge": "deepreviewer"}
     report = Written(tmp_path / "a", options=options, judgement=judgement)

@@ -123,7 +123,7 @@ def test_a_run_of_failed_candidates_only_ends_as_failed_with_a_report(
     failing = {"policies": {"kit-policy": {"fail_stage": "write"}}}
     result = asyncio.run(start(task, options(settings=failing), kit()))
     assert (result.status, result.reason) == ("failed", "error")
-    assert "every candidate failed" in result.message
+    assert result.message == "every candidate failed: c0, c1: write: scripted to fail at 'write'"
     assert (result.path / "report.json").exists()
 
 

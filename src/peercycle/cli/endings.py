@@ -38,6 +38,7 @@ def ending_lines(result: RunResult, failures: Sequence[str] = ()) -> list[str]:
         lines.append(f"go on with: peercycle resume {shown(result.path)}{flag_to_raise(result.message)}")
     elif result.status == "failed":
         lines.append(f"what happened: peercycle logs {shown(result.path)}")
+        lines.append(f"once its cause is mended, go on with: peercycle resume {shown(result.path)}")
     return lines
 
 

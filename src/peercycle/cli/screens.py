@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from peercycle.cli.following import Listener
 from peercycle.cli.output import on_terminal, print_json, say
+from peercycle.cli.telling import Told
 
 if TYPE_CHECKING:
     from peercycle.core.events import RunEvent
@@ -167,6 +168,7 @@ class PlainScreen:
 
     def __init__(self, *, many: bool = False) -> None:
         self._many = many
+        self._told = Told()
 
     def __enter__(self) -> PlainScreen:
         return self
@@ -185,7 +187,7 @@ class PlainScreen:
     def event(self, event: RunEvent) -> None:
         """Print the event."""
         if event.kind not in QUIET:
-            say(self._of(event.run_id) + event_text(event))
+            say(self._of(event.run_id) + event_text(self._told.event(event)))
 
     def spending(self, run_id: str, lines: tuple[SpendingLine, ...]) -> None:
         """Print nothing: the report has it."""
@@ -197,7 +199,7 @@ class PlainScreen:
         """Print the ending."""
         from peercycle.cli.endings import ending_lines
 
-        for line in ending_lines(result, failures):
+        for line in ending_lines(self._told.ending(result), failures):
             say(self._of(result.run_id) + line)
 
     def not_begun(self, line: int, topic: str, why: str) -> None:
