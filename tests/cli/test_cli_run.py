@@ -104,6 +104,17 @@ def test_what_ended_a_candidate_is_printed_once(ran: Command, peercycle: Command
     assert report.partition("## What went wrong")[2].partition("\n## ")[0].count(said) == 1
 
 
+def test_an_outage_is_printed_once(ran: Command, folder: Path) -> None:
+    (folder / "answers.json").write_text('[{"when": "", "error": "outage", "text": "none"}]')
+    done = ran("--policy", "prompted", "--model", "scripted", "--set", 'models.scripted.file="answers.json"')
+    lines = done.out.splitlines()
+    assert done.code == 3
+    (told,) = [line for line in lines if line.startswith("literature failed: OutageError: ")]
+    assert done.out.count(told.removeprefix("literature failed: OutageError: ")) == 1
+    assert "stopped: outage (see above)" in lines
+    assert lines[-1] == "go on with: peercycle resume runs/r1"
+
+
 def test_a_run_that_meets_its_time_exits_with_3_and_says_how_to_go_on(ran: Command) -> None:
     done = ran("--set", "policies.scripted.effect_s=0.5", "--max-hours", "0.00001")
     assert done.code == 3

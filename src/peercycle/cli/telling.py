@@ -28,13 +28,14 @@ class Told:
 
     def ending(self, result: RunResult) -> RunResult:
         """Return the end of a run as it is to be shown."""
-        if result.status != "failed":
+        if result.reason not in {"error", "outage"}:
+            # A budget's end names the limit to raise.
             return result
         return replace(result, message=self._short(result.run_id, result.message))
 
     def _short(self, run_id: str, message: str) -> str:
         for error in filter(None, self._errors.get(run_id, ())):
-            if message == error:
-                return ABOVE
+            if message.startswith(error):
+                return ABOVE + message.removeprefix(error)
             message = message.replace(f": {error}", f": {ABOVE}")
         return message

@@ -79,7 +79,9 @@ class TestReplay(ModelContract):
         async def main() -> Path:
             answers = await scripted.generate(self.requests())
             said = [EffectOutcome(answer.model_dump(mode="json")) for answer in answers]
-            return await record(tmp_path, [pair for pair in zip(self.requests(), said, strict=True) for _ in range(9)])
+            return await record(
+                tmp_path, [pair for pair in zip(self.requests(), said, strict=True) for _ in range(9)]
+            )
 
         type(self).run = asyncio.run(main())
 
