@@ -84,8 +84,12 @@ def ask(chat: Chat) -> Any:
     return result
 
 
+REQUEST: Any = httpx.Request("POST", "http://127.0.0.1/v1")
+
+
 def refused(status: int, message: str) -> openai.APIStatusError:
-    response = httpx.Response(status, request=httpx.Request("POST", "http://127.0.0.1/v1"))
+    # Any: which of two httpx packages the client is written for differs by its version.
+    response: Any = httpx.Response(status, request=REQUEST)
     return openai.APIStatusError(message, response=response, body=None)
 
 
@@ -112,7 +116,7 @@ class Throttled(Exception):
         (refused(400, "flagged by our content policy"), ContentFilterError),
         (refused(422, "bad schema"), ModelError),
         (Throttled("slow down"), OutageError),
-        (openai.APIConnectionError(request=httpx.Request("POST", "http://127.0.0.1/v1")), OutageError),
+        (openai.APIConnectionError(request=REQUEST), OutageError),
         (httpx.ReadTimeout("too slow"), OutageError),
         (TimeoutError(), OutageError),
         (ValueError("Requested tokens exceed context window of 512"), ContextOverflowError),
