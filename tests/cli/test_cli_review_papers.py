@@ -170,6 +170,17 @@ def test_a_part_of_a_review_that_is_missing_leaves_what_was_said(peercycle: Comm
     assert [a["text"] for a in json.loads(kept.read_text())["answers"]][1:] == ["No verdict."] * 3
 
 
+def test_what_cannot_be_kept_hides_no_error(peercycle: Command, folder: Path) -> None:
+    (folder / "paper.tex").write_text("\\title{On ranking}\\section{Introduction} We rank.")
+    (folder / "answers.json").write_text(json.dumps(["No."] * 3))
+    (folder / "runs").mkdir()
+    (folder / "runs" / "reviews").write_text("in the way")
+    asked = ("review", "paper.tex", "--model", "scripted", "--set", 'models.scripted.file="answers.json"')
+    said = peercycle(*asked, "--reviewer", "cyclereviewer").err
+    assert said.startswith("error: reviews: no answer of 3 could be used")
+    assert "what the model said could not be kept: cannot write 'runs/reviews/" in said
+
+
 def test_a_refusal_that_a_model_s_service_explains_is_kept(peercycle: Command, folder: Path) -> None:
     (folder / "paper.tex").write_text("\\title{On ranking}\\section{Introduction} We rank.")
     (folder / "refusing.py").write_text(REFUSING)

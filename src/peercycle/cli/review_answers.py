@@ -12,11 +12,21 @@ FOLDER = "reviews"
 """Beside the runs, whose `completions` are where a run keeps the same."""
 
 
-async def keep_answers(run: RunReader, runs_dir: Path, why: str) -> Path | None:
-    """Write what models were asked and said in a review, whole; return where, or None where nobody said anything.
+async def keep_answers(run: RunReader, runs_dir: Path, why: str) -> str | None:
+    """Write what models were asked and said in a review, whole; return where as a clause, None where nobody said anything.
 
-    Raises `StoreError` where the disk refuses.
+    A disk that refuses is told in the clause: it must cost neither the review nor the error that it is kept for.
     """
+    from peercycle.core.errors import PeercycleError
+
+    try:
+        where = await _written(run, runs_dir, why)
+    except PeercycleError as error:
+        return f"what the model said could not be kept: {error}"
+    return None if where is None else f"what the model said is whole in {where}"
+
+
+async def _written(run: RunReader, runs_dir: Path, why: str) -> Path | None:
     import json
 
     from peercycle.store.disk import DIRECTORY_MODE, disk_errors, replace_file

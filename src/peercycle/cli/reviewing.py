@@ -108,19 +108,18 @@ async def judge(
         text = await text_of(paper, body, ctx)
         assessment = await run.reviewer.review(Submission(text=text, bibliography=works), ctx)
         if where := await _where_kept(run.store, kept_in, assessment.problems):
-            problems = (*assessment.problems, f"what the model said is whole in {where}")
-            assessment = assessment.model_copy(update={"problems": problems})
+            assessment = assessment.model_copy(update={"problems": (*assessment.problems, where)})
         return assessment  # type: ignore[no-any-return]
     except PeercycleError as error:
         if where := await keep_answers(run.store, kept_in, str(error)):
-            error.add_note(f"what the model said is whole in {where}")
+            error.add_note(where)
         raise
     finally:
         await run.close()
         await plugins.close()
 
 
-async def _where_kept(run: RunReader, kept_in: Path, problems: Sequence[str]) -> Path | None:
+async def _where_kept(run: RunReader, kept_in: Path, problems: Sequence[str]) -> str | None:
     """Keep what a model said where a part of the review is missing for it."""
     refused = any(row["accepted"] == 0 for row in await run.rows("completions"))
     return await keep_answers(run, kept_in, "; ".join(problems)) if problems and refused else None
