@@ -59,7 +59,8 @@ class FromLangChain:
         said = await asyncio.gather(*[self._ask(request, index) for index in range(request.n)])
         completions = tuple(self._completion(message) for message in said)
         if all(c.finish_reason == "content_filter" and not c.text for c in completions):
-            raise with_raw(ContentFilterError(f"{self._name!r} withheld the answer: content filter"), str(said[0]))
+            withheld = ContentFilterError(f"{self._name!r} withheld the answer: content filter")
+            raise with_raw(withheld, self._shown.hide(str(said[0])))
         used = [message.usage_metadata or {} for message in said]
         return ModelResult(
             completions=completions,

@@ -164,5 +164,8 @@ def test_why_an_answer_ended_is_told_in_one_vocabulary(told: dict[str, str], rea
 
 
 def test_a_withheld_answer_is_typed() -> None:
-    with pytest.raises(ContentFilterError, match="'Chat' withheld the answer"):
-        ask(Chat(says=AIMessage(content="", response_metadata={"stop_reason": "refusal"})))
+    told = {"stop_reason": "refusal", "of": CANARY}
+    with pytest.raises(ContentFilterError, match="'Chat' withheld the answer") as caught:
+        ask(Chat(says=AIMessage(content="", response_metadata=told)))
+    assert caught.value.raw is not None and "refusal" in caught.value.raw
+    assert CANARY not in caught.value.raw
