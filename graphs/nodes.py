@@ -26,7 +26,7 @@ from peercycle.core.runs import EndReason
 from peercycle.graphs.context import DriverContext
 from peercycle.graphs.openrun import OpenRun
 from peercycle.graphs.registry import Runs
-from peercycle.graphs.state import check_updates, next_visit
+from peercycle.graphs.state import check_updates, next_visit, said_of
 
 TICK_S = 0.1
 """Time worked is written at the end of a stage where so much has come together; what is left comes with the next."""
@@ -142,7 +142,7 @@ def seal_node(runs: Runs, channels: frozenset[str]) -> Node:
                     check=state.get("check"),
                     reward=None if failure else state.get("reward"),
                     rating=None if failure else state.get("rating"),
-                    error=f"{failure['stage']}: {failure['error']}" if failure else None,
+                    error=said_of(failure) if failure else None,
                     state={k: v for k, v in record.items() if k not in {"run", "visits"}},
                 )
             )

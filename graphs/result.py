@@ -12,6 +12,7 @@ from peercycle.core.reviews import Assessment
 from peercycle.core.runs import EndReason, RunStatus
 from peercycle.core.selection import CurvePoint, Draft, best_of_n
 from peercycle.core.writing import Manuscript
+from peercycle.store.judgements import judgements
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +29,20 @@ class RunResult:
     assessment: Assessment | None
     """The steering reviewer's, of the best version."""
     rating: float | None
-    """The judge's mean rating where there is a judge, else the steering reviewer's."""
+    """The judge's mean rating where a judge of its own gave one, else the steering reviewer's."""
     candidates: tuple[CandidateRow, ...]
     """Every version of every candidate."""
     rounds: int
     curve: tuple[CurvePoint, ...] = ()
     """What the best of n drafts is worth, where the run was asked for it."""
+    judgement: Assessment | None = None
+    """The judge's, of the best version, where there is a judge of its own."""
+
+    @property
+    def rated_by(self) -> Assessment | None:
+        """The assessment that `rating` is of: its scale says what the number means."""
+        judged = self.judgement is not None and self.judgement.rating is not None
+        return self.judgement if judged else self.assessment
 
 
 async def result_of(run: RunReader) -> RunResult:
@@ -48,13 +57,10 @@ async def result_of(run: RunReader) -> RunResult:
         paper = Manuscript.model_validate_json(await run.artifacts.get(best.manuscript))
     if best is not None and best.assessment:
         assessment = Assessment.model_validate_json(await run.artifacts.get(best.assessment))
-    # A run that was stopped and resumed, or extended, had other versions judged before this one.
-    version = (best.candidate, best.round) if best is not None else None
-    judged: dict[tuple[str, int], list[float]] = {}
-    for row in await run.rows("reviews"):
-        if row["role"] == "judge" and row["rating"] is not None:
-            judged.setdefault((row["candidate"], row["round"]), []).append(row["rating"])
-    said = judged.get(version, []) if version is not None else []
+    # By version: a run that was stopped and resumed, or extended, had other versions judged before this one.
+    judged = await judgements(run)
+    judgement = judged.get((best.candidate, best.round)) if best is not None else None
+    said = judgement.rating if judgement is not None else None
     return RunResult(
         run_id=record.run_id,
         path=run.path,
@@ -63,24 +69,21 @@ async def result_of(run: RunReader) -> RunResult:
         message=record.terminal.message,
         paper=paper,
         assessment=assessment,
-        rating=_mean(said) if said else (best.rating if best else None),
+        rating=said if said is not None else (best.rating if best else None),
         candidates=rows,
         rounds=max((row.round for row in rows), default=0),
         curve=best_of_n(_drafts(rows, judged)) if record.options.curve else (),
+        judgement=judgement,
     )
 
 
-def _drafts(rows: Iterable[CandidateRow], judged: Mapping[tuple[str, int], list[float]]) -> list[Draft]:
+def _drafts(rows: Iterable[CandidateRow], judged: Mapping[tuple[str, int], Assessment]) -> list[Draft]:
     """Return the drafts that were scored, as they stood before any revision."""
     return [
-        Draft(selector=row.reward, judge=_mean(said) if (said := judged.get((row.candidate, 0))) else None)
+        Draft(selector=row.reward, judge=said.rating if (said := judged.get((row.candidate, 0))) else None)
         for row in rows
         if row.round == 0 and row.status == "complete" and row.reward is not None
     ]
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)
 
 
 def place(row: CandidateRow) -> tuple[int, int]:

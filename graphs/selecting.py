@@ -9,6 +9,7 @@ from peercycle.core.counting import counted
 from peercycle.core.errors import StageError
 from peercycle.core.runs import EndReason, RunOptions
 from peercycle.graphs.result import candidate_number
+from peercycle.graphs.state import said_of
 
 Candidate = Mapping[str, Any]
 
@@ -32,10 +33,7 @@ def select(state: Mapping[str, Any], options: RunOptions) -> dict[str, Any]:
     if best is None:
         best = best_of(candidates)
         if best is None:
-            failures = "; ".join(
-                f"{name}: {c['failure']['stage']}: {c['failure']['error']}" for name, c in candidates.items()
-            )
-            raise StageError(f"every candidate failed ({failures})")
+            raise StageError(f"every candidate failed: {_failures(candidates)}")
         return {"best": dict(best), "round": 0, "stale": 0, "ending": decide_ending(best, 0, 0, options)}
     latest = candidates[str(best["candidate"])]
     gained = not latest.get("failure") and reward_of(latest) > reward_of(best)
@@ -49,6 +47,14 @@ def select(state: Mapping[str, Any], options: RunOptions) -> dict[str, Any]:
         "stale": stale,
         "ending": decide_ending(best, round_, stale, options),
     }
+
+
+def _failures(candidates: Mapping[str, Candidate]) -> str:
+    """Return each error once, after the candidates that it ended."""
+    ended: dict[str, list[str]] = {}
+    for name in sorted(candidates, key=candidate_number):
+        ended.setdefault(said_of(candidates[name]["failure"]), []).append(name)
+    return "; ".join(f"{', '.join(names)}: {error}" for error, names in ended.items())
 
 
 def decide_ending(best: Candidate, round_: int, stale: int, options: RunOptions) -> dict[str, str] | None:

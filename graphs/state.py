@@ -54,6 +54,12 @@ def merge(old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, A
     return {} if new is None else {**(old or {}), **new}
 
 
+def said_of(failure: Mapping[str, Any]) -> str:
+    """Return why a candidate ended: the stage and the error, which may begin with the stage's name itself."""
+    stage, error = str(failure["stage"]), str(failure["error"])
+    return error if error.startswith(f"{stage}: ") else f"{stage}: {error}"
+
+
 def next_visit(state: Mapping[str, Any], stage: str) -> int:
     """Return the number of the visit on which a stage is entered now, from 1."""
     return int((state.get("visits") or {}).get(stage, 0)) + 1

@@ -21,8 +21,8 @@ _SECRET = re.compile(r"key|token(?!s)|secret|password|credential", re.IGNORECASE
 def validated(model: type[ModelT], settings: Mapping[str, JSON], what: str) -> ModelT:
     """Return the settings as an instance of `model`.
 
-    Raises `SettingsError` naming each bad key, `what` it belongs to, and the nearest names that exist. A key that
-    the model does not have is an error even where the model would ignore it.
+    Raises `SettingsError` naming each bad key, `what` it belongs to, and the nearest names that exist; of a missing
+    one also its field's `description`. A key that the model does not have is an error even where it would ignore it.
     """
     if model.model_config.get("extra") != "allow":
         known = _names(model)
@@ -32,7 +32,7 @@ def validated(model: type[ModelT], settings: Mapping[str, JSON], what: str) -> M
     try:
         return model.model_validate(dict(settings))
     except ValidationError as error:
-        raise SettingsError("; ".join(_fault(fault, what) for fault in error.errors())) from None
+        raise SettingsError("; ".join(_fault(fault, what, model) for fault in error.errors())) from None
 
 
 def _names(model: type[BaseModel]) -> tuple[str, ...]:
@@ -48,11 +48,13 @@ def _unknown(key: str, known: tuple[str, ...], what: str) -> str:
     return f"unknown setting {key!r} of {what}{did_you_mean(key, known) or there_are}"
 
 
-def _fault(fault: Any, what: str) -> str:
+def _fault(fault: Any, what: str, model: type[BaseModel]) -> str:
     location = [str(part) for part in fault["loc"]]
     key = ".".join(location)
+    field = model.model_fields.get(key)
+    advice = f": {field.description}" if field is not None and field.description else ""
     if fault["type"] == "missing":
-        return f"setting {key!r} of {what} is missing and has no default"
+        return f"setting {key!r} of {what} is missing and has no default{advice}"
     if fault["type"] == "extra_forbidden":
         return f"unknown setting {key!r} of {what}"
     value = "(not shown)" if _SECRET.search(key) else _shown(fault["input"])

@@ -6,21 +6,41 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from peercycle.agents.models.langchain_faults import typed
 from peercycle.agents.models.openai.bodies import prompt_bound
+from peercycle.agents.models.openai.faults import with_raw
+from peercycle.agents.models.openai.keys import SHORTEST, Credentials
 from peercycle.core.contracts import LanguageModel
-from peercycle.core.errors import ModelError
+from peercycle.core.errors import ContentFilterError, ModelError
 from peercycle.core.modelling import Completion, Message, ModelRequest, ModelResult, Sampling, Usage
 
 DEFAULT_TOKENS = 4096
+_REASONS = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "tool_use": "tool_calls",
+    "refusal": "content_filter",
+}
+"""Why an answer ended, in the words of those who do not say `finish_reason`."""
 _ROLES = {"system": "system", "human": "user", "user": "user", "ai": "assistant", "assistant": "assistant"}
 
 
 class FromLangChain:
-    """A LangChain chat model as a `LanguageModel`. Token ids and log-probabilities are lost on the way."""
+    """A LangChain chat model as a `LanguageModel`. Token ids and log-probabilities are lost on the way.
+
+    What it raises becomes our typed errors, as far as it tells what it is (`langchain_faults`).
+    """
 
     def __init__(self, chat: Any, max_tokens: int = DEFAULT_TOKENS) -> None:
         self._chat = chat
         self._max_tokens = max_tokens
+        held = [
+            value.get_secret_value()
+            for value in getattr(chat, "__dict__", {}).values()
+            if hasattr(value, "get_secret_value")
+        ]
+        self._shown = Credentials({}, tuple(key for key in held if isinstance(key, str) and len(key) >= SHORTEST))
 
     async def generate(self, requests: Sequence[ModelRequest]) -> Sequence[ModelResult]:
         """Answer every request; each of its `n` answers is a call of its own."""
@@ -37,15 +57,19 @@ class FromLangChain:
         if not request.messages:
             raise ModelError("a LangChain model takes messages, and this request has token ids only")
         said = await asyncio.gather(*[self._ask(request, index) for index in range(request.n)])
+        completions = tuple(self._completion(message) for message in said)
+        if all(c.finish_reason == "content_filter" and not c.text for c in completions):
+            withheld = ContentFilterError(f"{self._name!r} withheld the answer: content filter")
+            raise with_raw(withheld, self._shown.hide(str(said[0])))
         used = [message.usage_metadata or {} for message in said]
         return ModelResult(
-            completions=tuple(_completion(message) for message in said),
+            completions=completions,
             usage=Usage(
                 prompt_tokens=sum(int(u.get("input_tokens", 0)) for u in used),
                 completion_tokens=sum(int(u.get("output_tokens", 0)) for u in used),
                 model_calls=1,
             ),
-            model=str(said[0].response_metadata.get("model_name") or type(self._chat).__name__),
+            model=str(said[0].response_metadata.get("model_name") or self._name),
         )
 
     async def _ask(self, request: ModelRequest, index: int) -> Any:
@@ -58,7 +82,23 @@ class FromLangChain:
                 asked[name] = value
         if request.seed is not None:
             asked["seed"] = (request.seed + index) % (1 << 31)
-        return await self._chat.ainvoke(turns, stop=list(request.sampling.stop) or None, **asked)
+        try:
+            return await self._chat.ainvoke(turns, stop=list(request.sampling.stop) or None, **asked)
+        except Exception as error:
+            if (kind := typed(error, self._name, self._shown)) is None or kind is error:
+                raise
+            # Not `from error`: its text may hold a key.
+            raise kind from None
+
+    def _completion(self, message: Any) -> Completion:
+        told = message.response_metadata
+        reason = told.get("finish_reason") or _REASONS.get(str(told.get("stop_reason")))
+        text = self._shown.hide(_text(message))
+        return Completion(text=text, finish_reason=reason if isinstance(reason, str) else None)
+
+    @property
+    def _name(self) -> str:
+        return type(self._chat).__name__
 
 
 def from_langchain(chat: Any, max_tokens: int = DEFAULT_TOKENS) -> LanguageModel:
@@ -111,11 +151,6 @@ def _request(messages: Sequence[Any], stop: Sequence[str] | None, more: dict[str
         sampling=Sampling(**named, stop=tuple(stop or ())),
         seed=more.get("seed"),
     )
-
-
-def _completion(message: Any) -> Completion:
-    reason = message.response_metadata.get("finish_reason")
-    return Completion(text=_text(message), finish_reason=reason if isinstance(reason, str) else None)
 
 
 def _text(message: Any) -> str:

@@ -84,6 +84,10 @@ def test_a_run_without_a_topic_says_what_to_give(peercycle: Command) -> None:
         (["--until", "2001-01-01T07:00"], "--until 2001-01-01T07:00: that is past"),
         (["--model-role", "reviewer"], "--model-role 'reviewer': write ROLE=NAME"),
         (["--set", "policies.scripted.seeds"], "has no '='"),
+        (["--model", "openai"], "write openai/NAME, as the server calls the model, such as --model openai/llama-3"),
+        (["--model", "openai/"], "is named by --set models.openai.base_url=http://HOST:PORT/v1"),
+        (["--model", "vllm"], "write vllm/MODEL, a folder, a name on the Hugging Face hub or a preset"),
+        (["--model", "transformers"], "write transformers/MODEL, a folder"),
         (["--data", "refs.bib"], "--data refs.bib: only a study reads data"),
         (
             ["--policy", "prompted"],

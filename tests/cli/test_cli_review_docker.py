@@ -72,7 +72,7 @@ def review(peercycle: Command, settings: DockerSettings, image: str, folder: Pat
         "bubblewrap.bwrap": "no-such-bwrap",
     }  # fmt: skip
     overrides = [part for name, value in told.items() for part in ("--set", f"sandboxes.{name}={value}")]
-    done: Done = peercycle("review", "paper.pdf", "--reviewer", "rubric", "--json", *overrides)
+    done: Done = peercycle("review", "paper.pdf", "--reviewer", "rubric", "--sandbox", "auto", "--json", *overrides)
     return done
 
 

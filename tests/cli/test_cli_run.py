@@ -87,6 +87,34 @@ def test_a_run_that_fails_exits_with_1_and_says_so_in_the_done_line(ran: Command
     assert done.lines[-1]["rating"] is None
 
 
+def test_a_run_that_fails_says_how_to_go_on_once_it_is_mended(ran: Command, peercycle: Command) -> None:
+    hint = "once its cause is mended, go on with: peercycle resume runs/r1"
+    assert ran("--set", "policies.scripted.fail_stage=write").out.splitlines()[-1] == hint
+    assert peercycle("status", "r1").out.splitlines()[-1] == hint
+
+
+def test_what_ended_a_candidate_is_printed_once(ran: Command, peercycle: Command, folder: Path) -> None:
+    done = ran("--set", "policies.scripted.fail_stage=write")
+    said = "scripted to fail at 'write'"
+    assert done.out.count(said) == 1
+    assert "failed: error (every candidate failed: c0: write: see above)" in done.out.splitlines()
+    # Who did not see it happen is told it whole.
+    assert peercycle("status", "r1").out.count(said) == 1
+    report = (folder / "runs" / "r1" / "report.md").read_text()
+    assert report.partition("## What went wrong")[2].partition("\n## ")[0].count(said) == 1
+
+
+def test_an_outage_is_printed_once(ran: Command, folder: Path) -> None:
+    (folder / "answers.json").write_text('[{"when": "", "error": "outage", "text": "none"}]')
+    done = ran("--policy", "prompted", "--model", "scripted", "--set", 'models.scripted.file="answers.json"')
+    lines = done.out.splitlines()
+    assert done.code == 3
+    (told,) = [line for line in lines if line.startswith("literature failed: OutageError: ")]
+    assert done.out.count(told.removeprefix("literature failed: OutageError: ")) == 1
+    assert "stopped: outage (see above)" in lines
+    assert lines[-1] == "go on with: peercycle resume runs/r1"
+
+
 def test_a_run_that_meets_its_time_exits_with_3_and_says_how_to_go_on(ran: Command) -> None:
     done = ran("--set", "policies.scripted.effect_s=0.5", "--max-hours", "0.00001")
     assert done.code == 3

@@ -60,8 +60,10 @@ class Written:
         calibrated: bool = False,
         second: float = 9.61,
         message: str = "1 of 1 rounds were done",
+        judgement: Assessment | None = None,
     ) -> None:
         self.given = (results, plan, outcomes, calibrated, second)
+        self.judgement = judgement
         task = ResearchTask(topic="tides")
         self.record = RunRecord(
             run_id="r", created_at=1.0, peercycle_version="0", options=RunOptions(**(options or {})),
@@ -105,6 +107,8 @@ class Written:
                     state={**state, "outcomes": await save(ended)} if round_ else state,
                 )
             )  # fmt: skip
+        if self.judgement is not None:
+            await run.save_assessment("c0", 0, "judge", self.judgement, None)
         terminal = Terminal(status="finished", reason="no_gain", message=message, at=9.0)
         await run.write_record(self.record.model_copy(update={"terminal": terminal}))
         await run.close()
@@ -212,6 +216,24 @@ def test_an_uncalibrated_score_is_shown_as_checks(tmp_path: Path) -> None:
     fitted = Written(tmp_path / "b", calibrated=True)
     assert "**30 of 32 checks" not in fitted.first
     assert "<b>9.61</b>" in fitted.html
+
+
+def test_the_score_of_a_judge_of_its_own_is_explained_by_the_judge(tmp_path: Path) -> None:
+    said = Review(
+        reviewer="deepreviewer", rating=5.25, scale=Scale(low=0, high=20, calibrated=True, note="ICLR's form")
+    )
+    judgement = Assessment(reviews=(said,), decision="reject", machine_made="deepreviewer")
+    options = {"judge": "deepreviewer"}
+    report = Written(tmp_path / "a", options=options, judgement=judgement)
+    best = report.data["best"]
+    assert (best["rating"], best["decision"], best["score_scale"]) == (5.25, "reject", [0, 20])
+    assert (best["score_note"], best["by_checks"]) == ("ICLR's form", False)
+    assert "| Best | 5.25 on 0-20, c0 in round 0" in report.first
+    assert "| What the score means | ICLR's form |" in report.first
+    assert "<b>5.25</b><span>best score, scale 0 to 20" in report.html
+    silent = Written(tmp_path / "b", options=options, judgement=Assessment(machine_made="deepreviewer"))
+    assert "**30 of 32 checks passed** (uncalibrated: 9.61 on 1-10)" in silent.first
+    assert "deepreviewer gave the best version no rating: the score is rubric's." in silent.first
 
 
 def test_a_tie_is_called_one_and_near_scores_get_digits(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def test_a_run_of_failed_candidates_only_ends_as_failed_with_a_report(
     failing = {"policies": {"kit-policy": {"fail_stage": "write"}}}
     result = asyncio.run(start(task, options(settings=failing), kit()))
     assert (result.status, result.reason) == ("failed", "error")
-    assert "every candidate failed" in result.message
+    assert result.message == "every candidate failed: c0, c1: write: scripted to fail at 'write'"
     assert (result.path / "report.json").exists()
 
 
@@ -149,6 +149,10 @@ def test_a_judge_reports_and_steers_nothing(task: ResearchTask, options: Options
     result = asyncio.run(start(task, options(judge="kit-other-judge", settings=judged), kit()))
     assert result.rating == 2.0
     assert max(row.reward or 0 for row in result.candidates) == 5.5
+    # What explains the number is the judge's: its scale and checks, not those of the reviewer that steered.
+    assert result.rated_by is result.judgement
+    assert result.rated_by is not None and result.rated_by.rating == 2.0
+    assert result.assessment is not None and result.assessment.rating == 5.5
 
 
 def test_a_finished_run_resumes_to_nothing_and_is_extended_by_rounds(

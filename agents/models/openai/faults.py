@@ -63,11 +63,9 @@ class Refusal:
 
     def error(self, server: str, model: str, key: str | None) -> PeercycleError:
         """Return the error of a refusal that asking again does not help."""
-        about = f"{self.code()} {self.body}"
-        if _CONTEXT.search(about) and self.status < 500:
-            return with_raw(ContextOverflowError(f"{model!r} at {server}: {self.message}"), self.body)
-        if _FILTER.search(about) and self.status < 500:
-            return with_raw(ContentFilterError(f"{model!r} at {server}: {self.message}"), self.body)
+        kind = kind_of_text(f"{self.code()} {self.body}") if self.status < 500 else None
+        if kind is not None:
+            return with_raw(kind(f"{model!r} at {server}: {self.message}"), self.body)
         if self.status in {401, 403}:
             shown = f"the key in {key}" if key else "a request without a key (name its variable with api_key_env)"
             return ModelUnavailableError(f"{server} refuses {shown} ({self.status}): {self.message}")
@@ -90,6 +88,13 @@ class Refusal:
         inner = found.get("error") if isinstance(found.get("error"), dict) else found
         assert isinstance(inner, dict)
         return " ".join(str(inner.get(key) or "") for key in ("code", "type"))
+
+
+def kind_of_text(text: str) -> type[ContextOverflowError | ContentFilterError] | None:
+    """Return which error a service's words tell of: servers have no common code for these two."""
+    if _CONTEXT.search(text):
+        return ContextOverflowError
+    return ContentFilterError if _FILTER.search(text) else None
 
 
 def said(body: str) -> str:

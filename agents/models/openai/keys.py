@@ -73,7 +73,7 @@ def _read(variable: str, base_url: str) -> str:
     if not value:
         raise ModelUnavailableError(
             f"the environment variable {variable} is not set, and the server at {base_url} is asked with the key in it; "
-            f"set it, or name another one with api_key_env"
+            f"set it, name another one with api_key_env, or another server with base_url (docs/models.md)"
         )
     if not value.isascii() or not value.isprintable():
         raise ModelUnavailableError(f"the environment variable {variable} holds characters that no header can carry")

@@ -68,10 +68,14 @@ class OpenAIModel:
         return [answer for answer in answers if isinstance(answer, ModelResult)]
 
     def worst_case(self, request: ModelRequest) -> Usage:
-        """Return a bound: a token is at least one byte of the prompt; `max_tokens` for each answer."""
+        """Return a bound: a token is at least one byte of the prompt; `max_tokens` for each answer.
+
+        The prompt counts once for each answer: whether a server knows `n`, it has shown only when it has answered.
+        """
         most = request.sampling.max_tokens or self._settings.max_tokens
-        prompts = request.n if self._one_at_a_time else 1
-        return Usage(prompt_tokens=prompt_bound(request) * prompts, completion_tokens=most * request.n, model_calls=1)
+        return Usage(
+            prompt_tokens=prompt_bound(request) * request.n, completion_tokens=most * request.n, model_calls=1
+        )
 
     async def _answer(self, request: ModelRequest) -> ModelResult:
         parts: list[Answer] = []

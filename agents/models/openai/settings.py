@@ -31,7 +31,10 @@ class Patience(Word):
 class OpenAISettings(Patience):
     """A server and a model of it."""
 
-    model: str
+    model: str = Field(
+        description="write openai/NAME, as the server calls the model, such as --model openai/llama-3; a server other "
+        "than OpenAI's own is named by --set models.openai.base_url=http://HOST:PORT/v1"
+    )
     """The name that the server gives the model."""
     base_url: str = OPENAI_URL
     """Up to and with `/v1`."""

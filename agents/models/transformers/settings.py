@@ -12,7 +12,10 @@ from peercycle.core.base import JSON, Word
 class TransformersSettings(Word):
     """Which weights, where they lie, and the bounds of a batch."""
 
-    model: str
+    model: str = Field(
+        description="write transformers/MODEL, a folder, a name on the Hugging Face hub or a preset, such as "
+        "--model transformers/weights/mine"
+    )
     """A folder, a name on the Hugging Face hub, or a preset (`peercycle doctor` lists them)."""
     revision: str | None = None
     """Branch, tag or commit on the hub."""

@@ -13,7 +13,10 @@ from peercycle.core.base import JSON
 class VllmSettings(Patience):
     """Either `url`, to attach to a server, or `environment`, to start one."""
 
-    model: str
+    model: str = Field(
+        description="write vllm/MODEL, a folder, a name on the Hugging Face hub or a preset, such as "
+        "--model vllm/cyclereviewer-8b; attached, the name that the server gives it"
+    )
     """Started: a folder, a name on the Hugging Face hub, or a preset. Attached: the name that the server gives it."""
     url: str | None = None
     """Address of a running server, up to and with `/v1`, or `unix:PATH` for its socket. It is asked for answers only:

@@ -15,18 +15,18 @@ from peercycle.agents.policies.cycleresearcher.conversation import (
     system_turn,
 )
 from peercycle.agents.policies.cycleresearcher.manuscripts import sections_of
+from peercycle.agents.policies.cycleresearcher.one_shot import imagine
 from peercycle.agents.policies.cycleresearcher.settings import CycleResearcherSettings
 from peercycle.agents.policies.cycleresearcher.tables import HEADING, imagined, results_turn
 from peercycle.agents.policies.prompted.evidence import one_line, without_unknown
 from peercycle.agents.policies.prompted.experimenting import free_id, repaired, script_of
 from peercycle.agents.policies.prompted.settings import PromptedSettings
-from peercycle.agents.structured.asking import Answer, BadAnswerError, Question, ask_text, seed_of, taken
+from peercycle.agents.structured.asking import Answer, BadAnswerError, Question, ask_text, taken
 from peercycle.core.base import JSON
 from peercycle.core.contracts import StageContext, Turn, Work
 from peercycle.core.errors import PolicyError, UnparsableAnswerError
 from peercycle.core.experiments import Experiment, ExperimentPlan
 from peercycle.core.literature import Reference
-from peercycle.core.modelling import ModelRequest
 from peercycle.core.sandboxing import EnvironmentSpec, Limits
 from peercycle.core.writing import Manuscript, Outline, PointResponse, Revision, Section, SectionPlan
 
@@ -117,21 +117,10 @@ class CycleResearcherPolicy:
 
     async def simulate(self, work: Work, ctx: StageContext) -> Turn[Mapping[str, JSON]]:
         """Let the model write the results and the rest itself, as the published one-shot inference did."""
-        conversation, paper = await self._front(work, ctx)
-        said = conversation.turns[-1].content
-        prefix = f"{said.rstrip()}\n\n{HEADING}\n\n```json\n"
-        request = ModelRequest(
-            messages=conversation.turns[:-1],
-            sampling=self.settings.sampling,
-            seed=seed_of(ctx, "one shot"),
-            assistant_prefix=prefix,
-        )
-        (result,) = await ctx.model(ROLE).generate([request])
-        await ctx.accept(result)
-        whole = prefix + result.text
-        paper = format_.parse(whole)
+        conversation, _ = await self._front(work, ctx)
+        paper = await imagine(conversation, ROLE, self.settings.sampling, ctx)
         await _tell(paper.problems, ctx)
-        memory = await keep(Conversation(turns=conversation.turns[:-1]).and_then("assistant", whole), ctx)
+        memory = await keep(Conversation(turns=conversation.turns[:-1]).and_then("assistant", paper.text), ctx)
         experiments = work.plan.experiments if work.plan else ()
         return Turn(imagined(paper.experimental_results, experiments), memory)
 

@@ -50,7 +50,7 @@ async def one_review(
     number: int, paper: str, measured: str, settings: PromptedReviewerSettings, role: str, ctx: StageContext
 ) -> Review:
     """Have the paper reviewed once."""
-    disposition = settings.dispositions[(number - 1) % len(settings.dispositions)]
+    disposition = settings.dispositions[number - 1]
     messages = shared_turns(paper, measured, render(PACKAGE, "review", disposition=disposition))
     schema = review_schema(settings)
     question = Question(f"review {number}", role, messages, settings.sampling, schema)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from peercycle.core.base import Word
 from peercycle.core.modelling import Sampling
@@ -14,16 +14,23 @@ DISPOSITIONS: tuple[str, ...] = (
     "You look first at whether a reader could repeat the work from what is written.",
     "You look first for what is good in the paper, and say plainly what keeps it from being better.",
     "You look first at what the paper leaves unsaid about its limits.",
+    "You look first at whether definitions and notation say what they need to, and are kept to.",
+    "You look first at how the numbers were analysed: intervals, tests, and what would overturn them.",
+    "You look first at whether the conclusions go further than the results.",
+    "You look first at who could use the work, and what it would cost them.",
+    "You look first at whether the simplest explanation of the results was ruled out.",
+    "You look first at how the paper is told: what a newcomer to the field would not follow.",
 )
 """What reviewers of one panel differ in; each review records its own."""
+MOST_REVIEWERS = len(DISPOSITIONS)
 
 
 class PromptedReviewerSettings(Word):
     """Who is on the panel, and how the model is asked."""
 
-    reviewers: int = Field(default=4, ge=1, le=12)
-    dispositions: tuple[str, ...] = Field(default=DISPOSITIONS, min_length=1)
-    """Given out in order, and again from the first where there are more reviewers."""
+    reviewers: int = Field(default=4, ge=1, le=MOST_REVIEWERS)
+    dispositions: tuple[str, ...] = DISPOSITIONS
+    """One for each reviewer, given out in order."""
     reflection: bool = False
     """Each reviewer reads the own review once more and may change it."""
     verification: bool = True
@@ -37,6 +44,15 @@ class PromptedReviewerSettings(Word):
     """Most characters of one strength, weakness or question."""
     items: int = Field(default=5, ge=1, le=20)
     """Most strengths, weaknesses and questions, each."""
+
+    @model_validator(mode="after")
+    def _one_for_each(self) -> PromptedReviewerSettings:
+        if (given := len(set(self.dispositions))) < max(self.reviewers, len(self.dispositions)):
+            raise ValueError(
+                f"{self.reviewers} reviewers need as many dispositions, no two alike; {given} differ: give more, or set "
+                f"reviewers lower"
+            )
+        return self
 
     @property
     def sampling(self) -> Sampling:

@@ -25,7 +25,7 @@ def ending_lines(result: RunResult, failures: Sequence[str] = ()) -> list[str]:
     lines = [f"{how}{f' ({result.message})' if result.message else ''}"]
     if result.paper is not None:
         lines.append(f"paper: {plain(result.paper.title)}")
-    if score := score_line(result.assessment, result.rating):
+    if score := score_line(result.rated_by, result.rating):
         lines.append(score)
     lines += curve_lines(result)
     lines += failures
@@ -38,6 +38,7 @@ def ending_lines(result: RunResult, failures: Sequence[str] = ()) -> list[str]:
         lines.append(f"go on with: peercycle resume {shown(result.path)}{flag_to_raise(result.message)}")
     elif result.status == "failed":
         lines.append(f"what happened: peercycle logs {shown(result.path)}")
+        lines.append(f"once its cause is mended, go on with: peercycle resume {shown(result.path)}")
     return lines
 
 

@@ -193,6 +193,8 @@ def _print_one(each: Standing, as_json: bool) -> None:
         say(f"  answer with: peercycle answer {shown(each.path)} --question {question.id} VALUE")
     if each.status in {"stopped", "waiting", "crashed"}:
         say(f"go on with: peercycle resume {shown(each.path)}{flag_to_raise(ended.message) if ended else ''}")
+    elif each.status == "failed":
+        say(f"once its cause is mended, go on with: peercycle resume {shown(each.path)}")
 
 
 def spending_text(line: SpendingLine) -> str:

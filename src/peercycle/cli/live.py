@@ -13,6 +13,7 @@ from rich.text import Text
 from peercycle.cli.output import duration
 from peercycle.cli.progress import Progress
 from peercycle.cli.screens import Launch, event_text
+from peercycle.cli.telling import Told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +44,7 @@ class LiveScreen:
 
     def __init__(self, *, many: bool = False, console: Console | None = None) -> None:
         self._many = many
+        self._told = Told()
         self._console = console or Console(highlight=False)
         self._runs: dict[str, Progress] = {}
         self._live = Live(console=self._console, refresh_per_second=4, transient=True, get_renderable=self._table)
@@ -66,7 +68,7 @@ class LiveScreen:
         """Bring the table up to date; what matters later stays above it."""
         self._runs.setdefault(event.run_id, Progress(event.run_id)).hear(event)
         if event.kind in WORTH_A_LINE:
-            self._keep(event.run_id, event_text(event))
+            self._keep(event.run_id, event_text(self._told.event(event)))
 
     def spending(self, run_id: str, lines: tuple[SpendingLine, ...]) -> None:
         """Show the tokens used so far."""
@@ -83,7 +85,7 @@ class LiveScreen:
         from peercycle.cli.endings import ending_lines
 
         self._runs.pop(result.run_id, None)
-        for line in ending_lines(result, failures):
+        for line in ending_lines(self._told.ending(result), failures):
             self._keep(result.run_id, line)
 
     def not_begun(self, line: int, topic: str, why: str) -> None:

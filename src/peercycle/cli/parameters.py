@@ -18,6 +18,10 @@ RunsDir = Annotated[
     typer.Option("--runs-dir", metavar="DIR", help="Where runs are kept.", show_default="runs"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON only, for scripts.")]
+ModelRoles = Annotated[
+    list[str] | None,
+    typer.Option("--model-role", metavar="ROLE=NAME", help="A model for one role; may be repeated."),
+]
 PluginFiles = Annotated[
     list[str] | None,
     typer.Option("--plugin", metavar="FILE", help="Load a plugin from a Python file; may be repeated."),

@@ -81,7 +81,7 @@ class QueueReport:
                 "reason": result.reason,
                 "message": result.message,
                 "rating": result.rating,
-                "score": score_line(result.assessment, result.rating),
+                "score": score_line(result.rated_by, result.rating),
                 "title": plain(result.paper.title) if result.paper else None,
                 "failed_experiments": list(failures),
                 "candidates": len({version.candidate for version in result.candidates}),

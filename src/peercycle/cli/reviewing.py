@@ -10,9 +10,13 @@ import typer
 from peercycle.cli.loops import wait_for
 from peercycle.cli.output import print_json, say
 from peercycle.cli.papers import read_file, text_of
-from peercycle.cli.parameters import AsJson, DisabledPlugins, PluginFiles, SettingOverrides
+from peercycle.cli.parameters import AsJson, DisabledPlugins, ModelRoles, PluginFiles, SettingOverrides
+from peercycle.cli.review_answers import keep_answers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from peercycle.core.journal import RunReader
     from peercycle.core.literature import Bibliography
     from peercycle.core.reviews import Assessment, Review
     from peercycle.core.runs import RunOptions
@@ -29,6 +33,8 @@ def review(
     reviewer: Annotated[str | None, typer.Option(help="Who reviews.", show_default="rubric")] = None,
     bib: Annotated[Path | None, typer.Option("--bib", metavar="FILE", help="The paper's bibliography.")] = None,
     model: Annotated[str | None, typer.Option(metavar="NAME", help="The language model, BACKEND/MODEL.")] = None,
+    model_role: ModelRoles = None,
+    sandbox: Annotated[str | None, typer.Option(help="Where a PDF is read.", show_default="auto")] = None,
     set_: SettingOverrides = None,
     plugin: PluginFiles = None,
     no_plugin: DisabledPlugins = None,
@@ -52,10 +58,11 @@ def review(
         flags = {
             "reviewer": reviewer,
             "model": model,
+            "model_role": tuple(model_role or ()),
             # What a review does not need: nothing is written or run, but a PDF is read where it can do no harm.
             "policy": "scripted",
             "experiments": "off",
-            "sandbox": "auto" if paper.suffix == ".pdf" else "none",
+            "sandbox": sandbox if paper.suffix == ".pdf" else "none",
             "runs_dir": scratch,
             "plugins": plugin or (),
             "disabled_plugins": no_plugin or (),
@@ -63,7 +70,9 @@ def review(
         options = configuring.choose_options(flags, settings, plugins).model_copy(
             update={"exporters": (), "literature": ("local",)}
         )
-        assessment = wait_for(judge(paper, body, works, options, plugins))
+        require_sandbox(paper, options)
+        kept_in = configuring.runs_dir(None, settings)
+        assessment = wait_for(judge(paper, body, works, options, plugins, kept_in))
     if as_json:
         print_json({"paper": str(paper), "stamp": STAMP, **assessment.model_dump(mode="json")})
     else:
@@ -71,8 +80,22 @@ def review(
             say(line)
 
 
-async def judge(paper: Path, body: bytes, works: Bibliography, options: RunOptions, plugins: Plugins) -> Assessment:
-    """Return what the reviewer says of a paper."""
+def require_sandbox(paper: Path, options: RunOptions) -> None:
+    """Raise `UsageError` for a PDF that is to be read without a sandbox."""
+    from peercycle.core.errors import UsageError
+
+    if paper.suffix == ".pdf" and options.sandbox == "none":
+        raise UsageError(
+            f"{str(paper)!r} is read in a sandbox only, and the setting [run] sandbox is 'none'; "
+            f"name one with --sandbox, such as --sandbox auto, or give the paper as LaTeX or text"
+        )
+
+
+async def judge(
+    paper: Path, body: bytes, works: Bibliography, options: RunOptions, plugins: Plugins, kept_in: Path
+) -> Assessment:
+    """Return what the reviewer says of a paper. What a model said in vain is kept in a folder of `kept_in`."""
+    from peercycle.core.errors import PeercycleError
     from peercycle.core.reviews import Submission
     from peercycle.core.writing import ResearchTask
     from peercycle.graphs.context import DriverContext
@@ -83,10 +106,23 @@ async def judge(paper: Path, body: bytes, works: Bibliography, options: RunOptio
     try:
         ctx = DriverContext(run, stage="review", candidate="", visit=1)
         text = await text_of(paper, body, ctx)
-        return await run.reviewer.review(Submission(text=text, bibliography=works), ctx)  # type: ignore[no-any-return]
+        assessment = await run.reviewer.review(Submission(text=text, bibliography=works), ctx)
+        if where := await _where_kept(run.store, kept_in, assessment.problems):
+            assessment = assessment.model_copy(update={"problems": (*assessment.problems, where)})
+        return assessment  # type: ignore[no-any-return]
+    except PeercycleError as error:
+        if where := await keep_answers(run.store, kept_in, str(error)):
+            error.add_note(where)
+        raise
     finally:
         await run.close()
         await plugins.close()
+
+
+async def _where_kept(run: RunReader, kept_in: Path, problems: Sequence[str]) -> str | None:
+    """Keep what a model said where a part of the review is missing for it."""
+    refused = any(row["accepted"] == 0 for row in await run.rows("completions"))
+    return await keep_answers(run, kept_in, "; ".join(problems)) if problems and refused else None
 
 
 def review_lines(assessment: Assessment) -> list[str]:
@@ -100,7 +136,8 @@ def review_lines(assessment: Assessment) -> list[str]:
         lines += ["", "Meta-review:", assessment.meta_review]
     if assessment.verification:
         lines += ["", "Verification:", assessment.verification]
-    lines += [f"Question: {question}" for question in assessment.questions]
+    asked = {question for review in assessment.reviews for question in review.questions}
+    lines += [f"Question: {question}" for question in assessment.questions if question not in asked]
     if assessment.decision:
         lines += ["", f"Decision: {assessment.decision}"]
     return [*lines, *(f"Not used: {problem}" for problem in assessment.problems)]
@@ -117,9 +154,18 @@ def _one_review(review: Review) -> list[str]:
     for check in review.checks:
         mark = {True: "passed", False: "FAILED", None: "does not apply"}[check.passed]
         lines.append(f"  {mark}: {check.name}" + (f" ({check.evidence})" if check.evidence else ""))
-    for head in ("strengths", "weaknesses", "suggestions", "questions"):
-        lines += [f"  {head[:-1] if head != 'weaknesses' else 'weakness'}: {text}" for text in getattr(review, head)]
-    lines += [f"  to do: {point.text}" for point in review.points]
+    # Some reviewers say again as strengths and weaknesses what their checks found, and as points, which a revision
+    # answers one by one, what their weaknesses and questions are.
+    told = {f"{check.name}: {check.evidence}" for check in review.checks}
+    said = [
+        (head[:-1] if head != "weaknesses" else "weakness", text)
+        for head in ("strengths", "weaknesses", "suggestions", "questions")
+        for text in getattr(review, head)
+    ]
+    for head, text in (*said, *(("to do", point.text) for point in review.points)):
+        if text not in told:
+            lines.append(f"  {head}: {text}")
+            told.add(text)
     if review.ethics_flag:
         lines.append(f"  ethics: {review.ethics_flag}")
     return lines

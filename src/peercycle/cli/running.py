@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from peercycle.cli.parameters import AsJson, DisabledPlugins, PluginFiles, RunsDir, SettingOverrides
+from peercycle.cli.parameters import AsJson, DisabledPlugins, ModelRoles, PluginFiles, RunsDir, SettingOverrides
 
 
 def run(
@@ -74,10 +74,7 @@ def run(
         typer.Option("--data", metavar="FILE", help="A file that the study reads; may be repeated."),
     ] = None,
     model: Annotated[str | None, typer.Option(metavar="NAME", help="The language model, BACKEND/MODEL.")] = None,
-    model_role: Annotated[
-        list[str] | None,
-        typer.Option("--model-role", metavar="ROLE=NAME", help="A model for one role; may be repeated."),
-    ] = None,
+    model_role: ModelRoles = None,
     set_: SettingOverrides = None,
     plugin: PluginFiles = None,
     no_plugin: DisabledPlugins = None,

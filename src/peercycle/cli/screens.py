@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from peercycle.cli.following import Listener
 from peercycle.cli.output import on_terminal, print_json, say
 from peercycle.cli.repeats import Repeats
+from peercycle.cli.telling import Told
 
 if TYPE_CHECKING:
     from peercycle.core.events import RunEvent
@@ -169,6 +170,7 @@ class PlainScreen:
     def __init__(self, *, many: bool = False) -> None:
         self._many = many
         self._repeats = Repeats()
+        self._told = Told()
 
     def __enter__(self) -> PlainScreen:
         return self
@@ -187,7 +189,7 @@ class PlainScreen:
     def event(self, event: RunEvent) -> None:
         """Print the event, unless it says the same again."""
         if event.kind not in QUIET and not self._repeats.is_one(event):
-            say(self._of(event.run_id) + event_text(event))
+            say(self._of(event.run_id) + event_text(self._told.event(event)))
 
     def spending(self, run_id: str, lines: tuple[SpendingLine, ...]) -> None:
         """Print nothing: the report has it."""
@@ -199,7 +201,8 @@ class PlainScreen:
         """Print the ending."""
         from peercycle.cli.endings import ending_lines
 
-        for line in (*self._repeats.take(result.run_id), *ending_lines(result, failures)):
+        ending = ending_lines(self._told.ending(result), failures)
+        for line in (*self._repeats.take(result.run_id), *ending):
             say(self._of(result.run_id) + line)
 
     def not_begun(self, line: int, topic: str, why: str) -> None:

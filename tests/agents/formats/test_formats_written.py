@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,3 +103,13 @@ def test_the_published_keys_are_those_of_the_model_card() -> None:
         "generated_text motivation idea interestingness feasibility novelty title abstract Experimental_Setup "
         "Experimental_results latex".split()
     )
+
+
+def test_every_block_that_deepreviewer_writes_is_described(repository: Path) -> None:
+    described = set(re.findall(r"`\\boxed_(\w+)\{", (repository / "docs" / "formats.md").read_text()))
+    modes = ("fast", "standard", "questions")
+    written = {
+        name for mode in modes for name in re.findall(r"\\boxed_(\w+)", deepreviewer(random.Random(1), mode).text)
+    }
+    assert len(written) == 5
+    assert written == described

@@ -58,6 +58,14 @@ class TestDeepReviewerFast(ReviewerContract):
         return ProtocolModel()
 
 
+class TestDeepReviewerStandard(ReviewerContract):
+    def reviewer(self) -> Any:
+        return DeepReviewer(DeepReviewerSettings(mode="standard"))
+
+    def model(self) -> Any:
+        return ProtocolModel()
+
+
 class TestDeepReviewerBest(ReviewerContract):
     def reviewer(self) -> Any:
         return DeepReviewer(DeepReviewerSettings(mode="best"))

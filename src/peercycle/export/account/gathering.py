@@ -15,6 +15,7 @@ from peercycle.core.literature import Bibliography
 from peercycle.core.reviews import Assessment
 from peercycle.core.runs import RunRecord, SpendingLine
 from peercycle.core.writing import CheckReport, Manuscript, Outline, PointOutcome, ResearchTask
+from peercycle.store.judgements import Place, judgements
 
 WordT = TypeVar("WordT", bound=BaseModel)
 _OUTCOMES = TypeAdapter(tuple[PointOutcome, ...])
@@ -47,7 +48,8 @@ class Gathered:
     events: list[RunEvent]
     questions: tuple[Question, ...]
     executions: tuple[Row, ...] = ()
-    assessments: tuple[Row, ...] = ()
+    judgements: dict[Place, Assessment] = field(default_factory=dict)
+    """What a judge of its own said, by version."""
     attempts: tuple[Row, ...] = ()
     """One row per attempt at an effect."""
     effect_errors: tuple[Row, ...] = ()
@@ -72,14 +74,14 @@ class Gathered:
                 found[(outcome.round, outcome.point, outcome.text)] = outcome
         return [found[key] for key in sorted(found, key=lambda key: key[0])]
 
+    def judgement(self, version: Version) -> Assessment | None:
+        """Return what a judge of its own said of a version."""
+        return self.judgements.get((version.row.candidate, version.row.round))
+
     def judged(self, version: Version) -> float | None:
         """Return the judge's rating of a version, where a judge of its own rated it."""
-        for row in self.assessments:
-            place = (row.get("candidate"), row.get("round"), row.get("role"))
-            if place == (version.row.candidate, version.row.round, "judge"):
-                rating = row.get("rating")
-                return float(rating) if isinstance(rating, int | float) else None
-        return None
+        said = self.judgement(version)
+        return None if said is None else said.rating
 
 
 def _standing(version: Version) -> tuple[bool, float, float, int]:
@@ -131,6 +133,13 @@ class _Bodies:
             self.problems.append(f"table {table!r} cannot be read: {error}")
             return ()
 
+    async def judgements(self) -> dict[Place, Assessment]:
+        try:
+            return await judgements(self._run)
+        except PeercycleError as error:
+            self.problems.append(f"what the judge said cannot be read: {error}")
+            return {}
+
 
 async def gather(run: RunReader) -> Gathered:
     """Return a run as it stands on disk."""
@@ -146,7 +155,7 @@ async def gather(run: RunReader) -> Gathered:
         events=[event for _, event in await run.events()],
         questions=await run.questions(),
         executions=await bodies.rows("executions"),
-        assessments=await bodies.rows("assessments"),
+        judgements=await bodies.judgements(),
         attempts=await bodies.rows("spending"),
         effect_errors=await bodies.rows("errors"),
         stages=await bodies.rows("spending_by_stage"),

@@ -67,7 +67,10 @@ def _best(run: Gathered) -> JSON:
     best = run.best
     if best is None:
         return None
-    judged, meaning = run.judged(best), scores.calibration(best.assessment)
+    judgement, judged = run.judgement(best), run.judged(best)
+    # The number that is shown, and what explains it, are of one assessment.
+    said = best.assessment if judged is None else judgement
+    meaning = scores.calibration(said)
     return {
         "candidate": best.row.candidate,
         "round": best.row.round,
@@ -75,9 +78,9 @@ def _best(run: Gathered) -> JSON:
         "rating": judged if judged is not None else best.row.rating,
         "steering_rating": best.row.rating,
         "reward": best.row.reward,
-        "decision": best.assessment.decision if best.assessment is not None else None,
+        "decision": said.decision if said is not None else None,
         **{f"score_{name}": value for name, value in meaning.items()},
-        "by_checks": judged is None and not meaning["calibrated"] and meaning["checks_applicable"] is not None,
+        "by_checks": not meaning["calibrated"] and meaning["checks_applicable"] is not None,
     }
 
 

@@ -25,6 +25,8 @@ def judged_by(run: Gathered) -> dict[str, JSON]:
         note = f"{options.reviewer} steered and {judge} judged, but one model ({named}) is behind both."
     else:
         note = f"{options.reviewer} steered the revisions; {judge} judged."
+    if options.judge is not None and run.best is not None and run.judged(run.best) is None:
+        note += f" {judge} gave the best version no rating: the score is {options.reviewer}'s."
     return {"reviewer": options.reviewer, "judge": judge, "same": same, "same_model": same or shared, "note": note}
 
 

@@ -48,7 +48,11 @@ def _errors(run: Gathered) -> Iterable[tuple[str, str, str, float | None]]:
     for event in run.events:
         if event.kind in _FAULTS:
             message = event.message or str(event.data.get("error") or "no message was recorded")
+            if not event.candidate and any(f": {error}" in message for error in told):
+                continue  # It only passes on what ended the candidates.
             told.add(message)
+            # Without the error's type, as it is passed on.
+            told.update(filter(None, [message.partition(": ")[2]]))
             yield event.kind, _where(event), message, event.at
     for row in run.effect_errors:
         message = f"{row['error_type'] or ''}: {row['error_message']}".strip(": ")

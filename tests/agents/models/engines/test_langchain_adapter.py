@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
+import httpx
+import openai
 import pytest
+from langchain_core import exceptions
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+from pydantic import SecretStr
 
 from peercycle.agents.models.langchain import from_langchain, to_langchain
 from peercycle.agents.models.scripted import ScriptedAnswer, ScriptedModel, ScriptedModelSettings
 from peercycle.core.contracts import LanguageModel
-from peercycle.core.errors import ModelError
+from peercycle.core.errors import (
+    ContentFilterError,
+    ContextOverflowError,
+    ModelError,
+    ModelUnavailableError,
+    OutageError,
+    PeercycleError,
+)
 from peercycle.core.modelling import Message, ModelRequest, Sampling
 from peercycle.plugins.testing import ModelContract
 
@@ -41,3 +56,116 @@ def test_a_conversation_goes_to_langchain_and_back_whole() -> None:
 def test_token_ids_have_no_form_in_langchain() -> None:
     with pytest.raises(ModelError, match="token ids only"):
         asyncio.run(from_langchain(to_langchain(scripted())).generate([ModelRequest(prompt_token_ids=(1,))]))
+
+
+CANARY = "sk-canary-0123456789abcdef"
+
+
+class Chat(BaseChatModel):
+    """Answers with a message, or raises."""
+
+    raises: Any = None
+    says: Any = None
+    api_key: SecretStr = SecretStr(CANARY)
+
+    @property
+    def _llm_type(self) -> str:
+        return "chat"
+
+    def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **more: Any) -> ChatResult:
+        if self.raises is not None:
+            raise self.raises
+        return ChatResult(generations=[ChatGeneration(message=self.says)])
+
+
+def ask(chat: Chat) -> Any:
+    request = ModelRequest(messages=(Message(role="user", content="How?"),))
+    (result,) = asyncio.run(from_langchain(chat).generate([request]))
+    return result
+
+
+REQUEST: Any = httpx.Request("POST", "http://127.0.0.1/v1")
+
+
+def refused(status: int, message: str) -> openai.APIStatusError:
+    # Any: which of two httpx packages the client is written for differs by its version.
+    response: Any = httpx.Response(status, request=REQUEST)
+    return openai.APIStatusError(message, response=response, body=None)
+
+
+class Throttled(Exception):
+    """An error as botocore makes them."""
+
+    response = {"ResponseMetadata": {"HTTPStatusCode": 429}}
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind"),
+    [
+        (exceptions.ContextOverflowError("too long"), ContextOverflowError),
+        (exceptions.ModelRefusalError("no"), ContentFilterError),
+        (exceptions.ModelRateLimitError("slow down"), OutageError),
+        (exceptions.ModelConnectionError("nobody there"), OutageError),
+        (exceptions.ModelAuthenticationError("wrong key"), ModelUnavailableError),
+        (exceptions.ModelInvalidRequestError("bad temperature"), ModelError),
+        (exceptions.ModelInvalidRequestError("maximum context length is 10 tokens"), ContextOverflowError),
+        (refused(429, "slow down"), OutageError),
+        (refused(503, "busy"), OutageError),
+        (refused(401, "wrong key"), ModelUnavailableError),
+        (refused(404, "no such model"), ModelUnavailableError),
+        (refused(400, "flagged by our content policy"), ContentFilterError),
+        (refused(422, "bad schema"), ModelError),
+        (Throttled("slow down"), OutageError),
+        (openai.APIConnectionError(request=REQUEST), OutageError),
+        (httpx.ReadTimeout("too slow"), OutageError),
+        (TimeoutError(), OutageError),
+        (ValueError("Requested tokens exceed context window of 512"), ContextOverflowError),
+        (OutageError("ours"), OutageError),
+    ],
+    ids=repr,
+)
+def test_what_langchain_raises_is_a_typed_error_of_one_line(raised: Exception, kind: type[PeercycleError]) -> None:
+    with pytest.raises(PeercycleError) as caught:
+        ask(Chat(raises=raised))
+    assert type(caught.value) is kind
+    assert "\n" not in str(caught.value)
+    if isinstance(caught.value, ModelError):
+        assert str(raised) in str(caught.value.raw), "the journal keeps it whole"
+
+
+def test_what_tells_nothing_of_a_service_is_left_as_the_bug_that_it_may_be() -> None:
+    with pytest.raises(TypeError, match="unexpected keyword"):
+        ask(Chat(raises=TypeError("got an unexpected keyword argument 'seed'")))
+
+
+def test_a_key_that_a_service_repeats_is_in_no_error_and_no_answer() -> None:
+    with pytest.raises(ModelUnavailableError, match=r"wrong key \[key\]") as caught:
+        ask(Chat(raises=refused(401, f"wrong key {CANARY}")))
+    assert caught.value.__cause__ is None
+    with pytest.raises(ModelError) as caught_too:
+        ask(Chat(raises=refused(400, f"bad request of {CANARY}")))
+    assert CANARY not in str(caught_too.value) + str(caught_too.value.raw)
+    assert ask(Chat(says=AIMessage(content=f"Your key is {CANARY}."))).text == "Your key is [key]."
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ({"finish_reason": "length"}, "length"),
+        ({"stop_reason": "max_tokens"}, "length"),
+        ({"stop_reason": "end_turn"}, "stop"),
+        ({"stop_reason": "tool_use"}, "tool_calls"),
+        ({}, None),
+    ],
+)
+def test_why_an_answer_ended_is_told_in_one_vocabulary(told: dict[str, str], reason: str | None) -> None:
+    result = ask(Chat(says=AIMessage(content="so", response_metadata=told)))
+    assert result.completions[0].finish_reason == reason
+
+
+def test_a_withheld_answer_is_typed() -> None:
+    told = {"stop_reason": "refusal", "of": CANARY}
+    with pytest.raises(ContentFilterError, match="'Chat' withheld the answer") as caught:
+        ask(Chat(says=AIMessage(content="", response_metadata=told)))
+    assert caught.value.raw is not None and "refusal" in caught.value.raw
+    assert CANARY not in caught.value.raw

@@ -151,6 +151,26 @@ def test_a_server_without_n_is_asked_for_the_other_choices_one_by_one(fake_serve
     assert result.usage.prompt_tokens == 21
 
 
+def test_what_is_reserved_covers_a_server_that_turns_out_not_to_know_n(fake_server: Any, behaviours: Any) -> None:
+    request = ModelRequest(messages=(Message(role="user", content="?"),), n=3, sampling=Sampling(max_tokens=2))
+
+    def one(handler: Any, body: dict[str, Any]) -> None:
+        said = behaviours.chat(body, "so")
+        # As many prompt tokens as a prompt of this length can have at most.
+        said["usage"] = {"prompt_tokens": worst.prompt_tokens // 3, "completion_tokens": 2}
+        handler.send(200, json.dumps(said).encode())
+
+    worst = model(fake_server).worst_case(request)
+    assert worst.prompt_tokens >= 3 * len("?")
+    alone = model(fake_server).worst_case(request.model_copy(update={"n": 1}))
+    assert worst.prompt_tokens == 3 * alone.prompt_tokens
+    fake_server.script = [one]
+    (result,) = ask(fake_server, request)
+    assert len(fake_server.asked) == 3
+    assert result.usage.prompt_tokens <= worst.prompt_tokens
+    assert result.usage.completion_tokens <= worst.completion_tokens
+
+
 def test_no_more_requests_are_on_their_way_than_may_be(fake_server: Any, behaviours: Any) -> None:
     flying, most = [0], [0]
 

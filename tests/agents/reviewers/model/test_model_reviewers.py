@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from tests.agents.protocol_model import ProtocolModel
 
 from peercycle.agents.models import bytes_tokenizer as tokenizer
@@ -99,6 +100,17 @@ def test_the_paper_comes_first_and_what_differs_after_it(tmp_path: Path) -> None
     dispositions: list[Any] = [review.extra["prompted"] for review in read.reviews]
     assert len({json.dumps(d) for d in dispositions}) == 4
     assert all(d["disposition"] in prompt for d, prompt in zip(dispositions, prompts, strict=False))
+
+
+def test_no_two_reviewers_of_the_largest_panel_share_a_disposition(tmp_path: Path) -> None:
+    read, _ = review(tmp_path, PromptedReviewer(PromptedReviewerSettings(reviewers=12)), Careful())
+    assert len({json.dumps(review.extra["prompted"]) for review in read.reviews}) == 12
+
+
+@pytest.mark.parametrize("given", [("You are strict.",), ("You are strict.", "You are strict.")])
+def test_a_panel_with_fewer_dispositions_than_reviewers_is_refused(given: tuple[str, ...]) -> None:
+    with pytest.raises(ValidationError, match="2 reviewers need as many dispositions, no two alike; 1 differ"):
+        PromptedReviewerSettings(reviewers=2, dispositions=given)
 
 
 def test_a_reviewer_that_judges_the_finished_paper_asks_the_judges_model(tmp_path: Path) -> None:
