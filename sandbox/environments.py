@@ -254,20 +254,22 @@ def _install(
         installer.install(pip, target, lock, store, fetch)
     if wanted.requirements:
         held = _packages(fresh / target.python.site)
-        further = _resolved(pip, target, wanted, held)
+        further = _resolved(pip, target, wanted, held, fetch)
         if further:
             installer.install(pip, target, further, store, fetch)
         lock += further
     return lock
 
 
-def _resolved(pip: list[str], target: installer.Target, wanted: locking.Wanted, held: dict[str, str]) -> str:
+def _resolved(
+    pip: list[str], target: installer.Target, wanted: locking.Wanted, held: dict[str, str], fetch: FetchSettings
+) -> str:
     """Return the lock of the further requirements, and of what they need that is not held already."""
     with tempfile.TemporaryDirectory(prefix="peercycle-lock-") as folder:
         asked, known, report = (Path(folder, name) for name in ("wanted.txt", "held.txt", "report.json"))
         asked.write_text("\n".join(requirement.partition(" ")[0] for requirement in wanted.requirements))
         known.write_text("".join(f"{name}=={version}\n" for name, version in held.items()))
-        installer.resolve(pip, target, asked, known, report)
+        installer.resolve(pip, target, asked, known, report, fetch)
         further = locking.locked_from_report(report, held)
     locking.check_hashes(wanted.requirements, further)
     return further

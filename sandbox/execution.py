@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +14,9 @@ from typing import Literal, TypeVar
 
 from peercycle.core.contracts import ArtifactStore
 from peercycle.core.errors import RefusedRequestError, SandboxError
-from peercycle.core.sandboxing import DataRecord, EnvironmentRef, ExecRequest, ExecResult, OutputFile
-from peercycle.sandbox import cgroups, collect, environments, place, slots
+from peercycle.core.sandboxing import EnvironmentRef, ExecRequest, ExecResult, OutputFile
+from peercycle.sandbox import bringing, cgroups, collect, environments, place, slots
 from peercycle.sandbox.cgroups import Group
-from peercycle.sandbox.fetching import materials
 from peercycle.sandbox.place import Place
 from peercycle.sandbox.profile import View
 from peercycle.sandbox.protections import Weakening
@@ -25,7 +24,6 @@ from peercycle.sandbox.settings import NAME, BubblewrapSettings, state_directory
 from peercycle.sandbox.slots import Slot
 from peercycle.sandbox.start import Start, find_bwrap
 from peercycle.sandbox.supervise import Ending, Supervisor
-from peercycle.sandbox.variables import check_arguments, check_variables
 
 T = TypeVar("T")
 OnOutput = Callable[[Literal["stdout", "stderr"], bytes], None]
@@ -68,22 +66,17 @@ async def execute_on(
 ) -> ExecResult:
     """Run a program on the files of an environment, which may still be in the making."""
     bwrap = await asyncio.to_thread(find_bwrap, settings.bwrap)
-    files = {name: await artifacts.get(ref) for name, ref in request.files.items()}
-    given = await materials.stored(request.data, artifacts)
-    files |= {path: body for path, (body, _) in given.items()}
     state = state_directory(settings)
-    lent = await asyncio.to_thread(materials.found, request.data, state, settings.fetch)
-    known = tuple(record for _, record in (*given.values(), *lent.values()))
-    stdin = None if request.stdin is None else await artifacts.get(request.stdin)
+    brought = await bringing.gather(request, artifacts, state, settings.fetch)
     async with holding(settings, without, request) as held:
-        await asyncio.to_thread(place.fill, held.place, held.slot.uid, files, lent_paths(lent))
-        files.clear()
+        await asyncio.to_thread(place.fill, held.place, held.slot.uid, brought.files, brought.lent)
+        brought.files.clear()
         view = View(
             work=held.place.work,
             etc=await asyncio.to_thread(place.etc_folder, state),
             inputs=(
                 *((held.place.inputs / name, name) for name in held.place.top_level),
-                *((path, name) for name, (path, _) in lent.items()),
+                *((path, name) for name, path in brought.lent.items()),
             ),
             binds=built.binds,
             variables=dict(request.variables),
@@ -98,30 +91,21 @@ async def execute_on(
             limits=request.limits,
             uid=held.slot.uid,
             group=held.group,
-            stdin=_stdin_file(held.place, stdin),
+            stdin=await asyncio.to_thread(_stdin_file, held.place, brought.stdin),
             without=without,
         )
         ending = await supervised(start, held, on_output)
         outputs, refused = await collect.collect(
             held.place.work, request.outputs, held.place.top_level, request.limits, artifacts, without
         )
-    return _result(ending, outputs, refused).model_copy(update={"data": known})
-
-
-def lent_paths(lent: Mapping[str, tuple[Path, DataRecord]]) -> dict[str, Path]:
-    """Return where what is lent lies, by its path in the working directory."""
-    return {name: path for name, (path, _) in lent.items()}
+    return _result(ending, outputs, refused).model_copy(update={"data": brought.data})
 
 
 def check_request(request: ExecRequest) -> None:
     """Raise `RefusedRequestError` for what this backend cannot do, before anything is started."""
     if request.limits.gpus:
         raise RefusedRequestError("the sandbox 'bubblewrap' hands out no GPU: ask for 0, or use another backend")
-    check_arguments(request.argv)
-    check_variables(request.variables)
-    collect.check_patterns(request.outputs)
-    place.check_paths([*request.files, *(f"data/{item.name}" for item in request.data)])
-    materials.check(request.data)
+    bringing.check(request)
 
 
 def _inner_processes(request: ExecRequest, held: Held, without: Weakening) -> int | None:

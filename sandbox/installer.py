@@ -10,6 +10,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from peercycle.core.errors import SandboxError
 from peercycle.sandbox.fetching.settings import FetchSettings
@@ -17,6 +18,8 @@ from peercycle.sandbox.fetching.wheels import WheelStore, size_of
 from peercycle.sandbox.interpreter import SYSTEM, Interpreter
 
 TIMEOUT_S = 1800
+UNPACKED = 4
+"""How many times `fetch.max_mb` the files of an environment may hold: a wheel of a megabyte can unpack to a thousand."""
 _WHEELS = ("--only-binary", ":all:", "--no-input", "--disable-pip-version-check", "--quiet")
 
 
@@ -52,6 +55,18 @@ class Target:
         return ["--target", str(self.folder / self.python.site), *([] if same else ["--no-compile"])]
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Where a pip puts what it needs on its way, and how much it may write."""
+
+    scratch: Path
+    watched: Path
+    most: int
+    """Bytes below `watched`."""
+    did: str = "downloaded"
+    """What it was at, as an error says it."""
+
+
 def find_pip() -> list[str]:
     """Return the command of a pip that can install into another Python: ours, a bundled one, or the system's.
 
@@ -77,31 +92,33 @@ def install(pip: list[str], target: Target, lock: str, store: WheelStore, fetch:
 
     Those that are missing are downloaded first. Raises `SandboxError`.
     """
-    if not _installed(pip, target, lock, store):
+    if not _installed(pip, target, lock, store, fetch):
         if fetch.offline:
             raise SandboxError("its wheels are not here, and this machine is set to be offline")
         _download(pip, target, lock, store, fetch)
-        _install(pip, target, lock, store)
+        _install(pip, target, lock, store, fetch)
 
 
-def _installed(pip: list[str], target: Target, lock: str, store: WheelStore) -> bool:
+def _installed(pip: list[str], target: Target, lock: str, store: WheelStore, fetch: FetchSettings) -> bool:
     """Install from what is kept; False where that is not all."""
     if not store.of(lock):
         return False
     try:
-        _install(pip, target, lock, store)
+        _install(pip, target, lock, store, fetch)
     except SandboxError:
         return False
     return True
 
 
-def _install(pip: list[str], target: Target, lock: str, store: WheelStore) -> None:
+def _install(pip: list[str], target: Target, lock: str, store: WheelStore, fetch: FetchSettings) -> None:
     links = [option for place in store.of(lock) for option in ("--find-links", str(place))]
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as listed:
-        listed.write(lock)
-        listed.flush()
+    # In the environment's own folder: what is unpacked on the way to its place counts too.
+    with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=target.folder) as scratch:
+        listed = Path(scratch, "lock.txt")
+        listed.write_text(lock)
         told = (*_WHEELS, "--require-hashes", "--no-deps", "--no-index", *links, *target.place)
-        _pip(pip, target, "install", *told, "--requirement", listed.name)
+        room = Room(Path(scratch), target.folder, UNPACKED * fetch.max_mb << 20, "unpacked")
+        _pip(pip, target, "install", *told, "--requirement", str(listed), room=room)
 
 
 def _download(pip: list[str], target: Target, lock: str, store: WheelStore, fetch: FetchSettings) -> None:
@@ -110,7 +127,7 @@ def _download(pip: list[str], target: Target, lock: str, store: WheelStore, fetc
         listed.write_text(lock)
         into.mkdir()
         told = (*_WHEELS, "--require-hashes", "--no-deps", "--dest", str(into), "--requirement", str(listed))
-        _pip(pip, target, "download", *told, scratch=Path(scratch), most=fetch.max_mb << 20)
+        _pip(pip, target, "download", *told, room=Room(Path(scratch), Path(scratch), 2 * fetch.max_mb << 20))
         store.take(into, fetch.max_mb << 20)
 
 
@@ -119,21 +136,24 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def resolve(pip: list[str], target: Target, requirements: Path, constraints: Path, report: Path) -> None:
-    """Resolve pinned requirements within constraints, installing nothing. Raises `SandboxError`."""
+def resolve(
+    pip: list[str], target: Target, requirements: Path, constraints: Path, report: Path, fetch: FetchSettings
+) -> None:
+    """Resolve pinned requirements within constraints, installing nothing. Raises `SandboxError`.
+
+    For want of better pip may download a wheel to read what it needs: it does so beside the report.
+    """
     _pip(
         pip, target, "install", *_WHEELS, "--dry-run", "--ignore-installed", *target.place,
         "--report", str(report), "--requirement", str(requirements), "--constraint", str(constraints),
+        room=Room(report.parent, report.parent, 2 * fetch.max_mb << 20),
     )  # fmt: skip
 
 
-def _pip(
-    pip: list[str], target: Target, command: str, *args: str, scratch: Path | None = None, most: int | None = None
-) -> None:
+def _pip(pip: list[str], target: Target, command: str, *args: str, room: Room) -> None:
     # pip's own settings (an index, a proxy, a folder of wheels) come from the environment; Python's do not.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    if scratch is not None:
-        environment["TMPDIR"] = str(scratch)
+    environment["TMPDIR"] = str(room.scratch)
     before, after = ([], target.about) if target.foreign else (target.about, [])
     try:
         with subprocess.Popen(
@@ -141,7 +161,7 @@ def _pip(
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, cwd="/",
             umask=0o022,
         ) as process:  # fmt: skip
-            said = _awaited(process, scratch, most)
+            said = _awaited(process, room)
     except OSError as error:
         raise SandboxError(f"pip did not run to its end: {error}") from error
     if process.returncode != 0:
@@ -149,17 +169,21 @@ def _pip(
         raise SandboxError(" ".join(lines)[-500:] or f"pip ended with {process.returncode}")
 
 
-def _awaited(process: subprocess.Popen[bytes], scratch: Path | None, most: int | None) -> bytes:
+def _awaited(process: subprocess.Popen[bytes], room: Room) -> bytes:
     """Wait for pip, and stop it where it takes too long or writes too much. Return what it complained of."""
-    end = time.monotonic() + TIMEOUT_S
-    while True:
+    end, said = time.monotonic() + TIMEOUT_S, None
+    while said is None:
         try:
-            return process.communicate(timeout=0.5)[1]
+            said = process.communicate(timeout=0.5)[1]
         except subprocess.TimeoutExpired:
-            late = time.monotonic() > end
-            large = scratch is not None and most is not None and size_of(scratch) > 2 * most
-            if late or large:
-                process.kill()
-                process.communicate()
-                what = f"took longer than {TIMEOUT_S} s" if late else "downloaded more than `fetch.max_mb` allows"
-                raise SandboxError(f"pip {what}") from None
+            if time.monotonic() > end:
+                _stop(process, f"took longer than {TIMEOUT_S} s")
+        if size_of(room.watched) > room.most:
+            _stop(process, f"{room.did} more than `fetch.max_mb` allows")
+    return said
+
+
+def _stop(process: subprocess.Popen[bytes], what: str) -> NoReturn:
+    process.kill()
+    process.communicate()
+    raise SandboxError(f"pip {what}") from None

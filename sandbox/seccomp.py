@@ -37,6 +37,8 @@ DENIED = (
     "shmget",
     "msgget",
     "semget",
+    # Requests to the kernel's own input and output: their number is the whole machine's, and one program could take all.
+    "io_setup",
     # Mounts and namespaces.
     "mount",
     "umount",
@@ -105,6 +107,9 @@ PUNCH_HOLE = 0x02
 disk, and with FALLOC_FL_KEEP_SIZE past RLIMIT_FSIZE too. The C library and others write instead where it is refused."""
 MAP_HUGETLB, MFD_HUGETLB = 0x40000, 0x4
 """Pages that the machine's owner set apart: no memory limit and no look at processes counts them."""
+PINNING = ("vmsplice", "splice", "tee", "sendfile")
+"""Put pages into a pipe, where they stay when they are unmapped or their file is gone: a byte of one holds two megabytes,
+which no look at processes and folders finds. Programs that use these copy instead where they are refused."""
 RESERVING_IOCTLS = (0x40305828, 0x4030582A, 0x40305839)
 """FS_IOC_RESVSP, FS_IOC_RESVSP64 and FS_IOC_ZERO_RANGE: the same by another door, on every file system."""
 
@@ -115,7 +120,7 @@ def filter_program() -> bytes:
 
     Allowed by default; the list above is answered with EPERM, `clone3` with ENOSYS (its flags lie in memory,
     where no filter can see them; the C library falls back to `clone`), taking disk space without writing with
-    EOPNOTSUPP, 32-bit calls with the process's death.
+    EOPNOTSUPP, moving pages through pipes with EINVAL, 32-bit calls with the process's death.
     Raises `SandboxUnavailableError` where libseccomp is missing or the processor is not one that was tried.
     """
     machine = platform.machine()
@@ -140,6 +145,8 @@ def filter_program() -> bytes:
     built.add_rule(deny, "socket", seccomp.Arg(0, seccomp.GT, AF_INET6))
     built.add_rule(deny, "mmap", seccomp.Arg(3, seccomp.MASKED_EQ, MAP_HUGETLB, MAP_HUGETLB))
     built.add_rule(deny, "memfd_create", seccomp.Arg(1, seccomp.MASKED_EQ, MFD_HUGETLB, MFD_HUGETLB))
+    for name in PINNING:
+        built.add_rule(seccomp.ERRNO(errno.EINVAL), name)
     unsupported = seccomp.ERRNO(errno.EOPNOTSUPP)
     built.add_rule(unsupported, "fallocate", seccomp.Arg(1, seccomp.MASKED_EQ, PUNCH_HOLE, 0))
     for answer, requests in ((deny, TERMINAL_IOCTLS), (unsupported, RESERVING_IOCTLS)):

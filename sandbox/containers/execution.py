@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from peercycle.core.contracts import ArtifactStore
 from peercycle.core.errors import RefusedRequestError, SandboxError
 from peercycle.core.sandboxing import EnvironmentRef, ExecRequest, ExecResult, ExecStatus, Limits, OutputFile
-from peercycle.sandbox import collect, place, seccomp
+from peercycle.sandbox import bringing, place, seccomp
 from peercycle.sandbox.containers import choosing, leftovers, owner, profile, weakening
 from peercycle.sandbox.containers.engine import engine, knock, refusals, url_of
 from peercycle.sandbox.containers.environments import Opened, opened, state_directory
@@ -23,13 +23,11 @@ from peercycle.sandbox.containers.session import COLLECT_S, CancelledError, Ende
 from peercycle.sandbox.containers.settings import NAME, DockerSettings
 from peercycle.sandbox.containers.talk import Line
 from peercycle.sandbox.containers.weakening import Weakening
-from peercycle.sandbox.execution import lent_paths, outlast, to_the_end
-from peercycle.sandbox.fetching import materials
+from peercycle.sandbox.execution import outlast, to_the_end
 from peercycle.sandbox.place import Place
 from peercycle.sandbox.profile import ENVIRONMENT, HOME, MATPLOTLIB, WORK
 from peercycle.sandbox.start import rlimits
 from peercycle.sandbox.supervise import decoded, status_of
-from peercycle.sandbox.variables import check_arguments, check_variables
 
 if TYPE_CHECKING:
     from docker.api import APIClient
@@ -189,18 +187,14 @@ async def execute(
     request = request.spelled_out()
     check_request(settings, request)
     env = await asyncio.to_thread(opened, settings, environment)
-    files = {name: await artifacts.get(ref) for name, ref in request.files.items()}
-    stdin = None if request.stdin is None else await artifacts.get(request.stdin)
     state = state_directory(settings)
-    given = await materials.stored(request.data, artifacts)
-    files |= {path: body for path, (body, _) in given.items()}
-    lent = await asyncio.to_thread(materials.found, request.data, state, settings.fetch)
+    brought = await bringing.gather(request, artifacts, state, settings.fetch)
     made = await asyncio.to_thread(place.make, state, place.new_execution(), {"backend": NAME})
     try:
-        await asyncio.to_thread(place.fill, made, None, files, lent_paths(lent))
-        own = await asyncio.to_thread(_own_mounts, made, settings.user, stdin)
+        await asyncio.to_thread(place.fill, made, None, brought.files, brought.lent)
+        own = await asyncio.to_thread(_own_mounts, made, settings.user, brought.stdin)
         given_mounts = [(made.inputs / name, f"{WORK}/{name}") for name in made.top_level]
-        lent_mounts = [(path, f"{WORK}/{name}") for name, (path, _) in lent.items()]
+        lent_mounts = [(path, f"{WORK}/{name}") for name, path in brought.lent.items()]
         mounts = (*env.mounts, *own, *given_mounts, *lent_mounts)
         task = Task(settings, request, made, env, mounts, _in_loop(on_output), without)
         result, bodies = await in_thread(task)
@@ -209,8 +203,9 @@ async def execute(
     kept = [
         OutputFile(path=path, size=len(body), artifact=await artifacts.put(body, name=path)) for path, body in bodies
     ]
-    known = tuple(record for _, record in (*given.values(), *lent.values()))
-    return result.model_copy(update={"outputs": tuple(kept), "environment_digest": environment.digest, "data": known})
+    return result.model_copy(
+        update={"outputs": tuple(kept), "environment_digest": environment.digest, "data": brought.data}
+    )
 
 
 def watched(limits: Limits, without: Weakening) -> Limits:
@@ -230,11 +225,7 @@ def check_request(settings: DockerSettings, request: ExecRequest) -> None:
             f"{request.limits.gpus} GPUs are asked for, and the sandbox 'docker' may hand out {settings.gpus}: "
             "ask for fewer, or raise `sandboxes.docker.gpus`"
         )
-    check_arguments(request.argv)
-    check_variables(request.variables)
-    collect.check_patterns(request.outputs)
-    place.check_paths([*request.files, *(f"data/{item.name}" for item in request.data)])
-    materials.check(request.data)
+    bringing.check(request)
 
 
 def _own_mounts(made: Place, user: int, stdin: bytes | None) -> list[tuple[Path, str]]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from peercycle.core.errors import BadInputError, SandboxError
 from peercycle.sandbox.containers.engine import engine, refusals
@@ -125,14 +125,16 @@ def build(
             network_mode=network, buildargs={"TEX": "yes" if tex else ""}, labels={"peercycle.image": tag},
         )  # fmt: skip
         for answer in said:
-            lines += _lines(answer)
+            if "error" in answer:
+                raise SandboxError(f"the image could not be built: {_reason(str(answer['error']), lines)}")
+            lines += [line for line in str(answer.get("stream", "")).splitlines() if line.strip()]
         return str(client.inspect_image(tag)["Id"]), lines
 
 
-def _lines(answer: dict[str, Any]) -> list[str]:
-    if "error" in answer:
-        raise SandboxError(f"the image could not be built: {' '.join(str(answer['error']).split())[-400:]}")
-    return [line for line in str(answer.get("stream", "")).splitlines() if line.strip()]
+def _reason(error: str, lines: list[str]) -> str:
+    """Return what the daemon says, and before it what the step said that failed: why it did."""
+    said = " ".join(" ".join(line.split()) for line in lines[-8:])
+    return f"{said[-600:]}: {' '.join(error.split())[-400:]}"
 
 
 def check_lock(text: str, name: str) -> None:

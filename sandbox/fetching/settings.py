@@ -17,7 +17,7 @@ class FetchSettings(Word):
     offline: bool = False
     """Fetch nothing: what is not here already is an error."""
     max_mb: int = Field(default=2048, ge=1)
-    """Most that one data set, and one environment's wheels, may weigh."""
+    """Most that one data set, and one environment's wheels, may weigh; unpacked, those may hold four times as much."""
     total_mb: int = Field(default=20480, ge=1)
     """Most that all data kept here may weigh."""
     timeout_s: float = Field(default=600.0, gt=0)

@@ -87,6 +87,15 @@ def test_an_image_is_built_of_a_recipe_and_a_lock_and_holds_what_it_says(on_dock
     assert said["stdout"]["head"] == "smallpackage==1.0"
 
 
+def test_a_build_that_fails_says_why_as_the_step_that_failed_said_it(on_docker: OnDocker, tmp_path: Path) -> None:
+    recipe = tmp_path / "Dockerfile"
+    recipe.write_text("FROM peercycle-sandbox:latest\nRUN echo no such mirror >&2; exit 3\n")
+    done = on_docker("build", "--tag", "failed:1", "--dockerfile", str(recipe), "--network", "none")
+    assert done.returncode != 0
+    assert "no such mirror" in done.stderr
+    assert "non-zero code: 3" in done.stderr
+
+
 @pytest.mark.parametrize(
     "line", ["numpy", "numpy==2.0", "numpy>=2 --hash=sha256:00", "-r other.txt", "git+https://x.example/y"]
 )

@@ -137,6 +137,16 @@ os.symlink("/etc", "folder"); open("new\\nline.txt", "w").write("x"); os.mkdir("
     assert "folder/passwd: a symbolic link, or behind one" in refused
 
 
+def test_outputs_in_folders_that_the_program_shut_to_itself_are_collected(containers: Containers) -> None:
+    program = """
+import os
+os.mkdir("shut"); open("shut/a.json", "w").write("{}"); open("b.json", "w").write("[]")
+os.chmod("shut/a.json", 0o400); os.chmod("shut", 0); os.chmod(".", 0)
+"""
+    result = containers.run(program, outputs=("**/*.json", "*.json"))
+    assert [o.path for o in result.outputs] == ["b.json", "shut/a.json"]
+
+
 @pytest.mark.parametrize(
     ("status", "program", "limits"),
     [

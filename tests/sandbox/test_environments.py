@@ -17,6 +17,7 @@ from peercycle.core.errors import RefusedRequestError, SandboxError
 from peercycle.core.sandboxing import EnvironmentSpec, Limits
 from peercycle.sandbox import environments
 from peercycle.sandbox.bubblewrap import BubblewrapSandbox, BubblewrapSettings
+from peercycle.sandbox.fetching.settings import FetchSettings
 from peercycle.sandbox.interpreter import unreachable
 from peercycle.sandbox.locking import versions
 from peercycle.sandbox.place import remove_tree
@@ -217,7 +218,6 @@ def test_an_environment_is_built_again_offline_from_the_wheels_that_are_kept(
     harness: Harness, wheels: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from peercycle.sandbox import installer
-    from peercycle.sandbox.fetching.settings import FetchSettings
     from peercycle.sandbox.fetching.wheels import WheelStore
 
     digest = hashlib.sha256(next(wheels.glob("*.whl")).read_bytes()).hexdigest()
@@ -242,3 +242,17 @@ def test_an_environment_is_built_again_offline_from_the_wheels_that_are_kept(
     monkeypatch.delenv("PIP_FIND_LINKS")
     assert install("third", FetchSettings(offline=True)).exists()
     assert [each.name for each in store.folder.iterdir()] == [digest]
+
+
+def test_a_small_wheel_that_unpacks_to_much_is_no_environment_and_leaves_nothing(
+    harness: Harness, make_wheel: MakeWheel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_wheel(tmp_path, "swollen", "1.0", f"# {'x' * (5 << 20)}\n")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    narrow = FetchSettings(max_mb=1)
+    sandbox = BubblewrapSandbox(harness.settings.model_copy(update={"fetch": narrow}))
+    with pytest.raises(SandboxError, match=r"unpacked more than `fetch\.max_mb` allows"):
+        asyncio.run(sandbox.prepare(EnvironmentSpec(name="base", requirements=("swollen==1.0",))))
+    assert harness.settings.state_dir is not None
+    assert not list((harness.settings.state_dir / "environments").glob(".new-*"))

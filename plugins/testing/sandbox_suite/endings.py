@@ -7,9 +7,12 @@ import contextlib
 import os
 import secrets
 import signal
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from peercycle.core.contracts import Closing, Sandbox
 from peercycle.core.errors import SandboxError
+from peercycle.core.sandboxing import ExecRequest, ExecResult
 from peercycle.plugins.testing.sandbox_suite.ground import WALL_S, Ground, Skip, alive, changed, gone, unless, until
 from peercycle.plugins.testing.sandbox_suite.rows import PIDS, Nothing, attack
 
@@ -141,23 +144,53 @@ async def a_driver_killed_by_signal_9_takes_its_program_along(ground: Ground) ->
 
 def _drive(ground: Ground, mark: str) -> int:
     """Run a program in a driver of its own: a fork of this process, with a sandbox of its own."""
+    program = "import os, time\nos.fork()\ntime.sleep(25)"
+
+    async def drive() -> None:
+        await _in_a_fresh_sandbox(ground, ground.request(program, mark, limits=changed(wall_s=30)))
+
+    return _forked(drive)
+
+
+async def _in_a_fresh_sandbox(ground: Ground, request: ExecRequest) -> ExecResult:
+    async with contextlib.AsyncExitStack() as stack:
+        made: Sandbox = ground.fresh()
+        if isinstance(made, Closing):
+            made = await stack.enter_async_context(made)
+        return await made.run(request, ground.environment, ground.artifacts)
+
+
+def _forked(work: Callable[[], Coroutine[Any, Any, None]]) -> int:
+    """Do something in a fork of this process, and return its id; its exit code is 0 where nothing was raised."""
     pid = os.fork()
     if pid:
         return pid
+    code = 1
     try:
-        program = "import os, time\nos.fork()\ntime.sleep(25)"
-        request = ground.request(program, mark, limits=changed(wall_s=30))
-
-        async def drive() -> None:
-            async with contextlib.AsyncExitStack() as stack:
-                made: Sandbox = ground.fresh()
-                if isinstance(made, Closing):
-                    made = await stack.enter_async_context(made)
-                await made.run(request, ground.environment, ground.artifacts)
-
-        asyncio.run(drive())
+        asyncio.run(work())
+        code = 0
     finally:
-        os._exit(0)
+        os._exit(code)
+
+
+@attack(
+    None,
+    "own_session",
+    docker=Nothing("process 1 of the container takes no signal from inside, and its driver is not in its group"),
+)
+async def a_signal_to_its_own_group_hits_nobody_outside(ground: Ground) -> list[str]:
+    """It names no process, so no namespace of their ids keeps it in: a group may reach from inside to the driver."""
+
+    async def drive() -> None:
+        os.setpgid(0, 0)
+        request = ground.request("import os, time\nos.kill(0, 9)\ntime.sleep(5)")
+        ended = await _in_a_fresh_sandbox(ground, request)
+        if (ended.status, ended.signal) != ("killed", 9):
+            raise SandboxError(f"it ended {ended.status}")
+
+    _, status = await asyncio.to_thread(os.waitpid, await asyncio.to_thread(_forked, drive), 0)
+    await ground.sandbox.reap()
+    return unless(status == 0, "its driver, or what held it, was hit as well")
 
 
 @attack(38, "memory_limit")

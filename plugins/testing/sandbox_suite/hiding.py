@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from peercycle.plugins.testing.sandbox_suite.ground import PRELUDE, Ground, changed, unless
-from peercycle.plugins.testing.sandbox_suite.rows import attack
+from pathlib import Path
+from typing import Any
+
+from peercycle.plugins.testing.sandbox_suite.ground import PRELUDE, Ground, Skip, changed, unless
+from peercycle.plugins.testing.sandbox_suite.rows import Nothing, attack
 
 MEGABYTES_71 = "over = 71\npart = b'x' * (1 << 20)\n"
 TOOK = "\ntime.sleep(6)\nprint('took it', flush=True)\n"
@@ -57,8 +60,39 @@ for _ in range(over):
     return await _memory(ground, program, "in segments of System V")
 
 
-async def _disk(ground: Ground, program: str, what: str) -> list[str]:
-    result = await ground.run(PRELUDE + "part = b'x' * (1 << 20)\nheld = []\n" + program + TOOK)
+PIPES = """
+huge, libc = 2 << 20, ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
+ends = []
+for n in range(over // 2 + 1):
+    if n % 16 == 0:
+        ends.append(os.pipe())
+    mapped = libc.mmap(None, ctypes.c_size_t(2 * huge), 3, 0x22, -1, ctypes.c_long(0))
+    page = -(-mapped // huge) * huge
+    libc.madvise(ctypes.c_void_p(page), ctypes.c_size_t(huge), 14)
+    ctypes.memset(page, 120, huge)
+    byte = (ctypes.c_ulong * 2)(page, 1)
+    if libc.vmsplice(ends[-1][1], byte, ctypes.c_ulong(1), 2) != 1:
+        sys.exit("refused")
+    libc.munmap(ctypes.c_void_p(mapped), ctypes.c_size_t(2 * huge))
+"""
+
+
+def _has_huge_pages() -> bool:
+    setting = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    return setting.is_file() and "[never]" not in setting.read_text()
+
+
+@attack(None, "memory_limit", "seccomp", user=("seccomp",), docker=("seccomp",))
+async def memory_that_a_pipe_keeps_counts_or_is_refused(ground: Ground) -> list[str]:
+    """A byte of each huge page is put into a pipe, and the page is unmapped: it stays, two megabytes, and is nobody's."""
+    if not _has_huge_pages():
+        raise Skip("needs transparent huge pages, of which this machine has none")
+    return await _memory(ground, PIPES, "in pages that only pipes hold")
+
+
+async def _disk(ground: Ground, program: str, what: str, **request: Any) -> list[str]:
+    result = await ground.run(PRELUDE + "part = b'x' * (1 << 20)\nheld = []\n" + program + TOOK, **request)
     took = result.status == "ok" and "took it" in result.stdout.text
     return unless(not took, f"18 MB of 16 {what}")
 
@@ -100,3 +134,34 @@ fields = dict(line.split(":\\t") for line in open("/proc/1/status").read().split
 got.extend(name for name, wanted in (("CapEff", "0" * 16), ("NoNewPrivs", "1"), ("Seccomp", "2")) if fields[name] != wanted)
 end()
 """)
+
+
+@attack(None, "disk_watch", docker=("disk_watch", "tmpfs_limit"))
+async def disk_space_in_a_folder_that_is_shut_counts(ground: Ground) -> list[str]:
+    """A folder that its owner may write and not read: an ordinary user's look at it is refused."""
+    program = """
+os.mkdir("shut")
+for n in range(18):
+    open(f"shut/{n}", "wb").write(part)
+os.chmod("shut", 0o300)
+"""
+    return await _disk(ground, program, "in a folder that is shut")
+
+
+@attack(
+    None,
+    "disk_watch",
+    "unprivileged_uid",
+    user=("disk_watch",),
+    docker=Nothing("what it is given is mounted read-only, and is another user's"),
+)
+async def disk_space_in_its_standard_input_counts(ground: Ground) -> list[str]:
+    """Half of 18 MB is written into the file that it is given, which an ordinary user's program owns and has open."""
+    program = """
+given = os.open("/proc/self/fd/0", os.O_RDWR)
+for n in range(9):
+    os.pwrite(given, part, n << 20)
+    open(f"{n}", "wb").write(part)
+"""
+    typed = await ground.artifacts.put(b"typed")
+    return await _disk(ground, program, "half of them in the standard input", stdin=typed)

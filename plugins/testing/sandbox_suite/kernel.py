@@ -159,7 +159,8 @@ for name, numbers, args in (
     ("name_to_handle_at", (303, 264), (-100, b"/", room, room, 0)), ("kcmp", (312, 272), (2, 2, 0, 0, 0)),
     ("fsopen", (430, 430), (b"tmpfs", 0)), ("open_tree", (428, 428), (-100, b"/", 0)),
     ("pidfd_getfd", (438, 438), (os.pidfd_open(os.getpid()), 0, 0)), ("modify_ldt", (154, 154), (0, room, 16)),
-    ("memfd_secret", (447, 447), (0,)),
+    ("memfd_secret", (447, 447), (0,)), ("io_setup", (206, 0), (1, ctypes.create_string_buffer(8))),
+    ("fanotify_init", (300, 262), (0x200, 0)), ("move_mount", (429, 429), (-1, b"/", -1, b"/", 0)),
 ):
     if name != "modify_ldt" or platform.machine() == "x86_64":
         attempt(name, lambda: call(numbers, *args))
