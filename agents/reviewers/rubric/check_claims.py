@@ -156,10 +156,11 @@ def _unmeasured_p(line: str, i: Inspection) -> bool:
     """Return whether a sentence states a p-value, and the results that came with the paper hold none like it."""
     if i.results is None:
         return False
-    values = [m.value for m in i.results.measurements if _P_METRIC.search(m.metric)]
-    for found in P_VALUE.finditer(line):
-        stated, places = float(_plain_number(found["value"])), len(found["value"].partition(".")[2])
-        below = (found["relation"] or "=") in "<≤"
+    found = [m for m in i.results.measurements if m.derived is None or m.derived.statistic == "mean"]
+    values = [m.value for m in found if _P_METRIC.search(m.metric)]
+    for p in P_VALUE.finditer(line):
+        stated, places = float(_plain_number(p["value"])), len(p["value"].partition(".")[2])
+        below = (p["relation"] or "=") in "<≤"
         if not any(value <= stated if below else abs(value - stated) <= 0.51 * 10**-places for value in values):
             return True
     return False

@@ -98,9 +98,7 @@ def attributions_are_cited(i: Inspection) -> Finding:
         faults.append(Fault("the paper cites nothing for what it says"))
     telling = cited.told
     credit = 0.4 + 0.6 * telling / (telling + 3)
-    evidence = (
-        f"{telling} works are cited where something is said of them; {spoken} sentences speak of others' work by name"
-    )
+    evidence = f"{telling} citations say something of their work; {spoken} sentences speak of others' work by name"
     return Finding(name, evidence, tuple(faults), credit)
 
 
@@ -130,7 +128,10 @@ def text_is_own(i: Inspection) -> Finding:
                 )
             )
     altered = altered_quotations(i)
-    evidence = f"{len(faults)} runs of {RUN} or more words ({taken} words) shared with {len(abstracts)} abstracts, {len(altered)} altered quotations"
+    evidence = (
+        f"{len(faults)} runs of {RUN} or more words ({taken} words) shared with {len(abstracts)} abstracts; "
+        f"{len(altered)} quotations altered or without their source"
+    )
     return Finding(name, evidence, (*faults, *altered))
 
 

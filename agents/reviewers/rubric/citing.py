@@ -26,7 +26,7 @@ class Cited:
     stray: tuple[str, ...]
     """Keys whose citing sentences all share none."""
     told: int
-    """Works with a sentence that cites them and shares a word with them: the same work cited again tells no more."""
+    """Citations, a key once per sentence, whose sentence shares a word with the work."""
 
 
 def read_citations(i: Inspection) -> Cited:
@@ -43,7 +43,7 @@ def read_citations(i: Inspection) -> Cited:
     spans = sentence_spans(scan.text)
     fits: dict[str, list[bool]] = {}
     borrowed = _borrowed_words(i)
-    told: set[str] = set()
+    told: set[tuple[str, str]] = set()
     for use in uses:
         if (use.key, use.start) in in_lump:
             continue
@@ -55,7 +55,7 @@ def read_citations(i: Inspection) -> Cited:
         fit = fit and not _is_borrowed(sentence, borrowed)
         fits.setdefault(use.key, []).append(fit)
         if fit:
-            told.add(use.key)
+            told.add((use.key, sentence))
     supported = frozenset(key for key, found in fits.items() if any(found) and key in works)
     stray = tuple(key for key, found in fits.items() if not any(found) and key in works)
     return Cited(works, uses, tuple(lumps), supported, stray, len(told))

@@ -35,15 +35,15 @@ def altered_quotations(i: Inspection) -> list[Fault]:
     for part in i.paper.parts:
         for found in QUOTED.finditer(part.prose):
             words = tokens(_BRACKETS.sub(" ", found.group()[1:-1]))
-            key = _source_of(words, index)
-            if key is None:
+            source = _source_of(words, index)
+            if source is None:
                 continue
-            strange = _strange(words, sources[key])
+            strange = _strange(words, sources[source])
             if strange:
-                text = f"{key!r} is quoted with words that it does not hold: {', '.join(strange[:4])}"
+                text = f"{source!r} is quoted with words that it does not hold: {', '.join(strange[:4])}"
                 faults.append(Fault(text, part.heading))
             if CITE not in _sentence_around(part.prose, found.start(), found.end()):
-                faults.append(Fault(f"{key!r} is quoted and not cited: {' '.join(words[:8])!r}", part.heading))
+                faults.append(Fault(f"{source!r} is quoted and not cited: {' '.join(words[:8])!r}", part.heading))
     return faults
 
 
