@@ -122,6 +122,7 @@ def _cluster(
         keys=tuple(works[index].key for index in order),
         first_year=min(years, default=None),
         last_year=max(years, default=None),
+        dated=len(years),
         quotes=central_quotes(
             [works[index] for index in order],
             centre,

@@ -13,6 +13,12 @@ from peercycle.core.literature import Bibliography, Reference
 LEAST_ABSTRACT_WORDS = 15
 """An abstract of fewer words is a heading or a note, and is not used."""
 
+_PLACEHOLDER = re.compile(
+    r"\W*(?:(?:no|without) abstracts?(?: (?:is |was )?(?:available|provided|given))?|n/?a|none|tba|tbd"
+    r"|abstract (?:is |was )?(?:not (?:available|provided|given)|unavailable|missing))\W*",
+    re.IGNORECASE,
+)
+"""What a file says in the place of an abstract that it does not have."""
 _CITABLE = re.compile(r"[^\s,{}%#\\~$^&\"'()=]+")
 
 
@@ -85,7 +91,7 @@ def read_corpus(bibliography: Bibliography) -> Corpus:
             )
         )
         keys.add(key)
-        if not abstract and words_of(entry.abstract or ""):
+        if not abstract and words_of(entry.abstract or "") and not _PLACEHOLDER.fullmatch(entry.abstract or ""):
             short.add(key)
         recovered += entry.recovered
     return Corpus(works=tuple(works), facts=_facts(bibliography, works, merged, untitled, recovered, short))

@@ -150,6 +150,13 @@ def bound(measurement: Measurement, digits: int) -> str:
     return f"\\measured{{{measurement.id}}}{{{text}}}"
 
 
+def undecided(findings: Findings, experiment: str, below: float) -> list[str]:
+    """Return the groups whose corrected p lies below a bound for some seeds and not for all."""
+    groups = [group for group in findings.groups(experiment, "adjusted_p") if group is not None]
+    known = [(group, findings.per_seed(experiment, "adjusted_p", group)) for group in groups]
+    return [group for group, p in known if any(m.value < below for m in p) and not all_seeds(p, below)]
+
+
 def all_seeds(measurements: Sequence[Measurement], below: float) -> bool:
     """Return whether every seed's number lies below a bound; False where there is none."""
     return bool(measurements) and all(found.value < below for found in measurements)

@@ -11,9 +11,11 @@ import re
 _DEEPEST = 8
 _TOKEN = re.compile(
     r"\\(?:(?P<command>alpha|beta|gamma|delta|epsilon|varepsilon|eta|theta|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|phi"
-    r"|varphi|chi|psi|omega|ell|times|cdot|le|ge|leq|geq|neq|in|to|log|approx|sim|infty|pm|Delta|Sigma|Omega|Lambda"
-    r"|Gamma|Theta|Phi|Psi|Pi|circ|star|prime)|(?P<taking>mathbb|mathcal|mathrm|mathbf|mathit|mathsf|sqrt|hat|bar"
-    r"|tilde))(?![A-Za-z])|(?P<script>[_^])|(?P<open>\{)|(?P<close>\})|(?P<blank> )|(?P<plain>[A-Za-z0-9+\-=()<>,.*/])"
+    r"|varphi|chi|psi|omega|ell|times|cdots?|ldots|le|ge|leq|geq|neq|in|to|log|ln|exp|min|max|approx|sim|infty|pm|sum"
+    r"|prod|int|partial|nabla|rightarrow|leftarrow|propto|equiv|subset|cup|cap|Delta|Sigma|Omega|Lambda|Gamma|Theta|Phi"
+    r"|Psi|Pi|circ|star|prime)|(?P<taking>mathbb|mathcal|mathrm|mathbf|mathit|mathsf|sqrt|hat|bar|tilde|vec|overline))"
+    r"(?![A-Za-z])|(?P<script>[_^])|(?P<open>\{)|(?P<close>\})|(?P<blank> )"
+    r"|(?P<plain>[A-Za-z0-9+\-=()<>,.*/;:!|]|\\[,;:!%])"
 )
 _PROSE = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{4,}|[A-Za-z]{2,} +[A-Za-z]{2,}")
 _NAMED = re.compile(r"\\math[a-z]+\{[A-Za-z]+\}")
@@ -21,7 +23,7 @@ _NAMED = re.compile(r"\\math[a-z]+\{[A-Za-z]+\}")
 
 def is_mathematics(inside: str) -> bool:
     """Return whether what stands between two dollar signs is mathematics that TeX can set, and not text."""
-    if not inside or inside != inside.strip() or _PROSE.search(_NAMED.sub("", inside)):
+    if not inside or inside != inside.strip() or (" " in inside and _PROSE.search(_NAMED.sub("", inside))):
         return False
     reader, place = _Reader(), 0
     while place < len(inside):

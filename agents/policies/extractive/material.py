@@ -11,7 +11,7 @@ from peercycle.agents.policies.extractive.findings import Findings
 from peercycle.agents.policies.extractive.latex import escape
 from peercycle.agents.policies.extractive.notes import Notes
 from peercycle.agents.policies.extractive.planning import ABLATIONS, base_of
-from peercycle.agents.policies.extractive.prose import counted, number_word
+from peercycle.agents.policies.extractive.prose import counted, number_word, plural
 from peercycle.agents.policies.extractive.settings import ExtractiveSettings
 from peercycle.agents.policies.extractive.stopwords import STOPWORDS
 from peercycle.agents.policies.extractive.terms import fold, words_of
@@ -85,6 +85,12 @@ class Material:
         return self.notes.topic.verdict in {"good", "unknown"}
 
     @property
+    def stray(self) -> bool:
+        """Whether the topic's words, though some occur, do so in hardly any work: by chance, as it seems."""
+        topic = self.notes.topic
+        return topic.verdict == "partial" and topic.works <= max(1, self.notes.facts.works // STRAY_SHARE)
+
+    @property
     def placed(self) -> str:
         """The works that lie in clusters, with their article: `the nine works`, `eight of the nine works`."""
         outside = len(self.notes.unplaced)
@@ -100,9 +106,12 @@ class Material:
     @property
     def span(self) -> str:
         """The years of the works, with a blank before; nothing where none is dated."""
-        return span_of(self.notes.facts.first_year, self.notes.facts.last_year)
+        facts = self.notes.facts
+        return dated_span(facts.first_year, facts.last_year, facts.dated, facts.works)
 
 
+STRAY_SHARE = 10
+"""Where no more than one in so many works shares a word with the topic, the list has little to do with it."""
 LONGEST_PHRASE = 14
 """A topic of more words is quoted in a sentence, not built into it."""
 
@@ -138,3 +147,9 @@ def span_of(first: int | None, last: int | None) -> str:
     if first is None or last is None:
         return ""
     return f" of {first}" if first == last else f" from {first} to {last}"
+
+
+def dated_span(first: int | None, last: int | None, dated: int, works: int) -> str:
+    """Return the years of some works; where not all of them have one, as those of the dated ones, in brackets."""
+    years = span_of(first, last)
+    return f" (the dated {plural(dated, 'one', 'ones')}{years})" if years and dated < works else years

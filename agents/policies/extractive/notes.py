@@ -22,7 +22,7 @@ class Strategy(Word):
     gaps_first: bool
     """The discussion begins with the gaps, not with the coverage."""
     by_year: bool
-    """Clusters are presented by their median year, not by size."""
+    """Clusters are presented by the year of their earliest work, not by size."""
 
 
 class Quote(Word):
@@ -43,6 +43,8 @@ class Cluster(Word):
     terms: tuple[str, ...]
     keys: tuple[str, ...]
     """Its works, most central first."""
+    dated: int = 0
+    """Works with a year."""
     first_year: int | None = None
     last_year: int | None = None
     quotes: tuple[Quote, ...] = ()

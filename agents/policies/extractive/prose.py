@@ -30,7 +30,7 @@ def number_word(number: int) -> str:
 
 def plural(number: int, one: str, many: str | None = None) -> str:
     """Return the noun that fits a number."""
-    return one if number == 1 else (many or f"{one}s")
+    return one if number == 1 else f"{one}s" if many is None else many
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:

@@ -49,7 +49,8 @@ class Rewording:
             "numbers": self._numbers,
             "clarity": self._guide,
             "repetition": lambda: (
-                "Abstract, results and conclusion each state the same findings, as their readers expect."
+                "Each section is written so that it can be read alone, and states again what its reader needs; what is "
+                "stated is true in each place."
             ),
         }
         way = ways.get(kind)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 _FUNCTION = """
-a about above across after again against all almost along already also although always am among an and another any are
-aren't around as at be became because become becomes been before being below between both but by can cannot could
-couldn't did didn't do does doesn't doing don't done down due during each either else enough especially etc eight
-eleven even ever every far few fifty first for forty from further furthermore get gets given gives had has hasn't have
-haven't having he hence her here hers him his how however hundred i if in indeed instead into is isn't it it's its
-itself just last later least less like may me might more moreover most mostly much must my near nearly need needs
-neither never nevertheless nine no nor not nothing now of off often on once one ones only onto or other others
-otherwise our ours out over own per perhaps quite rather really same second seven several shall she should shouldn't
-since six so some somewhat still such than that that's the ten their theirs them then there thereby therefore these
-they third this those though three through throughout thousand thus to together too toward towards two under unless
-unlike twelve twenty until up upon us very via was wasn't we well were weren't what when where whereas whether which
-while who whole whom whose why will with within without would yet you your
+a about above across after again against all almost along already also although always am among an and another any
+apart are aren't around as at aside away be became because become becomes been before being below besides between
+beyond both but by can cannot could couldn't despite did didn't do does doesn't doing don't done down due during each
+either else elsewhere enough especially etc eight eleven even ever every far few fifty first for forty from further
+furthermore get gets given gives had has hasn't have haven't having he hence her here hers him his how however hundred
+i if in indeed instead into is isn't it it's its itself just last later least less like may me might more moreover
+most mostly much must my near nearly need needs neither never nevertheless nine no none nor not nothing now of off
+often on once one ones only onto or other others otherwise our ours out over own per perhaps quite rather really same
+second seldom seven several shall she should shouldn't since six so some sometimes somewhat soon still such than that
+that's the themselves ten their theirs them then there thereby therefore these they third this those though three
+through throughout thousand thus to together too toward towards twice two under unless unlike twelve twenty until up
+upon us very via was wasn't we well were weren't what when where whereas whether which while who whole whom whose why
+will with within without would yet you your
 """.split()
 
 _ACADEMIC = """

@@ -10,8 +10,11 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from peercycle.agents.policies.extractive.stopwords import FUNCTION_WORDS, STOPWORDS
+from peercycle.core.dollars import formulas
 
-_MATHEMATICS = re.compile(r"\$[^$]*\$|\\[A-Za-z]+")
+_COMMAND = re.compile(r"\\[A-Za-z]+")
+_DOTTED = re.compile(r"\b(?:[A-Za-z]\.){2,}")
+"""An abbreviation such as `U.S.`, which is one word."""
 _MARKUP = re.compile(
     r"<(script|style)\b.*?</\1\s*>|</?[A-Za-z!][^<>]{0,500}>|&(?:[A-Za-z]{2,8}|#\d{1,6});|(?:https?://|www\.)\S+",
     re.IGNORECASE | re.DOTALL,
@@ -21,13 +24,24 @@ _WORD = re.compile(r"[^\W\d_](?:[\w]|['’-](?=\w))*")
 
 def words_of(text: str) -> list[str]:
     """Return the words of a text as spelt there, without numbers, mathematics, markup and web addresses."""
-    text = text.replace("&lt;", "<").replace("&gt;", ">")
+    text = _MARKUP.sub(" ", text.replace("&lt;", "<").replace("&gt;", ">"))
+    bare = _COMMAND.sub(" ", _without_formulas(text))
     plain = (
-        unicodedata.normalize("NFKC", _MATHEMATICS.sub(" ", _MARKUP.sub(" ", text)))
+        unicodedata.normalize("NFKC", _DOTTED.sub(lambda found: f"{found[0].replace('.', '')} ", bare))
         .replace("‐", "-")
         .replace("‑", "-")
     )
     return _WORD.findall(plain)
+
+
+def _without_formulas(text: str) -> str:
+    """Return a text with a blank for each formula; what stands between two amounts of dollars stays."""
+    parts: list[str] = []
+    end = 0
+    for formula in formulas(text):
+        parts.append(text[end : formula.start])
+        end = formula.end
+    return " ".join([*parts, text[end:]])
 
 
 @lru_cache(maxsize=65536)

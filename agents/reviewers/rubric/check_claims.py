@@ -137,6 +137,8 @@ def significance_holds(i: Inspection) -> Finding:
             wrong = _significance_fault(line, f"{before} {after}")
             if not wrong and not tested and P_VALUE.search(line):
                 wrong = "a p-value of no test that the paper names"
+            if not wrong and CITE not in line and _unmeasured_p(line, i):
+                wrong = "a p-value that no test of these experiments gave"
             faults += (
                 [Fault(f"{wrong}: {line[:160]!r}", part.heading, "evidence" if "no test" in wrong else "text")]
                 if wrong
@@ -148,6 +150,29 @@ def significance_holds(i: Inspection) -> Finding:
     return Finding(
         name, f"{used - len(faults)} of {used} statements of significance agree with a test", tuple(faults)
     )
+
+
+def _unmeasured_p(line: str, i: Inspection) -> bool:
+    """Return whether a sentence states a p-value, and the results that came with the paper hold none like it."""
+    if i.results is None:
+        return False
+    found = [m for m in i.results.measurements if m.derived is None or m.derived.statistic == "mean"]
+    values = [m.value for m in found if _P_METRIC.search(m.metric)]
+    for p in P_VALUE.finditer(line):
+        stated, places = float(_plain_number(p["value"])), len(p["value"].partition(".")[2])
+        below = (p["relation"] or "=") in "<≤"
+        if not any(value <= stated if below else abs(value - stated) <= 0.51 * 10**-places for value in values):
+            return True
+    return False
+
+
+_P_METRIC = re.compile(r"(?:^|[^A-Za-z])p(?:[^A-Za-z]|$|[-_ ]?val)", re.IGNORECASE)
+"""A metric that is a p-value by its name: `p`, `adjusted_p`, `p_value`."""
+
+
+def _plain_number(shown: str) -> str:
+    """Return `1.2 × 10^-8` as `1.2e-8`."""
+    return re.sub(r"\s?×\s?10\s?\^\s?", "e", shown).replace("−", "-")
 
 
 def _significance_fault(line: str, around: str) -> str:

@@ -9,6 +9,7 @@ from peercycle.agents.reviewers.rubric.findings import Fault, Finding, not_given
 from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.paper import OWN_RESULTS
 from peercycle.agents.reviewers.rubric.prose import CITE, plain, tokens
+from peercycle.agents.reviewers.rubric.quoting import altered_quotations
 from peercycle.core.numerals import printed_numbers
 from peercycle.core.result_numbers import result_numbers
 
@@ -102,7 +103,7 @@ def attributions_are_cited(i: Inspection) -> Finding:
 
 
 def text_is_own(i: Inspection) -> Finding:
-    """No run of ten or more words is taken from an abstract of the bibliography without quotation marks."""
+    """No run of ten words or more is an abstract's without quotation marks, and what stands in them is the source's."""
     name = "text-is-own"
     abstracts = {e.key: tokens(plain(e.abstract)) for e in i.submission.bibliography.entries if e.abstract}
     if not abstracts:
@@ -126,8 +127,12 @@ def text_is_own(i: Inspection) -> Finding:
                     weight=(end - begin) / RUN,
                 )
             )
-    evidence = f"{len(faults)} runs of {RUN} or more words ({taken} words) shared with {len(abstracts)} abstracts"
-    return Finding(name, evidence, tuple(faults))
+    altered = altered_quotations(i)
+    evidence = (
+        f"{len(faults)} runs of {RUN} or more words ({taken} words) shared with {len(abstracts)} abstracts; "
+        f"{len(altered)} quotations altered or without their source"
+    )
+    return Finding(name, evidence, (*faults, *altered))
 
 
 def _runs(words: list[str], known: dict[tuple[str, ...], str]) -> list[tuple[int, int]]:

@@ -30,7 +30,7 @@ def _nearest(m: Material) -> str:
         return "No work of the list shares a content word with the topic, so none can be named as nearest to it."
     works = listed([described(m, key) for key in near])
     if len(near) == 1:
-        return f"By the words of title and abstract, one work comes near to the topic: {works}."
+        return f"By the words of title and abstract, one work has anything in common with the topic: {works}."
     return f"By the words of title and abstract, the works nearest to the topic are, in this order, {works}."
 
 

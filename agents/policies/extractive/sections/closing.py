@@ -38,11 +38,14 @@ def _what(m: Material) -> str:
         return f"This paper describes the one work that was given for the topic ``{m.topic_given}''."
     if not m.on_topic:
         topic = m.notes.topic
+        how = (
+            "has little to do with the topic as far as words show" if m.stray else "covers the topic in part at most"
+        )
         return (
             f"This paper maps {m.works}{m.span} that were given for the topic ``{m.topic_given}''. "
             f"{capital(shares(len(topic.matched), len(topic.words), 'content word'))} of the topic "
             f"{plural(len(topic.matched), 'occurs', 'occur')} in titles or abstracts, in {counted(topic.works, 'work')}, "
-            "so this is a map of the list, which covers the topic in part at most."
+            f"so this is a map of the list, which {how}."
         )
     return f"This paper is a systematic map of {m.works}{m.span} that were given as literature on {m.topic}."
 

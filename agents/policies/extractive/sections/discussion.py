@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from peercycle.agents.policies.extractive.corpus import LEAST_ABSTRACT_WORDS
 from peercycle.agents.policies.extractive.latex import cite, escape, join, paragraphs
-from peercycle.agents.policies.extractive.material import Material
+from peercycle.agents.policies.extractive.material import Material, span_of
 from peercycle.agents.policies.extractive.notes import Cluster
 from peercycle.agents.policies.extractive.prose import capital, counted, listed, number_word, plural
 from peercycle.agents.policies.extractive.sections import result_gaps, result_stability
@@ -13,6 +14,7 @@ from peercycle.core.writing import Section
 QUIET_YEARS = 5
 """A cluster whose last work is this many years older than the list's last is called quiet."""
 MOST_QUESTIONS = 6
+LEAST = number_word(LEAST_ABSTRACT_WORDS)
 LEAD = 0.2
 """A pair that never meets is named as a lead where its corrected p lies below this; above it, chance explains it."""
 
@@ -55,11 +57,12 @@ def _years(m: Material) -> str:
         return "How the list spreads over time cannot be said, for want of years."
     if facts.distinct_years == 1:
         return f"All dated works of the list are of {facts.first_year}, so nothing can be said of change over time."
-    return f"The dated works of the list run{m.span}."
+    return f"The dated works of the list run{span_of(facts.first_year, facts.last_year)}."
 
 
 def _topic_words(m: Material) -> str:
-    absent = [word for word in m.notes.topic.words if word not in m.notes.topic.matched]
+    missing = [word for word in m.notes.topic.words if word not in m.notes.topic.matched]
+    absent = [word for word in missing if is_content(fold(word))]
     if not absent or m.notes.topic.verdict == "none":
         return ""
     words = listed([f"``{escape(word)}''" for word in absent], "or")
@@ -68,10 +71,11 @@ def _topic_words(m: Material) -> str:
 
 def _quiet(m: Material) -> list[tuple[str, int, tuple[str, ...]]]:
     last = m.notes.facts.last_year
+    # A cluster without a word of its own has no name that a sentence could carry.
     return [
         (cluster.name, cluster.last_year, cluster.keys)
         for cluster in m.notes.clusters
-        if last is not None and cluster.last_year is not None and last - cluster.last_year >= QUIET_YEARS
+        if cluster.terms and last and cluster.last_year and last - cluster.last_year >= QUIET_YEARS
     ]
 
 
@@ -83,7 +87,7 @@ def _gaps(m: Material) -> str:
         if never:
             pairs = listed([f"``{a}'' with ``{b}''" for a, b in never], "or")
             parts.append(f"No work of the list joins {pairs}, though several use each of these words.")
-    quiet = [f"The cluster ``{escape(name)}'' holds nothing later than {year}." for name, year, _ in _quiet(m)]
+    quiet = [f"The cluster ``{escape(name)}'' holds nothing dated later than {year}." for name, year, _ in _quiet(m)]
     thin = _thin(m)
     parts += quiet
     if thin:
@@ -110,7 +114,9 @@ def _thin(m: Material) -> list[Cluster]:
 
 
 def _tests(m: Material) -> str:
-    below = [result_gaps.pair(m, group) for group in result_gaps.below_chance(m)]
+    below = result_gaps.below_chance(m)
+    if not below and (undecided := result_gaps.open_pairs(m)):
+        return undecided
     if not below:
         number = len(_never(m))
         named = plural(
@@ -118,7 +124,7 @@ def _tests(m: Material) -> str:
         )
         leads = f", so {named}" if number else ""
         return f"No pair of frequent words is missing beyond what chance would give in a list of this size{leads}."
-    pairs = listed([f"``{a}'' with ``{b}''" for a, b in below])
+    pairs = result_gaps.pairs_in_words(m, below)
     return (
         f"Chance does not explain how seldom the list joins {pairs}. This may be a gap in research, a gap in the "
         "list, or a sign that the words belong to separate questions."
@@ -157,24 +163,22 @@ def questions(m: Material) -> list[str]:
         f"Is there so little work on ``{escape(cluster.name)}'', or does the list miss "
         f"it{cite(m.citable(cluster.keys))}?"
         for cluster in (_thin(m) if firm else ())
+        if cluster.terms
     ]
     return [*items, *_unread(m)][:MOST_QUESTIONS]
 
 
 def _unread(m: Material) -> list[str]:
-    """Return the questions that the works raise whose abstract was not read."""
-    found: list[str] = []
-    for keys, one, many in (
-        (m.notes.facts.without_abstract, "work without an abstract", "works without an abstract"),
-        (m.notes.facts.short_abstract, "work with the shortest abstract", "works with the shortest abstracts"),
-    ):
-        without = m.citable(keys)
-        if without:
-            does, noun = plural(len(without), "does", "do"), plural(len(without), one, many)
-            its = plural(len(without), "Only its title was", "Only their titles were")
-            others = ", among others" if len(without) > 4 else ""
-            found.append(f"What {does} the {noun} add{cite(without[:4])}{others}? {its} read.")
-    return found
+    """Return the question that the works raise whose abstract was not read."""
+    facts = m.notes.facts
+    unread = m.citable((*facts.without_abstract, *facts.short_abstract))
+    if not unread:
+        return []
+    long = f" of {LEAST} words or more" if m.citable(facts.short_abstract) else ""
+    works = f"{plural(len(unread), 'does', 'do')} the {plural(len(unread), 'work')} without an abstract{long} add"
+    others = ", among others" if len(unread) > 4 else ""
+    its = plural(len(unread), "Only its title was", "Only their titles were")
+    return [f"What {works}{cite(unread[:4])}{others}? {its} read."]
 
 
 def _questions(m: Material) -> str:

@@ -33,10 +33,12 @@ def _list(m: Material) -> str:
     missing = facts.works - facts.abstracts
     if missing and facts.abstracts:
         left = [name for name in m.reported if name != "stability"]
-        out = (
-            f", and the {plural(len(left), 'study', 'studies')} of {listed(left)} leave{plural(len(left), 's', '')} "
+        leave = (
+            plural(len(left), "study", "studies"),
+            plural(len(left), "leaves", "leave"),
+            plural(missing, "it", "them"),
         )
-        out = f"{out}{plural(missing, 'it', 'them')} out" if left else ""
+        out = f", and the {leave[0]} of {listed(left)} {leave[1]} {leave[2]} out" if left else ""
         parts.append(
             f"Of {counted(missing, 'work')} without an abstract of {LEAST} words or more only the title was read{out}."
         )
@@ -46,6 +48,8 @@ def _list(m: Material) -> str:
             f"{capital(counted(undated, 'undated work'))} {plural(undated, 'is', 'are')} left out of all that "
             "concerns years."
         )
+    if m.stray:
+        parts.append(f"The list hardly treats the topic ``{m.topic_given}'' as far as words show.")
     if m.notes.topic.verdict == "none":
         parts.append(f"The list does not treat the topic ``{m.topic_given}'' as far as words show.")
     return join(*parts)
@@ -65,7 +69,8 @@ def _words(m: Material) -> str:
         spelling,
         f"The number of clusters was set beforehand ($k = {k}$) and not found from the works; other numbers "
         "give other clusters.",
-        "Stop words and plurals are those of English; works in other languages are read as they stand.",
+        "Stop words and plurals are those of English; works in other languages are read as they stand, and writing "
+        "without blanks between words counts as few words.",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from peercycle.agents.policies.extractive.latex import cite, escape, join, paragraphs, quotation, titled
-from peercycle.agents.policies.extractive.material import Material, span_of
+from peercycle.agents.policies.extractive.material import Material, dated_span
 from peercycle.agents.policies.extractive.notes import Cluster, Notes, Quote
 from peercycle.agents.policies.extractive.prose import capital, counted, listed, number_word, plural
 from peercycle.core.writing import Section
@@ -49,7 +49,7 @@ def _cluster(m: Material, index: int, cluster: Cluster) -> str:
     heading = f"\\subsection{{{capital(escape(cluster.name))}}}"
     keys = m.citable(cluster.keys)
     size = counted(len(cluster.keys), "work")
-    when = span_of(cluster.first_year, cluster.last_year)
+    when = dated_span(cluster.first_year, cluster.last_year, cluster.dated, len(cluster.keys))
     if cluster.terms:
         apart = f"set apart from the rest of the list by {_words(cluster)}"
     else:

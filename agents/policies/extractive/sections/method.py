@@ -53,9 +53,9 @@ def _reading(m: Material) -> str:
         return ""
     return (
         "\\paragraph{Reading.} Title and abstract of each work are cut into words; numbers, mathematics, markup and "
-        "web addresses are dropped, plain English plurals are undone, and a fixed list of English stop words, among them words that "
-        "abstracts of every field use, is not counted. Entries that share a DOI or "
-        "an arXiv identifier are one work, and so are entries of one title, year and first author, unless their "
+        "web addresses are dropped, a compound with a hyphen is one word, plain English plurals are undone, and a "
+        "fixed list of English stop words, among them words that abstracts of every field use, is not counted. Entries "
+        "that share a DOI or an arXiv identifier are one work, and so are entries of one title, year and first author, unless their "
         "identifiers differ."
     )
 
@@ -91,7 +91,7 @@ def _studies(m: Material) -> list[tuple[str, str]]:
             "Cluster stability",
             "The works are drawn again with replacement, the distinct works among them are clustered anew with the "
             "same weights and the same number of clusters, and the result is compared with the map: over all works "
-            "by the adjusted Rand index, for each cluster by its largest Jaccard similarity with a new cluster. "
+            "drawn by the adjusted Rand index, for each cluster by its largest Jaccard similarity with a new cluster. "
             "The same is done after shuffling every word over the works, which shows what the procedure finds "
             "where words carry no structure. An adjusted Rand index of 1 is identity and 0 is what chance gives. "
             "By Hennig's marks, a cluster whose mean Jaccard similarity is 0.75 or more is stable, and one of 0.5 "
@@ -99,10 +99,11 @@ def _studies(m: Material) -> list[tuple[str, str]]:
         ),
         "retrieval": (
             "Retrieval",
-            "Each title is a query, and the right answer is the abstract of the same work among all abstracts. Okapi "
-            "BM25 ($k_1 = 1.2$, $b = 0.75$) is compared with cosines of TF-IDF vectors. Each seed draws four fifths "
-            f"of the works{_at_most(m)}; means are of reciprocal ranks, ties share the middle rank, and a percentile "
-            "bootstrap over the queries (one thousand resamples) gives intervals and that of the paired difference.",
+            f"Each seed draws four fifths of the works with title and abstract{_at_most(m)}. Each title of these is a "
+            "query, and the right answer is the abstract of the same work among the abstracts drawn. Okapi BM25 "
+            "($k_1 = 1.2$, $b = 0.75$) is compared with cosines of TF-IDF vectors; means are of reciprocal ranks, ties "
+            "share the middle rank, and a percentile bootstrap over the queries (one thousand resamples) gives intervals "
+            "and that of the paired difference.",
         ),
         "trends": (
             "Trends",

@@ -106,12 +106,12 @@ def _abstracts(facts: CorpusFacts, missing: int) -> str:
     used = f"{capital(number_word(facts.abstracts))} of the works {have} an abstract of at least {least} words"
     of_it = "it" if missing == 1 else "them"
     if none == 0:
-        its = plural(missing, "has a shorter one", "have shorter ones")
+        its = plural(missing, "has an abstract of fewer", "have abstracts of fewer")
         return f"{used}; {number_word(missing)} {its}, which {plural(missing, 'is', 'are')} not used, and only the {titles} read."
     if facts.short == 0:
         return f"{used}; {number_word(missing)} {plural(missing, 'has', 'have')} none, and of {of_it} only the {titles} read."
     return (
-        f"{used}; {number_word(facts.short)} {plural(facts.short, 'has a shorter one', 'have shorter ones')}, which "
+        f"{used}; {number_word(facts.short)} {plural(facts.short, 'has an abstract of fewer', 'have abstracts of fewer')}, which "
         f"{plural(facts.short, 'is', 'are')} not used, and {number_word(none)} {plural(none, 'has', 'have')} none: of "
         f"these only the {titles} read."
     )
@@ -145,9 +145,16 @@ def topic_sentences(m: Material) -> str:
     users = f"{shares(topic.works, works, 'work')} {plural(topic.works, 'uses', 'use')}"
     which = "it" if found == 1 else "at least one of them"
     absent = [word for word in topic.words if word not in topic.matched]
-    lacking = f"Not found: {listed([f'``{escape(word)}' + chr(39) * 2 for word in absent])}." if absent else ""
+    lacking = (
+        f"Not found as spelt: {listed([f'``{escape(word)}' + chr(39) * 2 for word in absent])}." if absent else ""
+    )
     warning = ""
-    if topic.verdict == "partial":
+    if m.stray:
+        warning = (
+            "As far as words show, the list has little to do with the topic; what follows is a map of the list, and "
+            "says next to nothing about the topic."
+        )
+    elif topic.verdict == "partial":
         warning = "The list covers the topic in part at most, and the map should be read with that in mind."
     form = " in this or another form" if found == 1 else " in these or other forms"
     return join(f"{head} {verb} in the list ({quoted},{form}), and {users} {which}.", lacking, warning)

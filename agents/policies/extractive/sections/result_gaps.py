@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from peercycle.agents.policies.extractive.findings import all_seeds
+from collections.abc import Sequence
+
+from peercycle.agents.policies.extractive.findings import all_seeds, undecided
 from peercycle.agents.policies.extractive.latex import figure, join, paragraphs, table
 from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.prose import capital, listed, number_word, plural
+
+LEVEL = 0.05
+"""A pair passes where its corrected p lies below this for every seed."""
 
 
 def tested(m: Material) -> int:
@@ -30,7 +35,24 @@ def below_chance(m: Material, experiment: str = "gaps") -> list[str]:
     """Return the reported pairs whose corrected p is below 0.05 in every seed."""
     f = m.findings
     groups = [group for group in f.groups(experiment, "adjusted_p") if group is not None]
-    return [group for group in groups if all_seeds(f.per_seed(experiment, "adjusted_p", group), 0.05)]
+    return [group for group in groups if all_seeds(f.per_seed(experiment, "adjusted_p", group), LEVEL)]
+
+
+def pairs_in_words(m: Material, groups: Sequence[str]) -> str:
+    """Return pairs as a list in a sentence: each word in quotation marks, its partner after `with`."""
+    return listed([f"``{a}'' with ``{b}''" for a, b in (pair(m, group) for group in groups)])
+
+
+def open_pairs(m: Material) -> str:
+    """Return what is said of the pairs that pass for some seeds only, where no pair passes for all; else nothing."""
+    found = undecided(m.findings, "gaps", LEVEL)
+    if not found or below_chance(m):
+        return ""
+    return (
+        f"No pair of frequent words passes the corrected test with every seed; {pairs_in_words(m, found)} "
+        f"{plural(len(found), 'passes', 'pass')} with some seeds only, so the test does not decide on "
+        f"{plural(len(found), 'it', 'them')}."
+    )
 
 
 def gaps(m: Material) -> str:
@@ -52,7 +74,11 @@ def gaps(m: Material) -> str:
         f"{f.number_of_seeds('gaps', 'pairs_below_chance')} seeds; {apart}."
     )
     pictured = "; Figure~\\ref{fig:gaps} shows the counts of all pairs" if _figure(m) else ""
-    rest = f"Table~\\ref{{tab:gaps}} gives the pairs furthest below chance{pictured}."
+    rest = (
+        f"Table~\\ref{{tab:gaps}} gives the pairs furthest below chance{pictured}."
+        if reported_pairs(m)
+        else f"No pair meets in fewer works than chance is expected to give{pictured}."
+    )
     return paragraphs(join(head, verdict(m), rest), _table(m), _figure(m))
 
 
@@ -60,17 +86,18 @@ def verdict(m: Material) -> str:
     """Return which pairs meet less often than chance, if any."""
     below = below_chance(m)
     if not below:
-        return (
+        return open_pairs(m) or (
             "No pair of frequent words passes the corrected test, so what looks like a gap may be chance in a list "
             "of this size."
         )
-    names = listed([f"``{a}'' with ``{b}''" for a, b in (pair(m, group) for group in below)])
-    return f"By the corrected test, these meet less often than chance would have it: {names}."
+    return f"By the corrected test, these meet less often than chance would have it: {pairs_in_words(m, below)}."
 
 
 def _table(m: Material) -> str:
     f = m.findings
     groups = reported_pairs(m)
+    if not groups:
+        return ""
     small = any((f.value("gaps", "adjusted_p", group) or 0) < 0.01 for group in groups)
     p_values = f.column([("gaps", "adjusted_p", group) for group in groups], 4 if small else 3)
     rows = [
@@ -118,9 +145,10 @@ def summary(m: Material) -> str:
     below = len(below_chance(m))
     of = m.findings.mean("gaps", "pairs_tested", None, 0)
     if below == 0:
-        return (
-            f"Of {of} pairs of frequent words none passes the corrected test for meeting less often than by chance."
-        )
-    names = listed([f"``{a}'' and ``{b}''" for a, b in (pair(m, group) for group in below_chance(m)[:2])], "and")
-    more = " are among those that" if below > 2 else ""
-    return f"Of {of} pairs of frequent words, {names}{more} meet less often than chance would have it."
+        every = " with every seed" if open_pairs(m) else ""
+        return f"Of {of} pairs of frequent words none passes the corrected test for meeting less often than by chance{every}."
+    names = pairs_in_words(m, below_chance(m)[:2])
+    return (
+        f"Of {of} pairs of frequent words, {number_word(below)} {plural(below, 'meets', 'meet')} less often than chance "
+        f"would have it{':' if below < 3 else ', among them'} {names}."
+    )

@@ -78,7 +78,8 @@ def main() -> None:
             {"metric": "pairs_below_chance", "value": int((p < 0.05).sum()), "unit": "pairs"},
             {"metric": "pairs_never_together", "value": int((joint[upper] == 0).sum()), "unit": "pairs"},
         ]
-        for index in np.argsort(observed, kind="stable")[: int(wanted["reported_pairs"])]:
+        lowest_first = [i for i in np.argsort(observed, kind="stable") if observed[i] < -1e-9]
+        for index in lowest_first[: int(wanted["reported_pairs"])]:
             a, b = int(rows[index]), int(columns[index])
             group = f"{groups[a]}+{groups[b]}"
             measurements.append({"metric": "adjusted_p", "value": float(p[index]), "group": group})

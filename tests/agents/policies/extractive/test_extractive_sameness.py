@@ -94,18 +94,19 @@ def introduction(benches: SimpleNamespace, abstracts: tuple[str | None, ...]) ->
 def test_a_short_abstract_is_not_called_none(benches: SimpleNamespace) -> None:
     first, paper = introduction(benches, (LONG, LONG.replace("Currents", "Streams"), SHORT, SHORT))
     assert (
-        "Two of the works have an abstract of at least fifteen words; two have shorter ones, which are not used, and "
-        "only the titles were read."
+        "Two of the works have an abstract of at least fifteen words; two have abstracts of fewer, which are not used, "
+        "and only the titles were read."
     ) in first
     assert "without an abstract" not in paper.replace("without an abstract of fifteen words", "")
-    assert "works with the shortest abstracts add" in paper
+    assert "works without an abstract of fifteen words or more add" in paper
 
 
 def test_short_and_absent_abstracts_are_told_apart(benches: SimpleNamespace) -> None:
     first, paper = introduction(benches, (LONG, SHORT, None, LONG.replace("Currents", "Streams"), None))
-    assert "one has a shorter one, which is not used, and two have none: of these only the titles were read" in first
-    assert "What do the works without an abstract add" in paper
-    assert "What does the work with the shortest abstract add" in paper
+    assert (
+        "one has an abstract of fewer, which is not used, and two have none: of these only the titles were" in first
+    )
+    assert "What do the works without an abstract of fifteen words or more add" in paper
 
 
 def test_no_abstract_at_all_is_said_so(benches: SimpleNamespace) -> None:
