@@ -100,7 +100,9 @@ class FencedSaver(SqliteSaver):
         What tasks wrote after the checkpoint before is in it: what of that is not on the disk yet never gets there.
         """
         saved: list[RunnableConfig] = []
-        self._write(lambda: saved.append(self.put(config, checkpoint, metadata, new_versions)), follows=_place(config))
+        self._write(
+            lambda: saved.append(self.put(config, checkpoint, metadata, new_versions)), follows=_place(config)
+        )
         return saved[0]
 
     async def aput_writes(
