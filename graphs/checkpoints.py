@@ -44,7 +44,7 @@ class _Written:
 
 
 def _place(config: RunnableConfig) -> _Place:
-    at = config["configurable"]
+    at = config.get("configurable", {})
     return at["thread_id"], at["checkpoint_ns"], at.get("checkpoint_id")
 
 
