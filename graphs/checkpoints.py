@@ -6,6 +6,8 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +30,29 @@ PENDING_SECONDS = 0.005
 """How long what a task wrote may wait for the checkpoint that follows on it, mostly within a millisecond."""
 
 
+_Place = tuple[str, str, str | None]
+"""A thread, a namespace in it, and a checkpoint there."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What a task wrote, and who waits until it is saved."""
+
+    place: _Place
+    save: Callable[[], None]
+    saved: asyncio.Future[None]
+
+
+def _place(config: RunnableConfig) -> _Place:
+    at = config.get("configurable", {})
+    return at["thread_id"], at["checkpoint_ns"], at.get("checkpoint_id")
+
+
 class FencedSaver(SqliteSaver):
     """Writes only while this driver's fencing number is the newest: checked in the transaction that writes.
 
     LangGraph's asynchronous saver changes threads for every statement, six times a checkpoint. Here it is one short
-    transaction in the loop's own thread, and what a task wrote goes together with the checkpoint that follows on it.
+    transaction in the loop's own thread, and the checkpoint that follows on what a task wrote stands for it.
     Nothing waits for the disk in it: SQLite syncs this file only when it folds its log in, and another thread does
     that. So nothing is under way while it is closed.
     """
@@ -46,8 +66,8 @@ class FencedSaver(SqliteSaver):
         self._growth = Growth()
         self._folding: asyncio.Task[None] | None = None
         self._commits = 0
-        self._pending: list[tuple[Callable[[], object], asyncio.Future[None]]] = []
-        """What tasks wrote, until a checkpoint is saved or the time is up, and who waits for it."""
+        self._pending: list[_Written] = []
+        """What tasks wrote, until a checkpoint is saved or the time is up."""
         self._due: asyncio.TimerHandle | None = None
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
@@ -75,9 +95,14 @@ class FencedSaver(SqliteSaver):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """Save a checkpoint, unless another driver took over."""
+        """Save a checkpoint, unless another driver took over.
+
+        What tasks wrote after the checkpoint before is in it: what of that is not on the disk yet never gets there.
+        """
         saved: list[RunnableConfig] = []
-        self._write(lambda: saved.append(self.put(config, checkpoint, metadata, new_versions)))
+        self._write(
+            lambda: saved.append(self.put(config, checkpoint, metadata, new_versions)), follows=_place(config)
+        )
         return saved[0]
 
     async def aput_writes(
@@ -89,7 +114,8 @@ class FencedSaver(SqliteSaver):
         if not self._pending:
             self._due = loop.call_later(PENDING_SECONDS, self._write_pending)
         saved: asyncio.Future[None] = loop.create_future()
-        self._pending.append((lambda: self.put_writes(config, writes, task_id, task_path), saved))
+        save = partial(self.put_writes, config, writes, task_id, task_path)
+        self._pending.append(_Written(_place(config), save, saved))
         await saved
 
     def get_next_version(self, current: str | None, channel: None) -> str:
@@ -121,8 +147,11 @@ class FencedSaver(SqliteSaver):
         with suppress(Exception):
             self._write(lambda: None)
 
-    def _write(self, last: Callable[[], object]) -> None:
-        """Do what is pending and `last` in one transaction, which all of it shares for better or worse."""
+    def _write(self, last: Callable[[], object], *, follows: _Place | None = None) -> None:
+        """Do what is pending and `last` in one transaction, which all of it shares for better or worse.
+
+        `last` stands for what was written after the checkpoint at `follows`.
+        """
         pending, self._pending = self._pending, []
         if self._due is not None:
             self._due.cancel()
@@ -132,8 +161,9 @@ class FencedSaver(SqliteSaver):
             self._require_open()
             commits.begin(self.conn)
             commits.check_fence(self.conn, self._fence, "driver")
-            for save, _ in pending:
-                save()
+            for written in pending:
+                if written.place != follows:
+                    written.save()
             last()
             self.conn.commit()
         except BaseException as error:
@@ -142,9 +172,9 @@ class FencedSaver(SqliteSaver):
                 self.conn.rollback()
             raise
         finally:
-            for _, saved in pending:
-                if not saved.done():
-                    saved.set_exception(failure) if failure else saved.set_result(None)
+            for written in pending:
+                if not written.saved.done():
+                    written.saved.set_exception(failure) if failure else written.saved.set_result(None)
         self._commits += 1
         if self._commits % LOOK_AT_LOG_EVERY == 0:
             self._fold_where_long()

@@ -105,17 +105,21 @@ def test_a_cancelled_task_that_still_wants_to_save_is_refused_after_the_close(tm
     asyncio.run(main())
 
 
-def test_what_a_task_wrote_shares_the_commit_of_the_checkpoint_that_follows(tmp_path: Path) -> None:
+def test_the_checkpoint_that_follows_stands_for_what_a_task_wrote(tmp_path: Path) -> None:
     async def main() -> None:
         async with open_checkpoints(tmp_path, 1) as saver:
             at: Any = {"configurable": {**PLACE["configurable"], "checkpoint_id": "c"}}
-            writing = asyncio.create_task(saver.aput_writes(at, [("value", 1)], "task"))
+            elsewhere: Any = {"configurable": {**at["configurable"], "checkpoint_ns": "improve"}}
+            writing = [
+                asyncio.create_task(saver.aput_writes(place, [("value", 1)], "task")) for place in (at, elsewhere)
+            ]
             for _ in range(5):
                 # LangGraph goes round the loop a few times between the two.
                 await asyncio.sleep(0)
-            await saver.aput(PLACE, empty_checkpoint(), {"step": 1}, {})
-            await writing
+            await saver.aput(at, empty_checkpoint(), {"step": 1}, {})
+            await asyncio.gather(*writing)
             assert saver._commits == 1
+            assert [row[1:4] for row in rows(tmp_path)[1]] == [("improve", "c", "task")], "it does not follow on this"
             await saver.aput_writes(at, [("value", 2)], "other")
             assert saver._commits == 2, "no checkpoint follows: it is saved all the same"
         assert len(rows(tmp_path)[1]) == 2

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -125,10 +125,13 @@ class _Disk:
     """The threads of this process that wait for the disk: one for as long as it keeps up."""
 
     pid: int = field(default_factory=os.getpid)
-    _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "store"))
+    _calls: queue.SimpleQueue[None] = field(default_factory=queue.SimpleQueue)
+    """One for each thread that is to wake up: an executor's future for every commit costs four times as much."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _asked: list[Log] = field(default_factory=list)
     _awake: int = 0
+    _begun: int = 0
+    """Threads there are; they end with the process."""
 
     def ask(self, log: Log) -> None:
         with self._lock:
@@ -136,18 +139,25 @@ class _Disk:
             if self._awake * SHARE >= len(self._asked) or self._awake == THREADS:
                 return
             self._awake += 1
-        self._threads.submit(self._serve)
+            if self._awake > self._begun:
+                self._begun += 1
+                threading.Thread(target=self._serve, name=f"store_{self._begun}", daemon=True).start()
+        self._calls.put(None)
 
     def _serve(self) -> None:
         while True:
-            with self._lock:
-                batch, self._asked = self._asked[:SHARE], self._asked[SHARE:]
-                if not batch:
-                    self._awake -= 1
-                    return
-            for log in batch:
-                log.wait_for_disk()
-            _tell(batch)
+            self._calls.get()
+            while batch := self._next_batch():
+                for log in batch:
+                    log.wait_for_disk()
+                _tell(batch)
+
+    def _next_batch(self) -> list[Log]:
+        with self._lock:
+            batch, self._asked = self._asked[:SHARE], self._asked[SHARE:]
+            if not batch:
+                self._awake -= 1
+            return batch
 
 
 def _tell(batch: Sequence[Log]) -> None:

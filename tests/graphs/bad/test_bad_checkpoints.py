@@ -40,11 +40,15 @@ def crafted(kind: str, canary: Path) -> ormsgpack.Ext:
 
 
 def plant(path: Path, place: str, value: Any) -> None:
-    """Put a value into every checkpoint's state, or into every write that waits for its step."""
+    """Put a value into every checkpoint's state, or beside each into what a task wrote after it."""
     serde = JsonPlusSerializer(allowed_msgpack_modules=[])
     with closing(sqlite3.connect(path / "checkpoints.sqlite")) as connection:
         if place == "write":
-            connection.execute("UPDATE writes SET value = ?", (serde.dumps_typed(value)[1],))
+            connection.execute(
+                "INSERT INTO writes (thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, value) "
+                "SELECT thread_id, checkpoint_ns, checkpoint_id, 'task', 0, 'run', ?, ? FROM checkpoints",
+                serde.dumps_typed(value),
+            )
         else:
             for row, kind, body in connection.execute("SELECT rowid, type, checkpoint FROM checkpoints").fetchall():
                 state = serde.loads_typed((kind, body))
