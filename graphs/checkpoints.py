@@ -16,12 +16,10 @@ from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMet
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from peercycle.core.errors import DamagedRunError, StoreError
+from peercycle.graphs.checkpoint_file import FILE, damaged, open_file
 from peercycle.graphs.plainrows import PlainRows
 from peercycle.store import commits
-from peercycle.store.database import connect_read_only
-from peercycle.store.syncing import Growth, fold_log, log_of, sync_never
-
-FILE = "checkpoints.sqlite"
+from peercycle.store.syncing import Growth, fold_log, log_of
 
 LOOK_AT_LOG_EVERY = 64
 """After how many commits to see whether the write-ahead log has become long."""
@@ -195,40 +193,6 @@ class FencedSaver(SqliteSaver):
         return log.stat().st_size if log.exists() else None
 
 
-async def check_checkpoints(path: Path) -> None:
-    """Read the checkpoints of a run through, changing nothing; where there are none, nothing is amiss.
-
-    Raises `DamagedRunError` for a damaged file, and for a row that is no plain state: it may be hostile.
-    """
-    await asyncio.to_thread(_check, path / FILE)
-
-
-def _check(target: Path) -> None:
-    if not target.exists():
-        return
-    rows = PlainRows()
-    try:
-        connection = connect_read_only(target)
-        try:
-            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()
-            if verdict != ("ok",):
-                raise DamagedRunError(_damaged(target, str(verdict[0])))
-            if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'checkpoints'").fetchone():
-                for row in connection.execute(_ALL_ROWS):
-                    rows.loads_typed(row)
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
-            raise StoreError(f"cannot read {str(target)!r}: {error}") from None
-        raise DamagedRunError(_damaged(target, str(error))) from None
-    except ValueError as error:
-        raise DamagedRunError(_damaged(target, str(error))) from None
-
-
-_ALL_ROWS = "SELECT type, checkpoint FROM checkpoints UNION ALL SELECT type, value FROM writes"
-
-
 @asynccontextmanager
 async def open_checkpoints(
     path: Path, fence: int, kind: type[FencedSaver] | None = None
@@ -240,7 +204,7 @@ async def open_checkpoints(
     """
     target = path / FILE
     try:
-        saver = (kind or FencedSaver)(await asyncio.to_thread(_open, target, fence), fence, target)
+        saver = (kind or FencedSaver)(await asyncio.to_thread(open_file, target, fence), fence, target)
         try:
             yield saver
         finally:
@@ -248,36 +212,4 @@ async def open_checkpoints(
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):
             raise StoreError(f"cannot use {target}: {error}; is the disk full, or the folder read-only?") from None
-        raise DamagedRunError(_damaged(target, str(error))) from None
-
-
-def _open(target: Path, fence: int) -> sqlite3.Connection:
-    connection = sqlite3.connect(target, check_same_thread=False)
-    try:
-        # What a tampered schema says must not make SQLite call anything with effects.
-        connection.execute("PRAGMA trusted_schema = OFF")
-        SqliteSaver(connection).setup()
-        # Effects are synced in run.sqlite; on resume the journal wins, so that nothing need wait here.
-        sync_never(connection)
-        target.chmod(0o600)
-        _claim(connection, fence)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _claim(connection: sqlite3.Connection, fence: int) -> None:
-    """Put this driver's fencing number in: from here on no earlier driver commits anything to this file."""
-    commits.begin(connection)
-    connection.execute("CREATE TABLE IF NOT EXISTS driver (fence INTEGER NOT NULL)")
-    if connection.execute("SELECT 1 FROM driver WHERE fence > ?", (fence,)).fetchone():
-        commits.check_fence(connection, fence, "driver")
-    connection.execute("DELETE FROM driver")
-    connection.execute("INSERT INTO driver (fence) VALUES (?)", (fence,))
-    connection.commit()
-
-
-def _damaged(target: Path, detail: str) -> str:
-    line = " ".join(detail.split())
-    return f"{str(target)!r} is damaged ({line}); move it away and resume: the journal in run.sqlite answers what was done"
+        raise DamagedRunError(damaged(target, str(error))) from None

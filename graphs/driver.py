@@ -17,7 +17,8 @@ from peercycle.core.base import JSON
 from peercycle.core.errors import LeaseLostError, PeercycleError, ReplayDivergedError, StoreError, UsageError
 from peercycle.core.runs import ENDED_FOR_GOOD, Extension, RunOptions, RunRecord
 from peercycle.core.writing import ResearchTask
-from peercycle.graphs.checkpoints import FencedSaver, check_checkpoints, open_checkpoints
+from peercycle.graphs.checkpoint_file import check_checkpoints
+from peercycle.graphs.checkpoints import FencedSaver, open_checkpoints
 from peercycle.graphs.checkpoints_apart import SaverApart
 from peercycle.graphs.cycle import beginning_of, cycle_of, thread_of
 from peercycle.graphs.fingerprint import compare, fingerprint, require_same

@@ -13,6 +13,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from peercycle.core.errors import UsageError
 from peercycle.core.runs import RunOptions
 from peercycle.graphs.openrun import OpenRun
 from peercycle.graphs.publish import end_early
@@ -119,6 +120,7 @@ class Runs:
         """Create the run of a plain `ainvoke` and leave it open for the nodes to come."""
         from peercycle.graphs.launch import create_and_open
 
+        self._require_what_was_loaded(options)
         run = await create_and_open(task, options, self.loaded(), runtime.control)
         try:
             place = await _place(run.path)
@@ -128,6 +130,14 @@ class Runs:
         opened = _OPEN[place] = Opened(run, driven=False)
         opened.closing = asyncio.create_task(_close_later(place, opened))
         return run
+
+    def _require_what_was_loaded(self, options: RunOptions) -> None:
+        """Raise `UsageError` where a context asks for other plugins than the graph was built with."""
+        if lacking := self.loaded().lacking(options.plugins, options.disabled_plugins):
+            raise UsageError(
+                f"the graph was built without what its context says of the plugin {lacking[0]!r}: "
+                "a graph's plugins are those of build_graph(Plugins.load(files=[…], disabled=[…]))"
+            )
 
 
 async def _close_later(place: tuple[int, str], opened: Opened) -> None:

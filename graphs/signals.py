@@ -80,6 +80,11 @@ def drain_all(message: str) -> None:
 
 
 def _on_signal(number: signal.Signals) -> None:
+    before = _BEFORE.get(number)
     # The next signal has its usual effect: whoever sends a second one does not want to wait for the stage in hand.
     _restore()
     drain_all(f"{number.name} was received")
+    # A program around us that ends itself on SIGTERM, such as a server, is to hear of it, too. On SIGINT it is not:
+    # the handlers of Python and of `asyncio.run` would end the run that is to drain.
+    if number == signal.SIGTERM and callable(before):
+        before(number, None)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import chain, count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from peercycle.core.errors import PluginError, UnknownNameError, UsageError
@@ -204,7 +205,7 @@ class Plugins:
 
     def unknown(self, disabled: Iterable[str]) -> tuple[str, ...]:
         """Return a line for each name to go without, also as `no:NAME`, that no plugin has which was found."""
-        off = {name for s in self._disabled.values() for name in (s.name, f"{s.distribution}:{s.name}")}
+        off = self._off()
         names = ", ".join(sorted({*self._host.sources, *self._broken, *self._disabled})) or "none"
         return tuple(
             f"{given}: no plugin is called {given.removeprefix('no:')!r}; found: {names}"
@@ -212,11 +213,21 @@ class Plugins:
             if given.removeprefix("no:") not in off
         )
 
+    def lacking(self, files: Iterable[str], disabled: Iterable[str]) -> tuple[str, ...]:
+        """Return the plugin files that are not loaded here, then the names that are not gone without."""
+        loaded = {source.origin for source in self._host.sources.values() if source.is_file}
+        off = self._off()
+        absent = [name for name in files if str(Path(name).expanduser()) not in loaded]
+        return (*absent, *(name for name in disabled if name.removeprefix("no:") not in off))
+
     def versions(self) -> dict[str, str]:
         """Return what identifies each loaded plugin's code, by name: part of a run's fingerprint."""
         return {name: source.identity for name, source in sorted(self._host.sources.items())}
 
     # ------------------------------------------------------------------------------------- inside
+
+    def _off(self) -> set[str]:
+        return {name for s in self._disabled.values() for name in (s.name, f"{s.distribution}:{s.name}")}
 
     def _add(self, source: Source, off: set[str]) -> None:
         if source.name in off or f"{source.distribution}:{source.name}" in off:

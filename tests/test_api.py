@@ -162,6 +162,22 @@ def test_a_context_may_be_a_plain_mapping(tmp_path: Path) -> None:
     assert asyncio.run(main())["result"]["status"] == "finished"
 
 
+@pytest.mark.parametrize("asked", [{"plugins": ("mine.py",)}, {"disabled_plugins": ("somebodys",)}])
+def test_a_context_that_asks_for_other_plugins_than_the_graphs_is_refused(tmp_path: Path, asked: Any) -> None:
+    graph = peercycle.build_graph()
+    with pytest.raises(peercycle.PeercycleError, match=r"built without .* 'mine.py'|built without .* 'somebodys'"):
+        asyncio.run(graph.ainvoke(TASK, context=options(tmp_path, **asked)))
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_context_may_name_the_plugin_files_that_the_graph_has(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.py"
+    mine.write_text("from peercycle import hookimpl\n\n\n@hookimpl\ndef on_run_end(event):\n    pass\n")
+    graph = peercycle.build_graph(Plugins.load(files=[str(mine)]))
+    result = asyncio.run(graph.ainvoke(TASK, context=options(tmp_path, plugins=(str(mine),), rounds=0)))
+    assert result["result"]["status"] == "finished"
+
+
 def test_a_stream_tells_of_every_stage_of_every_candidate(tmp_path: Path) -> None:
     async def main() -> list[tuple[str, str]]:
         stream = peercycle.build_graph().astream(

@@ -13,7 +13,8 @@ from langgraph.checkpoint.base import empty_checkpoint
 
 from peercycle.core.errors import LeaseLostError, StoreError
 from peercycle.graphs import checkpoints
-from peercycle.graphs.checkpoints import FILE, FencedSaver, open_checkpoints
+from peercycle.graphs.checkpoint_file import FILE
+from peercycle.graphs.checkpoints import FencedSaver, open_checkpoints
 from peercycle.graphs.checkpoints_apart import SaverApart
 from peercycle.store import syncing
 

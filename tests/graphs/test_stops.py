@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -303,3 +304,25 @@ def test_the_last_run_may_be_driven_in_a_thread_beside_the_main_loop() -> None:
         await other
 
     asyncio.run(main())
+
+
+def test_a_program_that_ends_itself_on_sigterm_hears_of_it_while_a_run_drains() -> None:
+    heard: list[object] = []
+
+    class Draining:
+        def drain(self, reason: Any, message: str) -> None:
+            heard.append(message)
+
+    async def main() -> None:
+        with draining_on_signals(Draining()):
+            os.kill(os.getpid(), signal.SIGTERM)
+            async with asyncio.timeout(10):
+                while len(heard) < 2:
+                    await asyncio.sleep(0.01)
+
+    before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+    try:
+        asyncio.run(main())
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert heard == ["SIGTERM was received", signal.SIGTERM]

@@ -21,7 +21,7 @@ from langgraph.checkpoint.serde.jsonplus import (
 )
 
 from peercycle.core.errors import DamagedRunError
-from peercycle.graphs import checkpoints
+from peercycle.graphs import checkpoint_file, checkpoints
 from peercycle.graphs.driver import resume
 from peercycle.graphs.plainrows import PlainRows
 from peercycle.graphs.state import check_updates
@@ -85,7 +85,8 @@ def test_with_langgraphs_own_serializer_the_same_row_does_run(
 ) -> None:
     canary = tmp_path / "canary"
     plant(stopped.path, "state", crafted(kind, canary))
-    monkeypatch.setattr(checkpoints, "PlainRows", JsonPlusSerializer)
+    for reader in (checkpoint_file, checkpoints):
+        monkeypatch.setattr(reader, "PlainRows", JsonPlusSerializer)
     with suppress(Exception):
         asyncio.run(resume(stopped.path, stopped.plugins))
     assert canary.exists()
