@@ -94,7 +94,7 @@ class Runs:
                 continue
             async with self._opening.setdefault(place, asyncio.Lock()):
                 if place not in _OPEN and place not in _LEAVING:
-                    run = await open_existing(path, self.loaded(), runtime.control)
+                    run = await open_existing(path, self.loaded(), runtime.control, in_loop=False)
                     _OPEN[place] = Opened(run, driven=False)
             self._opening.pop(place, None)
         opened.users += 1
@@ -121,7 +121,7 @@ class Runs:
         from peercycle.graphs.launch import create_and_open
 
         self._require_what_was_loaded(options)
-        run = await create_and_open(task, options, self.loaded(), runtime.control)
+        run = await create_and_open(task, options, self.loaded(), runtime.control, in_loop=False)
         try:
             place = await _place(run.path)
         except BaseException:

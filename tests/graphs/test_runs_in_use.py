@@ -40,7 +40,7 @@ def with_nodes(task: ResearchTask, options: Options, kit: Kit, main: Callable[[U
 
     async def whole() -> None:
         plugins = kit()
-        run = await launch.create_and_open(task, options(), plugins, None)
+        run = await launch.create_and_open(task, options(), plugins, None, in_loop=False)
         await run.close()
         runs, state = Runs(plugins), {"run": {"id": run.run_id, "dir": str(run.path)}}
 
