@@ -120,7 +120,7 @@ class Runs:
         """Create the run of a plain `ainvoke` and leave it open for the nodes to come."""
         from peercycle.graphs.launch import create_and_open
 
-        self._require_what_was_loaded(options)
+        await self._require_what_was_loaded(options)
         run = await create_and_open(task, options, self.loaded(), runtime.control, in_loop=False)
         try:
             place = await _place(run.path)
@@ -131,9 +131,12 @@ class Runs:
         opened.closing = asyncio.create_task(_close_later(place, opened))
         return run
 
-    def _require_what_was_loaded(self, options: RunOptions) -> None:
+    async def _require_what_was_loaded(self, options: RunOptions) -> None:
         """Raise `UsageError` where a context asks for other plugins than the graph was built with."""
-        if lacking := self.loaded().lacking(options.plugins, options.disabled_plugins):
+        if not options.plugins and not options.disabled_plugins:
+            return
+        # In a thread: where a file's path leads, the disk is asked.
+        if lacking := await asyncio.to_thread(self.loaded().lacking, options.plugins, options.disabled_plugins):
             raise UsageError(
                 f"the graph was built without what its context says of the plugin {lacking[0]!r}: "
                 "a graph's plugins are those of build_graph(Plugins.load(files=[…], disabled=[…]))"
