@@ -355,3 +355,27 @@ def test_a_queue_that_is_cancelled_while_endings_are_told_calls_them_off_before_
 
     assert not asyncio.run(main())
     assert order == ["telling of t0", "called off", "closed"]
+
+
+def test_an_ending_that_is_called_off_while_its_last_lines_are_read_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def reads(*_: Any, **__: Any) -> None:
+        try:
+            await asyncio.sleep(600)
+        finally:
+            await asyncio.sleep(600)
+
+    monkeypatch.setattr("peercycle.cli.following.follow", reads)
+
+    async def main() -> None:
+        followers = Followers(JsonScreen())
+        followers.begin("t0", tmp_path)
+        ending = asyncio.create_task(followers.end("t0"))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        ending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await ending
+
+    asyncio.run(main())
