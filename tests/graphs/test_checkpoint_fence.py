@@ -15,6 +15,7 @@ from langgraph.checkpoint.base import empty_checkpoint
 from peercycle.core.errors import LeaseLostError, StoreError
 from peercycle.graphs import checkpoints, fenced_saver
 from peercycle.graphs.checkpoint_file import FILE
+from peercycle.graphs.checkpoint_file import open_file as open_really
 from peercycle.graphs.checkpoints import open_checkpoints
 from peercycle.graphs.checkpoints_in_loop import SaverInLoop
 from peercycle.graphs.fenced_saver import FencedSaver
@@ -151,11 +152,15 @@ def test_what_was_handed_in_before_the_close_is_written(tmp_path: Path, in_loop:
     at: Any = {"configurable": {**PLACE["configurable"], "checkpoint_id": "c"}}
     first, go_on = threading.Event(), threading.Event()
 
+    def in_hand() -> None:
+        first.set()
+        go_on.wait(10)
+
     async def main() -> None:
         async with open_checkpoints(tmp_path, 1, in_loop=in_loop) as saver:
             if not in_loop:
                 # The thread has something else in hand: what is to be written stands behind it.
-                asyncio.get_running_loop().run_in_executor(saver._executor, lambda: (first.set(), go_on.wait(10)))
+                asyncio.get_running_loop().run_in_executor(saver._executor, in_hand)
                 await asyncio.to_thread(first.wait, 10)
             writing = [asyncio.create_task(saver.aput_writes(at, [("value", n)], f"task {n}")) for n in range(3)]
             await asyncio.sleep(0)
@@ -194,11 +199,10 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> type[Watched]:
     Watched.go_on.set()
 
     def open_file(target: Path, fence: int) -> sqlite3.Connection:
-        with closing(real(target, fence)):
+        with closing(open_really(target, fence)):
             pass
         return sqlite3.connect(target, check_same_thread=False, factory=Watched)
 
-    real = checkpoints.open_file
     monkeypatch.setattr(checkpoints, "open_file", open_file)
     return Watched
 

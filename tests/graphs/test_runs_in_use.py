@@ -93,7 +93,7 @@ def test_where_a_runs_path_leads_is_looked_up_once_while_it_is_open(
         looked.append(path)
         return real(path)
 
-    monkeypatch.setattr(registry.os.path, "realpath", realpath)
+    monkeypatch.setattr(os.path, "realpath", realpath)
 
     async def main(use: Use) -> None:
         for _ in range(20):

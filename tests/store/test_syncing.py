@@ -15,6 +15,7 @@ from peercycle.core.errors import StoreError
 from peercycle.store import syncing
 from peercycle.store.database import connect, create_database
 from peercycle.store.directory import create_run
+from peercycle.store.disk import sync_log as sync_really
 from peercycle.store.syncing import Log
 
 
@@ -50,13 +51,12 @@ def with_log(folder: Path, main: Callable[[Log], Any]) -> None:
 def test_what_is_no_fault_of_the_disks_is_told_and_the_next_sync_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = syncing.sync_log
     faults: list[Exception] = [MemoryError("no room for it")]
 
     def sync_log(descriptor: int) -> None:
         if faults:
             raise faults.pop()
-        real(descriptor)
+        sync_really(descriptor)
 
     monkeypatch.setattr(syncing, "sync_log", sync_log)
 
@@ -85,11 +85,10 @@ def test_where_no_thread_can_be_started_the_log_is_synced_all_the_same(
     tmp_path: Path, disk: syncing._Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: list[int] = []
-    real = syncing.sync_log
 
     def sync_log(descriptor: int) -> None:
         threads.append(threading.get_ident())
-        real(descriptor)
+        sync_really(descriptor)
 
     def start(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -112,13 +111,13 @@ def test_where_no_further_thread_can_be_started_those_there_are_sync_every_log(
 ) -> None:
     monkeypatch.setattr(syncing, "SHARE", 1)
     begun, go_on, threads = threading.Event(), threading.Event(), set()
-    real_sync, real_start = syncing.sync_log, threading.Thread.start
+    real_start = threading.Thread.start
 
     def sync_log(descriptor: int) -> None:
         threads.add(threading.get_ident())
         begun.set()
         go_on.wait(10)
-        real_sync(descriptor)
+        sync_really(descriptor)
 
     def start(self: threading.Thread) -> None:
         if self.name != "store_1":
