@@ -67,7 +67,7 @@ async def measure(folder: Path, size: int, concurrent: int) -> dict[str, float]:
         task=artifact_ref(canonical_json(task)),
         fingerprint={},
     )
-    run = await create_run(folder, record, task)
+    run = await create_run(folder, record, task, in_loop=False)
     for number in range(20):
         await effect(run, -1 - number, size)
     database = run.path / "run.sqlite"

@@ -123,7 +123,7 @@ async def _runs(folder: Path, count: int, tokens: int) -> list[Path]:
             task=artifact_ref(canonical_json(task)),
             fingerprint={},
         )
-        run = await create_run(folder, record, task)
+        run = await create_run(folder, record, task, in_loop=False)
         prompt = tuple(drawn.randrange(131072) for _ in range(PROMPT_TOKENS))
         for candidate in ("c0", "c1"):
             request = ModelRequest(messages=(Message(role="user", content=" ".join(drawn.choices(words, k=1500))),))

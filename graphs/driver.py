@@ -18,8 +18,7 @@ from peercycle.core.errors import LeaseLostError, PeercycleError, ReplayDiverged
 from peercycle.core.runs import ENDED_FOR_GOOD, Extension, RunOptions, RunRecord
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.checkpoint_file import check_checkpoints
-from peercycle.graphs.checkpoints import FencedSaver, open_checkpoints
-from peercycle.graphs.checkpoints_apart import SaverApart
+from peercycle.graphs.checkpoints import open_checkpoints
 from peercycle.graphs.cycle import beginning_of, cycle_of, thread_of
 from peercycle.graphs.fingerprint import compare, fingerprint, require_same
 from peercycle.graphs.launch import create_and_open, open_existing
@@ -75,7 +74,7 @@ async def resume(
         raise
     if on_launch is not None:
         on_launch(run)
-    return await drive(run)
+    return await drive(run, in_loop=True)
 
 
 async def _extend(run: OpenRun, changes: dict[str, JSON], accept: bool) -> RunRecord:
@@ -121,7 +120,7 @@ def _extended(options: RunOptions, changes: Mapping[str, JSON]) -> RunOptions:
     return extended
 
 
-async def drive(run: OpenRun, *, in_loop: bool = True) -> RunResult:
+async def drive(run: OpenRun, *, in_loop: bool) -> RunResult:
     """Drive an open run to an ending, and close it; `in_loop` as in `start`."""
     try:
         await register(run)
@@ -141,8 +140,7 @@ async def drive(run: OpenRun, *, in_loop: bool = True) -> RunResult:
 
 async def _run_to_ending(run: OpenRun, in_loop: bool) -> None:
     try:
-        kind = FencedSaver if in_loop else SaverApart
-        async with open_checkpoints(run.path, run.store.fence, kind) as saver:
+        async with open_checkpoints(run.path, run.store.fence, in_loop=in_loop) as saver:
             waiting = await _invoke(run, cycle_of(run.plugins, saver))
         if run.record.terminal is None and waiting:
             await end_early(run, None, "an open question: see `peercycle answer`")

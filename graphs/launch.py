@@ -32,7 +32,7 @@ SANDBOX_PREFERENCE = ("docker", "bubblewrap")
 
 
 async def create_and_open(
-    task: ResearchTask, options: RunOptions, plugins: Plugins, control: RunControl | None, *, in_loop: bool = False
+    task: ResearchTask, options: RunOptions, plugins: Plugins, control: RunControl | None, *, in_loop: bool
 ) -> OpenRun:
     """Resolve the options, write the run's record, and open the run. Nothing was spent where this raises.
 
@@ -66,9 +66,7 @@ async def create_and_open(
     return run
 
 
-async def open_existing(
-    path: Path, plugins: Plugins, control: RunControl | None, *, in_loop: bool = False
-) -> OpenRun:
+async def open_existing(path: Path, plugins: Plugins, control: RunControl | None, *, in_loop: bool) -> OpenRun:
     """Open a run of which the record is on disk, and take its lease; `in_loop` as in `create_run`."""
     store = await open_run(path, in_loop=in_loop)
     try:

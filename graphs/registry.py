@@ -28,6 +28,10 @@ _OPEN: dict[tuple[int, str], Opened] = {}
 _LEAVING: dict[tuple[int, str], asyncio.Event] = {}
 """Runs that are being closed: told when that is done."""
 
+_LEADS_TO: dict[str, str] = {}
+"""Of the absolute paths by which nodes name open runs, where each leads. Where a relative one does depends on the
+working directory, for which a server's loop cannot be asked."""
+
 _DRIVEN: ContextVar[OpenRun | None] = ContextVar("peercycle_driven", default=None)
 """The run whose graph this task drives. It goes before the path in the state: a run may have been moved or copied
 since its checkpoints were written, and what resumes a copy must not drive the original."""
@@ -45,8 +49,22 @@ class Opened:
 
 
 async def _place(path: str | Path) -> tuple[int, str]:
-    # In a thread: the loop may be a server's, which waits for no disk.
-    return id(asyncio.get_running_loop()), await asyncio.to_thread(os.path.realpath, str(path))
+    name = str(path)
+    if (real := _LEADS_TO.get(name)) is None:
+        # In a thread: the loop may be a server's, which waits for no disk.
+        real = await asyncio.to_thread(os.path.realpath, name)
+        if Path(name).is_absolute():
+            _LEADS_TO[name] = real
+    return id(asyncio.get_running_loop()), real
+
+
+def _take_out(place: tuple[int, str]) -> None:
+    """Take out a run that is about to be closed; afterwards, links may lead elsewhere."""
+    del _OPEN[place]
+    # Loops in other threads share it.
+    for name, real in tuple(_LEADS_TO.items()):
+        if real == place[1]:
+            _LEADS_TO.pop(name, None)
 
 
 async def register(run: OpenRun) -> None:
@@ -59,7 +77,7 @@ def forget(run: OpenRun) -> None:
     """Take a run out that its driver is about to close."""
     _DRIVEN.set(None)
     for place in [place for place, opened in _OPEN.items() if opened.run is run]:
-        del _OPEN[place]
+        _take_out(place)
 
 
 @dataclass(slots=True)
@@ -94,7 +112,7 @@ class Runs:
                 continue
             async with self._opening.setdefault(place, asyncio.Lock()):
                 if place not in _OPEN and place not in _LEAVING:
-                    run = await open_existing(path, self.loaded(), runtime.control)
+                    run = await open_existing(path, self.loaded(), runtime.control, in_loop=False)
                     _OPEN[place] = Opened(run, driven=False)
             self._opening.pop(place, None)
         opened.users += 1
@@ -120,8 +138,8 @@ class Runs:
         """Create the run of a plain `ainvoke` and leave it open for the nodes to come."""
         from peercycle.graphs.launch import create_and_open
 
-        self._require_what_was_loaded(options)
-        run = await create_and_open(task, options, self.loaded(), runtime.control)
+        await self._require_what_was_loaded(options)
+        run = await create_and_open(task, options, self.loaded(), runtime.control, in_loop=False)
         try:
             place = await _place(run.path)
         except BaseException:
@@ -131,9 +149,12 @@ class Runs:
         opened.closing = asyncio.create_task(_close_later(place, opened))
         return run
 
-    def _require_what_was_loaded(self, options: RunOptions) -> None:
+    async def _require_what_was_loaded(self, options: RunOptions) -> None:
         """Raise `UsageError` where a context asks for other plugins than the graph was built with."""
-        if lacking := self.loaded().lacking(options.plugins, options.disabled_plugins):
+        if not options.plugins and not options.disabled_plugins:
+            return
+        # In a thread: where a file's path leads, the disk is asked.
+        if lacking := await asyncio.to_thread(self.loaded().lacking, options.plugins, options.disabled_plugins):
             raise UsageError(
                 f"the graph was built without what its context says of the plugin {lacking[0]!r}: "
                 "a graph's plugins are those of build_graph(Plugins.load(files=[…], disabled=[…]))"
@@ -153,7 +174,7 @@ async def _close_later(place: tuple[int, str], opened: Opened) -> None:
 
 async def _close(place: tuple[int, str], opened: Opened) -> None:
     if opened.users == 0 and _OPEN.get(place) is opened:
-        del _OPEN[place]
+        _take_out(place)
         leaving = _LEAVING[place] = asyncio.Event()
         run = opened.run
         try:

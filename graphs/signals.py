@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
+from asyncio import unix_events
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol
@@ -25,13 +26,18 @@ class Drainable(Protocol):
 _DRIVEN: list[Drainable] = []
 _ASKED: list[str] = []
 """What those driven now were asked to drain for: a run that was still being opened then hears of it, too."""
-_BEFORE: dict[signal.Signals, Any] = {}
-"""The handlers that ours stand in for."""
+_BEFORE: dict[signal.Signals, tuple[asyncio.AbstractEventLoop, Any]] = {}
+"""The handlers that ours stand in for, and the loop in which they do."""
+_LOOPS_OWN = getattr(unix_events, "_sighandler_noop", None)
+"""What asyncio puts in for a signal that a loop handles; the handler itself is the loop's secret."""
 
 
 @contextmanager
 def draining_on_signals(run: Drainable) -> Iterator[None]:
-    """Drain this run on a signal; the handlers stand while any run is driven, and only in the main thread."""
+    """Drain this run on a signal; the handlers stand while any run is driven, and only in the main thread.
+
+    A signal that the loop's owner handles, such as a server with `add_signal_handler`, is left to it.
+    """
     if not _DRIVEN:
         _ASKED.clear()
         _install()
@@ -54,8 +60,11 @@ def _install() -> None:
     with suppress(NotImplementedError, RuntimeError):
         for number in SIGNALS:
             before = signal.getsignal(number)
+            if before is _LOOPS_OWN:
+                # Its owner's, who then drains by `peercycle stop`; or ours, which the last run left from a thread.
+                continue
             loop.add_signal_handler(number, _on_signal, number)
-            _BEFORE[number] = before
+            _BEFORE[number] = loop, before
 
 
 def _restore() -> None:
@@ -64,7 +73,10 @@ def _restore() -> None:
         return
     loop = asyncio.get_running_loop()
     while _BEFORE:
-        number, before = _BEFORE.popitem()
+        number, (home, before) = _BEFORE.popitem()
+        if home is not loop:
+            # That loop took its handlers along.
+            continue
         loop.remove_signal_handler(number)
         # asyncio would leave Python's own handler, which raises wherever the loop is and so loses tasks; that of
         # `asyncio.run` cancels the main task. None: a handler not set from Python, which cannot be set again.
@@ -80,7 +92,7 @@ def drain_all(message: str) -> None:
 
 
 def _on_signal(number: signal.Signals) -> None:
-    before = _BEFORE.get(number)
+    _, before = _BEFORE.get(number, (None, None))
     # The next signal has its usual effect: whoever sends a second one does not want to wait for the stage in hand.
     _restore()
     drain_all(f"{number.name} was received")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -31,13 +32,13 @@ class Source:
     load: Callable[[], object]
     explicit: bool = False
     """Somebody named it: a failure is an error, and not only a problem."""
-    is_file: bool = False
-    """It is a single file: `origin` is its path, and its version the hash of its bytes."""
+    file: str | None = None
+    """Of a single file, where its path led when it was found (`place_of`); its version is the hash of its bytes."""
 
     @property
     def identity(self) -> str:
         """What tells this code from other code: the same file is the same, however its path was written."""
-        where = Path(self.origin).name if self.is_file else self.origin
+        where = Path(self.origin).name if self.file else self.origin
         return " ".join(part for part in (self.distribution or where, self.version) if part)
 
 
@@ -81,8 +82,13 @@ def from_file(name: str) -> Source:
         str(path),
         lambda: _import_file(path, digest),
         explicit=True,
-        is_file=True,
+        file=place_of(name),
     )
+
+
+def place_of(name: str) -> str:
+    """Return where a file's path leads from here: the same for every way to write it."""
+    return os.path.realpath(Path(name).expanduser())
 
 
 def from_object(plugin: object) -> Source:

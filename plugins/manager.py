@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from itertools import chain, count
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from peercycle.core.errors import PluginError, UnknownNameError, UsageError
 from peercycle.plugins import loading
 from peercycle.plugins.accounts import entry, schemas, with_problems
+from peercycle.plugins.found import Found
 from peercycle.plugins.hosting import Host, Implementation, describe_failure
-from peercycle.plugins.loading import Source
 from peercycle.plugins.problems import Problem, Problems
 from peercycle.plugins.registry import KINDS, Kind, Registration, Registry, make
 from peercycle.plugins.relay import PATIENCE_S, QUEUE_LIMIT, EventRelay
@@ -49,8 +46,7 @@ class Plugins:
         self._registries: dict[Kind, Registry] = {}
         self._relay = EventRelay(self._host, self._note, patience_s=patience_s, queue_limit=queue_limit)
         self._problems = Problems()
-        self._broken: dict[str, Source] = {}
-        self._disabled: dict[str, Source] = {}
+        self._found = Found(self._host, self._problems)
 
     @classmethod
     def load(
@@ -77,13 +73,13 @@ class Plugins:
         off = {name.removeprefix("no:") for name in disabled}
         off |= {name.strip() for name in environ.get("PEERCYCLE_DISABLE_PLUGINS", "").split(",")}
         if builtin:
-            plugins._add(loading.builtin(), off)
+            plugins._found.add(loading.builtin(), off)
         for source in loading.from_entry_points() if entry_points else ():
-            plugins._add(source, off)
+            plugins._found.add(source, off)
         for name in files:
-            plugins._add(loading.from_file(name), off)
+            plugins._found.add(loading.from_file(name), off)
         for plugin in extra:
-            plugins._add(loading.from_object(plugin), off)
+            plugins._found.add(loading.from_object(plugin), off)
         return plugins
 
     @property
@@ -188,10 +184,11 @@ class Plugins:
     def describe(self) -> list[dict[str, JSON]]:
         """Return every plugin that was found, as JSON: where from, hooks, registrations, problems."""
         registries = [self._registry(kind) for kind in KINDS]
-        loaded = [entry(s, "loaded", self._host.hooks_of(s.name), registries) for s in self._host.sources.values()]
-        broken = [entry(source, "broken", (), registries) for source in self._broken.values()]
-        disabled = [entry(source, "disabled", (), registries) for source in self._disabled.values()]
-        return [with_problems(item, self.problems) for item in (*loaded, *broken, *disabled)]
+        return [
+            with_problems(entry(source, state, hooks, registries), self.problems)
+            for state, source in self._found.by_state()
+            for hooks in [self._host.hooks_of(source.name) if state == "loaded" else ()]
+        ]
 
     def show(self, name: str) -> dict[str, JSON]:
         """Return one plugin's entry of `describe`, and the JSON schema of each of its components' settings.
@@ -205,50 +202,20 @@ class Plugins:
 
     def unknown(self, disabled: Iterable[str]) -> tuple[str, ...]:
         """Return a line for each name to go without, also as `no:NAME`, that no plugin has which was found."""
-        off = self._off()
-        names = ", ".join(sorted({*self._host.sources, *self._broken, *self._disabled})) or "none"
-        return tuple(
-            f"{given}: no plugin is called {given.removeprefix('no:')!r}; found: {names}"
-            for given in disabled
-            if given.removeprefix("no:") not in off
-        )
+        return self._found.unknown(disabled)
 
     def lacking(self, files: Iterable[str], disabled: Iterable[str]) -> tuple[str, ...]:
-        """Return the plugin files that are not loaded here, then the names that are not gone without."""
-        loaded = {source.origin for source in self._host.sources.values() if source.is_file}
-        off = self._off()
-        absent = [name for name in files if str(Path(name).expanduser()) not in loaded]
-        return (*absent, *(name for name in disabled if name.removeprefix("no:") not in off))
+        """Return the plugin files that are not loaded here, then the names that are not gone without.
+
+        A file is the same however its path is written: the disk is asked where each leads.
+        """
+        return self._found.lacking(files, disabled)
 
     def versions(self) -> dict[str, str]:
         """Return what identifies each loaded plugin's code, by name: part of a run's fingerprint."""
         return {name: source.identity for name, source in sorted(self._host.sources.items())}
 
     # ------------------------------------------------------------------------------------- inside
-
-    def _off(self) -> set[str]:
-        return {name for s in self._disabled.values() for name in (s.name, f"{s.distribution}:{s.name}")}
-
-    def _add(self, source: Source, off: set[str]) -> None:
-        if source.name in off or f"{source.distribution}:{source.name}" in off:
-            self._disabled[source.name] = source
-            return
-        source = replace(source, name=self._free_name(source))
-        try:
-            self._host.admit(source)
-        except PluginError as error:
-            if source.explicit:
-                raise
-            self._broken[source.name] = source
-            self._problems.add(Problem(source.name, source.distribution, source.version, None, str(error)))
-
-    def _free_name(self, source: Source) -> str:
-        taken = self._host.sources.keys() | self._broken.keys()
-        if source.name not in taken:
-            return source.name
-        first = f"{source.distribution}:{source.name}" if source.distribution else f"{source.name}#2"
-        numbered = (f"{source.name}#{n}" for n in count(2))
-        return next(name for name in chain([first], numbered) if name not in taken)
 
     def _registry(self, kind: Kind) -> Registry:
         if kind not in KINDS:

@@ -178,6 +178,24 @@ def test_a_context_may_name_the_plugin_files_that_the_graph_has(tmp_path: Path) 
     assert result["result"]["status"] == "finished"
 
 
+def test_a_plugin_file_is_the_same_however_its_path_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, elsewhere = tmp_path / "mine.py", tmp_path / "elsewhere"
+    mine.write_text("from peercycle import hookimpl\n\n\n@hookimpl\ndef on_run_end(event):\n    pass\n")
+    elsewhere.mkdir()
+    (elsewhere / "link.py").symlink_to(mine)
+    monkeypatch.chdir(tmp_path)
+    plugins = Plugins.load(files=["mine.py"])
+    monkeypatch.chdir(elsewhere)
+    for name in (str(mine), "../mine.py", "link.py"):
+        assert plugins.lacking([name], ()) == ()
+    assert plugins.lacking(["mine.py"], ()) == ("mine.py",), "there is none here"
+    graph = peercycle.build_graph(plugins)
+    result = asyncio.run(graph.ainvoke(TASK, context=options(tmp_path, plugins=(str(mine),), rounds=0)))
+    assert result["result"]["status"] == "finished"
+
+
 def test_a_stream_tells_of_every_stage_of_every_candidate(tmp_path: Path) -> None:
     async def main() -> list[tuple[str, str]]:
         stream = peercycle.build_graph().astream(

@@ -13,6 +13,7 @@ import pytest
 from blockbuster import BlockingError
 
 import peercycle
+from peercycle.plugins.manager import Plugins
 
 BIBLIOGRAPHY = """
 @article{networks, title = {Sorting networks and their depth}, author = {Byron, Ada}, year = {1990},
@@ -50,6 +51,22 @@ def test_the_graph_blocks_no_loop(tmp_path: Path, servers_loop: None) -> None:
         while len(asyncio.all_tasks()) > 1:
             await asyncio.sleep(0.01)
         return left["result"]
+
+    assert asyncio.run(main())["status"] == "finished"
+
+
+def test_a_context_that_names_plugin_files_blocks_no_loop(
+    tmp_path: Path, servers_loop: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mine = tmp_path / "mine.py"
+    mine.write_text("from peercycle import hookimpl\n\n\n@hookimpl\ndef on_run_end(event):\n    pass\n")
+    graph = peercycle.build_graph(Plugins.load(files=[str(mine)]))
+
+    async def main() -> Any:
+        task = {"topic": "sorting networks", "bibliography": BIBLIOGRAPHY}
+        asked = {**options(tmp_path), "plugins": ["mine.py"], "rounds": 0}
+        return (await graph.ainvoke(task, context=asked))["result"]
 
     assert asyncio.run(main())["status"] == "finished"
 

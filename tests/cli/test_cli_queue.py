@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from peercycle.cli.following import Followers
+from peercycle.cli.queue import Batch, _drive_all
 from peercycle.cli.queue_report import QueueReport
-from peercycle.cli.screens import Launch
+from peercycle.cli.screens import JsonScreen, Launch
+from peercycle.cli.tasks import QueuedTask
 from peercycle.core.errors import StoreError
+from peercycle.core.runs import RunOptions
+from peercycle.core.writing import ResearchTask
+from peercycle.graphs.many import Outcome
 from peercycle.plugins.manager import Plugins
 
 Command = Callable[..., Any]
@@ -306,3 +313,69 @@ def test_a_report_that_cannot_be_written_leaves_nothing_open_and_no_ending_untol
     assert (done.code, done.lines[-1]) == (1, {"event": "error", "message": "no space left"})
     assert [line["run_id"] for line in done.lines if line["event"] == "done"] == ["t1"]
     assert left == ["Followers", "Plugins"]
+
+
+def test_a_queue_that_is_cancelled_while_endings_are_told_calls_them_off_before_it_closes_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+
+    async def hangs(self: Followers, run_id: str) -> None:
+        order.append(f"telling of {run_id}")
+        try:
+            await asyncio.sleep(600)
+        finally:
+            order.append("called off")
+
+    async def closed(self: object) -> None:
+        order.append("closed")
+
+    async def two_end(jobs: Any, *_: Any, on_done: Any, **__: Any) -> tuple[()]:
+        for index in range(2):
+            on_done(Outcome(index, jobs[index][0], cast("Any", SimpleNamespace(run_id=f"t{index}"))))
+        return ()
+
+    monkeypatch.setattr(Followers, "end", hangs)
+    monkeypatch.setattr(Plugins, "close", closed)
+    monkeypatch.setattr("peercycle.graphs.many.start_many", two_end)
+    tasks = [QueuedTask(n, ResearchTask(topic="t"), RunOptions()) for n in range(2)]
+    report = QueueReport(
+        tmp_path, "tasks.jsonl", 0.0, [{"line": n, "topic": "t", "status": "queued"} for n in range(2)]
+    )
+
+    async def main() -> set[asyncio.Task[Any]]:
+        driving = asyncio.create_task(_drive_all(Batch(tasks, range(2), report, Plugins(), 2), JsonScreen()))
+        while not order:
+            await asyncio.sleep(0)
+        driving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await driving
+        await asyncio.sleep(0)
+        return asyncio.all_tasks() - {cast("Any", asyncio.current_task())}
+
+    assert not asyncio.run(main())
+    assert order == ["telling of t0", "called off", "closed"]
+
+
+def test_an_ending_that_is_called_off_while_its_last_lines_are_read_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def reads(*_: Any, **__: Any) -> None:
+        try:
+            await asyncio.sleep(600)
+        finally:
+            await asyncio.sleep(600)
+
+    monkeypatch.setattr("peercycle.cli.following.follow", reads)
+
+    async def main() -> None:
+        followers = Followers(JsonScreen())
+        followers.begin("t0", tmp_path)
+        ending = asyncio.create_task(followers.end("t0"))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        ending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await ending
+
+    asyncio.run(main())

@@ -161,7 +161,7 @@ def told(
     async def main() -> Mapping[str, bytes]:
         task = ResearchTask(topic=f"Retrieval {EVIL}")
         record = new_record(task, **options)
-        run = await create_run(tmp_path, record, task)
+        run = await create_run(tmp_path, record, task, in_loop=False)
         if not empty:
             await fill(run, results)
         if ask:
@@ -322,12 +322,12 @@ def test_errors_are_grouped_and_silence_is_named(tmp_path: Path, results: Experi
 def test_what_was_in_flight_at_a_kill_is_told_as_spent(tmp_path: Path) -> None:
     async def main() -> Mapping[str, bytes]:
         task = ResearchTask(topic="Retrieval")
-        run = await create_run(tmp_path, new_record(task), task)
+        run = await create_run(tmp_path, new_record(task), task, in_loop=False)
         key = EffectKey("c0", "write", 1, "model", "0" * 64, 0)
         await run.begin_effect(key, "q", Usage(prompt_tokens=100, completion_tokens=400, model_calls=1, requests=8))
         await run.close()
         # To the next driver, an effect without an outcome was in flight when the last one died.
-        await (await open_run(tmp_path / "r1")).close()
+        await (await open_run(tmp_path / "r1", in_loop=False)).close()
         return await ReportExporter(Word()).export(None, read_run(tmp_path / "r1"), None)  # type: ignore[arg-type]
 
     said = Told(asyncio.run(main()))
@@ -401,7 +401,7 @@ def test_a_damaged_artefact_costs_the_report_only_what_it_held(tmp_path: Path, r
 def test_a_large_run_stays_below_a_megabyte(tmp_path: Path, results: ExperimentResults) -> None:
     async def main() -> Mapping[str, bytes]:
         task = ResearchTask(topic="t" * 3000)
-        run = await create_run(tmp_path, new_record(task), task)
+        run = await create_run(tmp_path, new_record(task), task, in_loop=False)
         words = "many words " * 1500
         numbers = tuple(NumberCheck(shown=str(n), where=words, status="unbound", detail=words) for n in range(2000))
         cites = tuple(
@@ -442,7 +442,7 @@ DRIVER = """
         task = ResearchTask(topic="a topic")
         record = RunRecord(run_id="r1", created_at=1.0, peercycle_version="0", options=RunOptions(),
                            task=artifact_ref(canonical_json(task)), fingerprint={})
-        run = await create_run(Path(sys.argv[1]), record, task)
+        run = await create_run(Path(sys.argv[1]), record, task, in_loop=False)
         print("driving", flush=True)
         await asyncio.sleep(60)
 

@@ -76,7 +76,7 @@ class Written:
 
     async def _write(self, place: Path, task: ResearchTask, message: str) -> Mapping[str, bytes]:
         results, plan, outcomes, calibrated, second = self.given
-        run = await create_run(place, self.record, task)
+        run = await create_run(place, self.record, task, in_loop=False)
 
         async def save(value: Word | list[Any] | None) -> str | None:
             return None if value is None else await run.artifacts.put(canonical_json(value))

@@ -68,7 +68,9 @@ def test_no_file_of_the_paper_or_the_report_holds_up_the_loop(
 
 def test_the_check_lists_no_number_that_the_topic_states(options: Options, kit: Kit) -> None:
     async def main() -> CheckReport:
-        run = await create_and_open(ResearchTask(topic="what a dose of 0.35 does"), options(), kit(), None)
+        run = await create_and_open(
+            ResearchTask(topic="what a dose of 0.35 does"), options(), kit(), None, in_loop=False
+        )
         try:
             ctx = DriverContext(run, stage="check", candidate="c0", visit=1)
             paper = Manuscript(title="Doses", abstract="A dose of 0.35 gives 0.42.")
@@ -195,7 +197,7 @@ def test_the_best_version_so_far_may_have_a_reward_of_zero(task: ResearchTask, o
     assert [row.reward for row in result.candidates] == [-0.5, 0.0]
 
     async def main() -> Any:
-        run = await open_existing(result.path, kit(), None)
+        run = await open_existing(result.path, kit(), None, in_loop=False)
         try:
             return await best_so_far(run)
         finally:

@@ -28,7 +28,7 @@ def test_an_effect_of_a_plugin_is_reserved_settled_and_refused_by_the_budget(
 
     async def main() -> None:
         limited = options(budget={"tokens": 100, "kept_for_finish": 0.0})
-        run = await create_and_open(task, limited, kit(), None)
+        run = await create_and_open(task, limited, kit(), None, in_loop=False)
         ctx = DriverContext(run, stage="write", candidate="c0", visit=1)
 
         async def tokens() -> tuple[float | None, float]:
@@ -72,7 +72,7 @@ def test_an_error_from_the_journal_says_all_that_it_said_at_first(
         raise error
 
     async def main() -> None:
-        run = await create_and_open(task, options(), kit(), None)
+        run = await create_and_open(task, options(), kit(), None, in_loop=False)
         for _ in range(2):
             ctx = DriverContext(run, stage="write", candidate="c0", visit=1)
             with pytest.raises(UnparsableAnswerError, match="no JSON in it") as raised:

@@ -54,7 +54,7 @@ class Boxed:
 
 def choices(boxed: Boxed, task: ResearchTask, options: RunOptions, kit: KitOf) -> tuple[str, ...]:
     async def begin() -> tuple[str, ...]:
-        run = await create_and_open(task, options, kit(boxed), None)
+        run = await create_and_open(task, options, kit(boxed), None, in_loop=False)
         try:
             return tuple(run.record.choices)
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def with_nodes(task: ResearchTask, options: Options, kit: Kit, main: Callable[[U
 
     async def whole() -> None:
         plugins = kit()
-        run = await launch.create_and_open(task, options(), plugins, None)
+        run = await launch.create_and_open(task, options(), plugins, None, in_loop=False)
         await run.close()
         runs, state = Runs(plugins), {"run": {"id": run.run_id, "dir": str(run.path)}}
 
@@ -79,3 +80,52 @@ def test_a_node_that_comes_while_the_run_is_being_closed_opens_it_again(
 
     with_nodes(task, options, kit, main)
     assert len(opened) == 3
+
+
+def test_where_a_runs_path_leads_is_looked_up_once_while_it_is_open(
+    task: ResearchTask, options: Options, kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "LINGER_S", 0.0)
+    looked: list[str] = []
+    real = os.path.realpath
+
+    def realpath(path: str) -> str:
+        looked.append(path)
+        return real(path)
+
+    monkeypatch.setattr(os.path, "realpath", realpath)
+
+    async def main(use: Use) -> None:
+        for _ in range(20):
+            await use()
+        assert len(looked) == 1
+        while registry._OPEN or registry._LEAVING:
+            await asyncio.sleep(0)
+        await use()
+        assert len(looked) == 2
+        while registry._OPEN or registry._LEAVING:
+            await asyncio.sleep(0)
+        assert not registry._LEADS_TO
+
+    with_nodes(task, options, kit, main)
+
+
+def test_a_relative_path_leads_to_the_run_of_the_folder_that_the_program_stands_in(
+    tmp_path: Path, task: ResearchTask, options: Options, kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = [tmp_path / "one", tmp_path / "other"]
+
+    async def main() -> list[Path]:
+        plugins = kit()
+        runs, found = Runs(plugins), []
+        for folder in folders:
+            folder.mkdir()
+            here = options().model_copy(update={"runs_dir": str(folder / "runs")})
+            await (await launch.create_and_open(task, here, plugins, None, in_loop=False)).close()
+        for folder in folders:
+            monkeypatch.chdir(folder)
+            async with runs.use({"run": {"id": "r1", "dir": "runs/r1"}}, Runtime()):
+                found.append(Path(next(reversed(registry._OPEN))[1]))
+        return found
+
+    assert asyncio.run(main()) == [folder / "runs" / "r1" for folder in folders]

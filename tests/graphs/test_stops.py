@@ -326,3 +326,57 @@ def test_a_program_that_ends_itself_on_sigterm_hears_of_it_while_a_run_drains() 
     finally:
         signal.signal(signal.SIGTERM, before)
     assert heard == ["SIGTERM was received", signal.SIGTERM]
+
+
+def test_what_a_servers_loop_does_on_sigterm_stays_its_own_during_a_run_and_after() -> None:
+    heard: list[str] = []
+
+    class Draining:
+        def drain(self, reason: Any, message: str) -> None:
+            heard.append(message)
+
+    async def sigterm() -> None:
+        told = len(heard)
+        os.kill(os.getpid(), signal.SIGTERM)
+        async with asyncio.timeout(10):
+            while len(heard) == told:
+                await asyncio.sleep(0.01)
+
+    async def main() -> None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, heard.append, "the server")
+        with draining_on_signals(Draining()):
+            await sigterm()
+        await sigterm()
+
+    asyncio.run(main())
+    assert heard == ["the server", "the server"]
+
+
+def test_handlers_that_a_run_in_a_thread_left_standing_are_not_taken_from_the_next_loop() -> None:
+    class Deaf:
+        def drain(self, reason: Any, message: str) -> None:
+            return
+
+    entered, released = threading.Event(), threading.Event()
+
+    async def beside() -> None:
+        with draining_on_signals(Deaf()):
+            entered.set()
+            await asyncio.to_thread(released.wait)
+
+    async def leaves_first() -> None:
+        with draining_on_signals(Deaf()):
+            other = asyncio.create_task(asyncio.to_thread(asyncio.run, beside()))
+            await asyncio.to_thread(entered.wait)
+        released.set()
+        await other
+
+    async def a_servers() -> bool:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, lambda: None)
+        with draining_on_signals(Deaf()):
+            pass
+        return loop.remove_signal_handler(signal.SIGTERM)
+
+    asyncio.run(leaves_first())
+    assert asyncio.run(a_servers())

@@ -73,7 +73,7 @@ def without(protection: str) -> None:
 
 
 async def drive(directory: Path, point: str) -> None:
-    run = await open_run(directory)
+    run = await open_run(directory, in_loop=False)
     if point == "hold":
         print("held", flush=True)
         sys.stdin.readline()

@@ -39,7 +39,7 @@ def river(new_run: Callable[..., Any], key_for: Callable[..., EffectKey]) -> Pat
 
 def opening(path: Path) -> None:
     async def main() -> None:
-        await (await open_run(path)).close()
+        await (await open_run(path, in_loop=False)).close()
 
     asyncio.run(main())
 
@@ -172,7 +172,7 @@ def test_a_run_cannot_be_made_in_a_read_only_folder(
 
     def work() -> None:
         with pytest.raises(StoreError, match=r"cannot make a run .*Permission denied") as caught:
-            asyncio.run(create_run(open_folder, record_for(), task))
+            asyncio.run(create_run(open_folder, record_for(), task, in_loop=False))
         assert "\n" not in str(caught.value)
 
     as_nobody(open_folder, work)
@@ -182,7 +182,7 @@ def test_a_run_cannot_be_made_in_a_read_only_folder(
 def test_a_full_disk_is_one_line_and_what_was_before_is_kept(river: Path, key_for: Callable[..., EffectKey]) -> None:
     # A limit on the size of files stands for a full disk: writes fail in the same places.
     async def main() -> None:
-        run = await open_run(river)
+        run = await open_run(river, in_loop=False)
         ticket: Any = await run.begin_effect(key_for("before"), None, Usage(model_calls=1))
         before = await run.rows("effects")
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -213,7 +213,7 @@ def test_a_full_disk_is_one_line_and_what_was_before_is_kept(river: Path, key_fo
 
 def test_a_line_of_the_log_that_the_disk_refused_is_said_at_the_next_one(river: Path) -> None:
     async def main() -> None:
-        run = await open_run(river)
+        run = await open_run(river, in_loop=False)
         event = RunEvent(run_id="river", kind="log", at=1.0, message="m" * 20_000)
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))

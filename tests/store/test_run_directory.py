@@ -69,7 +69,7 @@ def test_what_is_there_already_is_never_taken_for_a_new_run(
             path.write_text("mine")
         before = sorted(str(p) for p in path.parent.rglob("*"))
         with pytest.raises(UsageError, match="exists already"):
-            await create_run(tmp_path / "runs", record_for(), task)
+            await create_run(tmp_path / "runs", record_for(), task, in_loop=False)
         assert sorted(str(p) for p in path.parent.rglob("*")) == before
 
     asyncio.run(main())
@@ -80,7 +80,7 @@ def test_a_record_of_another_task_is_refused(
 ) -> None:
     record = record_for().model_copy(update={"task": artifact_ref(b"other")})
     with pytest.raises(UsageError, match="names the task"):
-        asyncio.run(create_run(tmp_path, record, task))
+        asyncio.run(create_run(tmp_path, record, task, in_loop=False))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -94,7 +94,7 @@ def test_a_run_half_made_by_a_killed_process_is_no_run_and_is_swept(
         "directory.replace_record = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "record = RunRecord.model_validate_json(sys.argv[2])\n"
         "task = ResearchTask.model_validate_json(sys.argv[3])\n"
-        "asyncio.run(directory.create_run(Path(sys.argv[1]), record, task))\n"
+        "asyncio.run(directory.create_run(Path(sys.argv[1]), record, task, in_loop=False))\n"
     )
     command = [sys.executable, "-c", script, str(runs), record_for().model_dump_json(), task.model_dump_json()]
     assert subprocess.run(command, check=False, timeout=60).returncode == -signal.SIGKILL
@@ -102,7 +102,7 @@ def test_a_run_half_made_by_a_killed_process_is_no_run_and_is_swept(
     assert list_runs(runs) == []
 
     async def again() -> None:
-        await (await create_run(runs, record_for(), task)).close()
+        await (await create_run(runs, record_for(), task, in_loop=False)).close()
 
     asyncio.run(again())
     assert [path.name for path in runs.iterdir()] == ["river"]
@@ -112,7 +112,7 @@ def test_opening_what_is_no_run_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "papers").mkdir()
     for path in (tmp_path / "papers", tmp_path / "absent"):
         with pytest.raises(UsageError, match="no run directory"):
-            asyncio.run(open_run(path))
+            asyncio.run(open_run(path, in_loop=False))
     assert list(tmp_path.rglob("*")) == [tmp_path / "papers"]
 
 
@@ -132,7 +132,7 @@ def test_one_process_cannot_drive_a_run_twice(new_run: Callable[..., Any]) -> No
     async def main() -> None:
         async with new_run() as run:
             with pytest.raises(RunInUseError, match=f"process {os.getpid()};"):
-                await open_run(run.path)
+                await open_run(run.path, in_loop=False)
             await run.write_record(await run.record())
 
     asyncio.run(main())
@@ -157,7 +157,7 @@ def test_the_status_comes_from_the_terminal_record_and_the_lease(new_run: Callab
         async with new_run() as run:
             assert run_status(run.path) == "running"
         assert run_status(run.path) == "crashed"
-        again = await open_run(run.path)
+        again = await open_run(run.path, in_loop=False)
         assert run_status(run.path) == "running"
         end = Terminal(status="stopped", reason="drained", message="asked to", at=5.0)
         await again.write_record((await again.record()).model_copy(update={"terminal": end}))
@@ -367,9 +367,9 @@ def test_paths_of_every_spelling_work(
 ) -> None:
     async def main() -> None:
         folder = tmp_path / "my runs #1? 100%"
-        run = await create_run(folder, record_for(), task)
+        run = await create_run(folder, record_for(), task, in_loop=False)
         await run.close()
-        again = await open_run(folder / "river")
+        again = await open_run(folder / "river", in_loop=False)
         await again.close()
         assert len(await read_run(folder / "river").rows("runs")) == 1
 
@@ -381,7 +381,7 @@ def test_a_relative_path_works_too(
 ) -> None:
     async def main() -> None:
         monkeypatch.chdir(tmp_path)
-        run = await create_run(Path("runs"), record_for(), task)
+        run = await create_run(Path("runs"), record_for(), task, in_loop=False)
         await run.close()
         await remove_run(Path("runs/river"))
         assert list((tmp_path / "runs").iterdir()) == []

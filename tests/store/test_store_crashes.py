@@ -42,7 +42,7 @@ POINTS = {
 @pytest.fixture
 def river(tmp_path: Path, record_for: Callable[..., RunRecord], task: ResearchTask) -> Path:
     async def make() -> None:
-        run = await create_run(tmp_path / "runs", record_for(), task)
+        run = await create_run(tmp_path / "runs", record_for(), task, in_loop=False)
         await run.close()
 
     asyncio.run(make())
@@ -143,7 +143,7 @@ def holding(river: Path) -> Iterator[subprocess.Popen[str]]:
 def test_a_second_driver_is_refused_and_told_who_drives(river: Path, holding: subprocess.Popen[str]) -> None:
     assert run_status(river) == "running"
     with pytest.raises(RunInUseError, match=f"driven by process {holding.pid};"):
-        asyncio.run(open_run(river))
+        asyncio.run(open_run(river, in_loop=False))
 
 
 def test_the_kernel_frees_the_lease_of_a_killed_driver(river: Path, holding: subprocess.Popen[str]) -> None:
@@ -152,7 +152,7 @@ def test_the_kernel_frees_the_lease_of_a_killed_driver(river: Path, holding: sub
     assert run_status(river) == "crashed"
 
     async def take_over() -> int:
-        run = await open_run(river)
+        run = await open_run(river, in_loop=False)
         await run.close()
         return run.fence
 
@@ -161,7 +161,7 @@ def test_the_kernel_frees_the_lease_of_a_killed_driver(river: Path, holding: sub
 
 def test_a_child_of_the_driver_never_holds_its_lease(river: Path) -> None:
     async def main() -> None:
-        run = await open_run(river)
+        run = await open_run(river, in_loop=False)
         sleeper = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
         reading, writing = os.pipe()
         forked = os.fork()
@@ -172,7 +172,7 @@ def test_a_child_of_the_driver_never_holds_its_lease(river: Path) -> None:
         os.close(reading)
         try:
             await run.close()
-            again = await open_run(river)
+            again = await open_run(river, in_loop=False)
             await again.close()
         finally:
             os.close(writing)
@@ -190,7 +190,7 @@ def test_looking_at_a_run_does_not_keep_a_driver_out(river: Path) -> None:
     ending.start()
 
     async def main() -> None:
-        await (await open_run(river)).close()
+        await (await open_run(river, in_loop=False)).close()
 
     asyncio.run(main())
     ending.join()
@@ -202,9 +202,9 @@ def test_without_the_lock_the_fence_stops_the_older_driver(
     monkeypatch.setattr(lease, "lock_file", lambda _descriptor: None)
 
     async def main() -> None:
-        old = await open_run(river)
+        old = await open_run(river, in_loop=False)
         ticket: Any = await old.begin_effect(key_for(), "q", Usage(prompt_tokens=7, model_calls=1))
-        new = await open_run(river)
+        new = await open_run(river, in_loop=False)
         try:
             record = await old.record()
             for write in (
@@ -230,7 +230,7 @@ def test_without_lock_and_fence_two_drivers_write_one_run(river: Path, monkeypat
     monkeypatch.setattr(commits, "check_fence", lambda *_: None)
 
     async def main() -> None:
-        old, new = await open_run(river), await open_run(river)
+        old, new = await open_run(river, in_loop=False), await open_run(river, in_loop=False)
         try:
             await old.add_wall_clock(1.0)
             await old.save_question(Question(id="q", question="?", schema={}))
@@ -244,7 +244,7 @@ def test_without_lock_and_fence_two_drivers_write_one_run(river: Path, monkeypat
 def test_a_lost_lease_is_not_found_again_by_the_clock(river: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A clock that jumps back gives nothing back: time worked only grows, by lengths of a monotonic clock.
     async def main() -> None:
-        run = await open_run(river)
+        run = await open_run(river, in_loop=False)
         try:
             await run.add_wall_clock(3600)
             monkeypatch.setattr(time, "time", lambda: 1.0)

@@ -69,7 +69,7 @@ async def _logged(folder: Path, run_id: str, drafts: Sequence[Draft], topic: str
         task=artifact_ref(canonical_json(task)),
         fingerprint={"graph": {name: list(stages) for name, stages in GRAPH.items()}},
     )
-    run = await create_run(folder, record, task)
+    run = await create_run(folder, record, task, in_loop=False)
     try:
         for number, one in enumerate(drafts):
             name = f"c{number}"

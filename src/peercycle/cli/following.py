@@ -84,8 +84,10 @@ class Followers:
         task = self._tasks.pop(run_id, None)
         if task is not None:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            # Its cancellation is not ours, which is heard.
+            await asyncio.wait([task])
+            if not task.cancelled():
+                task.result()
 
     async def end_all(self) -> None:
         """Stop following every run."""

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from peercycle.cli.driving import launch_of
-from peercycle.cli.following import Followers
 from peercycle.cli.interrupting import Announcer, Interrupted, announcing, draining_when_asked
+from peercycle.cli.queue_telling import Telling
 from peercycle.cli.screens import Screen, choose_screen
 
 if TYPE_CHECKING:
@@ -139,67 +138,20 @@ def drive(batch: Batch, screen: Screen) -> int:
 
 
 async def _drive_all(batch: Batch, screen: Screen) -> Sequence[Outcome]:
-    from peercycle.cli.failures import failed_experiments
     from peercycle.graphs.many import start_many
 
-    followers, left = Followers(screen), len(batch.tasks)
-    announcer = Announcer(screen)
-    endings: list[asyncio.Task[None]] = []
-
-    def on_launch(index: int, run: Any) -> None:
-        launch = launch_of(run, batch.tasks[index].task.topic, resumed=index in batch.after)
-        batch.report.launched(batch.rows[index], launch)
-        screen.launched(launch)
-        followers.begin(launch.run_id, launch.path, after=batch.after.get(index, 0))
-
-    async def end(outcome: Outcome, last: bool) -> None:
-        failures: tuple[str, ...] = ()
-        if outcome.result is not None:
-            await followers.end(outcome.result.run_id)
-            failures = await failed_experiments(outcome.result)
-        await asyncio.to_thread(batch.report.ended, batch.rows[outcome.index], outcome, failures)
-        path = batch.report.path
-        told = f"report of all {len(batch.report.rows)}: {path / 'report.md'}"
-        if last and screen.ends_with_done:
-            screen.note(told, queue=str(path))
-        if outcome.result is not None:
-            screen.done(outcome.result, failures)
-        else:
-            screen.not_begun(batch.tasks[outcome.index].line, outcome.task.topic, outcome.error or "")
-        if last and not screen.ends_with_done:
-            screen.note(told)
-
-    def on_done(outcome: Outcome) -> None:
-        nonlocal left
-        left -= 1
-        previous = endings[-1] if endings else None
-        endings.append(asyncio.create_task(_after(previous, end(outcome, left == 0))))
-
+    telling = Telling(batch, screen)
     async with AsyncExitStack() as leaving:
         # Last in, first out, and each whatever became of the others.
         leaving.push_async_callback(batch.plugins.close)
-        leaving.push_async_callback(followers.end_all)
-        leaving.push_async_callback(_all_of, endings)
-        with announcing(announcer), draining_when_asked(batch.report.path):
+        leaving.push_async_callback(telling.followers.end_all)
+        leaving.push_async_callback(telling.all_told)
+        with announcing(Announcer(screen)), draining_when_asked(batch.report.path):
             return await start_many(
                 [(each.task, each.options) for each in batch.tasks],
                 batch.plugins,
                 parallel=batch.parallel,
-                on_launch=on_launch,
-                on_done=on_done,
+                on_launch=telling.launched,
+                on_done=telling.done,
                 begin=batch.begin,
             )
-
-
-async def _all_of(endings: Sequence[asyncio.Task[None]]) -> None:
-    """Wait for every ending, then raise what the first of them that failed raised."""
-    if endings:
-        await asyncio.wait(endings)
-    for ending in endings:
-        ending.result()
-
-
-async def _after(previous: asyncio.Task[None] | None, work: Any) -> None:
-    if previous is not None:
-        await asyncio.wait([previous])
-    await work

@@ -102,7 +102,7 @@ async def judge(
     from peercycle.graphs.launch import create_and_open
 
     task = ResearchTask(topic=paper.stem, bibliography=works)
-    run: Any = await create_and_open(task, options, plugins, None)
+    run: Any = await create_and_open(task, options, plugins, None, in_loop=False)
     try:
         ctx = DriverContext(run, stage="review", candidate="", visit=1)
         text = await text_of(paper, body, ctx)

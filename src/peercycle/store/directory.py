@@ -58,7 +58,7 @@ __all__ = [
 ]
 
 
-async def create_run(runs_dir: Path, record: RunRecord, task: ResearchTask, *, in_loop: bool = False) -> RunDirectory:
+async def create_run(runs_dir: Path, record: RunRecord, task: ResearchTask, *, in_loop: bool) -> RunDirectory:
     """Make a run directory named by the record's id, and open it for its first driver.
 
     `in_loop`: commit in the thread of the running loop, which is quicker; else in a thread of the run's own, for a
@@ -71,7 +71,7 @@ async def create_run(runs_dir: Path, record: RunRecord, task: ResearchTask, *, i
     return await asyncio.to_thread(_create, runs_dir / record.run_id, record, task, home)
 
 
-async def open_run(path: Path, *, in_loop: bool = False) -> RunDirectory:
+async def open_run(path: Path, *, in_loop: bool) -> RunDirectory:
     """Take the lease of a run and open it for writing; `in_loop` as in `create_run`.
 
     What a dead driver had in flight counts as spent, and its unfinished artefacts are removed. Raises

@@ -222,7 +222,7 @@ class LoopQueue(CommitQueue):
         if waiting:
             self._log.sync(lambda failure: self._on_disk(waiting, failure))
 
-    def _on_disk(self, jobs: Sequence[Job], failure: OSError | None) -> None:
+    def _on_disk(self, jobs: Sequence[Job], failure: Exception | None) -> None:
         said = None if failure is None else as_store_error(failure, "write", self._path)
         tell_here_and_elsewhere(jobs, self._loop, said)
 

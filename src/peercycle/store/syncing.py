@@ -22,7 +22,7 @@ interpreter from the loop, and a disk that is slow for one is as slow for severa
 LOG_BYTES = 4_000_000
 """The write-ahead log is folded into the database once it is longer."""
 
-Synced = Callable[[OSError | None], None]
+Synced = Callable[[Exception | None], None]
 """Called in the loop's thread once what was committed is on the disk, or with why it is not."""
 
 
@@ -42,7 +42,7 @@ class Log:
         self._waiting: list[Synced] = []
         self._told: list[Synced] = []
         """Those that the sync under way is for."""
-        self._failure: OSError | None = None
+        self._failure: Exception | None = None
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -63,13 +63,13 @@ class Log:
         _disk().ask(self)
 
     def wait_for_disk(self) -> None:
-        """Sync, and fold in what has become long; called in a thread for the disk."""
+        """Sync, and fold in what has become long; called in a thread for the disk, and raises nothing there."""
         self._failure = None
         try:
             sync_log(self._descriptor)
             if self._growth.is_long(os.fstat(self._descriptor).st_size):
                 fold_log(self._database)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - told to those who wait; the thread is there for other logs, too
             self._failure = error
 
     def synced(self) -> None:
@@ -138,11 +138,24 @@ class _Disk:
             self._asked.append(log)
             if self._awake * SHARE >= len(self._asked) or self._awake == THREADS:
                 return
-            self._awake += 1
-            if self._awake > self._begun:
-                self._begun += 1
-                threading.Thread(target=self._serve, name=f"store_{self._begun}", daemon=True).start()
-        self._calls.put(None)
+            if self._awake < self._begun or self._begin():
+                self._awake += 1
+                self._calls.put(None)
+                return
+            if self._awake:
+                # Those that there are come to it in their turn.
+                return
+            self._asked.remove(log)
+        log.wait_for_disk()
+        _tell([log])
+
+    def _begin(self) -> bool:
+        """Begin a thread; False where the system gives none."""
+        with suppress(RuntimeError):
+            threading.Thread(target=self._serve, name=f"store_{self._begun + 1}", daemon=True).start()
+            self._begun += 1
+            return True
+        return False
 
     def _serve(self) -> None:
         while True:

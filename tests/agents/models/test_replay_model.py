@@ -43,6 +43,7 @@ async def record(path: Path, exchanges: Sequence[tuple[ModelRequest, EffectOutco
             fingerprint={},
         ),
         task,
+        in_loop=False,
     )
     for number, (asked, outcome) in enumerate(exchanges):
         whole: JSON = {"role": "default", "model": "real", "request": asked.model_dump(mode="json")}

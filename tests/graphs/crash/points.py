@@ -179,10 +179,10 @@ def _around_effects(points: Points) -> None:
 
 
 def _around_checkpoints(points: Points) -> None:
-    from peercycle.graphs.checkpoints import FencedSaver
+    from peercycle.graphs.checkpoints_in_loop import SaverInLoop
 
     aput, aput_writes, put, put_writes = (
-        getattr(FencedSaver, name) for name in ("aput", "aput_writes", "put", "put_writes")
+        getattr(SaverInLoop, name) for name in ("aput", "aput_writes", "put", "put_writes")
     )
 
     def checkpoint_name(config: Any, metadata: Mapping[str, Any]) -> str:
@@ -221,7 +221,7 @@ def _around_checkpoints(points: Points) -> None:
         inside(f"writes {_namespace(config)}")
 
     put_in_place(
-        FencedSaver, aput=aput_later, aput_writes=aput_writes_later, put=put_and_stop, put_writes=put_writes_and_stop
+        SaverInLoop, aput=aput_later, aput_writes=aput_writes_later, put=put_and_stop, put_writes=put_writes_and_stop
     )
 
 
