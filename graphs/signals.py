@@ -60,8 +60,9 @@ def _install() -> None:
     with suppress(NotImplementedError, RuntimeError):
         for number in SIGNALS:
             before = signal.getsignal(number)
-            if before is _LOOPS_OWN:
-                # Its owner's, who then drains by `peercycle stop`; or ours, which the last run left from a thread.
+            if before in (_LOOPS_OWN, signal.SIG_IGN):
+                # Its owner's, who then drains by `peercycle stop`; or ours, which the last run left from a thread; or
+                # ignored, as a script's shell has it with Ctrl-C for what runs in the background.
                 continue
             loop.add_signal_handler(number, _on_signal, number)
             _BEFORE[number] = loop, before

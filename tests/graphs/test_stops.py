@@ -380,3 +380,23 @@ def test_handlers_that_a_run_in_a_thread_left_standing_are_not_taken_from_the_ne
 
     asyncio.run(leaves_first())
     assert asyncio.run(a_servers())
+
+
+def test_a_signal_that_is_ignored_stays_so_while_a_run_is_driven() -> None:
+    heard: list[str] = []
+
+    class Draining:
+        def drain(self, reason: Any, message: str) -> None:
+            heard.append(message)
+
+    async def main() -> None:
+        with draining_on_signals(Draining()):
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.sleep(0.1)
+
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        asyncio.run(main())
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert not heard
