@@ -24,8 +24,6 @@ from peercycle.core.passed_on import passes_on, without_passed_on
         ("c0: write", ["", "  "], "c0: write"),
     ],
 )  # fmt: skip
-def test_an_error_is_replaced_where_it_is_the_whole_of_a_part(
-    message: str, errors: list[str], expected: str
-) -> None:
+def test_an_error_is_replaced_where_it_is_the_whole_of_a_part(message: str, errors: list[str], expected: str) -> None:
     assert without_passed_on(message, errors, "X") == expected
     assert passes_on(message, errors) == (message != expected)

@@ -40,7 +40,7 @@ class Told:
     def event(self, event: RunEvent) -> RunEvent | None:
         """Return an event as it is to be shown; None where it says what was said before, but for its numbers."""
         run = self._runs.setdefault(event.run_id, _OfRun())
-        if event.kind in _REPEATED:
+        if event.kind in _REPEATED or event.data.get("warning"):
             alike = _NUMBER.sub("#", event.message)
             message, times = run.times.get(alike, (event.message, 0))
             run.times[alike] = (message, times + 1)
