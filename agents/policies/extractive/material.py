@@ -14,8 +14,8 @@ from peercycle.agents.policies.extractive.planning import ABLATIONS, base_of
 from peercycle.agents.policies.extractive.prose import counted, number_word, plural
 from peercycle.agents.policies.extractive.settings import ExtractiveSettings
 from peercycle.agents.policies.extractive.stopwords import STOPWORDS
-from peercycle.agents.policies.extractive.topic import is_stray
 from peercycle.agents.policies.extractive.terms import fold, words_of
+from peercycle.agents.policies.extractive.topic import is_stray
 from peercycle.core.contracts import Work
 from peercycle.core.literature import Bibliography, Reference
 
