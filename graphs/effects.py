@@ -103,8 +103,10 @@ class Effects:
             await self.store.settle_effect(ticket, outcome)
             raise
         except Exception as error:
-            used = Usage(requests=_sent(error, 0)) if isinstance(error, PeercycleError) else reserve
-            await self.store.release_effect(ticket, f"{type(error).__name__}: {error}", used)
+            ours = error if isinstance(error, PeercycleError) else None
+            used = reserve if ours is None else Usage(requests=_sent(ours, 0))
+            raw = None if ours is None else ours.raw
+            await self.store.release_effect(ticket, f"{type(error).__name__}: {error}", used, raw)
             raise
         outcome = EffectOutcome(result=result, usage=usage, attempts=ticket.attempt)
         await self.store.settle_effect(ticket, outcome)

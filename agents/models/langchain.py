@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from peercycle.agents.models.langchain_faults import typed
 from peercycle.agents.models.openai.bodies import prompt_bound
-from peercycle.agents.models.openai.faults import with_raw
-from peercycle.agents.models.openai.keys import SHORTEST, Credentials
+from peercycle.agents.models.openai.faults import said, with_raw
+from peercycle.agents.models.openai.keys import Credentials, to_hide
 from peercycle.core.contracts import LanguageModel
 from peercycle.core.errors import ContentFilterError, ModelError
 from peercycle.core.modelling import Completion, Message, ModelRequest, ModelResult, Sampling, Usage
@@ -35,12 +35,7 @@ class FromLangChain:
     def __init__(self, chat: Any, max_tokens: int = DEFAULT_TOKENS) -> None:
         self._chat = chat
         self._max_tokens = max_tokens
-        held = [
-            value.get_secret_value()
-            for value in getattr(chat, "__dict__", {}).values()
-            if hasattr(value, "get_secret_value")
-        ]
-        self._shown = Credentials({}, tuple(key for key in held if isinstance(key, str) and len(key) >= SHORTEST))
+        self._shown = Credentials({}, to_hide(_secrets(chat)))
 
     async def generate(self, requests: Sequence[ModelRequest]) -> Sequence[ModelResult]:
         """Answer every request; each of its `n` answers is a call of its own."""
@@ -56,12 +51,12 @@ class FromLangChain:
     async def _answer(self, request: ModelRequest) -> ModelResult:
         if not request.messages:
             raise ModelError("a LangChain model takes messages, and this request has token ids only")
-        said = await asyncio.gather(*[self._ask(request, index) for index in range(request.n)])
-        completions = tuple(self._completion(message) for message in said)
+        answers = await asyncio.gather(*[self._ask(request, index) for index in range(request.n)])
+        completions = tuple(self._completion(message) for message in answers)
         if all(c.finish_reason == "content_filter" and not c.text for c in completions):
             withheld = ContentFilterError(f"{self._name!r} withheld the answer: content filter")
-            raise with_raw(withheld, self._shown.hide(str(said[0])))
-        used = [message.usage_metadata or {} for message in said]
+            raise with_raw(withheld, self._shown.hide(str(answers[0])))
+        used = [message.usage_metadata or {} for message in answers]
         return ModelResult(
             completions=completions,
             usage=Usage(
@@ -69,7 +64,7 @@ class FromLangChain:
                 completion_tokens=sum(int(u.get("output_tokens", 0)) for u in used),
                 model_calls=1,
             ),
-            model=str(said[0].response_metadata.get("model_name") or self._name),
+            model=str(answers[0].response_metadata.get("model_name") or self._name),
         )
 
     async def _ask(self, request: ModelRequest, index: int) -> Any:
@@ -85,10 +80,20 @@ class FromLangChain:
         try:
             return await self._chat.ainvoke(turns, stop=list(request.sampling.stop) or None, **asked)
         except Exception as error:
-            if (kind := typed(error, self._name, self._shown)) is None or kind is error:
+            if (told := self._told(error)) is None:
                 raise
             # Not `from error`: its text may hold a key.
-            raise kind from None
+            raise told from None
+
+    def _told(self, error: Exception) -> Exception | None:
+        """Return what is raised for an error of the chat model; None where that is the error itself."""
+        kind = typed(error, self._name, self._shown)
+        if kind is not None and kind is not error:
+            return kind
+        if (hidden := self._shown.hide(str(error))) == str(error):
+            return None
+        line = said(f"{type(error).__name__}: {hidden}")
+        return with_raw(ModelError(f"{self._name!r} through LangChain: {line}"), hidden)
 
     def _completion(self, message: Any) -> Completion:
         told = message.response_metadata
@@ -126,10 +131,10 @@ def to_langchain(model: LanguageModel) -> Any:
             self, messages: Any, stop: Any = None, run_manager: Any = None, **more: Any
         ) -> ChatResult:
             (result,) = await model.generate([_request(messages, stop, more)])
-            used, said = result.usage, result.completions[0]
+            used, answer = result.usage, result.completions[0]
             message = AIMessage(
-                content=said.text,
-                response_metadata={"model_name": result.model, "finish_reason": said.finish_reason},
+                content=answer.text,
+                response_metadata={"model_name": result.model, "finish_reason": answer.finish_reason},
                 usage_metadata={
                     "input_tokens": used.prompt_tokens,
                     "output_tokens": used.completion_tokens,
@@ -139,6 +144,18 @@ def to_langchain(model: LanguageModel) -> Any:
             return ChatResult(generations=[ChatGeneration(message=message)])
 
     return PeercycleChat()
+
+
+def _secrets(chat: Any) -> Iterator[str]:
+    """Yield the keys of a chat model, also where `bind`, `with_retry` or `with_fallbacks` hold it inside."""
+    # The instance's own attributes: one that answers to every name would never end.
+    held: dict[str, Any] = getattr(chat, "__dict__", {})
+    for value in held.values():
+        if hasattr(value, "get_secret_value") and isinstance(key := value.get_secret_value(), str):
+            yield key
+    for inner in (held.get("bound"), held.get("runnable"), *(held.get("fallbacks") or ())):
+        if inner is not None:
+            yield from _secrets(inner)
 
 
 def _request(messages: Sequence[Any], stop: Sequence[str] | None, more: dict[str, Any]) -> ModelRequest:

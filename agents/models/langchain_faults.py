@@ -56,8 +56,7 @@ def typed(error: Exception, model: str, shown: Credentials) -> PeercycleError | 
     if kind is None:
         return None
     told = f" ({status})" if status is not None else ""
-    made = kind(f"{model!r} through LangChain{told}: {said(text)}")
-    return with_raw(made, text) if isinstance(made, ModelError) else made
+    return with_raw(kind(f"{model!r} through LangChain{told}: {said(text)}"), text)
 
 
 def _of_status(status: int) -> type[PeercycleError]:

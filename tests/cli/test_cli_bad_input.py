@@ -54,6 +54,38 @@ def test_a_bibliography_that_cannot_be_used_begins_nothing(
     assert tree(folder) == before
 
 
+@pytest.mark.parametrize(
+    ("topic", "warned"),
+    [
+        ("superconducting qubit readout", "the bibliography has nothing to do with the topic: no word"),
+        ("sorting networks", None),
+    ],
+    ids=["unrelated", "related"],
+)
+def test_a_topic_that_has_nothing_to_do_with_the_bibliography_is_said_first(
+    peercycle: Command, folder: Path, topic: str, warned: str | None
+) -> None:
+    given = ("--policy", "extractive", "--candidates", "2", "--rounds", "0", "--run-id", "r1")
+    done = peercycle("run", "refs.bib", "--topic", topic, *given)
+    assert done.code == 0
+    place = folder / "runs" / "r1"
+    said = json.loads((place / "report.json").read_text())["warnings"]
+    first = [
+        (place / "report.md").read_text().partition("| Status |")[0],
+        (place / "report.html").read_text().partition('<div class="cards">')[0],
+    ]
+    if warned is None:
+        assert said == []
+        assert not [text for text in (done.out, *first) if "to do with the topic" in text or "Warning" in text]
+        return
+    assert len(said) == 1, "both candidates warn of the same"
+    assert warned in said[0]
+    for text in first:
+        assert text.count(warned) == 1
+        assert "Warning:" in text
+    assert [line for line in done.out.splitlines() if warned in line][1:] == [f"2 times: {said[0]}"]
+
+
 def test_a_missing_file_is_named(peercycle: Command, folder: Path) -> None:
     refused(peercycle("run", "refz.bib", "--topic", "sorting"), "'refz.bib'", "No such file")
     assert not (folder / "runs").exists()

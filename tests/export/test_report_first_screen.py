@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from peercycle.core.base import Word, artifact_ref, canonical_json
+from peercycle.core.events import RunEvent
 from peercycle.core.experiments import Execution, ExperimentPlan, ExperimentResults
 from peercycle.core.journal import CandidateRow
 from peercycle.core.literature import Bibliography, Reference
@@ -19,6 +20,7 @@ from peercycle.core.runs import RunOptions, RunRecord, Terminal
 from peercycle.core.writing import CheckReport, CitationCheck, Manuscript, NumberCheck, PointOutcome, ResearchTask
 from peercycle.export.account.gathering import Gathered, Version
 from peercycle.export.account.steps import next_steps
+from peercycle.export.account.troubles import errors
 from peercycle.export.report import write_report
 from peercycle.store.directory import create_run, read_run
 
@@ -305,4 +307,23 @@ def test_a_further_entry_of_a_cited_work_is_not_advised_to_be_dropped() -> None:
     steps = next_steps(run, "finished")
     assert [step for step in steps if step.startswith("Use or drop")] == [
         "Use or drop 2 works that nothing cites: alone, gone."
+    ]
+
+
+def test_an_error_that_only_begins_like_another_is_told_and_one_that_is_passed_on_is_not() -> None:
+    ended = [
+        RunEvent("r", "stage_failed", 1.0, "ValueError: no", "c0", "write"),
+        RunEvent("r", "stage_failed", 2.0, "StageError: every candidate failed: c0: write: no", "", "select"),
+        RunEvent("r", "export_failed", 3.0, "PDF: no answer came"),
+    ]
+    row = CandidateRow(candidate="c0", round=0, status="failed", error="write: no")
+    record = RunRecord(
+        run_id="r", created_at=0.0, peercycle_version="0", options=RunOptions(), task=artifact_ref(b"t"), fingerprint={}
+    )  # fmt: skip
+    run = Gathered(
+        path="r", record=record, task=None, versions=[Version(row=row)], spending=(), events=ended, questions=()
+    )
+    assert [group["message"] for group in errors(run) if isinstance(group, dict)] == [
+        "PDF: no answer came",
+        "ValueError: no",
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -144,6 +145,25 @@ def test_a_released_effect_is_begun_again_as_a_further_attempt(
             await run.settle_effect(again, EffectOutcome(result="r", usage=USED))
             assert (await run.find_effect(key_for())).attempts == 2
             assert (await run.spending())[0].spent == 3 + 30
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("length", [5, 20_000], ids=["in its row", "outside its row"])
+def test_what_a_service_answered_to_a_released_effect_is_kept_until_it_is_begun_again(
+    length: int, new_run: Callable[..., Any], key_for: Callable[..., EffectKey]
+) -> None:
+    async def main() -> None:
+        async with new_run() as run:
+            ticket = await run.begin_effect(key_for(), "q", RESERVE)
+            await run.release_effect(ticket, "OutageError: busy", Usage(), "b" * length)
+            [row] = await run.rows("effects")
+            assert (row["state"], json.loads(row["result"])) == ("released", {"raw": "b" * length})
+            assert await run.find_effect(key_for()) is None, "it is no answer"
+            again = await run.begin_effect(key_for(), "q", RESERVE)
+            assert [row["result"] for row in await run.rows("effects")] == [None]
+            await run.settle_effect(again, EffectOutcome(result="r", usage=USED))
+            assert (await run.find_effect(key_for())).result == "r"
 
     asyncio.run(main())
 

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from peercycle.agents.models.openai.answers import UnreadableError, parse
-from peercycle.agents.models.openai.faults import EXCERPT, Refusal, said
+from peercycle.agents.models.openai.faults import EXCERPT, Refusal, said, with_raw
 from peercycle.agents.models.openai.keys import Credentials
 from peercycle.agents.models.openai.settings import Patience
 from peercycle.agents.models.openai.streams import BrokenStreamError, assemble
@@ -40,11 +40,12 @@ class Exchange:
 
     async def ask(self, path: str, body: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
         """Return the answer's JSON. Raises `OutageError` once the tries are used up, and what `Refusal.error` says."""
-        silences, complaint = 0, ""
+        silences, complaint, last = 0, "", bytearray()
         for number in range(self.patience.retries + 1):
             wanted: float | None = None
+            heard = bytearray()
             try:
-                return await self._once(path, body, stream)
+                return await self._once(path, body, stream, heard)
             except _RefusedError as refused:
                 refusal = refused.refusal
                 if not refusal.may_pass:
@@ -53,35 +54,39 @@ class Exchange:
             except httpx.TimeoutException as error:
                 silences += isinstance(error, httpx.ReadTimeout)
                 complaint = f"no answer ({type(error).__name__} after {self._limit_of(error):g} s)"
-                if silences >= SILENCES:
-                    break
             except (httpx.RequestError, BrokenStreamError, UnreadableError) as error:
                 complaint = _told(error)
+            last = heard or last
+            if silences >= SILENCES:
+                break
             if wanted is not None and wanted > self.patience.max_wait_s:
                 complaint = f"it wants to be asked again after {wanted:.0f} s ({complaint})"
                 break
             if number < self.patience.retries:
                 await asyncio.sleep(self._pause(number) if wanted is None else wanted)
-        raise OutageError(f"{self.server} does not answer for now: {self.credentials.hide(complaint)}")
+        outage = OutageError(f"{self.server} does not answer for now: {self.credentials.hide(complaint)}")
+        raise with_raw(outage, self._text(last)) if last else outage
 
-    async def _once(self, path: str, body: Mapping[str, Any], stream: bool) -> dict[str, Any]:
+    async def _once(self, path: str, body: Mapping[str, Any], stream: bool, heard: bytearray) -> dict[str, Any]:
+        """Ask once. `heard` takes what the server says, so that it is there also where the answer breaks off."""
         sent = {**body, "stream": True, "stream_options": {"include_usage": True}} if stream else body
         content = json.dumps(sent, ensure_ascii=False, allow_nan=False).encode()
         headers = {**self.credentials.headers, "Content-Type": "application/json"}
         async with self.client.stream("POST", path, content=content, headers=headers) as response:
             if response.status_code != 200:
-                text = (await _read(response)).decode("utf-8", "backslashreplace")
-                raise _RefusedError(
-                    Refusal(response.status_code, dict(response.headers), self.credentials.hide(text))
-                )
+                await _read(response, heard)
+                raise _RefusedError(Refusal(response.status_code, dict(response.headers), self._text(heard)))
             if stream and response.headers.get("content-type", "").startswith("text/event-stream"):
-                return self._clean(await assemble(_lines(response)))
-            whole = await _read(response)
+                return self._clean(await assemble(_lines(response, heard)))
+            await _read(response, heard)
         try:
-            return self._clean(parse(whole))
+            return self._clean(parse(bytes(heard)))
         except UnreadableError as error:
-            excerpt = whole[:EXCERPT].decode("utf-8", "backslashreplace")
+            excerpt = heard[:EXCERPT].decode("utf-8", "backslashreplace")
             raise UnreadableError(f"{error}: {said(excerpt)!r}") from None
+
+    def _text(self, heard: bytearray) -> str:
+        return self.credentials.hide(heard.decode("utf-8", "backslashreplace"))
 
     def _clean(self, found: dict[str, Any]) -> dict[str, Any]:
         """Take secrets out of an answer, in the rare case that it holds one."""
@@ -109,24 +114,20 @@ class _RefusedError(Exception):
         self.refusal = refusal
 
 
-async def _read(response: httpx.Response) -> bytes:
-    """Return a body, of a size that fits into memory."""
-    pieces: list[bytes] = []
-    size = 0
+async def _read(response: httpx.Response, heard: bytearray) -> None:
+    """Add a body, of a size that fits into memory, to what was heard."""
     async for piece in response.aiter_bytes():
-        pieces.append(piece)
-        size += len(piece)
-        if size > LARGEST_BODY:
+        heard += piece
+        if len(heard) > LARGEST_BODY:
             raise UnreadableError(f"it is larger than {LARGEST_BODY} bytes")
-    return b"".join(pieces)
 
 
-async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
-    """Yield the lines of a stream, however its pieces fall."""
-    held, size = b"", 0
+async def _lines(response: httpx.Response, heard: bytearray) -> AsyncIterator[bytes]:
+    """Yield the lines of a stream, however its pieces fall, and add them to what was heard."""
+    held = b""
     async for piece in response.aiter_bytes():
-        size += len(piece)
-        if size > LARGEST_BODY:
+        heard += piece
+        if len(heard) > LARGEST_BODY:
             raise UnreadableError(f"its stream is larger than {LARGEST_BODY} bytes")
         *whole, held = (held + piece).split(b"\n")
         for line in whole:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from peercycle.core.errors import (
     ContentFilterError,
@@ -18,8 +18,11 @@ from peercycle.core.errors import (
     PeercycleError,
 )
 
+ErrorT = TypeVar("ErrorT", bound=PeercycleError)
 EXCERPT = 500
-"""Characters of a body that an error shows; the whole is kept in the journal with it."""
+"""Characters of a body that an error shows; the journal keeps more of it."""
+MOST_RAW = 1 << 16
+"""Characters of a body that an error carries for the journal: a server that is out may be asked all night."""
 AGAIN = frozenset({408, 409, 425, 429})
 _CONTEXT = re.compile(
     r"context.?length|context window|maximum context|max_model_len|too many (input )?tokens|prompt is too long"
@@ -68,12 +71,14 @@ class Refusal:
             return with_raw(kind(f"{model!r} at {server}: {self.message}"), self.body)
         if self.status in {401, 403}:
             shown = f"the key in {key}" if key else "a request without a key (name its variable with api_key_env)"
-            return ModelUnavailableError(f"{server} refuses {shown} ({self.status}): {self.message}")
+            refused = ModelUnavailableError(f"{server} refuses {shown} ({self.status}): {self.message}")
+            return with_raw(refused, self.body)
         if self.status == 404:
-            return ModelUnavailableError(
+            unknown = ModelUnavailableError(
                 f"{server} knows no model {model!r}, or its address is wrong (404): {self.message}; base_url ends "
                 f"with /v1 for most servers"
             )
+            return with_raw(unknown, self.body)
         if 300 <= self.status < 400:
             return ModelUnavailableError(
                 f"{server} redirects ({self.status}), and keys are sent nowhere else: set base_url to where it leads"
@@ -107,9 +112,9 @@ def said(body: str) -> str:
     return line if len(line) <= EXCERPT else f"{line[:EXCERPT]}…"
 
 
-def with_raw(error: ModelError, raw: str) -> ModelError:
-    """Return an error that carries the raw answer, which the journal keeps with it."""
-    error.raw = raw
+def with_raw(error: ErrorT, raw: str) -> ErrorT:
+    """Return an error that carries the raw answer up to a bound, which the journal keeps with it."""
+    error.raw = raw if len(raw) <= MOST_RAW else f"{raw[:MOST_RAW]}… (the first of {len(raw)} characters)"
     return error
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -48,8 +48,12 @@ def credentials(base_url: str, named: str | None, headers_env: Mapping[str, str]
     for header, variable in wanted.items():
         headers[header] = _read(variable, base_url)
         secrets.append(headers[header])
-    long_enough = sorted({s for s in secrets if len(s) >= SHORTEST}, key=len, reverse=True)
-    return Credentials(headers, tuple(long_enough))
+    return Credentials(headers, to_hide(secrets))
+
+
+def to_hide(secrets: Iterable[str]) -> tuple[str, ...]:
+    """Return those that are taken out of texts, longest first: one may begin like another."""
+    return tuple(sorted({s for s in secrets if len(s) >= SHORTEST}, key=len, reverse=True))
 
 
 def require_plain_url(base_url: str, what: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import Any, ClassVar
@@ -13,7 +14,7 @@ import httpx
 from peercycle.agents.models.openai.answers import Answer, UnreadableError, read
 from peercycle.agents.models.openai.bodies import Prefixing, body_of, prompt_bound
 from peercycle.agents.models.openai.exchange import Exchange
-from peercycle.agents.models.openai.faults import with_raw
+from peercycle.agents.models.openai.faults import EXCERPT, with_raw
 from peercycle.agents.models.openai.keys import credentials, key_variable, require_plain_url
 from peercycle.agents.models.openai.settings import OPENAI_URL, OpenAISettings
 from peercycle.core.errors import ContentFilterError, ModelError, OutageError, UsageError
@@ -119,7 +120,8 @@ class OpenAIModel:
         try:
             return read(found, request.assistant_prefix)
         except UnreadableError as error:
-            raise OutageError(f"the answer of {self._name} is none: {error}: {str(found)[:500]}") from None
+            none = OutageError(f"the answer of {self._name} is none: {error}: {str(found)[:EXCERPT]}")
+            raise with_raw(none, json.dumps(found, ensure_ascii=False)) from None
 
     @property
     def _name(self) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from peercycle.agents.policies.extractive.prose import plural
 from peercycle.core.experiments import CollectedFile, Execution, Experiment, ExperimentResults, Measurement, Statistic
 
 Cell = tuple[str, str, str | None]
 """Experiment, metric and group of a number."""
+LEVEL = 0.05
+"""What is tested passes where its corrected p lies below this for every seed."""
 MOST_DIGITS = 6
 """No number is printed with more decimals than these to tell it from 0 or from a mark."""
 
@@ -150,13 +153,21 @@ def bound(measurement: Measurement, digits: int) -> str:
     return f"\\measured{{{measurement.id}}}{{{text}}}"
 
 
-def undecided(findings: Findings, experiment: str, below: float) -> list[str]:
-    """Return the groups whose corrected p lies below a bound for some seeds and not for all."""
+def undecided(findings: Findings, experiment: str) -> list[str]:
+    """Return the groups whose corrected p lies below the level for some seeds and not for all."""
     groups = [group for group in findings.groups(experiment, "adjusted_p") if group is not None]
     known = [(group, findings.per_seed(experiment, "adjusted_p", group)) for group in groups]
-    return [group for group, p in known if any(m.value < below for m in p) and not all_seeds(p, below)]
+    return [group for group, p in known if any(m.value < LEVEL for m in p) and not all_seeds(p)]
 
 
-def all_seeds(measurements: Sequence[Measurement], below: float) -> bool:
-    """Return whether every seed's number lies below a bound; False where there is none."""
-    return bool(measurements) and all(found.value < below for found in measurements)
+def undecided_sentence(what: str, named: str, number: int) -> str:
+    """Return what is said of groups that are undecided, where none passes; `what` each is, and how they are named."""
+    return (
+        f"No {what} passes the corrected test with every seed; {named} {plural(number, 'passes', 'pass')} with some "
+        f"seeds only, so the test does not decide on {plural(number, 'it', 'them')}."
+    )
+
+
+def all_seeds(corrected: Sequence[Measurement]) -> bool:
+    """Return whether a group passes: its corrected p lies below the level for every seed; False where there is none."""
+    return bool(corrected) and all(found.value < LEVEL for found in corrected)

@@ -15,6 +15,7 @@ from peercycle.agents.policies.extractive.prose import counted, number_word, plu
 from peercycle.agents.policies.extractive.settings import ExtractiveSettings
 from peercycle.agents.policies.extractive.stopwords import STOPWORDS
 from peercycle.agents.policies.extractive.terms import fold, words_of
+from peercycle.agents.policies.extractive.topic import is_stray
 from peercycle.core.contracts import Work
 from peercycle.core.literature import Bibliography, Reference
 
@@ -87,8 +88,7 @@ class Material:
     @property
     def stray(self) -> bool:
         """Whether the topic's words, though some occur, do so in hardly any work: by chance, as it seems."""
-        topic = self.notes.topic
-        return topic.verdict == "partial" and topic.works <= max(1, self.notes.facts.works // STRAY_SHARE)
+        return is_stray(self.notes.topic, self.notes.facts.works)
 
     @property
     def placed(self) -> str:
@@ -110,8 +110,6 @@ class Material:
         return dated_span(facts.first_year, facts.last_year, facts.dated, facts.works)
 
 
-STRAY_SHARE = 10
-"""Where no more than one in so many works shares a word with the topic, the list has little to do with it."""
 LONGEST_PHRASE = 14
 """A topic of more words is quoted in a sentence, not built into it."""
 

@@ -17,6 +17,7 @@ from peercycle.agents.policies.extractive.repairing import mended
 from peercycle.agents.policies.extractive.revising import revision_of
 from peercycle.agents.policies.extractive.settings import ExtractiveSettings
 from peercycle.agents.policies.extractive.strategy import choose
+from peercycle.agents.policies.extractive.topic import topic_warning
 from peercycle.core.contracts import StageContext, Turn, Work
 from peercycle.core.experiments import Experiment, ExperimentPlan
 from peercycle.core.literature import Bibliography, Reference
@@ -41,6 +42,8 @@ class ExtractivePolicy:
     async def outline(self, work: Work, ctx: StageContext) -> Turn[Outline]:
         """Analyse the corpus under this candidate's strategy, and say what the map will hold."""
         corpus, notes = await self._analysed(work, ctx)
+        if warning := topic_warning(notes.topic, notes.facts.works):
+            await ctx.log(warning, warning=True)
         if notes.declined is None:
             ref = await ctx.artifacts.put(
                 corpus_file(corpus, notes), media_type="application/json", name="corpus.json"

@@ -7,7 +7,11 @@ from collections.abc import Sequence
 from peercycle.agents.policies.extractive.clustering import cosine, inverse_frequencies, unit, vector_of
 from peercycle.agents.policies.extractive.corpus import MappedWork
 from peercycle.agents.policies.extractive.notes import TopicMatch
+from peercycle.agents.policies.extractive.prose import counted, plural
 from peercycle.agents.policies.extractive.terms import fold, is_content, topic_tokens, words_of
+
+STRAY_SHARE = 10
+"""Where no more than one in so many works shares a word with the topic, the list has little to do with it."""
 
 
 def match_topic(topic: str, works: Sequence[MappedWork]) -> TopicMatch:
@@ -31,6 +35,29 @@ def match_topic(topic: str, works: Sequence[MappedWork]) -> TopicMatch:
             "verdict": _verdict(tuple(filter(is_content, wanted)) or wanted, texts),
         }
     )
+
+
+def is_stray(topic: TopicMatch, works: int) -> bool:
+    """Return whether a topic's words, though some occur, do so in hardly any of so many works: by chance, as it seems."""
+    return topic.verdict == "partial" and topic.works <= max(1, works // STRAY_SHARE)
+
+
+def topic_warning(topic: TopicMatch, works: int) -> str | None:
+    """Return what a reader of the run is to know before anything else, where topic and list have nothing in common."""
+    if works == 0:
+        return None
+    if topic.verdict == "none":
+        return (
+            "as far as words show, the bibliography has nothing to do with the topic: no word that names its subject "
+            "occurs in any title or abstract, so the paper maps the list and says nothing about the topic"
+        )
+    if is_stray(topic, works):
+        return (
+            "as far as words show, the bibliography has little to do with the topic: "
+            f"{topic.works} of {counted(works, 'work')} {plural(topic.works, 'uses', 'use')} a word of it, so the paper "
+            "maps the list and says next to nothing about the topic"
+        )
+    return None
 
 
 def _verdict(telling: Sequence[str], texts: Sequence[set[str]]) -> str:

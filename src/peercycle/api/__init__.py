@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -41,7 +42,7 @@ async def aresearch(
     *,
     experiment: str | Path | None = None,
     data: Iterable[str | Path] = (),
-    plugins: Plugins | Iterable[str | Path] | None = None,
+    plugins: GivenPlugins = None,
     **options: Any,
 ) -> RunResult:
     """Run the cycle on one topic and return what it came to. `options` are the fields of `RunOptions`.
@@ -51,21 +52,15 @@ async def aresearch(
 
     Raises a `PeercycleError` only where nothing was begun; a run that fails says so in `.status` and `.message`.
     """
-    return await _aresearch(topic, bibliography, experiment, data, plugins, options, in_loop=False)
+    make = partial(make_task, topic, bibliography, experiment=experiment, data=data)
+    return await _aresearch(make, plugins, options, in_loop=False)
 
 
 async def _aresearch(
-    topic: str,
-    bibliography: str | Path | Bibliography | None,
-    experiment: str | Path | None,
-    data: Iterable[str | Path],
-    plugins: GivenPlugins,
-    options: Mapping[str, Any],
-    *,
-    in_loop: bool,
+    make: Callable[[], ResearchTask], plugins: GivenPlugins, options: Mapping[str, Any], *, in_loop: bool
 ) -> RunResult:
     driver = await _imported("peercycle.graphs.driver")
-    task = await asyncio.to_thread(make_task, topic, bibliography, experiment=experiment, data=data)
+    task = await asyncio.to_thread(make)
     chosen, manager = await asyncio.to_thread(_options, plugins, options)
     async with _loaded(manager, chosen) as ready:
         result: RunResult = await driver.start(task, chosen, ready, in_loop=in_loop)
@@ -76,7 +71,7 @@ async def aresearch_many(
     tasks: Sequence[ResearchTask | Mapping[str, Any]],
     *,
     parallel: int = 8,
-    plugins: Plugins | Iterable[str | Path] | None = None,
+    plugins: GivenPlugins = None,
     **options: Any,
 ) -> tuple[Outcome, ...]:
     """Run many tasks in this process; one failure never ends the queue.
@@ -109,14 +104,15 @@ def research(
     *,
     experiment: str | Path | None = None,
     data: Iterable[str | Path] = (),
-    plugins: Plugins | Iterable[str | Path] | None = None,
+    plugins: GivenPlugins = None,
     **options: Any,
 ) -> RunResult:
     """Run the cycle on one topic, and wait for it; also where an event loop is running, as in a notebook.
 
     Arguments as of `aresearch`.
     """
-    return _wait_for(_aresearch(topic, bibliography, experiment, data, plugins, options, in_loop=True))
+    make = partial(make_task, topic, bibliography, experiment=experiment, data=data)
+    return _wait_for(_aresearch(make, plugins, options, in_loop=True))
 
 
 def build_graph(plugins: Plugins | None = None, *, checkpointer: Any = None) -> Any:

@@ -28,6 +28,7 @@ WORTH_A_LINE = frozenset(
         "export_failed",
         "component_failed",
         "outage",
+        "outage_passed_over",
         "budget",
         "selected",
         "log",
@@ -67,8 +68,8 @@ class LiveScreen:
     def event(self, event: RunEvent) -> None:
         """Bring the table up to date; what matters later stays above it."""
         self._runs.setdefault(event.run_id, Progress(event.run_id)).hear(event)
-        if event.kind in WORTH_A_LINE:
-            self._keep(event.run_id, event_text(self._told.event(event)))
+        if event.kind in WORTH_A_LINE and (shown := self._told.event(event)) is not None:
+            self._keep(event.run_id, event_text(shown))
 
     def spending(self, run_id: str, lines: tuple[SpendingLine, ...]) -> None:
         """Show the tokens used so far."""
@@ -85,7 +86,8 @@ class LiveScreen:
         from peercycle.cli.endings import ending_lines
 
         self._runs.pop(result.run_id, None)
-        for line in ending_lines(self._told.ending(result), failures):
+        shown, repeated = self._told.ending(result)
+        for line in (*repeated, *ending_lines(shown, failures)):
             self._keep(result.run_id, line)
 
     def not_begun(self, line: int, topic: str, why: str) -> None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from peercycle.cli.following import Listener
 from peercycle.cli.output import on_terminal, print_json, say
-from peercycle.cli.repeats import Repeats
 from peercycle.cli.telling import Told
 
 if TYPE_CHECKING:
@@ -169,7 +168,6 @@ class PlainScreen:
 
     def __init__(self, *, many: bool = False) -> None:
         self._many = many
-        self._repeats = Repeats()
         self._told = Told()
 
     def __enter__(self) -> PlainScreen:
@@ -188,8 +186,8 @@ class PlainScreen:
 
     def event(self, event: RunEvent) -> None:
         """Print the event, unless it says the same again."""
-        if event.kind not in QUIET and not self._repeats.is_one(event):
-            say(self._of(event.run_id) + event_text(self._told.event(event)))
+        if event.kind not in QUIET and (shown := self._told.event(event)) is not None:
+            say(self._of(event.run_id) + event_text(shown))
 
     def spending(self, run_id: str, lines: tuple[SpendingLine, ...]) -> None:
         """Print nothing: the report has it."""
@@ -201,8 +199,8 @@ class PlainScreen:
         """Print the ending."""
         from peercycle.cli.endings import ending_lines
 
-        ending = ending_lines(self._told.ending(result), failures)
-        for line in (*self._repeats.take(result.run_id), *ending):
+        shown, repeated = self._told.ending(result)
+        for line in (*repeated, *ending_lines(shown, failures)):
             say(self._of(result.run_id) + line)
 
     def not_begun(self, line: int, topic: str, why: str) -> None:

@@ -161,7 +161,7 @@ class StageContext(Protocol):
         ...
 
     async def log(self, message: str, **data: JSON) -> None:
-        """Add an event to the run's log."""
+        """Add an event to the run's log; one with `warning=True` stands at the top of the report."""
         ...
 
 

@@ -19,11 +19,13 @@ class PeercycleError(Exception):
     `ends_run`: raised inside a candidate's stage, it ends the whole run and not only that candidate.
     `exit_code`: what the command line exits with.
     `requests_sent`: how many requests to online sources it cost; None where nobody counted.
+    `raw`: what a service answered, where there is more of it than the message holds; the journal keeps it.
     """
 
     ends_run: ClassVar[bool] = False
     exit_code: ClassVar[int] = 1
     requests_sent: int | None = None
+    raw: str | None = None
 
 
 class UsageError(PeercycleError, ValueError):
@@ -94,7 +96,7 @@ class FingerprintError(PeercycleError):
 
 
 class OutageError(PeercycleError, ConnectionError):
-    """A service cannot be reached now. Never journalled: the run waits or stops, by `on_outage`."""
+    """A service cannot be reached now. Never an effect's outcome: the run waits or stops, by `on_outage`."""
 
     ends_run = True
     exit_code = 3
@@ -115,9 +117,6 @@ class ReplayDivergedError(PeercycleError):
 
 class EffectError(PeercycleError):
     """An effect failed for good. That is its outcome: journalled, and raised again on resume and replay."""
-
-    raw: str | None = None
-    """What the service answered, where there is more of it than the message holds; kept in the journal."""
 
 
 class ModelError(EffectError):

@@ -166,8 +166,13 @@ class RunStore(RunReader, Protocol):
         """Journal the outcome and turn the reservation into what was used, in one transaction."""
         ...
 
-    async def release_effect(self, ticket: EffectTicket, error: str, used: Usage | None = None) -> None:
-        """Give the reservation back after a failure that is not journalled (an outage, a bug)."""
+    async def release_effect(
+        self, ticket: EffectTicket, error: str, used: Usage | None = None, raw: str | None = None
+    ) -> None:
+        """Give the reservation back after a failure that is no outcome (an outage, a bug).
+
+        `raw`, what the service answered, is kept until the effect is begun again.
+        """
         ...
 
     async def add_wall_clock(self, seconds: float) -> None:

@@ -93,11 +93,24 @@ class RunDirectory(StoredRun):
         else:
             await asyncio.shield(self._see_through(self._lay_and_settle(ticket, outcome, text)))
 
-    async def release_effect(self, ticket: EffectTicket, error: str, used: Usage | None = None) -> None:
-        """Give the reservation back after a failure that is not journalled; done also on cancellation."""
+    async def release_effect(
+        self, ticket: EffectTicket, error: str, used: Usage | None = None, raw: str | None = None
+    ) -> None:
+        """Give the reservation back after a failure that is no outcome; done also on cancellation."""
         message = plain_text(error)
-        # Handed in before anything waits: a cancellation comes too late to stop it.
-        await self._commits.write(lambda c: effects.release(c, ticket, message, used))
+
+        async def release(answered: Body) -> None:
+            await self._commits.write(lambda c: effects.release(c, ticket, message, used, answered))
+
+        async def lay_and_release(text: str) -> None:
+            await release(await lay(self._artifacts, text, "result"))
+
+        text = None if raw is None else json_text({"raw": raw}, "a result")
+        if text is None or fits_a_row(text):
+            # Handed in before anything waits: a cancellation comes too late to stop it.
+            await release(Body(text))
+        else:
+            await asyncio.shield(self._see_through(lay_and_release(text)))
 
     async def add_wall_clock(self, seconds: float) -> None:
         """Add to the time that drivers have worked on this run: a length of a monotonic clock, never negative.

@@ -117,13 +117,15 @@ def settle(
     )
 
 
-def release(connection: sqlite3.Connection, ticket: EffectTicket, error: str, used: Usage | None) -> None:
+def release(
+    connection: sqlite3.Connection, ticket: EffectTicket, error: str, used: Usage | None, answered: Body
+) -> None:
     """Give a reservation back, less what was used; the effect may be begun again."""
     end_attempt(connection, ticket.effect_id, ticket.attempt, "released", used or Usage())
     connection.execute(
-        "UPDATE effects SET state = 'released', error_message = ?, ended_at = ? "
+        "UPDATE effects SET state = 'released', result = ?, result_ref = ?, error_message = ?, ended_at = ? "
         "WHERE effect_id = ? AND attempts = ? AND state = 'begun'",
-        (error, time.time(), ticket.effect_id, ticket.attempt),
+        (answered.text, answered.ref, error, time.time(), ticket.effect_id, ticket.attempt),
     )
 
 
@@ -146,6 +148,7 @@ def _repeat_intent(connection: sqlite3.Connection, effect_id: int, attempt: int)
     for (earlier,) in left:
         end_attempt(connection, effect_id, earlier, "lost", None)
     connection.execute(
-        "UPDATE effects SET state = 'begun', attempts = ?, error_message = '', ended_at = NULL WHERE effect_id = ?",
+        "UPDATE effects SET state = 'begun', attempts = ?, result = NULL, result_ref = NULL, error_message = '', "
+        "ended_at = NULL WHERE effect_id = ?",
         (attempt, effect_id),
     )

@@ -18,7 +18,8 @@
 Views: `spending_by_stage`, `errors` (failures grouped and counted), `scores` (rating and reward by round).
 
 - Times are seconds since the epoch, UTC; beside each column `…at` stands a computed `…at_utc` in words.
-- `state` of an effect: `begun`, `settled` (journalled: never repeated), `released` (failed for now).
+- `state` of an effect: `begun`, `settled` (journalled: never repeated), `released` (failed for now;
+  `result` is what the service answered, where it did).
 - `state` of a spending row: `reserved` (in flight; the figures are the worst case), `settled`, `released`, and
   `lost`: the driver died, or gave up without a word, while it was in flight, so its worst case counts as spent.
 - A cost of NULL beside tokens or model calls is an unknown price, not 0.

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from peercycle.agents.policies.extractive.findings import all_seeds, undecided
+from peercycle.agents.policies.extractive.findings import all_seeds, undecided, undecided_sentence
 from peercycle.agents.policies.extractive.latex import figure, join, paragraphs, table
 from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.prose import capital, listed, number_word, plural
-
-LEVEL = 0.05
-"""A pair passes where its corrected p lies below this for every seed."""
 
 
 def tested(m: Material) -> int:
@@ -32,10 +29,10 @@ def reported_pairs(m: Material) -> list[str]:
 
 
 def below_chance(m: Material, experiment: str = "gaps") -> list[str]:
-    """Return the reported pairs whose corrected p is below 0.05 in every seed."""
+    """Return the reported pairs whose corrected p lies below the level in every seed."""
     f = m.findings
     groups = [group for group in f.groups(experiment, "adjusted_p") if group is not None]
-    return [group for group in groups if all_seeds(f.per_seed(experiment, "adjusted_p", group), LEVEL)]
+    return [group for group in groups if all_seeds(f.per_seed(experiment, "adjusted_p", group))]
 
 
 def pairs_in_words(m: Material, groups: Sequence[str]) -> str:
@@ -45,14 +42,10 @@ def pairs_in_words(m: Material, groups: Sequence[str]) -> str:
 
 def open_pairs(m: Material) -> str:
     """Return what is said of the pairs that pass for some seeds only, where no pair passes for all; else nothing."""
-    found = undecided(m.findings, "gaps", LEVEL)
+    found = undecided(m.findings, "gaps")
     if not found or below_chance(m):
         return ""
-    return (
-        f"No pair of frequent words passes the corrected test with every seed; {pairs_in_words(m, found)} "
-        f"{plural(len(found), 'passes', 'pass')} with some seeds only, so the test does not decide on "
-        f"{plural(len(found), 'it', 'them')}."
-    )
+    return undecided_sentence("pair of frequent words", pairs_in_words(m, found), len(found))
 
 
 def gaps(m: Material) -> str:

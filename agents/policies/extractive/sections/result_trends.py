@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from peercycle.agents.policies.extractive.findings import all_seeds, undecided
+from peercycle.agents.policies.extractive.findings import all_seeds, undecided, undecided_sentence
 from peercycle.agents.policies.extractive.latex import figure, join, paragraphs, table
 from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.prose import listed, number_word, plural
-
-LEVEL = 0.05
-"""A word passes where its corrected p lies below this for every seed."""
 
 
 def tested(m: Material) -> int:
@@ -17,11 +14,11 @@ def tested(m: Material) -> int:
 
 
 def shifted(m: Material, experiment: str = "trends") -> tuple[list[str], list[str]]:
-    """Return the words whose corrected p is below 0.05 in every seed: those that came later, and earlier."""
+    """Return the words whose corrected p lies below the level in every seed: those that came later, and earlier."""
     later: list[str] = []
     earlier: list[str] = []
     for group in m.findings.groups(experiment, "adjusted_p"):
-        if group is None or not all_seeds(m.findings.per_seed(experiment, "adjusted_p", group), LEVEL):
+        if group is None or not all_seeds(m.findings.per_seed(experiment, "adjusted_p", group)):
             continue
         shift = m.findings.value(experiment, "year_shift", group) or 0.0
         (later if shift > 0 else earlier).append(m.shown_term(group))
@@ -48,11 +45,8 @@ def verdict(m: Material) -> str:
     """Return which words shift, if any."""
     later, earlier = shifted(m)
     if not later and not earlier:
-        if open_ := [m.shown_term(group) for group in undecided(m.findings, "trends", LEVEL)]:
-            return (
-                f"No word passes the corrected test with every seed; {_quoted(open_)} {plural(len(open_), 'passes', 'pass')} "
-                f"with some seeds only, so the test does not decide on {plural(len(open_), 'it', 'them')}."
-            )
+        if open_ := [m.shown_term(group) for group in undecided(m.findings, "trends")]:
+            return undecided_sentence("word", _quoted(open_), len(open_))
         return "No word passes the corrected test: the list gives no evidence that its words change over the years."
     parts = [f"those that use {_quoted(later, 'or')} are later"] if later else []
     parts += [f"those that use {_quoted(earlier, 'or')} are earlier"] if earlier else []
@@ -128,7 +122,7 @@ def summary(m: Material) -> str:
     later, earlier = shifted(m)
     of = m.findings.mean("trends", "terms_tested", None, 0)
     if not later and not earlier:
-        every = " with every seed" if undecided(m.findings, "trends", LEVEL) else ""
+        every = " with every seed" if undecided(m.findings, "trends") else ""
         return f"Of {of} frequent words none shifts over the years beyond chance{every}."
     number = len(later) + len(earlier)
     return f"Of {of} frequent words, {number_word(number)} {'shifts' if number == 1 else 'shift'} over the years."

@@ -25,6 +25,7 @@ def report_data(run: Gathered, *, driven: bool) -> dict[str, JSON]:
         "topic": run.task.topic if run.task is not None else None,
         "peercycle_version": run.record.peercycle_version,
         "machine_made": "Everything here was written, run and judged by machines; no person has checked it.",
+        "warnings": _warnings(run),
         **state,
         "best": _best(run),
         "judged_by": scores.judged_by(run),
@@ -84,7 +85,16 @@ def _best(run: Gathered) -> JSON:
     }
 
 
+def _warnings(run: Gathered) -> list[JSON]:
+    """Return what a stage wants to be read before anything else, each once: candidates warn of the same."""
+    return [*dict.fromkeys(event.message for event in run.events if event.data.get("warning") and event.message)]
+
+
 def _remarks(run: Gathered) -> list[JSON]:
     """Return lines of the log that stages and exporters wrote, equal ones counted."""
-    counts = Counter(event.message for event in run.events if event.kind == "log" and event.message)
+    counts = Counter(
+        event.message
+        for event in run.events
+        if event.kind == "log" and event.message and not event.data.get("warning")
+    )
     return [{"message": message[:400], "count": count} for message, count in counts.most_common(_MOST_REMARKS)]

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 
 from peercycle.core.base import JSON
 from peercycle.core.events import RunEvent
+from peercycle.core.passed_on import passes_on
 from peercycle.export.account.gathering import Gathered
 
 IDLE_SECONDS = 600.0
@@ -48,20 +49,17 @@ def _errors(run: Gathered) -> Iterable[tuple[str, str, str, float | None]]:
     for event in run.events:
         if event.kind in _FAULTS:
             message = event.message or str(event.data.get("error") or "no message was recorded")
-            if not event.candidate and any(f": {error}" in message for error in told):
-                continue  # It only passes on what ended the candidates.
-            told.add(message)
+            if not event.candidate and passes_on(message, told):
+                continue  # What ended the candidates was told of them.
             # Without the error's type, as it is passed on.
-            told.update(filter(None, [message.partition(": ")[2]]))
+            told.add(message.partition(": ")[2] or message)
             yield event.kind, _where(event), message, event.at
     for row in run.effect_errors:
         message = f"{row['error_type'] or ''}: {row['error_message']}".strip(": ")
         for _ in range(min(int(row["times"]), 10_000)):
             yield f"{row['kind']} effect", str(row["stage"]), message, None
     for version in run.versions:
-        if version.row.error and not any(
-            message in version.row.error or version.row.error in message for message in told
-        ):
+        if version.row.error and not passes_on(version.row.error, told):
             yield "candidate failed", f"{version.row.candidate} round {version.row.round}", version.row.error, None
     seen: set[str] = set()
     for version in run.versions:

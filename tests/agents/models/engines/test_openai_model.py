@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from peercycle.agents.models.openai.faults import MOST_RAW
 from peercycle.agents.models.openai.model import OpenAIModel
 from peercycle.agents.models.openai.settings import OpenAISettings
 from peercycle.core.contracts import LanguageModel
@@ -277,6 +278,33 @@ def test_a_fault_that_passes_is_asked_again_and_one_that_stays_is_an_outage(
     assert len(fake_server.asked) == {"silence": 2, "no choices": 1}.get(name, 3)
 
 
+def test_an_outage_carries_what_the_server_said_up_to_a_bound_and_its_message_stays_short(
+    fake_server: Any, behaviours: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_KEY", CANARY)
+    body = f"<html>{'busy ' * 600}{CANARY}</html>"
+    broken = [behaviours.status(503, body, "text/html"), _bytes(body.encode(), "text/html")]
+    # A later try that nobody answers takes nothing away.
+    for script in ([broken[0]], [broken[1]], [broken[0], _hung_up]):
+        fake_server.script = list(script)
+        with pytest.raises(OutageError) as caught:
+            ask(fake_server, api_key_env="MY_KEY", retries=1)
+        assert caught.value.raw == body.replace(CANARY, "[key]")
+        assert len(str(caught.value)) < 700
+    fake_server.script = [behaviours.status(503, "x" * 70_000 + CANARY, "text/html")]
+    with pytest.raises(OutageError) as caught:
+        ask(fake_server, api_key_env="MY_KEY", retries=0)
+    assert caught.value.raw == "x" * MOST_RAW + "… (the first of 70005 characters)"
+
+
+@pytest.mark.parametrize("name", ["a stream cut in an event", "a stream that ends early", "no choices"])
+def test_an_answer_that_breaks_off_or_is_none_is_carried_as_far_as_it_came(name: str, fake_server: Any) -> None:
+    fake_server.script = [PASSING[name]]
+    with pytest.raises(OutageError) as caught:
+        ask(fake_server, stream="stream" in name, retries=0)
+    assert '"choices"' in str(caught.value.raw)
+
+
 def test_a_server_that_is_not_there_is_an_outage_and_one_that_comes_back_answers(behaviours: Any) -> None:
     server = behaviours.FakeServer()
     port = server.server_address[1]
@@ -323,7 +351,7 @@ def test_a_fault_that_stays_is_one_typed_error_at_once(
         ask(fake_server)
     assert type(caught.value) is kind
     assert len(fake_server.asked) == 1
-    if isinstance(caught.value, ModelError):
+    if code != 307:
         assert message in (caught.value.raw or ""), "the raw answer is kept with the error"
 
 

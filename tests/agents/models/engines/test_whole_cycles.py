@@ -19,6 +19,7 @@ from peercycle.core.modelling import Message, ModelRequest, ModelResult, Samplin
 from peercycle.graphs.driver import resume
 from peercycle.graphs.models import Coalescer
 from peercycle.plugins.manager import Plugins
+from peercycle.store.directory import read_run
 
 pytestmark = pytest.mark.timeout(300)
 CANARY = "sk-canary-fedcba9876543210"
@@ -141,6 +142,27 @@ def test_a_server_that_dies_in_a_run_stops_it_and_the_run_goes_on_when_it_is_bac
     total = cycles.rows(first.path, "SELECT COUNT(*) FROM effects WHERE kind = 'model' AND state = 'settled'")[0][0]
     assert len(back.asked) == total - answered, "what was answered before the outage was paid for again"
     back.end()
+
+
+def test_what_a_server_said_before_an_outage_ended_the_run_is_in_the_journal_whole(
+    fitting_server: Any, cycles: Any, behaviours: Any, tmp_path: Path
+) -> None:
+    server, said = behaviours.FakeServer(), "the engine is out of memory " * 400
+    server.script = [fitting_server, behaviours.status(503, said)]
+    chosen = {"default": {"name": "openai/m", "settings": {"base_url": server.url, "retries": 0}}}
+    result = peercycle.research("learning from preferences", cycles.references, **cycles.options(tmp_path, chosen))
+    server.end()
+    assert (result.status, result.reason) == ("stopped", "outage"), result.message
+    assert len(result.message) < 1000
+
+    released = [row for row in asyncio.run(_effects(result.path)) if row["state"] == "released" and row["result"]]
+    assert released
+    for row in released:
+        assert json.loads(json.loads(row["result"])["raw"])["error"]["message"] == said
+
+
+async def _effects(path: Path) -> Any:
+    return await read_run(path).rows("effects")
 
 
 def test_an_outage_that_ends_within_the_wait_costs_only_time(

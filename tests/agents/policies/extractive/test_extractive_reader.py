@@ -17,6 +17,7 @@ from peercycle.agents.policies.extractive.notes import Notes
 from peercycle.agents.policies.extractive.sections import closing, discussion, result_gaps, result_trends
 from peercycle.agents.policies.extractive.studies import gaps
 from peercycle.agents.policies.extractive.terms import is_content, topic_tokens, words_of
+from peercycle.agents.policies.extractive.topic import topic_warning
 from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.writing import ResearchTask
 
@@ -170,6 +171,8 @@ def test_a_list_of_which_one_work_shares_a_word_with_the_topic_is_said_to_have_l
     assert "the list has little to do with the topic; what follows is a map of the list" in paper.latex
     assert benches.faults_of(made, paper) == []
     assert closing.conclusion(material(benches, made)) is not None
+    notes = material(benches, made).notes
+    assert "has little to do with the topic: 1 of " in str(topic_warning(notes.topic, notes.facts.works))
 
 
 def test_the_method_says_among_which_abstracts_a_title_looks(bench: Any) -> None:
