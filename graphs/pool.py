@@ -15,7 +15,6 @@ from peercycle.core.errors import PeercycleError, PluginError
 from peercycle.plugins.manager import Kind, Plugins
 from peercycle.plugins.registry import SINGULAR
 
-
 Key = tuple[int, str, str, bytes]
 """The plugin manager, the kind, the name and the settings of a component."""
 

@@ -280,7 +280,12 @@ def test_kept_wheels_that_unpack_to_much_are_refused_for_that_and_not_downloaded
 
 def test_a_long_installation_is_not_measured_all_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[Path] = []
-    monkeypatch.setattr(installer, "size_of", lambda folder: looks.append(folder) or 0)
+
+    def noted(folder: Path) -> int:
+        looks.append(folder)
+        return 0
+
+    monkeypatch.setattr(installer, "size_of", noted)
     began = time.monotonic()
     sleeping = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(1.2)"]
     process = subprocess.Popen(sleeping, stderr=subprocess.PIPE)
