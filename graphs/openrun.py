@@ -80,6 +80,8 @@ class OpenRun:
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by the one question to a source that is in flight where requests are limited: each reserves its worst case,
     and many at once would use up a limit of which little is spent."""
+    _own: Pool = field(default_factory=Pool)
+    """Of the sources: they hold the run's bibliography, so no other run may share these instances."""
     _sources: dict[str, asyncio.Task[LiteratureSource]] = field(default_factory=dict)
     _telling: set[asyncio.Future[None]] = field(default_factory=set)
     _slots: asyncio.Semaphore | None = None
@@ -131,13 +133,21 @@ class OpenRun:
 
     async def literature(self, name: str) -> LiteratureSource:
         """Return this run's own instance of a source, with the run's bibliography in it."""
-        if name not in self._sources:
-            self._sources[name] = asyncio.create_task(self._open_source(name))
-        return await asyncio.shield(self._sources[name])
+        opening = self._sources.get(name)
+        if opening is None or (opening.done() and (opening.cancelled() or opening.exception() is not None)):
+            # One that could not be opened may be open to the next question: an outage ends.
+            opening = self._sources[name] = asyncio.create_task(self._open_source(name))
+        return await asyncio.shield(opening)
+
+    def unopened_source(self, name: str) -> LiteratureSource:
+        """Return a source as it was made, to read what it says of itself; nothing is opened for that."""
+        source: LiteratureSource = self._own.look_at(
+            self.plugins, "literature", name, component_settings(self.options, "literature", name)
+        )
+        return source
 
     async def _open_source(self, name: str) -> LiteratureSource:
-        # A pool of its own: a source holds the run's bibliography, so no other run may share this instance.
-        holding = await Pool().acquire(
+        holding = await self._own.acquire(
             self.plugins, "literature", name, component_settings(self.options, "literature", name)
         )
         self.holdings.append(holding)

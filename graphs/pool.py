@@ -15,6 +15,9 @@ from peercycle.core.errors import PeercycleError, PluginError
 from peercycle.plugins.manager import Kind, Plugins
 from peercycle.plugins.registry import SINGULAR
 
+Key = tuple[int, str, str, bytes]
+"""The plugin manager, the kind, the name and the settings of a component."""
+
 
 class Lifetime:
     """One entered component. Entering and leaving happen in one task, as cancel scopes demand."""
@@ -67,7 +70,7 @@ class Lifetime:
 class Pool:
     """The entered components of one event loop, by plugin manager, kind, name and settings."""
 
-    _lives: dict[tuple[int, str, str, bytes], Lifetime] = field(default_factory=dict)
+    _lives: dict[Key, Lifetime] = field(default_factory=dict)
     cycles: dict[Plugins, Any] = field(default_factory=dict)
     """The compiled cycle of each program's plugins: compiling costs as much as fifty stages."""
     _kept: list[Holding] | None = None
@@ -90,9 +93,7 @@ class Pool:
 
     async def acquire(self, plugins: Plugins, kind: Kind, name: str, settings: Mapping[str, JSON]) -> Holding:
         """Return a component in use; `Holding.release` gives it back."""
-        key = (id(plugins), kind, name, canonical_json(dict(settings)))
-        if (life := self._lives.get(key)) is None:
-            life = self._lives[key] = Lifetime(plugins.create(kind, name, settings))
+        key, life = self._made(plugins, kind, name, settings)
         life.users += 1
         try:
             component = await life.enter()
@@ -116,7 +117,17 @@ class Pool:
                 f"{type(error).__name__}: {error}; name another one, or mend what it needs"
             ) from error
 
-    async def release(self, key: tuple[int, str, str, bytes], life: Lifetime) -> None:
+    def look_at(self, plugins: Plugins, kind: Kind, name: str, settings: Mapping[str, JSON]) -> Any:
+        """Return a component that may not have been entered yet, to read what it says of itself."""
+        return self._made(plugins, kind, name, settings)[1].component
+
+    def _made(self, plugins: Plugins, kind: Kind, name: str, settings: Mapping[str, JSON]) -> tuple[Key, Lifetime]:
+        key = (id(plugins), kind, name, canonical_json(dict(settings)))
+        if (life := self._lives.get(key)) is None:
+            life = self._lives[key] = Lifetime(plugins.create(kind, name, settings))
+        return key, life
+
+    async def release(self, key: Key, life: Lifetime) -> None:
         """Give one use back; the last one leaves the component."""
         life.users -= 1
         if life.users == 0 and self._lives.get(key) is life:
@@ -129,7 +140,7 @@ class Holding:
     """One use of a component."""
 
     pool: Pool
-    key: tuple[int, str, str, bytes]
+    key: Key
     life: Lifetime
     component: Any
     released: bool = False

@@ -112,7 +112,7 @@ async def ask_all(ctx: DriverContext, asked: Asked) -> list[Said]:
 async def _put(ctx: DriverContext, name: str, asked: Asked) -> Said:
     request: JSON = {"source": name, **asked.request}
     key = ctx.effects.key("search" if asked.can == "search" else "literature", request)
-    most = await _most_requests(ctx, name, asked)
+    most = _most_requests(ctx, name, asked)
     limited = ctx.options.budget.requests is not None
 
     async def answer() -> Answer:
@@ -138,23 +138,28 @@ async def _put(ctx: DriverContext, name: str, asked: Asked) -> Said:
     return said
 
 
-async def _most_requests(ctx: DriverContext, name: str, asked: Asked) -> int:
+def _most_requests(ctx: DriverContext, name: str, asked: Asked) -> int:
     """Return how many requests a source may send for a question: none where it is at hand, or cannot answer."""
     if ctx.run.offline:
         # The journal answers; no source is made only to be looked at.
         return 0
-    source = await ctx.run.literature(name)
-    asks = getattr(source, "online", False) and asked.can in source.capabilities
-    return asked.requests if asks else 0
+    try:
+        source = ctx.run.unopened_source(name)
+        return asked.requests if _is_online(source) and asked.can in source.capabilities else 0
+    except (PeercycleError, AttributeError):
+        # Nothing is known before it is opened. One that cannot even be made fails again as it is asked, where that is
+        # journalled or waited through.
+        return asked.requests
 
 
 async def _answer(ctx: DriverContext, name: str, asked: Asked, log: RequestLog) -> JSON:
-    source = await ctx.run.literature(name)
-    online = bool(getattr(source, "online", False))
-    if asked.can not in source.capabilities:
-        return {"works": [], "able": False, "online": online}
-    outage: str | None = None
+    online, outage = False, None
     try:
+        online = _is_online(ctx.run.unopened_source(name))
+        source = await ctx.run.literature(name)
+        online = _is_online(source)
+        if asked.can not in source.capabilities:
+            return {"works": [], "able": False, "online": online}
         found = await asked.ask(source)
     except OutageError as error:
         if ctx.options.on_outage != "continue":
@@ -167,6 +172,10 @@ async def _answer(ctx: DriverContext, name: str, asked: Asked, log: RequestLog) 
         return works
     told: dict[str, JSON] = {"works": works, "online": online, "requests": log.lines}
     return told if outage is None else {**told, "outage": outage}
+
+
+def _is_online(source: LiteratureSource) -> bool:
+    return bool(getattr(source, "online", False))
 
 
 def _read(name: str, told: Any) -> Said:

@@ -138,7 +138,7 @@ async def holding(settings: BubblewrapSettings, without: Weakening, request: Exe
             if laying.exception() is None:
                 await to_the_end(lambda: _let_go(laying.result(), without))
     finally:
-        slot.release()
+        await to_the_end(slot.release)
 
 
 def _lay_out(settings: BubblewrapSettings, without: Weakening, request: ExecRequest, slot: Slot) -> Held:

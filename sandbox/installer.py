@@ -18,6 +18,8 @@ from peercycle.sandbox.fetching.wheels import WheelStore, size_of
 from peercycle.sandbox.interpreter import SYSTEM, Interpreter
 
 TIMEOUT_S = 1800
+LOOK_S = 3.0
+"""How often it is looked how much pip has written: an environment has thousands of files."""
 UNPACKED = 4
 """How many times `fetch.max_mb` the files of an environment may hold: a wheel of a megabyte can unpack to a thousand."""
 _WHEELS = ("--only-binary", ":all:", "--no-input", "--disable-pip-version-check", "--quiet")
@@ -67,6 +69,10 @@ class Room:
     """What it was at, as an error says it."""
 
 
+class PipRefusedError(SandboxError):
+    """pip ran to its end and did not do what it was asked: for one, because it found no wheel."""
+
+
 def find_pip() -> list[str]:
     """Return the command of a pip that can install into another Python: ours, a bundled one, or the system's.
 
@@ -105,7 +111,7 @@ def _installed(pip: list[str], target: Target, lock: str, store: WheelStore, fet
         return False
     try:
         _install(pip, target, lock, store, fetch)
-    except SandboxError:
+    except PipRefusedError:
         return False
     return True
 
@@ -166,7 +172,7 @@ def _pip(pip: list[str], target: Target, command: str, *args: str, room: Room) -
         raise SandboxError(f"pip did not run to its end: {error}") from error
     if process.returncode != 0:
         lines = [line for line in said.decode("utf-8", "replace").splitlines() if "ERROR" in line]
-        raise SandboxError(" ".join(lines)[-500:] or f"pip ended with {process.returncode}")
+        raise PipRefusedError(" ".join(lines)[-500:] or f"pip ended with {process.returncode}")
 
 
 def _awaited(process: subprocess.Popen[bytes], room: Room) -> bytes:
@@ -174,7 +180,7 @@ def _awaited(process: subprocess.Popen[bytes], room: Room) -> bytes:
     end, said = time.monotonic() + TIMEOUT_S, None
     while said is None:
         try:
-            said = process.communicate(timeout=0.5)[1]
+            said = process.communicate(timeout=LOOK_S)[1]
         except subprocess.TimeoutExpired:
             if time.monotonic() > end:
                 _stop(process, f"took longer than {TIMEOUT_S} s")

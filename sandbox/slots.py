@@ -46,7 +46,7 @@ async def acquire(settings: BubblewrapSettings) -> Slot:
     try:
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True, mode=0o700)
         # Other processes hold the locks: there is no event to wait for.
-        while (held := _try_all(folder, settings.slots)) is None:  # noqa: ASYNC110
+        while (held := await _tried(folder, settings.slots)) is None:  # noqa: ASYNC110
             await asyncio.sleep(POLL_S)
     except OSError as error:
         raise SandboxError(
@@ -54,6 +54,21 @@ async def acquire(settings: BubblewrapSettings) -> Slot:
         ) from (error)
     number, lock = held
     return Slot(number, None if base is None else base + number, lock)
+
+
+async def _tried(folder: Path, count: int) -> tuple[int, int] | None:
+    """Try in a thread, as everything that touches the disk; what one who is cancelled gets is given back."""
+    trying = asyncio.ensure_future(asyncio.to_thread(_try_all, folder, count))
+    try:
+        return await asyncio.shield(trying)
+    except asyncio.CancelledError:
+        trying.add_done_callback(_give_back)
+        raise
+
+
+def _give_back(trying: asyncio.Future[tuple[int, int] | None]) -> None:
+    if trying.exception() is None and (held := trying.result()) is not None:
+        os.close(held[1])
 
 
 def _try_all(folder: Path, count: int) -> tuple[int, int] | None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 RAISED = dict(zip("0123456789+-=()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ", strict=True))
 LOWERED = dict(zip("0123456789+-=()", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎", strict=True))
-PLAIN_RAISED = {raised: plain for plain, raised in RAISED.items()}
-PLAIN_LOWERED = {lowered: plain for plain, lowered in LOWERED.items()}
 
 
 def raised(text: str) -> str:

@@ -8,6 +8,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -17,7 +18,7 @@ import pytest
 from peercycle.core.contracts import Sandbox
 from peercycle.core.errors import RefusedRequestError, SandboxError, SandboxUnavailableError
 from peercycle.core.sandboxing import DataSpec, EnvironmentSpec, ExecRequest, Limits
-from peercycle.sandbox import cgroups, execution
+from peercycle.sandbox import cgroups, execution, slots
 from peercycle.sandbox.bubblewrap import BubblewrapSandbox, BubblewrapSettings
 from peercycle.sandbox.protections import Protection
 from peercycle.sandbox.slots import acquire
@@ -201,6 +202,37 @@ def test_more_executions_than_slots_wait_their_turn(state: Path) -> None:
         (await asyncio.wait_for(waiting, 2)).release()
 
     asyncio.run(main())
+
+
+def test_a_slot_is_taken_in_no_loops_thread_and_given_back_by_one_cancelled_meanwhile(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: set[int] = set()
+    trying, cancelled = threading.Event(), threading.Event()
+    real = slots._try_all
+
+    def noted(folder: Path, count: int) -> tuple[int, int] | None:
+        threads.add(threading.get_ident())
+        found = real(folder, count)
+        trying.set()
+        assert threading.get_ident() == threading.main_thread().ident or cancelled.wait(60)
+        return found
+
+    monkeypatch.setattr(slots, "_try_all", noted)
+
+    async def main() -> None:
+        settings = BubblewrapSettings(state_dir=state, slots=1)
+        given_up = asyncio.ensure_future(acquire(settings))
+        assert await asyncio.to_thread(trying.wait, 60)
+        given_up.cancel()
+        await asyncio.sleep(0)
+        cancelled.set()
+        with pytest.raises(asyncio.CancelledError):
+            await given_up
+        (await asyncio.wait_for(acquire(settings), 30)).release()
+
+    asyncio.run(main())
+    assert threads and threading.get_ident() not in threads
 
 
 DRIVER = """

@@ -6,7 +6,10 @@ import asyncio
 import hashlib
 import os
 import re
+import subprocess
+import sys
 import threading
+import time
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +18,10 @@ import pytest
 
 from peercycle.core.errors import RefusedRequestError, SandboxError
 from peercycle.core.sandboxing import EnvironmentSpec, Limits
-from peercycle.sandbox import environments
+from peercycle.sandbox import environments, installer
 from peercycle.sandbox.bubblewrap import BubblewrapSandbox, BubblewrapSettings
 from peercycle.sandbox.fetching.settings import FetchSettings
+from peercycle.sandbox.fetching.wheels import WheelStore
 from peercycle.sandbox.interpreter import unreachable
 from peercycle.sandbox.locking import versions
 from peercycle.sandbox.place import remove_tree
@@ -217,9 +221,6 @@ def test_a_requirement_may_name_its_hash_and_another_file_is_refused(harness: Ha
 def test_an_environment_is_built_again_offline_from_the_wheels_that_are_kept(
     harness: Harness, wheels: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from peercycle.sandbox import installer
-    from peercycle.sandbox.fetching.wheels import WheelStore
-
     digest = hashlib.sha256(next(wheels.glob("*.whl")).read_bytes()).hexdigest()
     lock = f"smallpackage==1.0 --hash=sha256:{digest}\n"
     assert harness.settings.state_dir is not None
@@ -256,3 +257,37 @@ def test_a_small_wheel_that_unpacks_to_much_is_no_environment_and_leaves_nothing
         asyncio.run(sandbox.prepare(EnvironmentSpec(name="base", requirements=("swollen==1.0",))))
     assert harness.settings.state_dir is not None
     assert not list((harness.settings.state_dir / "environments").glob(".new-*"))
+
+
+def test_kept_wheels_that_unpack_to_much_are_refused_for_that_and_not_downloaded_again(
+    harness: Harness, make_wheel: MakeWheel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_wheel(tmp_path, "swollen", "1.0", f"# {'x' * (5 << 20)}\n")
+    wheel = next(tmp_path.glob("*.whl"))
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    store = WheelStore(tmp_path)
+    (store.folder / digest).mkdir(parents=True)
+    wheel.rename(store.folder / digest / wheel.name)
+    base = environments.base_of(harness.settings, "base")
+    environments._skeleton(tmp_path / "fresh", base.python)
+    target = installer.Target(tmp_path / "fresh", base.python, foreign=False)
+    lock = f"swollen==1.0 --hash=sha256:{digest}\n"
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    for offline in (True, False):
+        with pytest.raises(SandboxError, match=r"unpacked more than `fetch\.max_mb` allows"):
+            installer.install(installer.find_pip(), target, lock, store, FetchSettings(max_mb=1, offline=offline))
+
+
+def test_a_long_installation_is_not_measured_all_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[Path] = []
+
+    def noted(folder: Path) -> int:
+        looks.append(folder)
+        return 0
+
+    monkeypatch.setattr(installer, "size_of", noted)
+    began = time.monotonic()
+    sleeping = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(1.2)"]
+    process = subprocess.Popen(sleeping, stderr=subprocess.PIPE)
+    installer._awaited(process, installer.Room(tmp_path, tmp_path, 1))
+    assert 1 <= len(looks) <= 1 + (time.monotonic() - began) / 2, "a walk through thousands of files, each time"

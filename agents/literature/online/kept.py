@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
 import sqlite3
 import threading
 import time
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,35 +123,63 @@ class KeptAnswers:
     def _do(self, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
         with self._lock:
             try:
-                return self._open().execute(statement, values).fetchall()
-            except sqlite3.OperationalError as error:
+                try:
+                    return self._open().execute(statement, values).fetchall()
+                except sqlite3.OperationalError:
+                    raise
+                except sqlite3.DatabaseError:
+                    return self._anew(statement, values)
+            except (OSError, sqlite3.OperationalError) as error:
                 raise StoreError(f"the kept answers in {str(self.path)!r} cannot be used: {error}") from None
-            except sqlite3.DatabaseError:
-                return self._anew(statement, values)
+            except sqlite3.DatabaseError as error:
+                message = f"the kept answers in {str(self.path)!r} are damaged, and stay so: {error}"
+                raise StoreError(message) from None
 
     def _anew(self, statement: str, values: tuple[Any, ...]) -> list[Any]:
-        try:
-            self._put_aside()
-            return self._open().execute(statement, values).fetchall()
-        except (OSError, sqlite3.Error) as error:
-            raise StoreError(f"the kept answers in {str(self.path)!r} are damaged, and stay so: {error}") from None
+        """Try once more on a file opened anew, for another process may have begun it anew; else begin it ourselves."""
+        with self._agreed(fcntl.LOCK_EX):
+            try:
+                return self._connect().execute(statement, values).fetchall()
+            except sqlite3.OperationalError:
+                raise
+            except sqlite3.DatabaseError:
+                self._put_aside()
+            return self._connect().execute(statement, values).fetchall()
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            # Each statement is its own transaction: processes wait for one another no longer than that takes.
-            connection = sqlite3.connect(self.path, timeout=20, check_same_thread=False, isolation_level=None)
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = NORMAL")
-                connection.executescript(_SCHEMA)
-            except sqlite3.DatabaseError:
-                connection.close()
-                raise
-            self._connection = connection
+            with self._agreed(fcntl.LOCK_SH):
+                return self._connect()
         return self._connection
 
+    @contextmanager
+    def _agreed(self, how: int) -> Iterator[None]:
+        """Hold a lock beside the file: while one process puts it aside, no other opens it."""
+        lock = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, how)
+            yield
+        finally:
+            os.close(lock)
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        # Each statement is its own transaction: processes wait for one another no longer than that takes.
+        connection = sqlite3.connect(self.path, timeout=20, check_same_thread=False, isolation_level=None)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.executescript(_SCHEMA)
+        except sqlite3.DatabaseError:
+            connection.close()
+            raise
+        self._connection = connection
+        return connection
+
     def _put_aside(self) -> None:
-        """Put a damaged file aside, where no other process has yet: what it held can be asked for again."""
+        """Put a damaged file aside: what it held can be asked for again."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -12,6 +12,7 @@ import random
 import sqlite3
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,13 +57,27 @@ class Turns:
         """
         given_up = time.monotonic() + within_s
         while True:
-            wait = await asyncio.to_thread(self._try, host, interval_s, alone_for_s)
+            wait = await self._tried(host, interval_s, alone_for_s)
             if isinstance(wait, Turn):
                 return wait
             if time.monotonic() + wait > given_up:
                 return None
             # Those who wait for the same turn do not all come back at the same moment.
             await asyncio.sleep(wait + random.uniform(0.0, min(0.02, interval_s / 10)))
+
+    async def _tried(self, host: str, interval_s: float, alone_for_s: float) -> Turn | float:
+        trying = asyncio.ensure_future(asyncio.to_thread(self._try, host, interval_s, alone_for_s))
+        try:
+            return await asyncio.shield(trying)
+        except asyncio.CancelledError:
+            # Nobody sends in the turn that it may bring, and who waits to be alone with the host need not sit it out.
+            await asyncio.shield(asyncio.ensure_future(self._given_back(trying)))
+            raise
+
+    async def _given_back(self, trying: asyncio.Future[Turn | float]) -> None:
+        with suppress(StoreError):
+            if isinstance(turn := await trying, Turn):
+                await asyncio.to_thread(self.done, turn)
 
     def done(self, turn: Turn) -> None:
         """Say that a turn taken with `alone_for_s` is over: the interval counts from now.
@@ -91,14 +106,18 @@ class Turns:
             try:
                 connection = self._open()
                 connection.execute("BEGIN IMMEDIATE")
+                found = self._grant(connection, host, interval_s, alone_for_s)
+                # Refused, as the beginning may be, where somebody reads for long.
+                connection.execute("COMMIT")
+                return found
             except sqlite3.DatabaseError as error:
                 if _is_busy(error):
                     return LOOK_AGAIN_S
                 raise StoreError(f"{str(self._path)!r} cannot be used: {error}; remove it to go on") from None
-            try:
-                return self._grant(connection, host, interval_s, alone_for_s)
             finally:
-                connection.execute("COMMIT")
+                if self._connection is not None:
+                    # Nothing where it was committed; what stayed open would refuse every later turn.
+                    self._connection.rollback()
 
     @staticmethod
     def _grant(connection: sqlite3.Connection, host: str, interval_s: float, alone_for_s: float) -> Turn | float:

@@ -10,7 +10,8 @@ from peercycle.agents.reviewers.rubric.check_uncertainty import named_tests
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding, nothing_there
 from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.prose import CITE, REF
-from peercycle.agents.reviewers.rubric.quantities import P_VALUE, estimates, intervals, value_of
+from peercycle.agents.reviewers.rubric.quantities import P_VALUE, estimates
+from peercycle.agents.reviewers.rubric.significance import is_small, significance_fault, unmeasured_p
 from peercycle.core.numerals import printed_numbers
 
 ABSOLUTE = re.compile(
@@ -50,11 +51,6 @@ _OWN = re.compile(r"\b(?:we|our|ours|this (?:study|paper|work)|the proposed|prop
 _DISCLAIMED = re.compile(r"\b(?:cannot|can ?not|could not|may not) (?:be|tell|say|show|follow)\b", re.IGNORECASE)
 """Denies that anything follows: no claim that evidence must stand behind."""
 _STATISTIC = re.compile(r"\b(?:statistically )?significan(?:t(?:ly)?|ce)\b", re.IGNORECASE)
-_NOT_SIGNIFICANT = re.compile(
-    r"\b(?:not|no|non|never|neither|without|fail\w*|nor|insignificant|n['’]t|lack\w*)\b[^.;]{0,50}significan|"
-    r"\b(?:insignificant|non-?significant)|significance (?:was|is) not",
-    re.IGNORECASE,
-)
 
 
 def claims_have_numbers(i: Inspection) -> Finding:
@@ -134,10 +130,10 @@ def significance_holds(i: Inspection) -> Finding:
             if not _STATISTIC.search(line):
                 continue
             used += 1
-            wrong = _significance_fault(line, f"{before} {after}")
+            wrong = significance_fault(line, f"{before} {after}")
             if not wrong and not tested and P_VALUE.search(line):
                 wrong = "a p-value of no test that the paper names"
-            if not wrong and CITE not in line and _unmeasured_p(line, i):
+            if not wrong and CITE not in line and unmeasured_p(line, i.results):
                 wrong = "a p-value that no test of these experiments gave"
             faults += (
                 [Fault(f"{wrong}: {line[:160]!r}", part.heading, "evidence" if "no test" in wrong else "text")]
@@ -152,56 +148,6 @@ def significance_holds(i: Inspection) -> Finding:
     )
 
 
-def _unmeasured_p(line: str, i: Inspection) -> bool:
-    """Return whether a sentence states a p-value, and the results that came with the paper hold none like it."""
-    if i.results is None:
-        return False
-    found = [m for m in i.results.measurements if m.derived is None or m.derived.statistic == "mean"]
-    values = [m.value for m in found if _P_METRIC.search(m.metric)]
-    for p in P_VALUE.finditer(line):
-        stated, places = float(_plain_number(p["value"])), len(p["value"].partition(".")[2])
-        below = (p["relation"] or "=") in "<≤"
-        if not any(value <= stated if below else abs(value - stated) <= 0.51 * 10**-places for value in values):
-            return True
-    return False
-
-
-_P_METRIC = re.compile(r"(?:^|[^A-Za-z])p(?:[^A-Za-z]|$|[-_ ]?val)", re.IGNORECASE)
-"""A metric that is a p-value by its name: `p`, `adjusted_p`, `p_value`."""
-
-
-def _plain_number(shown: str) -> str:
-    """Return `1.2 × 10^-8` as `1.2e-8`."""
-    return re.sub(r"\s?×\s?10\s?\^\s?", "e", shown).replace("−", "-")
-
-
-def _significance_fault(line: str, around: str) -> str:
-    negated = _NOT_SIGNIFICANT.search(line) is not None
-    p_values = [m for m in P_VALUE.finditer(line) if m.group("relation") or "of" in m.group().lower()]
-    if p_values:
-        small = [_is_small(m) for m in p_values]
-        if negated and all(small):
-            return "called not significant with a small p-value"
-        return "called significant with a large p-value" if not negated and not any(small) else ""
-    spans = [s for s in intervals(line) if s.low is not None and s.high is not None]
-    if len(spans) == 1 and not negated and (spans[0].low or 0.0) < 0 < (spans[0].high or 0.0):
-        return "called significant beside an interval that holds zero"
-    if len(spans) == 1 and re.search(
-        r"\b(?:difference|effect|change|gain|coefficient|slope|correlation)", line, re.I
-    ):
-        low, high = spans[0].low or 0.0, spans[0].high or 0.0
-        if (low <= 0 <= high) != negated:
-            return "the interval says the opposite"
-    if spans or intervals(around) or P_VALUE.search(around) or REF in line:
-        return ""
-    return "no test, interval or p-value stands beside it"
-
-
-def _is_small(p: re.Match[str]) -> bool:
-    """Tell whether what `P_VALUE` found is 0.05 or less."""
-    return p.group("relation") not in {">", "≥"} and value_of(p.group("value")) <= 0.05
-
-
 def _unnamed_contradictions(i: Inspection) -> list[tuple[str, str]]:
     """A sentence that denies a difference beside a tiny p-value, or asserts one beside a large one."""
     found: list[tuple[str, str]] = []
@@ -210,7 +156,7 @@ def _unnamed_contradictions(i: Inspection) -> list[tuple[str, str]]:
             p = [m for m in P_VALUE.finditer(line) if m.group("relation") in {"=", "<"}]
             if len(p) != 1 or _STATISTIC.search(line):
                 continue
-            if _is_small(p[0]) and re.search(
+            if is_small(p[0]) and re.search(
                 r"\bno (?:\w+ )?(?:difference|effect|change|association|evidence)\b", line, re.I
             ):
                 found.append((f"denies an effect beside {p[0].group()!r}", part.heading))

@@ -16,6 +16,7 @@ from peercycle.agents.reviewers.rubric.quantities import (
     estimates,
     intervals,
     pool_of,
+    probability,
     value_of,
 )
 from peercycle.agents.reviewers.rubric.tables import Table
@@ -184,7 +185,7 @@ def _holds(low: float, x: float, high: float) -> bool:
 
 def _p_values(line: str) -> tuple[int, list[str]]:
     found = [m for m in P_VALUE.finditer(line) if m.group("relation")]
-    wrong = [f"a p-value of {m.group('value')}" for m in found if value_of(m.group("value")) > 1]
+    wrong = [f"a p-value of {m.group('value')}" for m in found if probability(m) > 1]
     return len(wrong), wrong
 
 

@@ -96,9 +96,8 @@ def attributions_are_cited(i: Inspection) -> Finding:
     cited = read_citations(i)
     if not cited.told:
         faults.append(Fault("the paper cites nothing for what it says"))
-    telling = cited.told
-    credit = 0.4 + 0.6 * telling / (telling + 3)
-    evidence = f"{telling} citations say something of their work; {spoken} sentences speak of others' work by name"
+    credit = 0.4 + 0.6 * cited.telling / (cited.telling + 3)
+    evidence = f"{cited.told} citations say something of their work; {spoken} sentences speak of others' work by name"
     return Finding(name, evidence, tuple(faults), credit)
 
 

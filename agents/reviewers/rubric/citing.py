@@ -27,6 +27,8 @@ class Cited:
     """Keys whose citing sentences all share none."""
     told: int
     """Citations, a key once per sentence, whose sentence shares a word with the work."""
+    telling: float
+    """The works, each by the share of its citations outside lumps whose sentence speaks of it."""
 
 
 def read_citations(i: Inspection) -> Cited:
@@ -58,7 +60,9 @@ def read_citations(i: Inspection) -> Cited:
             told.add((use.key, sentence))
     supported = frozenset(key for key, found in fits.items() if any(found) and key in works)
     stray = tuple(key for key, found in fits.items() if not any(found) and key in works)
-    return Cited(works, uses, tuple(lumps), supported, stray, len(told))
+    # By share, not by number: one work cited after every sentence says no more than where it is spoken of.
+    telling = sum(sum(found) / len(found) for found in fits.values())
+    return Cited(works, uses, tuple(lumps), supported, stray, len(told), telling)
 
 
 PASTED = 6

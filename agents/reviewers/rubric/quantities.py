@@ -27,9 +27,10 @@ _SD = re.compile(
     rf"[=:,]?\s?){_PLAIN}",
     re.IGNORECASE,
 )
+_POWER = r"(?:\s?[×·]\s?10\s?\^\s?[-−]?\d{1,4}|e[-−]?\d{1,4})"
 P_VALUE = re.compile(
-    r"(?<![A-Za-z])p(?:-?\s?values?)?\s?(?:of|was|is|were)?\s?(?P<relation>[=<>≤≥≈]|of|was|is)?\s?(?P<value>\d*\.\d+"
-    r"(?:\s?×\s?10\s?\^\s?[-−]?\d+|[eE][-−]?\d+)?)",
+    r"(?<![A-Za-z])p(?:-?\s?values?)?\s?(?:of|was|is|were)?\s?(?P<relation>[=<>≤≥≈]|of|was|is)?\s?"
+    rf"(?P<value>\d*\.\d+(?:{_POWER})?|\d+{_POWER}|10\s?\^\s?[-−]?\d{{1,4}})",
     re.IGNORECASE,
 )
 _COUNT_WORDS = (
@@ -132,6 +133,12 @@ def value_of(shown: str) -> float:
     """Return the number that a piece of prose shows, its power of ten included; 0 for none."""
     number = read_numeral(shown.replace("−", "-"))
     return float(number.value) if number else 0.0
+
+
+def probability(p: re.Match[str]) -> Decimal:
+    """Return the p-value that `P_VALUE` found, with the digits that are shown: `1.2 × 10^-8` is 1.2e-8."""
+    mantissa, _, power = re.sub(r"\s?[×·]?\s?10\s?\^\s?", "e", p["value"].replace("−", "-")).lower().partition("e")
+    return Decimal(f"{mantissa or '1'}e{power or '0'}")
 
 
 class Pool:

@@ -72,3 +72,33 @@ def test_a_p_value_that_no_experiment_gave_makes_nothing_significant() -> None:
     assert "no test of these experiments gave" in found(claim, "significance-has-a-test").faults[0].text
     assert found(claim, "significance-has-a-test", p=0.0004).faults == ()
     assert found("The words shift significantly ($p = 0.04$).", "significance-has-a-test", p=0.041).faults == ()
+
+
+@pytest.mark.parametrize(
+    ("stated", "measured", "other"),
+    [
+        ("= 1.2e-8", 1.2e-8, 4e-5),
+        ("= 3e-4", 3.1e-4, 0.004),
+        (r"= 3 \times 10^{-4}", 3.1e-4, 0.004),
+        ("= 10^{-4}", 1e-4, 2e-3),
+        ("< 10^{-8}", 1e-9, 1e-7),
+        ("= 0.04", 0.041, 0.046),
+    ],
+)
+def test_a_p_value_is_held_to_the_digits_that_it_shows(stated: str, measured: float, other: float) -> None:
+    claim = f"The words shift significantly ($p {stated}$)."
+    assert found(claim, "significance-has-a-test", p=measured).faults == ()
+    (fault,) = found(claim, "significance-has-a-test", p=other).faults
+    assert "no test of these experiments gave" in fault.text
+
+
+def test_a_large_p_value_is_held_to_its_bound() -> None:
+    claim = "The words do not shift significantly ($p > 0.05$)."
+    assert found(claim, "significance-has-a-test", p=0.4).faults == ()
+    assert found(claim, "significance-has-a-test", p=0.01).faults
+
+
+def test_a_p_value_written_as_a_power_of_ten_is_small_only_where_it_is() -> None:
+    claim = "The words do not shift significantly ($p = 10^{-6}$)."
+    assert "small p-value" in found(claim, "significance-has-a-test", p=1e-6).faults[0].text
+    assert "a p-value of" in found("The words shift ($p = 10^3$).", "arithmetic-holds").faults[0].text

@@ -116,6 +116,23 @@ def test_a_damaged_file_that_another_process_put_aside_already_is_begun_anew(tmp
     assert [path.name for path in tmp_path.glob("*damaged*")] == []
 
 
+def test_two_that_find_the_same_damage_share_the_file_that_is_begun_anew(tmp_path: Path) -> None:
+    kept = Kept(200, "t", b"body", 1.0)
+
+    class Second(KeptAnswers):
+        def _anew(self, statement: str, values: tuple[Any, ...]) -> list[Any]:
+            first.put("k", host="h", kind="search", method="GET", url="u", kept=kept)
+            return super()._anew(statement, values)
+
+    (tmp_path / FILE).write_bytes(b"no database at all" * 500)
+    first, second = KeptAnswers(tmp_path), Second(tmp_path)
+    assert second.get("k") == kept, "the file that the first had begun anew was put aside"
+    assert first.get("k") == kept
+    assert len(list(tmp_path.glob("*damaged*"))) == 1
+    first.close()
+    second.close()
+
+
 def test_no_key_is_in_the_cache_or_in_the_log(tmp_path: Path) -> None:
     async def main(url: str) -> RequestLog:
         log = RequestLog()

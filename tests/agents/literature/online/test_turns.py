@@ -9,6 +9,7 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from peercycle.agents.literature.online.turns import FILE, Turns
+from peercycle.agents.literature.online.turns import FILE, Turn, Turns
 from peercycle.plugins.testing.web import Reply, WebService
 
 INTERVAL_S = 0.2
@@ -138,8 +139,48 @@ def test_a_file_that_somebody_keeps_locked_holds_nobody_beyond_their_time(tmp_pa
     assert take(tmp_path, "api", 0.01) is not None
 
 
-def test_a_clock_that_was_put_back_stops_nobody(tmp_path: Path) -> None:
+def test_one_who_reads_the_file_for_long_keeps_no_turn_open(tmp_path: Path) -> None:
+    assert take(tmp_path, "api", 0.01) is not None
 
+    async def main() -> None:
+        turns = Turns(tmp_path)
+        with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as other:
+            other.execute("BEGIN")
+            other.execute("SELECT * FROM turns").fetchall()
+            assert await turns.take("api", 0.01, within_s=0.5) is None
+            other.execute("COMMIT")
+        assert await turns.take("api", 0.01, within_s=60) is not None
+        turns.close()
+
+    asyncio.run(main())
+
+
+def test_one_cancelled_while_its_turn_is_granted_is_not_alone_with_the_host(tmp_path: Path) -> None:
+    class Slow(Turns):
+        def _try(self, host: str, interval_s: float, alone_for_s: float) -> Turn | float:
+            found = super()._try(host, interval_s, alone_for_s)
+            granted.set()
+            assert cancelled.wait(60)
+            return found
+
+    granted, cancelled = threading.Event(), threading.Event()
+
+    async def main() -> None:
+        turns = Slow(tmp_path)
+        asking = asyncio.ensure_future(turns.take("arxiv", 0.01, within_s=60, alone_for_s=600))
+        assert await asyncio.to_thread(granted.wait, 60)
+        asking.cancel()
+        await asyncio.sleep(0)
+        cancelled.set()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        turns.close()
+
+    asyncio.run(main())
+    assert take(tmp_path, "arxiv", 0.01, within_s=10) is not None
+
+
+def test_a_clock_that_was_put_back_stops_nobody(tmp_path: Path) -> None:
     assert take(tmp_path, "api", 0.05) is not None
     with sqlite3.connect(tmp_path / FILE) as connection:
         connection.execute("UPDATE turns SET last = ?", (time.time() + 86_400,))
