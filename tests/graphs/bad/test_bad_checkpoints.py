@@ -21,7 +21,7 @@ from langgraph.checkpoint.serde.jsonplus import (
 )
 
 from peercycle.core.errors import DamagedRunError
-from peercycle.graphs import checkpoint_file, checkpoints
+from peercycle.graphs import checkpoint_file, fenced_saver
 from peercycle.graphs.driver import resume
 from peercycle.graphs.plainrows import PlainRows
 from peercycle.graphs.state import check_updates
@@ -85,7 +85,7 @@ def test_with_langgraphs_own_serializer_the_same_row_does_run(
 ) -> None:
     canary = tmp_path / "canary"
     plant(stopped.path, "state", crafted(kind, canary))
-    for reader in (checkpoint_file, checkpoints):
+    for reader in (checkpoint_file, fenced_saver):
         monkeypatch.setattr(reader, "PlainRows", JsonPlusSerializer)
     with suppress(Exception):
         asyncio.run(resume(stopped.path, stopped.plugins))
