@@ -86,8 +86,8 @@ def _exceeded(name: str, limit: float, used: float, want: float, share: float) -
     kept = limit * (1 - share)
     asks = f", and the next effect may use {want:g}" if want else ""
     keeps = f" ({kept:g} kept for the finish)" if kept else ""
-    # Hours have no worst case: nobody knows how many would do.
-    enough = f" (at least {_enough((used + want) / share, cents=name == 'cost')})" if want else ""
+    # What was kept is used by the finish that comes now. Hours have no worst case: nobody knows how many would do.
+    enough = f" (at least {_enough((used + kept + want) / share, cents=name == 'cost')})" if want else ""
     return BudgetExceededError(
         f"budget of {name}: {used:g} of {limit:g}{keeps} is spent or reserved{asks}; "
         f"resume with a larger budget{enough} to go on"
