@@ -55,8 +55,8 @@ def _problems(
         ),
     ]
     if budget.requests is not None and reserve.requests:
-        spent = read_requests(connection, "settled", "lost", "released")
-        wants.append(("requests", budget.requests, spent, read_requests(connection, "reserved"), reserve.requests))
+        sent = read_requests(connection, "settled", "lost", "released")
+        wants.append(("requests", budget.requests, sent, read_requests(connection, "reserved"), reserve.requests))
     for name, limit, spent, reserved, want in wants:
         if limit is None or want <= 0:
             continue
