@@ -122,9 +122,9 @@ def test_a_run_that_meets_its_time_exits_with_3_and_says_how_to_go_on(ran: Comma
     assert "go on with: peercycle resume runs/r1 --max-hours N" in done.out.splitlines()
 
 
-def test_a_limit_that_was_passed_by_the_time_the_work_was_done_is_told(ran: Command, folder: Path) -> None:
-    done = ran("--max-hours", "0.0000001", "--rounds", "0")
-    assert done.code == 0
+def test_a_report_marks_a_limit_that_was_passed(ran: Command, folder: Path) -> None:
+    # Whether it ends for that, or was done before anybody looked, the machine's speed decides.
+    ran("--max-hours", "0.0000001", "--rounds", "0")
     for name in ("report.md", "report.html"):
         assert " (passed)" in (folder / "runs" / "r1" / name).read_text()
 

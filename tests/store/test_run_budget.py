@@ -278,7 +278,7 @@ def test_a_refusal_names_a_limit_that_would_do(
                 await begin(run, key_for(1), **reserve)
             assert flag_to_raise(str(refused.value)) == flag
             assert not refused.value.may_come_back
-            enough = {next(iter(limit)): float(flag.split()[1])}
+            enough: dict[str, Any] = {next(iter(limit)): float(flag.split()[1])}
             record = await run.record()
             larger = record.options.model_copy(update={"budget": Budget(**enough, kept_for_finish=kept)})
             await run.write_record(record.model_copy(update={"options": larger}))
