@@ -20,6 +20,7 @@ from peercycle.core.sandboxing import ExecRequest, ExecResult
 from peercycle.graphs import sources
 from peercycle.graphs.effects import Answer, Effects, id_at
 from peercycle.graphs.models import HOW_TO_NAME, JournalledModel
+from peercycle.graphs.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from peercycle.graphs.openrun import OpenRun
@@ -49,6 +50,7 @@ class DriverContext:
             visit=visit,
             finishing=stage == "finish",
             on_outage=run.wait_through,
+            room=run.room,
         )
         self._seed = run.options.seed if seed is None else seed
         self._rng: random.Random | None = None
@@ -140,16 +142,24 @@ class DriverContext:
             del asked["script"]
         key = self._effects.key("sandbox", asked)
 
+        watch = Stopwatch()
+
+        def used() -> Usage:
+            # Ending a program takes a moment, which is none of its own time.
+            return Usage(sandbox_seconds=min(watch.seconds, request.limits.wall_s))
+
         async def execute() -> Answer:
+            watch.seconds = 0.0  # another try after an outage is measured anew
             async with self._run.sandbox_slots():
-                result = await self._run.execute(request)
+                result = await self._run.execute(request, watch)
             if result.status == "sandbox_error":
                 raise SandboxError(
                     f"the sandbox {result.backend!r} failed: {result.problem or 'it does not say how'}"
                 )
             return result.model_dump(mode="json"), Usage(sandbox_seconds=result.duration_s)
 
-        outcome = await self._effects.perform(key, asked, Usage(sandbox_seconds=request.limits.wall_s), execute)
+        most = Usage(sandbox_seconds=request.limits.wall_s)
+        outcome = await self._effects.perform(key, asked, most, execute, used)
         result = ExecResult.model_validate(outcome.result)
         return result.model_copy(update={"execution_id": id_at(key, "e")})
 

@@ -14,6 +14,7 @@ from peercycle.core.base import JSON, canonical_json, sha256_hex
 from peercycle.core.errors import EffectError, OutageError, PeercycleError
 from peercycle.core.journal import EffectKey, EffectOutcome, EffectTicket, RunStore
 from peercycle.core.modelling import Usage
+from peercycle.graphs.room import INSIDE, Room
 
 Answer = tuple[JSON, Usage]
 """What an effect returned, and what it used."""
@@ -36,9 +37,12 @@ class Effects:
     visit: int
     finishing: bool
     on_outage: OutageHandler
+    room: Room
+    """Of the run."""
     _seen: Counter[tuple[str, str]] = field(default_factory=Counter)
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     """Which tasks have asked for one."""
+    _ended: bool = False
 
     def key(self, kind: str, request: JSON) -> EffectKey:
         """Return the next key of a request: the n-th identical one within the visit has occurrence n - 1."""
@@ -48,22 +52,28 @@ class Effects:
         return EffectKey(self.candidate, self.stage, self.visit, kind, digest, occurrence)
 
     async def perform(
-        self, key: EffectKey, request: JSON, reserve: Usage, fn: Callable[[], Awaitable[Answer]]
+        self,
+        key: EffectKey,
+        request: JSON,
+        reserve: Usage,
+        fn: Callable[[], Awaitable[Answer]],
+        used: Callable[[], Usage] | None = None,
     ) -> EffectOutcome:
         """Return the journalled answer, or do it now and journal it.
 
-        A journalled error is raised again. An outage waits or ends the run, as the options say.
+        A journalled error is raised again. An outage waits or ends the run, as the options say. `used`: what was used
+        so far, for an attempt that is cancelled; where nobody can say it, that is all that was reserved.
         """
+        if self._ended:
+            # A task that outlived its stage: nobody hears the answer, and the run's files may be closed.
+            raise asyncio.CancelledError
         if (task := asyncio.current_task()) is not None and task not in self._tasks:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         out_since: float | None = None
         while True:
-            found = await self.store.begin_effect(key, request, reserve, finishing=self.finishing)
-            if isinstance(found, EffectOutcome):
-                return _answer(found)
             try:
-                return await self._attempt(found, reserve, fn)
+                return await self._once(key, request, reserve, fn, used)
             except OutageError as outage:
                 out_since = time.monotonic() if out_since is None else out_since
                 await self.on_outage(key, outage, time.monotonic() - out_since)
@@ -73,6 +83,7 @@ class Effects:
 
         Nobody would hear the answer, the reservation would stand, and the run's files may be closed before it comes.
         """
+        self._ended = True
         left = [task for task in self._tasks if task is not asyncio.current_task() and not task.done()]
         for task in left:
             task.cancel()
@@ -81,14 +92,38 @@ class Effects:
             if not task.cancelled():
                 task.exception()  # nobody else asks for it, and asyncio would complain
 
-    async def _attempt(
-        self, ticket: EffectTicket, reserve: Usage, fn: Callable[[], Awaitable[Answer]]
+    async def _once(
+        self,
+        key: EffectKey,
+        request: JSON,
+        reserve: Usage,
+        fn: Callable[[], Awaitable[Answer]],
+        used: Callable[[], Usage] | None,
     ) -> EffectOutcome:
+        found = await self.room.take(
+            lambda: self.store.begin_effect(key, request, reserve, finishing=self.finishing), finishing=self.finishing
+        )
+        try:
+            if isinstance(found, EffectOutcome):
+                return _answer(found)
+            return await self._attempt(found, reserve, fn, used)
+        finally:
+            self.room.give_back()
+
+    async def _attempt(
+        self,
+        ticket: EffectTicket,
+        reserve: Usage,
+        fn: Callable[[], Awaitable[Answer]],
+        used: Callable[[], Usage] | None,
+    ) -> EffectOutcome:
+        inside = INSIDE.set(True)
         try:
             result, usage = await fn()
         except asyncio.CancelledError:
-            # The request may have gone out: what it could have used at most counts as used.
-            await asyncio.shield(self.store.release_effect(ticket, "cancelled", reserve))
+            # Where nobody knows better, the request may have gone out: what it could have used at most counts.
+            spent = reserve if used is None else used()
+            await asyncio.shield(self.store.release_effect(ticket, "cancelled", spent))
             raise
         except EffectError as error:
             # It was asked all the same: the call counts, and where money is counted its worst case stands.
@@ -104,10 +139,12 @@ class Effects:
             raise
         except Exception as error:
             ours = error if isinstance(error, PeercycleError) else None
-            used = reserve if ours is None else Usage(requests=_sent(ours, 0))
+            lost = reserve if ours is None else Usage(requests=_sent(ours, 0))
             raw = None if ours is None else ours.raw
-            await self.store.release_effect(ticket, f"{type(error).__name__}: {error}", used, raw)
+            await self.store.release_effect(ticket, f"{type(error).__name__}: {error}", lost, raw)
             raise
+        finally:
+            INSIDE.reset(inside)
         outcome = EffectOutcome(result=result, usage=usage, attempts=ticket.attempt)
         await self.store.settle_effect(ticket, outcome)
         return outcome

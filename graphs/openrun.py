@@ -35,6 +35,8 @@ from peercycle.core.writing import ResearchTask
 from peercycle.graphs.effects import parse_outage_policy
 from peercycle.graphs.models import Coalescer
 from peercycle.graphs.pool import Holding, Pool, current_pool
+from peercycle.graphs.room import Room
+from peercycle.graphs.stopwatch import Stopwatch
 from peercycle.plugins.manager import Kind, Plugins
 
 if TYPE_CHECKING:
@@ -80,6 +82,8 @@ class OpenRun:
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by the one question to a source that is in flight where requests are limited: each reserves its worst case,
     and many at once would use up a limit of which little is spent."""
+    room: Room = field(default_factory=Room)
+    """Where effects wait that do not fit into the budget beside those in flight."""
     _own: Pool = field(default_factory=Pool)
     """Of the sources: they hold the run's bibliography, so no other run may share these instances."""
     _sources: dict[str, asyncio.Task[LiteratureSource]] = field(default_factory=dict)
@@ -122,6 +126,7 @@ class OpenRun:
             self._telling.add(told)
             told.add_done_callback(self._telling.discard)
         self.control.request_drain(reason)
+        self.room.drain()
 
     async def tick(self, *, at_least_s: float = 0.0) -> None:
         """Count the wall clock since the last tick, by a clock that cannot jump; a shorter time is left to the next."""
@@ -161,7 +166,7 @@ class OpenRun:
             self._slots = asyncio.Semaphore(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
         return self._slots
 
-    async def execute(self, request: ExecRequest) -> ExecResult:
+    async def execute(self, request: ExecRequest, watch: Stopwatch) -> ExecResult:
         """Prepare the environment and run a program; only called where the journal has no answer."""
         if self.sandbox is None:
             raise SandboxUnavailableError(
@@ -170,7 +175,8 @@ class OpenRun:
         environment = await self.sandbox.prepare(request.environment)
         if request.data and isinstance(self.sandbox, FetchingSandbox):
             await self.sandbox.fetch(request.data)
-        result = await self.sandbox.run(request, environment, self.store.artifacts)
+        with watch:
+            result = await self.sandbox.run(request, environment, self.store.artifacts)
         await self._tell_prepared(environment, result.data)
         return result
 

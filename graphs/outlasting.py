@@ -1,9 +1,10 @@
-"""Finishing what a cancellation must not break off."""
+"""What is done together ends together, and what a cancellation must not break off is finished."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TypeVar
+from collections.abc import Coroutine, Iterable
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -24,3 +25,22 @@ async def outlast(future: asyncio.Future[T]) -> T:
         future.exception()
         raise asyncio.CancelledError
     return future.result()
+
+
+async def together(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Do works at once and return what they return, in order; where one fails, the others are cancelled and awaited.
+
+    The first failure is raised as it is. With `asyncio.gather` the others would go on, when nobody waits for them.
+    """
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        left = [task for task in tasks if not task.done()]
+        for task in left:
+            task.cancel()
+        # What they end with is theirs: the first failure is the one that is told.
+        await asyncio.gather(*left, return_exceptions=True)
+        for task in tasks:
+            if not task.cancelled():
+                task.exception()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from peercycle.core.experiments import (
 )
 from peercycle.core.sandboxing import ExecRequest, ExecResult
 from peercycle.graphs.context import DriverContext
+from peercycle.graphs.outlasting import together
 from peercycle.graphs.stages.results import BadResultsError, accumulate, parse_results
 from peercycle.graphs.work import State, kept, load_work
 
@@ -73,7 +73,7 @@ class ExperimentStage:
         plan = work.plan or ExperimentPlan()
         if ctx.options.experiments == "simulate":
             return await _simulate(work, plan, ctx)
-        ran = await asyncio.gather(*[_run_experiment(experiment, work, ctx) for experiment in plan.experiments])
+        ran = await together(_run_experiment(experiment, work, ctx) for experiment in plan.experiments)
         executions = [execution for one in ran for execution in one.executions]
         for one in ran:
             await _tell_failures(one, ctx)
@@ -91,9 +91,7 @@ class ExperimentStage:
 async def _run_experiment(experiment: Experiment, work: Work, ctx: DriverContext) -> Ran:
     ran = Ran(experiment, [], [], {})
     for attempt in range(1, ctx.options.repairs + 2):
-        outcomes = await asyncio.gather(
-            *[_execute(ran.experiment, seed, attempt, ctx) for seed in ran.experiment.seeds]
-        )
+        outcomes = await together(_execute(ran.experiment, seed, attempt, ctx) for seed in ran.experiment.seeds)
         ran.executions += [execution for execution, _, _ in outcomes]
         ran.durations |= {execution.id: spent for execution, _, spent in outcomes}
         ran.measurements = [m for _, measured, _ in outcomes for m in measured]

@@ -122,6 +122,13 @@ def test_a_run_that_meets_its_time_exits_with_3_and_says_how_to_go_on(ran: Comma
     assert "go on with: peercycle resume runs/r1 --max-hours N" in done.out.splitlines()
 
 
+def test_a_report_marks_a_limit_that_was_passed(ran: Command, folder: Path) -> None:
+    # Whether it ends for that, or was done before anybody looked, the machine's speed decides.
+    ran("--max-hours", "0.0000001", "--rounds", "0")
+    for name in ("report.md", "report.html"):
+        assert " (passed)" in (folder / "runs" / "r1" / name).read_text()
+
+
 def test_options_of_a_run_are_recorded(ran: Command, folder: Path) -> None:
     ran("--max-tokens", "1000", "--on-outage", "wait:2h", "--seed", "7", "--patience", "2", "--experiments", "off")
     options = json.loads((folder / "runs" / "r1" / "run.json").read_text())["options"]

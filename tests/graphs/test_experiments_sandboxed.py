@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import Callable
 from typing import Any
@@ -31,6 +32,7 @@ from peercycle.core.sandboxing import (
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.driver import start
 from peercycle.plugins.manager import Plugins
+from peercycle.store.directory import read_run
 
 Options = Callable[..., RunOptions]
 KitOf = Callable[..., Plugins]
@@ -226,3 +228,36 @@ def test_the_report_says_what_experiments_stood_on_with_hashes_and_licences(
         said = (result.path / form).read_text()
         assert "ab" * 32 in said
         assert "CC-BY-4.0" in said or "CC\\-BY" in said
+
+
+class Unequal(Answering):
+    """Its first program takes most of a limit, and those beside it do not end by themselves."""
+
+    async def run(self, *_: Any, **__: Any) -> ExecResult:
+        self.ran += 1
+        await asyncio.sleep(0.1 if self.ran == 1 else 60)
+        return ExecResult(status="ok", duration_s=85.0, backend=self.name)
+
+
+def test_a_limit_that_is_used_up_ends_the_programs_beside_it_and_they_count_what_they_used(
+    task: ResearchTask, options: Options, kit: KitOf
+) -> None:
+    complaints: list[Any] = []
+
+    async def main() -> Any:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+        wanted = asked(options, budget={"sandbox_seconds": 100.0, "kept_for_finish": 0.0}).model_copy(
+            update={"settings": {"policies": {"told": {"seeds": 8, "effects": 0}}}}
+        )
+        result = await start(task, wanted, kit(Parts(Unequal({}))))
+        (line,) = [line for line in await read_run(result.path).spending() if line.name == "sandbox_seconds"]
+        return result, line, await read_run(result.path).rows("effects")
+
+    result, line, effects = asyncio.run(main())
+    gc.collect()
+    assert complaints == []
+    assert (result.status, result.reason) == ("stopped", "budget")
+    assert "the next effect may use 20" in result.message
+    assert line.reserved == 0
+    assert 85 <= line.spent < 90
+    assert {row["state"] for row in effects if row["kind"] == "sandbox"} == {"settled", "released"}

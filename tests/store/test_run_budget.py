@@ -12,7 +12,7 @@ import pytest
 from peercycle.core.errors import BudgetExceededError, UsageError
 from peercycle.core.journal import EffectKey, EffectOutcome, EffectTicket
 from peercycle.core.modelling import Usage
-from peercycle.core.runs import Budget, SpendingLine
+from peercycle.core.runs import Budget, SpendingLine, flag_to_raise
 
 
 async def begin(run: Any, key: EffectKey, **reserve: Any) -> Any:
@@ -252,5 +252,36 @@ def test_the_totals_are_the_sum_of_the_rows(
             assert spent["model_calls"].spent == sum(row["model_calls"] for row in rows) == 20
             assert spent["cost"].spent == pytest.approx(sum(row["cost"] or 0 for row in rows))
             assert all(line.reserved == 0 for line in spent.values())
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("limit", "kept", "reserve", "flag"),
+    [
+        ({"sandbox_seconds": 100.0}, 0.05, {"sandbox_seconds": 120.0}, " --max-sandbox-seconds 132"),
+        ({"tokens": 50}, 0.0, {"prompt_tokens": 80}, " --max-tokens 80"),
+        ({"cost": 0.001}, 0.0, {"cost": 0.1234, "model_calls": 1}, " --max-cost 0.13"),
+    ],
+)
+def test_a_refusal_names_a_limit_that_would_do(
+    new_run: Callable[..., Any],
+    key_for: Callable[..., EffectKey],
+    limit: dict[str, Any],
+    kept: float,
+    reserve: dict[str, Any],
+    flag: str,
+) -> None:
+    async def main() -> None:
+        async with new_run(**limit, kept_for_finish=kept) as run:
+            with pytest.raises(BudgetExceededError) as refused:
+                await begin(run, key_for(1), **reserve)
+            assert flag_to_raise(str(refused.value)) == flag
+            assert not refused.value.may_come_back
+            enough: dict[str, Any] = {next(iter(limit)): float(flag.split()[1])}
+            record = await run.record()
+            larger = record.options.model_copy(update={"budget": Budget(**enough, kept_for_finish=kept)})
+            await run.write_record(record.model_copy(update={"options": larger}))
+            assert isinstance(await begin(run, key_for(1), **reserve), EffectTicket)
 
     asyncio.run(main())

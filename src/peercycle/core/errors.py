@@ -103,10 +103,14 @@ class OutageError(PeercycleError, ConnectionError):
 
 
 class BudgetExceededError(PeercycleError):
-    """The next effect's worst case does not fit into what is left of the budget."""
+    """The next effect's worst case does not fit into what is left of the budget.
+
+    `may_come_back`: it would fit if what is in flight used nothing, so it is worth waiting for that to settle.
+    """
 
     ends_run = True
     exit_code = 3
+    may_come_back: bool = False
 
 
 class ReplayDivergedError(PeercycleError):

@@ -145,13 +145,16 @@ class Terminal(Word):
     """UTC time, seconds since the epoch."""
 
 
-_USED_UP = re.compile(r"budget of (\w+):")
+_USED_UP = re.compile(r"budget of (\w+):(?:.*\(at least ([\d.]+)\))?")
 
 
 def flag_to_raise(message: str) -> str:
-    """Return what `peercycle resume RUN` needs after a budget's end: ` --max-tokens N`; nothing for another end."""
+    """Return what `peercycle resume RUN` needs after a budget's end: ` --max-tokens 1200`; nothing for another end.
+
+    The number is the least that the next effect fits into, and `N` where nobody knows it.
+    """
     used_up = _USED_UP.match(message)
-    return f" --max-{used_up[1].replace('_', '-')} N" if used_up else ""
+    return f" --max-{used_up[1].replace('_', '-')} {used_up[2] or 'N'}" if used_up else ""
 
 
 class Extension(Word):

@@ -1,21 +1,16 @@
-"""Reserving, spending and giving back: what a run may still use, decided inside the effect's transaction."""
+"""Reserving, spending and giving back: what a run has used of its budget, counted inside the effect's transaction."""
 
 from __future__ import annotations
 
 import sqlite3
-import time
 from dataclasses import dataclass
 from typing import Literal
 
-from peercycle.core.counting import counted
-from peercycle.core.errors import BudgetExceededError, StoreError
+from peercycle.core.errors import StoreError
 from peercycle.core.modelling import Usage
 from peercycle.core.runs import Budget, SpendingLine
 
 SpendingState = Literal["reserved", "settled", "released", "lost"]
-
-_SLACK = 1e-9
-"""Relative slack of a comparison, so that three times 0.1 fits into 0.3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,41 +61,6 @@ def read_totals(connection: sqlite3.Connection) -> Totals:
     return Totals(tokens, cost, unknown, calls, seconds, worked / 3600, *reserved)
 
 
-def check_budget(connection: sqlite3.Connection, budget: Budget, reserve: Usage, *, finishing: bool) -> None:
-    """Raise `BudgetExceededError` where the worst case of the next effect does not fit.
-
-    An effect that reserves nothing (a look at the clock, a question) always fits. `finishing` may use the
-    share that is kept back, and may work after `until`: that is the time at which a run begins to finish.
-    """
-    if uses_nothing(reserve):
-        return
-    totals = read_totals(connection)
-    _check_cost_is_known(budget, totals, reserve)
-    share = 1.0 if finishing else 1.0 - budget.kept_for_finish
-    wants: tuple[tuple[str, float | None, float, float], ...] = (
-        ("tokens", budget.tokens, totals.tokens + totals.reserved_tokens, reserve.tokens),
-        ("cost", budget.cost, totals.cost + totals.reserved_cost, reserve.cost or 0.0),
-        ("model_calls", budget.model_calls, totals.model_calls + totals.reserved_model_calls, reserve.model_calls),
-        (
-            "sandbox_seconds",
-            budget.sandbox_seconds,
-            totals.sandbox_seconds + totals.reserved_sandbox_seconds,
-            reserve.sandbox_seconds,
-        ),
-    )
-    for name, limit, used, want in wants:
-        if limit is not None and want > 0 and used + want > limit * share * (1 + _SLACK):
-            raise _exceeded(name, limit, used, want, kept=limit * (1 - share))
-    if budget.requests is not None and reserve.requests:
-        used = read_requests(connection, "reserved", "settled", "lost", "released")
-        if used + reserve.requests > budget.requests * share:
-            raise _exceeded("requests", budget.requests, used, reserve.requests, kept=budget.requests * (1 - share))
-    if budget.hours is not None and totals.hours >= budget.hours * share:
-        raise _exceeded("hours", budget.hours, totals.hours, 0.0, kept=budget.hours * (1 - share))
-    if budget.until is not None and not finishing and time.time() >= budget.until:
-        raise BudgetExceededError("the time that the budget ends at has come; resume with a later `--until`")
-
-
 def read_requests(connection: sqlite3.Connection, *states: SpendingState) -> int:
     """Return how many requests to online sources the attempts in these states have sent, or may send."""
     marks = ", ".join("?" * len(states))
@@ -109,30 +69,6 @@ def read_requests(connection: sqlite3.Connection, *states: SpendingState) -> int
         states,
     ).fetchone()
     return int(row[0])
-
-
-def _check_cost_is_known(budget: Budget, totals: Totals, reserve: Usage) -> None:
-    if budget.cost is None or not (reserve.cost or has_unknown_cost(reserve)):
-        return
-    if has_unknown_cost(reserve):
-        raise BudgetExceededError(
-            f"the budget has a cost limit of {budget.cost:g}, and the price of the next model call is unknown; "
-            "give the model its prices, or resume without a cost limit"
-        )
-    if totals.unknown_costs:
-        raise BudgetExceededError(
-            f"the budget has a cost limit of {budget.cost:g}, and the price of "
-            f"{counted(totals.unknown_costs, 'earlier model call')} is unknown; resume without a cost limit"
-        )
-
-
-def _exceeded(name: str, limit: float, used: float, want: float, kept: float) -> BudgetExceededError:
-    asks = f", and the next effect may use {want:g}" if want else ""
-    keeps = f" ({kept:g} kept for the finish)" if kept else ""
-    return BudgetExceededError(
-        f"budget of {name}: {used:g} of {limit:g}{keeps} is spent or reserved{asks}; "
-        f"resume with a larger budget to go on"
-    )
 
 
 def spend(connection: sqlite3.Connection, usage: Usage, sign: Literal[1, -1] = 1) -> None:

@@ -12,7 +12,8 @@ from peercycle.core.journal import EffectKey, EffectOutcome, EffectTicket
 from peercycle.core.modelling import Usage
 from peercycle.core.runs import Budget
 from peercycle.store.bodies import Body
-from peercycle.store.budget import check_budget, end_attempt, usage_columns, usage_of
+from peercycle.store.budget import end_attempt, usage_columns, usage_of
+from peercycle.store.fitting import check_budget
 from peercycle.store.schema import KEY_COLUMNS
 
 KEY_MATCHES = f"({KEY_COLUMNS}) = (?, ?, ?, ?, ?, ?)"

@@ -153,7 +153,7 @@ def _around_effects(points: Points) -> None:
 
     attempt: Any = Effects._attempt
 
-    async def _attempt(self: Any, ticket: Any, reserve: Any, fn: Callable[[], Awaitable[Any]]) -> Any:
+    async def _attempt(self: Any, ticket: Any, reserve: Any, fn: Callable[[], Awaitable[Any]], used: Any) -> Any:
         name = f"effect {effect_name(ticket.key)}"
         points.reach(f"{name} intended")
 
@@ -170,7 +170,7 @@ def _around_effects(points: Points) -> None:
             points.reach(f"{name} done")
             return answer
 
-        outcome = await attempt(self, ticket, reserve, really)
+        outcome = await attempt(self, ticket, reserve, really, used)
         points.happened(f"settled {name}")
         points.reach(f"{name} settled")
         return outcome
