@@ -192,6 +192,11 @@ def test_a_plugin_from_a_file_is_the_same_in_a_resume_and_a_replay(
     assert ran("--rounds", "0", "--plugin", "./heard.py").code == 0
     assert peercycle("resume", "r1", "--rounds", "1").code == 0
     assert "every artefact is the same" in peercycle("replay", "r1").out
+    (folder / "linked.py").symlink_to("heard.py")
+    for again in ("./heard.py", "linked.py"):
+        done = peercycle("resume", "r1", "--plugin", again)
+        assert (done.code, done.err) == (0, "")
+        assert "every artefact is the same" in peercycle("replay", "r1", "--plugin", again).out
 
 
 def test_the_ending_of_a_run_that_waits_says_where_the_question_is(ran: Command) -> None:

@@ -20,8 +20,8 @@ def say(text: str = "", *, error: bool = False) -> None:
 
 
 def warn(text: str) -> None:
-    """Print a line that is no result."""
-    say(text, error=True)
+    """Print a line that is no result; what it quotes of a file cannot drive the terminal."""
+    say(safe(text, sys.stderr), error=True)
 
 
 def print_json(value: Any) -> None:
