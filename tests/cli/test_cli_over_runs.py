@@ -187,7 +187,8 @@ def test_a_plugin_from_a_file_is_the_same_in_a_resume_and_a_replay(
     ran: Command, peercycle: Command, folder: Path
 ) -> None:
     (folder / "heard.py").write_text(
-        "from peercycle import hookimpl\n\n\n@hookimpl\ndef on_event(event):\n    pass\n"
+        "from peercycle import hookimpl\n\n\n@hookimpl\ndef on_event(event):\n    pass\n\n\n"
+        "@hookimpl\ndef register_exporters(register):\n    register('heard', lambda settings: None)\n"
     )
     assert ran("--rounds", "0", "--plugin", "./heard.py").code == 0
     assert peercycle("resume", "r1", "--rounds", "1").code == 0
