@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -185,6 +186,21 @@ def test_a_pipe_that_closes_is_no_traceback(peercycle: Callable[..., Any], folde
         check=False,
     )
     assert (done.stdout.count("\n"), done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(f"{shlex.join(RUN)} --json", 0), ("logs r1", 141)], ids=["a run", "another command"]
+)
+def test_a_reader_that_leaves_ends_no_run_and_changes_no_exit_code_of_one(
+    peercycle: Callable[..., Any], folder: Path, arguments: str, code: int
+) -> None:
+    if code:
+        assert peercycle(*RUN).code == 0
+    # The reader is gone before anything is printed.
+    command = f'{{ sleep 0.2; "{sys.executable}" -m peercycle {arguments}; echo $? >code; }} | true'
+    done = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False)
+    assert ((folder / "code").read_text(), done.stderr) == (f"{code}\n", "")
+    assert run_status(folder / "runs" / "r1") == "finished"
 
 
 def test_a_killed_queue_goes_on_where_it_was(start: Start, folder: Path, peercycle: Callable[..., Any]) -> None:

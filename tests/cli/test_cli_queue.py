@@ -271,7 +271,7 @@ def test_a_queue_that_is_driven_or_damaged_is_refused(peercycle: Command, folder
     queue = queue_of(folder)
     lease = take_lease(queue)
     try:
-        assert "is driven by process" in peercycle("resume", queue.name).err
+        assert peercycle("resume", queue.name).err.startswith(f"error: {queue.name!r} is driven by process")
         assert peercycle("status", queue.name, "--json").json["status"] == "running"
     finally:
         lease.release()
