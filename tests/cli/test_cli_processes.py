@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
 import shlex
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -228,3 +231,34 @@ def test_a_queue_stops_when_asked_and_names_how_to_go_on(start: Start, folder: P
     done = json_of(start("stop", queue.name, "--wait", "--json"))
     assert (done["asked"], done["status"]) == (True, "stopped")
     assert f"`peercycle resume runs/{queue.name}`" in (queue / "report.md").read_text()
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"]], ids=["table", "json"])
+def test_a_terminal_that_closes_drains_the_run(folder: Path, arguments: list[str]) -> None:
+    near, far = pty.openpty()
+    long = ("--rounds", "200", "--patience", "200")
+
+    def own_terminal() -> None:
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "peercycle", *RUN, *SLOW, *long, *arguments],
+        cwd=folder,
+        stdin=far,
+        stdout=far,
+        stderr=far,
+        preexec_fn=own_terminal,
+    )
+    os.close(far)
+    try:
+        said = b""
+        while b"outline" not in said:
+            said += os.read(near, 4096)
+        os.close(near)
+        assert process.wait(timeout=WAIT_S) == 3
+    finally:
+        process.kill()
+        process.wait()
+    assert run_status(folder / "runs" / "r1") == "stopped"

@@ -43,7 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit) as error:
+        # Some versions of typer exit for a closed pipe, with 1.
+        if not isinstance(error.__context__ if isinstance(error, SystemExit) else error, BrokenPipeError):
+            raise
         close_output()
         return UNREAD
     if code == INTERRUPTED:

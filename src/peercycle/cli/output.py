@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 import typer
@@ -22,9 +24,18 @@ def say(text: str = "", *, error: bool = False) -> None:
 
 def say_on(text: str = "") -> None:
     """Print one line of what goes on without a reader: once nobody reads, nothing is printed, and nothing is raised."""
-    try:
+    with outlasting():
         say(text)
-    except BrokenPipeError:
+
+
+@contextmanager
+def outlasting() -> Iterator[None]:
+    """Print no more, rather than raise, where the reader has gone: a pipe's, or a terminal that was closed."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in {errno.EPIPE, errno.EIO}:
+            raise
         close_output()
 
 
