@@ -249,7 +249,7 @@ def test_a_terminal_that_closes_drains_the_run(folder: Path, arguments: list[str
         stdin=far,
         stdout=far,
         stderr=far,
-        preexec_fn=own_terminal,
+        preexec_fn=own_terminal,  # noqa: PLW1509 - a process that takes a terminal for its own has no other way
     )
     os.close(far)
     try:

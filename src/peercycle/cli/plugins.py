@@ -10,7 +10,6 @@ import typer
 from peercycle.cli.output import print_json, print_table, say, warn
 from peercycle.cli.parameters import AsJson, DisabledPlugins, PluginFiles
 
-
 SHOWN_NAMES = 3
 """Components of one kind that the list of plugins names; `peercycle plugins show NAME` names all."""
 
