@@ -38,10 +38,9 @@ def with_policy(options: RunOptions, plugins: Plugins) -> tuple[RunOptions, str]
     policy = "prompted" if configured else "extractive"
     why = "a model is configured" if configured else "no model is configured (--model, settings or PEERCYCLE_MODEL)"
     if policy not in plugins.names("policies"):
-        raise UsageError(
-            f"{why}, and no installed plugin offers the policy {policy!r} that would use it; name one of "
-            f"{', '.join(plugins.names('policies'))} with --policy"
-        )
+        others = ", ".join(plugins.names("policies"))
+        mend = f"; name one of {others} with --policy" if others else ", nor any other; load one that does"
+        raise UsageError(f"{why}, and no loaded plugin offers the policy {policy!r} that would write then{mend}")
     return options.model_copy(update={"policy": policy}), f"policy: {policy}, because {why}"
 
 

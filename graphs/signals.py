@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT drain every run that this process drives; a second one ends it at once."""
+"""SIGTERM, SIGINT and SIGHUP drain every run that this process drives; a second one ends it at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 from peercycle.core.runs import EndReason
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""SIGHUP: the terminal was closed; under nohup it is ignored, and stays so."""
 
 
 class Drainable(Protocol):

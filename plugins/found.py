@@ -22,7 +22,10 @@ class Found:
         self._disabled: dict[str, Source] = {}
 
     def add(self, source: Source, off: set[str]) -> None:
-        """Take a plugin in, unless its name is among those to go without; see `Plugins.load`."""
+        """Take a plugin in, unless its name is among those to go without, or its file is in; see `Plugins.load`."""
+        if source.file is not None and source.file in {each.file for each in self._host.sources.values()}:
+            # Named twice: by a run's record and by whoever resumes it, in two ways to write its path.
+            return
         if source.name in off or f"{source.distribution}:{source.name}" in off:
             self._disabled[source.name] = source
             return

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from peercycle.agents.literature.local.corpus import read_corpus
+from peercycle.agents.literature.places import library_folder
 from peercycle.core.base import JSON
 from peercycle.core.literature import BibliographyProblem, Reference
 from peercycle.core.sameness import deduplicate
@@ -26,13 +27,6 @@ class Imported:
     repeated: int
     """Records that were of a work among them."""
     problems: tuple[BibliographyProblem, ...]
-
-
-def library_folder() -> Path:
-    """Return where imported corpora are kept."""
-    from platformdirs import user_data_path
-
-    return user_data_path("peercycle") / "library"
 
 
 def corpora() -> tuple[Path, ...]:

@@ -23,3 +23,10 @@ def cache_folder(given: str | None) -> Path:
             f"set XDG_CACHE_HOME, or the source's setting cache, to one that can"
         ) from None
     return folder
+
+
+def library_folder() -> Path:
+    """Return where imported corpora are kept."""
+    from platformdirs import user_data_path
+
+    return user_data_path("peercycle") / "library"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from peercycle.store.artifacts import FileArtifactStore
 
 Command = Callable[..., Any]
 
@@ -43,6 +46,10 @@ def refused(done: Any, *words: str, code: int = 2) -> str:
         (b" \n\n", ["'refs.bib' is empty"]),
         (b"%PDF-1.7\0\x01\x02", ["'refs.bib' is binary"]),
         (b"Just prose, and no entry in it.\n", ["'refs.bib' holds no usable BibTeX entry", "@article{key"]),
+        (
+            b"\n@article{a, year = {1990}}\n@book{b, title = {}}\n",
+            ["'refs.bib' holds no usable BibTeX entry: line 2: the entry 'a' has no title, nor has any other"],
+        ),
     ],
 )
 def test_a_bibliography_that_cannot_be_used_begins_nothing(
@@ -91,6 +98,45 @@ def test_a_missing_file_is_named(peercycle: Command, folder: Path) -> None:
     assert not (folder / "runs").exists()
 
 
+def test_a_missing_file_is_said_before_a_missing_topic(peercycle: Command) -> None:
+    refused(peercycle("run", "refz.bib"), "'refz.bib'", "No such file")
+
+
+def test_a_run_without_any_policy_says_what_to_load(ran: Command) -> None:
+    done = ran("--policy", "auto", "-p", "no:builtin")
+    refused(done, "no loaded plugin offers the policy 'extractive' that would write then, nor any other; load one")
+
+
+def test_a_folder_that_cannot_be_made_says_what_to_give(ran: Command) -> None:
+    # Nobody makes folders there, root neither.
+    refused(
+        ran("--runs-dir", "/proc/runs"),
+        "cannot keep runs in '/proc/runs': nothing can be made there; give another with --runs-dir",
+        code=1,
+    )
+
+
+def test_a_disk_that_fills_up_says_how_to_go_on(ran: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    written = FileArtifactStore.write
+    bodies: list[bytes] = []
+
+    def write(store: FileArtifactStore, data: bytes) -> str:
+        bodies.append(data)
+        if len(bodies) > 1:  # the first is the task's: there is a run then
+            monkeypatch.setattr("peercycle.store.disk.write_new", full)
+            monkeypatch.setattr("peercycle.store.artifacts.write_new", full, raising=False)
+        return written(store, data)
+
+    monkeypatch.setattr(FileArtifactStore, "write", write)
+    done = ran()
+    assert done.code == 1
+    assert "is the disk full?" in done.err
+    assert "once there is room, or its cause is mended, go on with: peercycle resume runs/r1" in done.err
+
+
 def test_a_run_without_a_topic_says_what_to_give(peercycle: Command) -> None:
     refused(peercycle("run", "refs.bib"), "--topic")
     refused(peercycle("run", "refs.bib", "--topic", "  "), "the topic is empty")
@@ -101,6 +147,13 @@ def test_a_run_without_a_topic_says_what_to_give(peercycle: Command) -> None:
     [
         (["--candidates", "0"], "--candidates 0: must be at least 1"),
         (["--candidates", "500"], "--candidates 500: must be at most 256"),
+        (["--seed", "9" * 26], "--seed " + "9" * 26 + ": must be at most 9007199254740991"),
+        (["--seed", "-" + "9" * 26], "must be at least -9007199254740991"),
+        (["--rounds", "9" * 26], "must be at most 1000"),
+        (["--patience", "9" * 26], "must be at most 9007199254740991"),
+        (["--max-tokens", "9" * 26], "must be at most 9007199254740991"),
+        (["--max-model-calls", "9" * 26], "must be at most 9007199254740991"),
+        (["--max-requests", "9" * 26], "must be at most 9007199254740991"),
         (["--rounds", "-1"], "--rounds -1: must be at least 0"),
         (["--max-tokens", "0"], "--max-tokens 0: must be at least 1; leave it out for no limit"),
         (["--max-cost", "0"], "--max-cost 0.0: must be more than 0; leave it out for no limit"),

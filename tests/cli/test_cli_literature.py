@@ -51,6 +51,40 @@ def test_what_cannot_be_imported_is_named(peercycle: Command, folder: Path) -> N
         assert done.code == 2 and name in done.err and done.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"@article{a, title = {\0\x1b[2J}}", "is binary"),
+        (b"@article{a, year = {1990}}\n@book{b, author = {Byron, Ada}}", "holds no usable work"),
+    ],
+    ids=["bytes", "untitled"],
+)
+def test_a_file_without_usable_works_is_not_imported(
+    peercycle: Command, folder: Path, body: bytes, words: str
+) -> None:
+    (folder / "bin.bib").write_bytes(body)
+    done = peercycle("literature", "import", "bin.bib")
+    assert (done.code, done.out) == (2, "")
+    assert words in done.err and done.err.count("\n") == 1
+    assert not list(folder.rglob("*-*.jsonl")), "and nothing is kept that would spoil the next search"
+
+
+def test_an_untitled_entry_is_left_out_of_an_import_and_named(peercycle: Command, folder: Path) -> None:
+    with (folder / "refs.bib").open("a") as bib:
+        bib.write("@book{nameless, year = {1990}}\n")
+    done = peercycle("literature", "import", "refs.bib")
+    assert done.out.startswith("2 works of refs.bib imported: ")
+    assert done.err == "warning: refs.bib: line 6: not a work: a work needs a title\n"
+
+
+def test_an_imported_corpus_that_went_bad_is_named_with_what_to_do(peercycle: Command) -> None:
+    kept = Path(peercycle("literature", "import", "refs.bib", "--json").json[0]["path"])
+    kept.write_text("no json\n")
+    done = peercycle("search", "depth")
+    assert done.code != 0 and str(kept) in done.err
+    assert "it was imported: delete that file, then import its source again" in done.err
+
+
 def test_a_run_from_a_topic_alone_searches_what_was_imported(peercycle: Command, folder: Path) -> None:
     peercycle("literature", "import", "refs.bib")
     arguments = ("run", "--topic", "sorting networks", "--literature", "local", "--run-id", "r1", "--rounds", "0")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
+import shlex
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -187,6 +191,21 @@ def test_a_pipe_that_closes_is_no_traceback(peercycle: Callable[..., Any], folde
     assert (done.stdout.count("\n"), done.stderr) == (1, "")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(f"{shlex.join(RUN)} --json", 0), ("logs r1", 141)], ids=["a run", "another command"]
+)
+def test_a_reader_that_leaves_ends_no_run_and_changes_no_exit_code_of_one(
+    peercycle: Callable[..., Any], folder: Path, arguments: str, code: int
+) -> None:
+    if code:
+        assert peercycle(*RUN).code == 0
+    # The reader is gone before anything is printed.
+    command = f'{{ sleep 0.2; "{sys.executable}" -m peercycle {arguments}; echo $? >code; }} | true'
+    done = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False)
+    assert ((folder / "code").read_text(), done.stderr) == (f"{code}\n", "")
+    assert run_status(folder / "runs" / "r1") == "finished"
+
+
 def test_a_killed_queue_goes_on_where_it_was(start: Start, folder: Path, peercycle: Callable[..., Any]) -> None:
     lines = [{"topic": f"sorting {n}", "bibliography": "refs.bib", "options": {"run_id": f"t{n}"}} for n in range(2)]
     (folder / "tasks.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -212,3 +231,34 @@ def test_a_queue_stops_when_asked_and_names_how_to_go_on(start: Start, folder: P
     done = json_of(start("stop", queue.name, "--wait", "--json"))
     assert (done["asked"], done["status"]) == (True, "stopped")
     assert f"`peercycle resume runs/{queue.name}`" in (queue / "report.md").read_text()
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"]], ids=["table", "json"])
+def test_a_terminal_that_closes_drains_the_run(folder: Path, arguments: list[str]) -> None:
+    near, far = pty.openpty()
+    long = ("--rounds", "200", "--patience", "200")
+
+    def own_terminal() -> None:
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "peercycle", *RUN, *SLOW, *long, *arguments],
+        cwd=folder,
+        stdin=far,
+        stdout=far,
+        stderr=far,
+        preexec_fn=own_terminal,  # noqa: PLW1509 - a process that takes a terminal for its own has no other way
+    )
+    os.close(far)
+    try:
+        said = b""
+        while b"outline" not in said:
+            said += os.read(near, 4096)
+        os.close(near)
+        assert process.wait(timeout=WAIT_S) == 3
+    finally:
+        process.kill()
+        process.wait()
+    assert run_status(folder / "runs" / "r1") == "stopped"

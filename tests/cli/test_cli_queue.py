@@ -61,6 +61,13 @@ def test_each_task_has_its_run_and_one_report_covers_all(peercycle: Command, fol
         assert (queue_of(folder) / ".." / Path(task["path"]).name / "report.md").is_file()
 
 
+def test_a_file_of_tasks_may_begin_with_a_byte_order_mark(peercycle: Command, folder: Path) -> None:
+    line = json.dumps({"topic": "sorting networks", "bibliography": "refs.bib", "options": {"rounds": 0}})
+    (folder / "tasks.jsonl").write_text(line + "\n", encoding="utf-8-sig")
+    done = peercycle("run", "tasks.jsonl", "--json")
+    assert (done.code, done.err) == (0, "")
+
+
 def test_one_failure_never_ends_the_queue(peercycle: Command, folder: Path) -> None:
     failing = {"settings": {"policies": {"scripted": {"fail_stage": "write"}}}, "run_id": "bad"}
     taken = {"run_id": "taken"}
@@ -99,6 +106,7 @@ def test_every_bad_line_is_named_before_anything_starts(peercycle: Command, fold
         {"topic": "x", "bibliography": "refs.bib", "options": {"run_id": "a"}},
         {"topic": "x", "bibliography": "refs.bib", "options": {"run_id": "a"}},
         {"topic": "x"},
+        {"topic": 5, "bibliography": "refs.bib"},
     )
     done = peercycle("run", "tasks.jsonl")
     assert (done.code, done.out) == (2, "")
@@ -112,6 +120,7 @@ def test_every_bad_line_is_named_before_anything_starts(peercycle: Command, fold
         "line 8: --rounds -1: must be at least 0",
         "line 10: run id 'a' is that of line 9",
         "line 11: there is nothing to start from",
+        "line 12: topic is 5, and must be text",
     ):
         assert words in done.err
     assert not (folder / "runs").exists()
@@ -262,7 +271,7 @@ def test_a_queue_that_is_driven_or_damaged_is_refused(peercycle: Command, folder
     queue = queue_of(folder)
     lease = take_lease(queue)
     try:
-        assert "is driven by process" in peercycle("resume", queue.name).err
+        assert peercycle("resume", queue.name).err.startswith(f"error: {queue.name!r} is driven by process")
         assert peercycle("status", queue.name, "--json").json["status"] == "running"
     finally:
         lease.release()

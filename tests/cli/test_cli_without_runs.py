@@ -66,6 +66,9 @@ def test_plugins_are_listed_and_shown_with_their_settings(peercycle: Command, fo
     assert listed["mine"]["hooks"] == ["register_commands"]
     assert "scripted" in listed["builtin"]["registrations"]["policies"]
     assert "policies.scripted" in peercycle("plugins", "show", "builtin").out
+    heads, *lines = peercycle("plugins", "--plugin", "mine.py").out.splitlines()
+    assert [line.split("\t")[0] for line in (heads, *lines)] == ["plugin", *listed]
+    assert max(map(len, lines)) < 240, "what one offers is counted where that is much"
     assert peercycle("plugins", "shaw", "builtin").code == 2
 
 

@@ -27,6 +27,7 @@ from peercycle.core.runs import Budget, ModelChoice, RunOptions, RunRecord, RunS
 from peercycle.core.writing import CheckReport, CitationCheck, Manuscript, NumberCheck, PointOutcome, ResearchTask
 from peercycle.export.account.scores import calibration
 from peercycle.export.report import ReportExporter, write_report
+from peercycle.export.shown import unit
 from peercycle.store.directory import create_run, open_run, read_run
 from peercycle.store.driven import RunDirectory
 
@@ -463,3 +464,8 @@ def test_a_killed_driver_is_told_apart_from_one_at_work(tmp_path: Path) -> None:
     assert running["status"] == "running"
     assert crashed["status"] == "crashed"
     assert crashed["next_steps"][0].startswith("Resume it")
+
+
+def test_a_count_of_one_has_a_singular_unit() -> None:
+    assert [unit("words", 1.0), unit("words", 2.0), unit("words", None)] == ["word", "words", "words"]
+    assert unit("ms", 1.0) == "ms"

@@ -382,6 +382,27 @@ def test_handlers_that_a_run_in_a_thread_left_standing_are_not_taken_from_the_ne
     assert asyncio.run(a_servers())
 
 
+def test_a_terminal_that_closes_drains_the_runs_in_hand() -> None:
+    heard: list[str] = []
+
+    class Draining:
+        def drain(self, reason: Any, message: str) -> None:
+            heard.append(message)
+
+    async def main() -> None:
+        with draining_on_signals(Draining()):
+            os.kill(os.getpid(), signal.SIGHUP)
+            await asyncio.sleep(0.1)
+
+    # Without our handler the signal would end the tests.
+    before = signal.signal(signal.SIGHUP, lambda *_: None)
+    try:
+        asyncio.run(main())
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert heard == ["SIGHUP was received"]
+
+
 def test_a_signal_that_is_ignored_stays_so_while_a_run_is_driven() -> None:
     heard: list[str] = []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import sqlite3
@@ -20,6 +21,7 @@ from peercycle.core.errors import DamagedRunError, RunInUseError, StoreError, Us
 from peercycle.core.journal import EffectKey, Question
 from peercycle.core.runs import RunRecord, Terminal
 from peercycle.core.writing import ResearchTask
+from peercycle.store import directory
 from peercycle.store.directory import (
     answer_question,
     create_run,
@@ -32,6 +34,7 @@ from peercycle.store.directory import (
     request_stop,
     run_status,
 )
+from peercycle.store.disk import as_store_error
 
 
 def test_a_new_run_is_whole_and_private(
@@ -73,6 +76,34 @@ def test_what_is_there_already_is_never_taken_for_a_new_run(
         assert sorted(str(p) for p in path.parent.rglob("*")) == before
 
     asyncio.run(main())
+
+
+def test_of_two_processes_that_make_a_run_of_one_name_the_later_is_told_that_it_exists(
+    tmp_path: Path,
+    new_run: Callable[..., Any],
+    record_for: Callable[..., RunRecord],
+    task: ResearchTask,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runs = tmp_path / "runs"
+
+    def overtaken(aside: Path, *given: Any) -> None:
+        fill(aside, *given)
+        (runs / "river").mkdir()
+        (runs / "river" / "run.json").write_text("the other's")
+
+    fill = directory._fill
+    monkeypatch.setattr(directory, "_fill", overtaken)
+    with pytest.raises(UsageError, match="exists already; resume that run"):
+        asyncio.run(create_run(runs, record_for(), task, in_loop=False))
+    assert [str(path.relative_to(runs)) for path in runs.rglob("*")] == ["river", "river/run.json"]
+
+
+def test_only_of_a_file_that_was_there_is_it_said_that_it_is_kept(tmp_path: Path) -> None:
+    error = OSError(errno.ENOSPC, "No space left on device")
+    (tmp_path / "old").write_text("old")
+    assert str(as_store_error(error, "write", tmp_path / "old")).endswith("what it held before is kept")
+    assert str(as_store_error(error, "write", tmp_path / "new")).endswith("(is the disk full?)")
 
 
 def test_a_record_of_another_task_is_refused(

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from peercycle.agents.literature.local.corpus import read_corpus
 from peercycle.agents.literature.local.index import SCHEMA_VERSION, create, fill
-from peercycle.agents.literature.places import cache_folder
+from peercycle.agents.literature.places import cache_folder, library_folder
 from peercycle.core.errors import BadInputError
+from peercycle.core.literature import Reference
 from peercycle.core.sameness import deduplicate
 
 
@@ -31,7 +32,7 @@ def open_corpus(path: Path, cache: str | None) -> sqlite3.Connection:
     try:
         with closing(sqlite3.connect(name)) as connection:
             create(connection)
-            fill(connection, deduplicate(read_corpus(path).entries))
+            fill(connection, deduplicate(_works(path)))
             connection.commit()
         Path(name).replace(target)
     finally:
@@ -40,6 +41,17 @@ def open_corpus(path: Path, cache: str | None) -> sqlite3.Connection:
     if opened is None:
         raise BadInputError(f"the index {str(target)!r} cannot be read back; is the disk full?")
     return opened
+
+
+def _works(path: Path) -> tuple[Reference, ...]:
+    try:
+        return read_corpus(path).entries
+    except BadInputError as error:
+        if path.parent != library_folder():
+            raise
+        # Whoever searches has not named this file, and would not know where it comes from.
+        why = str(error).partition(";")[0]
+        raise BadInputError(f"{why}; it was imported: delete that file, then import its source again") from None
 
 
 def _open(target: Path) -> sqlite3.Connection | None:

@@ -16,16 +16,38 @@ _SCHEMES = {"doi": "doi", "arxiv": "arxiv", "arxivid": "arxiv", "acl": "acl", "c
 
 
 def read_corpus(path: Path) -> Bibliography:
-    """Return the works of a `.bib` or `.jsonl` file, and what was wrong with it. Raises `BadInputError`."""
+    """Return the works of a `.bib` or `.jsonl` file that have a title, and what was wrong with it.
+
+    Raises `BadInputError` where it cannot be read, is binary, or holds no such work.
+    """
     try:
         body = path.read_bytes()
     except OSError as error:
         raise BadInputError(f"cannot read the corpus {str(path)!r}: {error.strerror}") from None
+    if b"\0" in body[:4096]:
+        raise BadInputError(f"the corpus {str(path)!r} is binary; give a .bib or a .jsonl file")
     text = body.decode("utf-8-sig", "replace")
-    found = read_bibtex(text) if path.suffix.lower() == ".bib" else read_jsonl(text)
+    found = _titled(read_bibtex(text)) if path.suffix.lower() == ".bib" else read_jsonl(text)
     if not found.entries:
         raise BadInputError(f"the corpus {str(path)!r} holds no usable work; give a .bib or a .jsonl file")
     return found
+
+
+def _titled(read: Bibliography) -> Bibliography:
+    """Leave out the entries without a title, as JSON lines without one are: nothing could be found or cited by them."""
+    untitled = [work for work in read.entries if not work.title.strip()]
+    if not untitled:
+        return read
+    problems = [
+        BibliographyProblem(line=work.line or 1, key=work.key, message="not a work: a work needs a title")
+        for work in untitled
+    ]
+    return read.model_copy(
+        update={
+            "entries": tuple(work for work in read.entries if work.title.strip()),
+            "problems": tuple(sorted([*read.problems, *problems], key=lambda problem: problem.line)),
+        }
+    )
 
 
 def read_jsonl(text: str) -> Bibliography:

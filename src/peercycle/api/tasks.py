@@ -24,8 +24,11 @@ def read_bibliography(source: str | Path) -> Bibliography:
         named = repr(text)
         text = _read_text(Path(source), "a BibTeX file with at least one entry")
     bibliography = bibtex.read(text)
-    if not bibliography.entries:
+    if not any(entry.title.strip() for entry in bibliography.entries):
         first = f": line {p.line}: {p.message}" if (p := next(iter(bibliography.problems), None)) else ""
+        if bibliography.entries:
+            entry = bibliography.entries[0]
+            first = f": line {entry.line}: the entry {entry.key!r} has no title, nor has any other"
         raise BadInputError(
             f"{named} holds no usable BibTeX entry{first}; an entry looks like @article{{key, title = {{…}}}}"
         )

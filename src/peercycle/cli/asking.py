@@ -104,13 +104,16 @@ class Asked:
 
     def task(self) -> ResearchTask:
         """Return the one task. Raises `UsageError` or `BadInputError`."""
-        from peercycle.api import make_task
+        from peercycle.api import make_task, read_bibliography
         from peercycle.core.errors import UsageError
 
         for flag, given in (("--parallel", self.parallel is not None), ("--skip-bad", self.skip_bad)):
             if given:
                 raise UsageError(f"{flag} is for a queue of tasks (TASKS.jsonl); here is one run")
         if self.topic is None:
+            if self.source is not None:
+                # A file that is not there, or no bibliography, is the greater slip: it is said first.
+                read_bibliography(self.source)
             raise UsageError('--topic is missing; say what the paper shall be about: --topic "…"')
         if self.data and self.experiment is None:
             raise UsageError(f"--data {self.data[0]}: only a study reads data; give it with --experiment STUDY.py")

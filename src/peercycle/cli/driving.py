@@ -12,6 +12,7 @@ from peercycle.cli.endings import shown
 from peercycle.cli.following import Followers
 from peercycle.cli.interrupting import Announcer, Interrupted, announcing
 from peercycle.cli.screens import Launch, Screen
+from peercycle.core.errors import StoreError
 
 if TYPE_CHECKING:
     from peercycle.graphs.result import RunResult
@@ -37,6 +38,10 @@ def drive_one(drive: Drive, screen: Screen, plugins: Plugins, *, label: str = ""
             screen.done(result, failures)
     except KeyboardInterrupt:
         raise Interrupted(_way_on(launched)) from None
+    except StoreError as error:
+        if launched:
+            error.add_note(f"once there is room, or its cause is mended, {_way_on(launched)}")
+        raise
     return EXIT_CODES[result.status]
 
 

@@ -11,7 +11,7 @@ import typer
 
 from peercycle.cli.endings import shown
 from peercycle.cli.loops import wait_for
-from peercycle.cli.output import duration, print_json, print_table, say
+from peercycle.cli.output import duration, print_json, print_table, say, shortened
 from peercycle.cli.parameters import AsJson, RunsDir
 from peercycle.cli.progress import Progress
 
@@ -163,7 +163,7 @@ def _row(each: Standing) -> tuple[str, ...]:
         waiting or (each.progress.stages if each.status in {"running", "crashed"} else ""),
         "" if each.idle is None else duration(each.idle),
         "" if each.rating is None else f"{each.rating:.2f}",
-        each.topic,
+        shortened(each.topic),
     )
 
 
@@ -175,7 +175,7 @@ def _print_one(each: Standing, as_json: bool) -> None:
         return
     ended = each.record.terminal
     say(f"run {each.record.run_id}: {each.how}" + (f" ({ended.message})" if ended and ended.message else ""))
-    say(f"topic: {each.topic}")
+    say(f"topic: {shortened(each.topic)}")
     say(f"begun: {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(each.record.created_at))}; in {each.path}")
     if each.status in {"running", "crashed"}:
         say(f"in hand: {each.progress.stages or 'nothing'}")

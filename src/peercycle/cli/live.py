@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from peercycle.cli.output import duration
+from peercycle.cli.output import duration, outlasting
 from peercycle.cli.progress import Progress
 from peercycle.cli.screens import Launch, event_text
 from peercycle.cli.telling import Told
@@ -55,7 +55,8 @@ class LiveScreen:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._live.__exit__(None, None, None)
+        with outlasting():
+            self._live.__exit__(None, None, None)
 
     def launched(self, launch: Launch) -> None:
         """Show the choices, and a line of the table."""
@@ -96,10 +97,12 @@ class LiveScreen:
 
     def note(self, text: str, **_: Any) -> None:
         """Print the line above the table."""
-        self._console.print(Text(text))
+        with outlasting():
+            self._console.print(Text(text))
 
     def _keep(self, run_id: str, line: str) -> None:
-        self._console.print(Text(f"[{run_id}] {line}" if self._many else line))
+        with outlasting():
+            self._console.print(Text(f"[{run_id}] {line}" if self._many else line))
 
     def _table(self) -> Group | Table:
         table = Table(box=None, pad_edge=False, header_style="dim")

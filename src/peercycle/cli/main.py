@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -12,12 +11,15 @@ import typer
 
 from peercycle.cli.app import build_app
 from peercycle.cli.interrupting import Interrupted
-from peercycle.cli.output import print_json, say, warn
+from peercycle.cli.output import close_output, print_json, say, warn
 from peercycle.cli.patience import BEGUN, process_began
 from peercycle.core.errors import PeercycleError
 
 INTERRUPTED = 130
 """What a shell reports for a program that Ctrl-C ended."""
+
+UNREAD = 141
+"""What a shell reports for a program that SIGPIPE ended: whoever read its output has closed it."""
 
 CLICK_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 """Base of typer's own complaints; some versions of typer carry click inside, others import it."""
@@ -41,10 +43,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has closed it; Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except (BrokenPipeError, SystemExit) as error:
+        # Some versions of typer exit for a closed pipe, with 1.
+        if not isinstance(error.__context__ if isinstance(error, SystemExit) else error, BrokenPipeError):
+            raise
+        close_output()
+        return UNREAD
     if code == INTERRUPTED:
         # Some versions of typer raise, others return this.
         warn("interrupted")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 import typer
@@ -19,14 +22,47 @@ def say(text: str = "", *, error: bool = False) -> None:
     typer.echo(text, err=error)
 
 
+def say_on(text: str = "") -> None:
+    """Print one line of what goes on without a reader: once nobody reads, nothing is printed, and nothing is raised."""
+    with outlasting():
+        say(text)
+
+
+@contextmanager
+def outlasting() -> Iterator[None]:
+    """Print no more, rather than raise, where the reader has gone: a pipe's, or a terminal that was closed."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in {errno.EPIPE, errno.EIO}:
+            raise
+        close_output()
+
+
+def close_output() -> None:
+    """Print nothing from here on: whoever read has gone, and Python would complain again when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def warn(text: str) -> None:
-    """Print a line that is no result."""
-    say(text, error=True)
+    """Print a line that is no result; what it quotes of a file cannot drive the terminal."""
+    say(safe(text, sys.stderr), error=True)
 
 
 def print_json(value: Any) -> None:
     """Print one JSON value on one line."""
-    say(json.dumps(value, ensure_ascii=False, allow_nan=False, default=str))
+    say(json_line(value))
+
+
+def json_line(value: Any) -> str:
+    """Return a value as one line of JSON."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
+
+
+def shortened(text: str, most: int = 80) -> str:
+    """Return a text as one line of at most so many characters; `--json` has the whole."""
+    line = " ".join(text[: 100 * most].split())
+    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
 def safe(text: str, stream: TextIO) -> str:
@@ -42,9 +78,9 @@ def on_terminal() -> bool:
 
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table: aligned by rich on a terminal, tab-separated in a pipe."""
+    """Print a table, headings first: aligned by rich on a terminal, tab-separated in a pipe."""
     if not on_terminal():
-        for row in rows:
+        for row in (heads, *rows):
             say("\t".join(" ".join(cell.split()) for cell in row))
         return
     from rich.console import Console

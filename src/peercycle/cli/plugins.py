@@ -10,6 +10,9 @@ import typer
 from peercycle.cli.output import print_json, print_table, say, warn
 from peercycle.cli.parameters import AsJson, DisabledPlugins, PluginFiles
 
+SHOWN_NAMES = 3
+"""Components of one kind that the list of plugins names; `peercycle plugins show NAME` names all."""
+
 
 def plugins(
     action: Annotated[
@@ -21,7 +24,7 @@ def plugins(
     no_plugin: DisabledPlugins = None,
     as_json: AsJson = False,
 ) -> None:
-    """List plugins, or show one.
+    """List plugins, one a line, or show one.
 
     `peercycle plugins show NAME` lists the settings of everything that it offers.
     """
@@ -62,9 +65,14 @@ def _list(found: list[dict[str, Any]], as_json: bool) -> None:
         return
     rows = []
     for each in found:
-        offers = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in each["registrations"].items())
+        offers = "; ".join(f"{kind}: {_few(names)}" for kind, names in each["registrations"].items())
         rows.append((each["name"], each["state"], _from(each), each["problem"] or offers or ", ".join(each["hooks"])))
     print_table(("plugin", "state", "from", "offers"), rows)
+
+
+def _few(names: list[str]) -> str:
+    """Return names, or how many there are where a line has no room for them."""
+    return ", ".join(names) if len(names) <= SHOWN_NAMES else str(len(names))
 
 
 def _show(found: dict[str, Any], as_json: bool) -> None:

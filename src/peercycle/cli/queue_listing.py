@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from peercycle.cli.output import print_json, print_table, say
+from peercycle.cli.output import print_json, print_table, say, shortened
 
 
 def queue_data(queue: Path) -> dict[str, Any]:
@@ -46,6 +46,8 @@ def print_queue(queue: Path, as_json: bool) -> None:
     _, status, counts, *_ = queue_row(data)
     say(f"queue {queue.name}: {status} ({counts}); tasks of {data['source']}")
     heads = ("line", "status", "run", "topic")
-    print_table(heads, [(str(r["line"]), r["status"], r.get("run_id") or "", r["topic"]) for r in data["tasks"]])
+    print_table(
+        heads, [(str(r["line"]), r["status"], r.get("run_id") or "", shortened(r["topic"])) for r in data["tasks"]]
+    )
     if status != "running" and set(data["counts"]) - {"finished", "skipped"}:
         say(f"go on with: peercycle resume {shown(queue)}")

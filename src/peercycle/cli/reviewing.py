@@ -27,7 +27,10 @@ STAMP = "Made by a machine. It is no peer review, and must not be passed off as 
 
 def review(
     paper: Annotated[
-        Path, typer.Argument(metavar="PAPER.tex|PAPER.md|PAPER.pdf", help="The paper, as LaTeX, Markdown or PDF.")
+        Path,
+        typer.Argument(
+            metavar="PAPER.tex|PAPER.md|PAPER.txt|PAPER.pdf", help="The paper, as LaTeX, Markdown, text or PDF."
+        ),
     ],
     *,
     reviewer: Annotated[str | None, typer.Option(help="Who reviews.", show_default="rubric")] = None,

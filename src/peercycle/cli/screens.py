@@ -1,4 +1,7 @@
-"""What is shown while runs are driven: JSON lines, plain lines in a pipe, a live table on a terminal."""
+"""What is shown while runs are driven: JSON lines, plain lines in a pipe, a live table on a terminal.
+
+A reader that leaves (`| head -1`) ends no run: the exit code still says how it ended.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from peercycle.cli.following import Listener
-from peercycle.cli.output import on_terminal, print_json, say
+from peercycle.cli.output import json_line, on_terminal, say_on
 from peercycle.cli.telling import Told
 
 if TYPE_CHECKING:
@@ -133,12 +136,12 @@ class JsonScreen:
 
     def launched(self, launch: Launch) -> None:
         """Print the launch record."""
-        print_json(launch.line)
+        say_on(json_line(launch.line))
 
     def event(self, event: RunEvent) -> None:
         """Print the line as JSON."""
         if event.kind not in QUIET:
-            print_json(event_line(event))
+            say_on(json_line(event_line(event)))
 
     def spending(self, run_id: str, lines: tuple[SpendingLine, ...]) -> None:
         """Print nothing: `status --json` has it."""
@@ -149,16 +152,16 @@ class JsonScreen:
     def done(self, result: RunResult, failures: Sequence[str] = ()) -> None:
         """Print the experiments that failed, and the done record."""
         for failure in failures:
-            print_json({"event": "experiment_failed", "run_id": result.run_id, "message": failure})
-        print_json(done_line(result))
+            say_on(json_line({"event": "experiment_failed", "run_id": result.run_id, "message": failure}))
+        say_on(json_line(done_line(result)))
 
     def not_begun(self, line: int, topic: str, why: str) -> None:
         """Print a record of a task without a run."""
-        print_json({"event": "error", "line": line, "topic": topic, "message": why})
+        say_on(json_line({"event": "error", "line": line, "topic": topic, "message": why}))
 
     def note(self, text: str, **data: Any) -> None:
         """Print a record that belongs to no run."""
-        print_json({"event": "note", "message": text, **data})
+        say_on(json_line({"event": "note", "message": text, **data}))
 
 
 class PlainScreen:
@@ -179,15 +182,15 @@ class PlainScreen:
     def launched(self, launch: Launch) -> None:
         """Print the choices that were made, the first of them what policy was taken, then where the run is."""
         for choice in launch.choices:
-            say(self._of(launch.run_id) + choice)
+            say_on(self._of(launch.run_id) + choice)
         begins = "going on with run" if launch.resumed else "run"
         where = f"{begins} {launch.run_id} in {launch.path}"
-        say(self._of(launch.run_id) + where + (f": {launch.label}" if launch.label else ""))
+        say_on(self._of(launch.run_id) + where + (f": {launch.label}" if launch.label else ""))
 
     def event(self, event: RunEvent) -> None:
         """Print the event, unless it says the same again."""
         if event.kind not in QUIET and (shown := self._told.event(event)) is not None:
-            say(self._of(event.run_id) + event_text(shown))
+            say_on(self._of(event.run_id) + event_text(shown))
 
     def spending(self, run_id: str, lines: tuple[SpendingLine, ...]) -> None:
         """Print nothing: the report has it."""
@@ -201,15 +204,15 @@ class PlainScreen:
 
         shown, repeated = self._told.ending(result)
         for line in (*repeated, *ending_lines(shown, failures)):
-            say(self._of(result.run_id) + line)
+            say_on(self._of(result.run_id) + line)
 
     def not_begun(self, line: int, topic: str, why: str) -> None:
         """Print why a task got no run."""
-        say(f"line {line} ({topic}): {why}")
+        say_on(f"line {line} ({topic}): {why}")
 
     def note(self, text: str, **_: Any) -> None:
         """Print the line."""
-        say(text)
+        say_on(text)
 
     def _of(self, run_id: str) -> str:
         return f"[{run_id}] " if self._many else ""

@@ -57,7 +57,7 @@ def _sorted_lines(path: Path, options: RunOptions) -> tuple[tuple[QueuedTask, ..
     from peercycle.core.errors import BadInputError, PeercycleError
 
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise BadInputError(f"cannot read {str(path)!r}: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -113,7 +113,8 @@ def _object(line: str) -> dict[str, Any]:
             hint = did_you_mean(name, KEYS) or f"; keys: {', '.join(KEYS)}"
             raise _bad(f"has no key {name!r}{hint}")
     topic, notes = given.get("topic"), given.get("notes")
-    _require(isinstance(topic, str) and bool(topic.strip()), "has no topic")
+    _require(topic is None or isinstance(topic, str), f"topic is {json.dumps(topic)[:80]}, and must be text")
+    _require(bool(topic and topic.strip()), "has no topic")
     _require(notes is None or isinstance(notes, str), "notes must be text")
     return dict(given)
 

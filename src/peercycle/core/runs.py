@@ -42,19 +42,23 @@ SKIPPABLE = frozenset({"literature", "outline", "related", "plan", "experiment",
 """Stages that a run can do without: somebody must write, and something must be compared."""
 
 
+LARGEST = 2**53 - 1
+"""Of an integer option: exact in any JSON reader, and a thousandfold, as candidates' seeds are, within 64 bits."""
+
+
 class Budget(Word):
     """Limits of a run; None is no limit."""
 
-    tokens: int | None = Field(default=None, ge=1)
+    tokens: int | None = Field(default=None, ge=1, le=LARGEST)
     cost: float | None = Field(default=None, gt=0)
     """Money, in the price table's currency."""
     hours: float | None = Field(default=None, gt=0)
     """Of wall clock while a driver works on the run, all resumes together."""
     until: float | None = None
     """UTC time, seconds since the epoch, at which the run drains."""
-    model_calls: int | None = Field(default=None, ge=1)
+    model_calls: int | None = Field(default=None, ge=1, le=LARGEST)
     sandbox_seconds: float | None = Field(default=None, gt=0)
-    requests: int | None = Field(default=None, ge=1)
+    requests: int | None = Field(default=None, ge=1, le=LARGEST)
     """Requests to online sources, new tries included; what the cache answers is none."""
     kept_for_finish: float = Field(default=0.05, ge=0, lt=1)
     """Share of each limit that only the finish may use."""
@@ -76,10 +80,10 @@ class RunOptions(Word):
 
     run_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
     runs_dir: str = "runs"
-    seed: int = 0
+    seed: int = Field(default=0, ge=-LARGEST, le=LARGEST)
     candidates: int = Field(default=1, ge=1, le=256)
     rounds: int = Field(default=2, ge=0, le=1000)
-    patience: int = Field(default=1, ge=1)
+    patience: int = Field(default=1, ge=1, le=LARGEST)
     """Rounds without gain after which the run ends with `no_gain`."""
     policy: str = "auto"
     reviewer: str = "rubric"

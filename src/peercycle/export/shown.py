@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from markupsafe import Markup, escape
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~$!])")
+_COUNTS = frozenset({"words", "works", "pairs", "titles", "years"})
+"""Units of counts, which are singular after a one."""
 _TICKED = re.compile(r"`([^`]*)`")
 
 
@@ -60,6 +62,11 @@ def number(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
 
 
+def unit(name: str, value: float | None) -> str:
+    """Return a unit as it is written after a value: `words`, and `word` after 1."""
+    return name.removesuffix("s") if value == 1 and name in _COUNTS else name
+
+
 def interval(bounds: list[float] | None) -> str:
     """Return an interval, or a dash where none was computed."""
     return "-" if bounds is None else f"{bounds[0]:.4g} to {bounds[1]:.4g}"
@@ -97,6 +104,6 @@ def brief(ref: str) -> str:
 
 FILTERS = {
     f.__name__: f
-    for f in (md, md_code, code, ticks, score, sentence, short, number, interval, amount, duration, when, brief)
+    for f in (md, md_code, code, ticks, score, sentence, short, number, unit, interval, amount, duration, when, brief)
 }
 """What templates may apply, by name."""

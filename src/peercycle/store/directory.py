@@ -12,13 +12,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 from contextlib import closing
 from pathlib import Path
 
 from peercycle.core.base import artifact_ref, canonical_json
-from peercycle.core.errors import UsageError
+from peercycle.core.errors import StoreError, UsageError
 from peercycle.core.runs import RunRecord
 from peercycle.core.writing import ResearchTask
 from peercycle.store.artifacts import ARTIFACTS, FileArtifactStore, register_artifact
@@ -92,18 +93,22 @@ def _create(path: Path, record: RunRecord, task: ResearchTask, home: Home | None
     if record.task != artifact_ref(body):
         raise UsageError(f"the record names the task {record.task!r}, and the task given is {artifact_ref(body)!r}")
     aside = path.with_name(f".new-{path.name}-{os.getpid()}")
+    _make_folder(path.parent)
     with disk_errors("make a run at", path):
-        path.parent.mkdir(parents=True, exist_ok=True)
         sweep_unfinished(path.parent)
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise UsageError(f"{str(path)!r} exists already; resume that run, or give this one another id")
+            raise _taken(path)
         aside.mkdir(mode=DIRECTORY_MODE)
     try:
         lease = take_lease(aside)
         try:
             _fill(aside, record, body)
             with disk_errors("make a run at", path):
-                aside.rename(path)
+                try:
+                    aside.rename(path)
+                except OSError as error:
+                    # Another process has made a run of that name since we looked.
+                    raise (_taken(path) if error.errno in {errno.ENOTEMPTY, errno.EEXIST} else error) from None
                 sync_directory(path.parent)
             return _drive(path, record, lease, home)
         except BaseException:
@@ -112,6 +117,19 @@ def _create(path: Path, record: RunRecord, task: ResearchTask, home: Home | None
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
         raise
+
+
+def _make_folder(runs_dir: Path) -> None:
+    try:
+        runs_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        # Of a folder that is to be made, "no such file" tells nobody anything: so answer /proc and its like.
+        why = "nothing can be made there" if error.errno == errno.ENOENT else error.strerror
+        raise StoreError(f"cannot keep runs in {str(runs_dir)!r}: {why}; give another with --runs-dir") from None
+
+
+def _taken(path: Path) -> UsageError:
+    return UsageError(f"{str(path)!r} exists already; resume that run, or give this one another id")
 
 
 def _fill(directory: Path, record: RunRecord, task: bytes) -> None:

@@ -82,7 +82,8 @@ def as_store_error(error: Exception, doing: str, path: Path) -> PeercycleError:
         return error
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
     asks = " (is the disk full?)" if _out_of_room(error) else ""
-    return StoreError(f"cannot {doing} {str(path)!r}: {reason}{asks}; what it held before is kept")
+    kept = "; what it held before is kept" if os.path.isfile(path) else ""  # noqa: PTH113 - of a folder closed to us, it raises nothing
+    return StoreError(f"cannot {doing} {str(path)!r}: {reason}{asks}{kept}")
 
 
 def _out_of_room(error: Exception) -> bool:

@@ -101,7 +101,7 @@ def _lock_patiently(descriptor: int, directory: Path) -> None:
                 f"cannot lock run {directory.name!r}: {error.strerror}; keep runs on a disk that has file locks"
             ) from error
         raise RunInUseError(
-            f"run {directory.name!r} is driven by process {_written_pid(descriptor)}; "
+            f"{directory.name!r} is driven by process {_written_pid(descriptor)}; "
             "wait for it, or `peercycle stop` it first"
         )
 
