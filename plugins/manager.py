@@ -149,7 +149,9 @@ class Plugins:
                 raise
             except (Exception, SystemExit) as error:
                 source = self._host.sources[implementation.plugin]
-                raise PluginError(describe_failure(source, "extend_graph", error, self._host.modules(source.name))) from error
+                raise PluginError(
+                    describe_failure(source, "extend_graph", error, self._host.modules(source.name))
+                ) from error
 
     def register_commands(self, app: typer.Typer) -> None:
         """Let every plugin add commands; one that fails becomes a problem."""

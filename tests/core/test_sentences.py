@@ -34,7 +34,7 @@ def test_a_quoted_title_or_a_citation_is_not_cut(text: str) -> None:
         ("It works. \\citet{k} shows that it does.", 2),
         ("Is it so? We ask.", 2),
         ("An open “quotation that ends nowhere. And more. And more.", 3),
-        ("A 5\" pipe. Another 5\" pipe. A third.", 3),
+        ('A 5" pipe. Another 5" pipe. A third.', 3),
         ("First “part.\n\nSecond” part.", 2),
     ],
 )
@@ -44,7 +44,9 @@ def test_other_sentences_end_as_before(text: str, number: int) -> None:
 
 def test_a_long_citing_sentence_is_not_cut_inside_a_key() -> None:
     for filler in range(370, 400):
-        body = f"{'x' * 9} {'word ' * (filler // 5)}{'y' * (filler % 5)} \\citep{{a-rather-long-key, k}} holds it all."
+        body = (
+            f"{'x' * 9} {'word ' * (filler // 5)}{'y' * (filler % 5)} \\citep{{a-rather-long-key, k}} holds it all."
+        )
         manuscript = Manuscript(title="T", abstract="", sections=(Section(heading="H", body=body),))
         (_, check) = check_citations(manuscript, Bibliography(entries=(Reference(key="k", title="T"),)))
         said = check.sentence or ""

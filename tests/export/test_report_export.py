@@ -26,8 +26,8 @@ from peercycle.core.reviews import Assessment, Check, Review, ReviewPoint, Scale
 from peercycle.core.runs import Budget, ModelChoice, RunOptions, RunRecord, RunStatus, Terminal
 from peercycle.core.writing import CheckReport, CitationCheck, Manuscript, NumberCheck, PointOutcome, ResearchTask
 from peercycle.export.account.scores import calibration
-from peercycle.export.shown import sentence
 from peercycle.export.report import ReportExporter, write_report
+from peercycle.export.shown import sentence
 from peercycle.store.directory import create_run, open_run, read_run
 from peercycle.store.driven import RunDirectory
 

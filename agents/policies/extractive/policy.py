@@ -109,9 +109,7 @@ class ExtractivePolicy:
 
     async def _composed(self, work: Work, notes: Notes, *, concluded: bool) -> Manuscript:
         # In a thread: the words of every entry are read.
-        return await asyncio.to_thread(
-            lambda: compose(Material.of(work, notes, self.settings, concluded=concluded))
-        )
+        return await asyncio.to_thread(lambda: compose(Material.of(work, notes, self.settings, concluded=concluded)))
 
     @staticmethod
     def _source(work: Work) -> Bibliography:

@@ -437,14 +437,16 @@ def test_a_refused_address_or_key_says_what_a_resume_can_mend_and_what_is_a_new_
 ) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     fake_server.script = [behaviours.status(404, "no such model")]
-    with pytest.raises(ModelUnavailableError, match="A resume asks the same address .* is a new run"):
+    with pytest.raises(ModelUnavailableError, match=r"A resume asks the same address .* is a new run"):
         ask(fake_server)
     fake_server.script = [behaviours.status(401, "who are you")]
-    with pytest.raises(ModelUnavailableError, match="in a new run: --set models.openai.api_key_env=VARIABLE"):
+    with pytest.raises(ModelUnavailableError, match=r"in a new run: --set models\.openai\.api_key_env=VARIABLE"):
         ask(fake_server)
     monkeypatch.setenv("OPENAI_API_KEY", CANARY)
     fake_server.script = [behaviours.status(401, "who are you")]
-    withheld = "key in OPENAI_API_KEY is withheld from .* new run with --set models.openai.api_key_env=OPENAI_API_KEY "
+    withheld = (
+        "key in OPENAI_API_KEY is withheld from .* new run with --set models.openai.api_key_env=OPENAI_API_KEY "
+    )
     with pytest.raises(ModelUnavailableError, match=withheld):
         ask(fake_server)
     fake_server.script = [behaviours.status(401, "who are you")]

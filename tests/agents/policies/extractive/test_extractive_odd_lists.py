@@ -168,7 +168,9 @@ def test_of_a_huge_list_the_works_nearest_to_the_topic_are_mapped_and_that_is_sa
 ) -> None:
     monkeypatch.setattr(extractive_corpus, "MOST_MAPPED", 13)
     abstract = " ".join(["Bread and butter are baked in an oven by a patient baker every single morning."] * 2)
-    others = tuple(Reference(key=f"far{n}", title=f"Baking loaf {n}", abstract=abstract, year=2001) for n in range(30))
+    others = tuple(
+        Reference(key=f"far{n}", title=f"Baking loaf {n}", abstract=abstract, year=2001) for n in range(30)
+    )
     topic = "Eruptions, magma, tremor, gas and deformation of a volcano: " + "; ".join(e.title for e in volcano)
     bench = drafted(benches, (*others, *volcano), topic)
     text = bench.manuscripts[-1].latex
