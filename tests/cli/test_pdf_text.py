@@ -13,7 +13,8 @@ from peercycle.core.reviews import Submission
 
 FOOTER = "This paper was made by a machine: it shows 18 numbers that\nwere measured."
 PAGES = (
-    f"A paper of ours\n\n1\n\nIntroduction\n\nOthers have found much (Riley et al.,\n2005; Bıyık and Sadigh, 2018). We go on\n1\n{FOOTER}\n\n",
+    f"A paper of ours\n\n1\n\nIntroduction\n\nOthers have found much (Riley et al.,\n2005; Bıyık and Sadigh, 2018). "
+    f"We go on\n1\n{FOOTER}\n\n",
     f"with it, as Xu et al.\n(2024a,b) did.\n\n2\n\nMethod\n\nWe measure.\n2\n{FOOTER}\n\n",
     "References\n"
     "Erdem Bıyık and Dorsa Sadigh. Batch Active Preference-Based Learning of Reward Functions.\n"
