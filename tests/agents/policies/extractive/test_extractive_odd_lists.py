@@ -184,7 +184,7 @@ def test_the_analysis_of_a_list_leaves_the_loop_free(
     benches: SimpleNamespace, volcano: tuple[Reference, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[bool] = []
-    reading = policy.read_corpus
+    reading = extractive_corpus.read_corpus
 
     def noting(*given: Any) -> Any:
         seen.append(threading.current_thread() is threading.main_thread())
