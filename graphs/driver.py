@@ -153,7 +153,7 @@ async def _run_to_ending(run: OpenRun, in_loop: bool) -> None:
     except PeercycleError as error:
         await end_early(run, "error", str(error))
     except Exception as error:
-        await end_early(run, "error", f"{type(error).__name__}: {error}")
+        await end_early(run, "error", run.plugins.told(error))
         raise
 
 

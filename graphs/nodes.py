@@ -68,7 +68,7 @@ def candidate_node(stage: Stage, runs: Runs, declared: frozenset[str], route: Ro
                     raise await ending(error, run) from error
                 return {"visits": visits, "failure": {"stage": name, "error": str(error)}}
             except Exception as error:  # noqa: BLE001 - a plugin's stage may raise anything; it ends its candidate
-                message = f"{type(error).__name__}: {error}"
+                message = run.plugins.told(error)
                 return {"visits": visits, "failure": {"stage": name, "error": message}}
             return {**updates, "visits": visits}
 
@@ -110,7 +110,7 @@ async def announced(ctx: DriverContext) -> AsyncIterator[dict[str, Any]]:
         await ctx.emit("stage_paused")
         raise
     except Exception as problem:
-        error = f"{type(problem).__name__}: {problem}"
+        error = run.plugins.told(problem)
         detail = "" if isinstance(problem, PeercycleError) else traceback.format_exc(limit=-8)
         await ctx.emit("stage_failed", error, **({"traceback": detail} if detail else {}))
         raise

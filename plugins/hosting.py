@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from peercycle.core.errors import PluginError
 from peercycle.core.nearest import did_you_mean
 from peercycle.plugins import hookspecs
 from peercycle.plugins.loading import Source
+from peercycle.plugins.places import told
 from peercycle.plugins.registry import go_on_without, owner
 
 
@@ -85,6 +87,11 @@ class Host:
         """Return which hooks a plugin implements, in the order of the manual."""
         return tuple(h for h in hookspecs.hook_names() if any(i.plugin == name for i in self.implementations(h)))
 
+    def modules(self, name: str | None = None) -> frozenset[str]:
+        """Return the modules in which hooks are implemented: those of one plugin, or of all."""
+        every = (i for hook in hookspecs.hook_names() for i in self.implementations(hook))
+        return frozenset(i.function.__module__ for i in every if name in {None, i.plugin})
+
     def _hook_fault(self, plugin: object) -> str | None:
         callers = self._pluggy.get_hookcallers(plugin) or []
         if not callers:
@@ -102,9 +109,9 @@ class Host:
         return None
 
 
-def describe_failure(source: Source, hook: str, error: BaseException) -> str:
-    """Return the line for a plugin whose hook raised."""
-    return _failure(source, f"failed in {hook}: {type(error).__name__}: {error}")
+def describe_failure(source: Source, hook: str, error: BaseException, modules: Iterable[str]) -> str:
+    """Return the line for a plugin whose hook raised, and where in its modules."""
+    return _failure(source, f"failed in {hook}: {told(error, modules)}")
 
 
 def _failure(source: Source, what: str) -> str:

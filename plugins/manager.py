@@ -11,6 +11,7 @@ from peercycle.plugins import loading
 from peercycle.plugins.accounts import entry, schemas, with_problems
 from peercycle.plugins.found import Found
 from peercycle.plugins.hosting import Host, Implementation, describe_failure
+from peercycle.plugins.places import told
 from peercycle.plugins.problems import Problem, Problems
 from peercycle.plugins.registry import KINDS, Kind, Registration, Registry, make
 from peercycle.plugins.relay import PATIENCE_S, QUEUE_LIMIT, EventRelay
@@ -148,7 +149,9 @@ class Plugins:
                 raise
             except (Exception, SystemExit) as error:
                 source = self._host.sources[implementation.plugin]
-                raise PluginError(describe_failure(source, "extend_graph", error)) from error
+                raise PluginError(
+                    describe_failure(source, "extend_graph", error, self._host.modules(source.name))
+                ) from error
 
     def register_commands(self, app: typer.Typer) -> None:
         """Let every plugin add commands; one that fails becomes a problem."""
@@ -178,6 +181,10 @@ class Plugins:
     async def close(self) -> None:
         """Drain the events and end the listeners' threads. Components can still be made."""
         await self._relay.close()
+
+    def told(self, error: BaseException) -> str:
+        """Return an error on one line, with the place in a plugin's own code where it passed through some."""
+        return told(error, self._host.modules())
 
     # ------------------------------------------------------------------------------------ accounts
 
@@ -238,5 +245,5 @@ class Plugins:
 
     def _note(self, plugin: str, hook: str, error: BaseException) -> None:
         source = self._host.sources[plugin]
-        message = describe_failure(source, hook, error)
+        message = describe_failure(source, hook, error, self._host.modules(plugin))
         self._problems.add(Problem(plugin, source.distribution, source.version, hook, message))

@@ -157,3 +157,40 @@ def test_a_study_of_ones_own_and_its_data_are_in_the_task(ran: Command, folder: 
     task = json.loads((folder / "runs" / "r1" / "artifacts" / digits[:2] / digits).read_text())
     assert task["study"]["script"] == "print('a study')\n"
     assert task["study"]["data"][0]["name"] == "table.csv"
+
+
+BRIEF = """from peercycle import hookimpl
+
+class Brief:
+    name = "check"
+
+    async def __call__(self, state, ctx):
+        return shorter(state["manuscript"])
+
+def shorter(text):
+    raise KeyError("title")
+
+@hookimpl
+def extend_graph(builder):
+    builder.replace_stage("check", Brief())
+
+@hookimpl
+def on_event(event):
+    if event.kind == "stage_started" and event.stage == "outline":
+        return {}["heard"]
+"""
+
+
+def test_what_a_plugin_raises_is_told_with_its_file_and_line_in_terminal_log_and_report(
+    ran: Command, peercycle: Command, folder: Path
+) -> None:
+    (folder / "brief.py").write_text(BRIEF)
+    done = ran("--plugin", "brief.py")
+    stage, listener = "KeyError: 'title' (brief.py:10)", "KeyError: 'heard' (brief.py:19)"
+    assert stage in done.out
+    assert stage in peercycle("logs", "r1").out
+    report = (folder / "runs" / "r1" / "report.md").read_text().replace("\\_", "_")
+    assert stage in report
+    assert listener in report
+    assert listener in peercycle("logs", "r1").out
+    assert "Traceback" not in done.out + report

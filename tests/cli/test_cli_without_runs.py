@@ -188,6 +188,17 @@ def test_a_program_runs_in_a_sandbox_with_its_files_limits_and_outputs(peercycle
     assert (late.code, late.json["status"], late.json["signal"]) == (1, "timeout", 9)
 
 
+def test_a_file_that_is_named_as_the_program_is_told_how_to_be_lent(peercycle: Command, folder: Path) -> None:
+    if peercycle("sandbox", "probe", "--json").code:
+        pytest.skip("needs a sandbox that passes its probe: see `peercycle doctor`")
+    (folder / "h.py").write_text("print('hello')\n")
+    failed = peercycle("sandbox", "exec", "h.py", "7")
+    assert (failed.code, failed.err.splitlines()[-1].rpartition(": ")[2]) == (1, "--file h.py -- python h.py 7")
+    told = peercycle("sandbox", "exec", "--file", "h.py", "--", "python", "h.py", "7")
+    assert (told.code, told.out) == (0, "hello\n")
+    assert "is a file here" not in peercycle("sandbox", "exec", "no-such-program").err
+
+
 def test_a_sandbox_that_does_not_work_is_one_object_too(peercycle: Command) -> None:
     absent = ("--backend", "bubblewrap", "--set", "sandboxes.bubblewrap.bwrap=no-such-bwrap")
     done = peercycle("sandbox", "exec", *absent, "--json", "--", "true")

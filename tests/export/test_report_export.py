@@ -27,7 +27,7 @@ from peercycle.core.runs import Budget, ModelChoice, RunOptions, RunRecord, RunS
 from peercycle.core.writing import CheckReport, CitationCheck, Manuscript, NumberCheck, PointOutcome, ResearchTask
 from peercycle.export.account.scores import calibration
 from peercycle.export.report import ReportExporter, write_report
-from peercycle.export.shown import unit
+from peercycle.export.shown import sentence, unit
 from peercycle.store.directory import create_run, open_run, read_run
 from peercycle.store.driven import RunDirectory
 
@@ -469,3 +469,16 @@ def test_a_killed_driver_is_told_apart_from_one_at_work(tmp_path: Path) -> None:
 def test_a_count_of_one_has_a_singular_unit() -> None:
     assert [unit("words", 1.0), unit("words", 2.0), unit("words", None)] == ["word", "words", "words"]
     assert unit("ms", 1.0) == "ms"
+
+
+def test_a_failed_run_without_a_paper_has_no_score_to_explain(tmp_path: Path, results: ExperimentResults) -> None:
+    report = told(tmp_path, results, "failed", "error", empty=True)
+    assert report.data["judged_by"]["note"] == "Nobody judged: there is no complete paper."
+    assert "| What the score means | nothing: no paper was scored |" in report.md
+    for page in (report.md, report.html):
+        assert "gave this score" not in page
+
+
+def test_an_address_at_the_beginning_of_a_sentence_keeps_its_small_letter() -> None:
+    assert sentence("http://127.0.0.1:1/v1 does not answer") == "http://127.0.0.1:1/v1 does not answer."
+    assert sentence("it ended") == "It ended."

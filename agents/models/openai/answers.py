@@ -37,7 +37,13 @@ def parse(body: bytes) -> dict[str, Any]:
         raise UnreadableError(f"it is not UTF-8 text at byte {error.start}") from None
     except (ValueError, RecursionError):
         start = body[:200].lstrip().lower()
-        what = "is HTML" if start.startswith((b"<!doctype", b"<html")) else "is empty" if not start else "is not JSON"
+        what = (
+            "is HTML (base_url ends with /v1 for most servers)"
+            if start.startswith((b"<!doctype", b"<html"))
+            else "is empty"
+            if not start
+            else "is not JSON"
+        )
         raise UnreadableError(f"it {what}") from None
     if not isinstance(found, dict):
         raise UnreadableError("it is no JSON object")

@@ -20,6 +20,8 @@ from peercycle.core.errors import OutageError
 
 LARGEST_BODY = 1 << 26
 """Bytes of an answer that are read at most."""
+_SILENT = "does not answer for now"
+_NO_ANSWER = "answered, but what it sent is no answer of a model"
 SILENCES = 2
 """Read timeouts after which a server counts as out: each one cost the whole of `read_timeout_s`."""
 
@@ -40,10 +42,11 @@ class Exchange:
 
     async def ask(self, path: str, body: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
         """Return the answer's JSON. Raises `OutageError` once the tries are used up, and what `Refusal.error` says."""
-        silences, complaint, last = 0, "", bytearray()
+        silences, complaint, last, fault = 0, "", bytearray(), _SILENT
         for number in range(self.patience.retries + 1):
             wanted: float | None = None
             heard = bytearray()
+            fault = _SILENT
             try:
                 return await self._once(path, body, stream, heard)
             except _RefusedError as refused:
@@ -54,8 +57,10 @@ class Exchange:
             except httpx.TimeoutException as error:
                 silences += isinstance(error, httpx.ReadTimeout)
                 complaint = f"no answer ({type(error).__name__} after {self._limit_of(error):g} s)"
-            except (httpx.RequestError, BrokenStreamError, UnreadableError) as error:
-                complaint = _told(error)
+            except UnreadableError as error:
+                complaint, fault = str(error), _NO_ANSWER
+            except (httpx.RequestError, BrokenStreamError) as error:
+                complaint = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             last = heard or last
             if silences >= SILENCES:
                 break
@@ -64,7 +69,7 @@ class Exchange:
                 break
             if number < self.patience.retries:
                 await asyncio.sleep(self._pause(number) if wanted is None else wanted)
-        outage = OutageError(f"{self.server} does not answer for now: {self.credentials.hide(complaint)}")
+        outage = OutageError(f"{self.server} {fault}: {self.credentials.hide(complaint)}")
         raise with_raw(outage, self._text(last)) if last else outage
 
     async def _once(self, path: str, body: Mapping[str, Any], stream: bool, heard: bytearray) -> dict[str, Any]:
@@ -83,7 +88,8 @@ class Exchange:
             return self._clean(parse(bytes(heard)))
         except UnreadableError as error:
             excerpt = heard[:EXCERPT].decode("utf-8", "backslashreplace")
-            raise UnreadableError(f"{error}: {said(excerpt)!r}") from None
+            shown = f"{error}: {said(excerpt)!r}" if excerpt.strip() else str(error)
+            raise UnreadableError(shown) from None
 
     def _text(self, heard: bytearray) -> str:
         return self.credentials.hide(heard.decode("utf-8", "backslashreplace"))
@@ -134,9 +140,3 @@ async def _lines(response: httpx.Response, heard: bytearray) -> AsyncIterator[by
             yield line.removesuffix(b"\r")
     if held:
         yield held.removesuffix(b"\r")
-
-
-def _told(error: Exception) -> str:
-    if isinstance(error, UnreadableError):
-        return f"its answer is none: {error}"
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
+from peercycle.agents.models.openai.settings import OPENAI_KEY
 from peercycle.core.errors import (
     ContentFilterError,
     ContextOverflowError,
@@ -23,6 +25,10 @@ EXCERPT = 500
 """Characters of a body that an error shows; the journal keeps more of it."""
 MOST_RAW = 1 << 16
 """Characters of a body that an error carries for the journal: a server that is out may be asked all night."""
+SETTINGS_STAY = (
+    "A resume asks the same address for the same model, once the server has it; another address or name is a new run"
+)
+"""What can be mended outside is for a resume; what a run was set to stays."""
 AGAIN = frozenset({408, 409, 425, 429})
 _CONTEXT = re.compile(
     r"context.?length|context window|maximum context|max_model_len|too many (input )?tokens|prompt is too long"
@@ -70,18 +76,21 @@ class Refusal:
         if kind is not None:
             return with_raw(kind(f"{model!r} at {server}: {self.message}"), self.body)
         if self.status in {401, 403}:
-            shown = f"the key in {key}" if key else "a request without a key (name its variable with api_key_env)"
-            refused = ModelUnavailableError(f"{server} refuses {shown} ({self.status}): {self.message}")
+            shown = f"the key in {key}" if key else "a request without a key"
+            refused = ModelUnavailableError(
+                f"{server} refuses {shown} ({self.status}): {self.message}; {_about_the_key(key)}"
+            )
             return with_raw(refused, self.body)
         if self.status == 404:
             unknown = ModelUnavailableError(
                 f"{server} knows no model {model!r}, or its address is wrong (404): {self.message}; base_url ends "
-                f"with /v1 for most servers"
+                f"with /v1 for most servers. {SETTINGS_STAY}"
             )
             return with_raw(unknown, self.body)
         if 300 <= self.status < 400:
             return ModelUnavailableError(
-                f"{server} redirects ({self.status}), and keys are sent nowhere else: set base_url to where it leads"
+                f"{server} redirects ({self.status}), and keys are sent nowhere else: set base_url to where it leads. "
+                f"{SETTINGS_STAY}"
             )
         return with_raw(
             ModelError(f"{model!r} at {server} refuses the request ({self.status}): {self.message}"), self.body
@@ -93,6 +102,16 @@ class Refusal:
         inner = found.get("error") if isinstance(found.get("error"), dict) else found
         assert isinstance(inner, dict)
         return " ".join(str(inner.get(key) or "") for key in ("code", "type"))
+
+
+def _about_the_key(key: str | None) -> str:
+    """Return what mends a refused request: a variable's value is for a resume, its name is a setting."""
+    if key is not None:
+        return f"a resume reads {key} anew"
+    if os.environ.get(OPENAI_KEY, "").strip():
+        withheld = f"the key in {OPENAI_KEY} is withheld from servers that are not OpenAI's"
+        return f"{withheld}; a new run with --set models.openai.api_key_env={OPENAI_KEY} sends it here"
+    return "name the variable with its key in a new run: --set models.openai.api_key_env=VARIABLE"
 
 
 def kind_of_text(text: str) -> type[ContextOverflowError | ContentFilterError] | None:

@@ -120,7 +120,7 @@ class OpenAIModel:
         try:
             return read(found, request.assistant_prefix)
         except UnreadableError as error:
-            none = OutageError(f"the answer of {self._name} is none: {error}: {str(found)[:EXCERPT]}")
+            none = OutageError(f"what {self._name} sent is no answer of a model: {error}: {str(found)[:EXCERPT]}")
             raise with_raw(none, json.dumps(found, ensure_ascii=False)) from None
 
     @property

@@ -16,7 +16,7 @@ from peercycle.agents.policies.extractive.clustering import (
     vector_of,
 )
 from peercycle.agents.policies.extractive.corpus import LEAST_ABSTRACT_WORDS, Corpus, MappedWork
-from peercycle.agents.policies.extractive.naming import cluster_terms, term_table
+from peercycle.agents.policies.extractive.naming import cluster_terms, feature_counts, term_table
 from peercycle.agents.policies.extractive.notes import Cluster, Notes, Quote, Strategy
 from peercycle.agents.policies.extractive.numeric import nearest_numeric
 from peercycle.agents.policies.extractive.pointing import points_back
@@ -79,11 +79,12 @@ def _clusters(
     groups: dict[int, list[int]] = {}
     for index, label in zip(placed, labels, strict=True):
         groups.setdefault(label, []).append(index)
+    everywhere = feature_counts(works)
     taken: Counter[str] = Counter()
     found: list[Cluster] = []
     for label, members in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
         inside = [works[index] for index in members]
-        terms = cluster_terms(inside, works, spelt, taken)
+        terms = cluster_terms(inside, len(works), everywhere, spelt, taken)
         centre = centre_of([vectors[index] for index in members])
         found.append(_cluster(label, members, works, vectors, centre, inverse, terms, strategy, settings))
     if strategy.by_year:

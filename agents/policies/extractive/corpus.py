@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from peercycle.agents.policies.extractive.notes import CorpusFacts
 from peercycle.agents.policies.extractive.sameness import KnownWorks
 from peercycle.agents.policies.extractive.terms import tokens_of, words_of
 from peercycle.core.literature import Bibliography, Reference
+from peercycle.core.ranking import rank_works
 
+MOST_MAPPED = 2000
+"""Entries that are mapped at most: the work of clustering and of the studies grows faster than their number."""
 LEAST_ABSTRACT_WORDS = 15
 """An abstract of fewer words is a heading or a note, and is not used."""
 
@@ -59,8 +63,14 @@ def _abstract_of(entry: Reference) -> str:
     return abstract if len(words_of(abstract)) >= LEAST_ABSTRACT_WORDS else ""
 
 
-def read_corpus(bibliography: Bibliography) -> Corpus:
-    """Return the distinct works of a bibliography that have a title or a usable abstract."""
+def read_corpus(topic: str, bibliography: Bibliography) -> Corpus:
+    """Return the distinct works of a bibliography that have a title or a usable abstract.
+
+    Of more than `MOST_MAPPED` entries, those nearest to the topic are read, in the order of the file.
+    """
+    given = len(bibliography.entries)
+    if given > MOST_MAPPED:
+        bibliography = bibliography.model_copy(update={"entries": _nearest(topic, bibliography.entries)})
     works: list[MappedWork] = []
     merged: list[str] = []
     untitled: list[str] = []
@@ -94,7 +104,24 @@ def read_corpus(bibliography: Bibliography) -> Corpus:
         if not abstract and words_of(entry.abstract or "") and not _PLACEHOLDER.fullmatch(entry.abstract or ""):
             short.add(key)
         recovered += entry.recovered
-    return Corpus(works=tuple(works), facts=_facts(bibliography, works, merged, untitled, recovered, short))
+    facts = _facts(bibliography, works, merged, untitled, recovered, short)
+    return Corpus(tuple(works), facts.model_copy(update={"farther": given - len(bibliography.entries)}))
+
+
+def _nearest(topic: str, entries: Sequence[Reference]) -> tuple[Reference, ...]:
+    """Return `MOST_MAPPED` entries: those nearest to the topic, filled up with the first that share no word with it."""
+    order = dict.fromkeys((*rank_works(topic, entries), *range(len(entries))))
+    return tuple(entries[place] for place in sorted(list(order)[:MOST_MAPPED]))
+
+
+def bound_warning(facts: CorpusFacts) -> str | None:
+    """Return what a reader of the run is to know where not every entry is mapped."""
+    if not facts.farther:
+        return None
+    return (
+        f"the bibliography has {facts.entries + facts.farther:,} entries, and the map takes {MOST_MAPPED:,}: those "
+        f"nearest to the topic are mapped, the other {facts.farther:,} are not"
+    )
 
 
 def _facts(

@@ -41,21 +41,28 @@ def _alike(a: set[str], b: set[str]) -> bool:
     return any(x.startswith(y[:LIKE]) and min(len(x), len(y)) >= LIKE for x in a for y in b) or bool(a & b)
 
 
+def feature_counts(works: Sequence[MappedWork]) -> Counter[str]:
+    """Return in how many works each content word, and each pair of them, occurs."""
+    return Counter(feature for work in works for feature in _features(work))
+
+
 def cluster_terms(
-    inside: Sequence[MappedWork], works: Sequence[MappedWork], spelt: dict[str, str], taken: Counter[str]
+    inside: Sequence[MappedWork], works: int, everywhere: Counter[str], spelt: dict[str, str], taken: Counter[str]
 ) -> tuple[str, ...]:
-    """Return up to three words or pairs that set a cluster apart, as printed; none that an earlier one took."""
-    everywhere = Counter(feature for work in works for feature in _features(work))
-    here = Counter(feature for work in inside for feature in _features(work))
+    """Return up to three words or pairs that set a cluster apart, as printed; none that an earlier one took.
+
+    `everywhere` holds the counts over all so many works: they are taken once for all clusters.
+    """
+    here = feature_counts(inside)
     least = 2 if len(inside) > 1 else 1
 
     def score(feature: str) -> float:
         share = here[feature] / len(inside)
-        apart = share - (everywhere[feature] - here[feature]) / max(1, len(works) - len(inside))
-        rare = math.log(1 + len(works) / everywhere[feature])
+        apart = share - (everywhere[feature] - here[feature]) / max(1, works - len(inside))
+        rare = math.log(1 + works / everywhere[feature])
         return apart * math.sqrt(share) * rare * (1.35 if " " in feature else 1.0)
 
-    most = max(len(inside), LARGEST_SHARE * len(works))
+    most = max(len(inside), LARGEST_SHARE * works)
     own = (f for f, n in here.items() if n >= max(least, LEAST_INSIDE * everywhere[f]) and everywhere[f] <= most)
     left = sorted((f for f in own if f not in taken and score(f) > 0), key=lambda f: (-score(f), f))
     chosen: list[str] = []

@@ -55,6 +55,8 @@ class CorpusFacts(Word):
 
     entries: int
     works: int
+    farther: int = 0
+    """Entries that are not mapped because `MOST_MAPPED` others are nearer to the topic; not among `entries`."""
     abstracts: int
     """Works whose abstract can be used."""
     dated: int

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from peercycle.agents.policies.extractive.analysis import analyse
-from peercycle.agents.policies.extractive.corpus import Corpus, read_corpus
+from peercycle.agents.policies.extractive.corpus import Corpus, bound_warning, read_corpus
 from peercycle.agents.policies.extractive.draft_plan import draft_plan
 from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.notes import Notes
@@ -42,11 +42,12 @@ class ExtractivePolicy:
     async def outline(self, work: Work, ctx: StageContext) -> Turn[Outline]:
         """Analyse the corpus under this candidate's strategy, and say what the map will hold."""
         corpus, notes = await self._analysed(work, ctx)
-        if warning := topic_warning(notes.topic, notes.facts.works):
-            await ctx.log(warning, warning=True)
+        for warning in (bound_warning(notes.facts), topic_warning(notes.topic, notes.facts.works)):
+            if warning:
+                await ctx.log(warning, warning=True)
         if notes.declined is None:
             ref = await ctx.artifacts.put(
-                corpus_file(corpus, notes), media_type="application/json", name="corpus.json"
+                await asyncio.to_thread(corpus_file, corpus, notes), media_type="application/json", name="corpus.json"
             )
             notes = notes.model_copy(update={"corpus": ref})
         return Turn(outline_of(work, notes), await ctx.save(notes))
@@ -63,7 +64,7 @@ class ExtractivePolicy:
     async def write(self, work: Work, ctx: StageContext) -> Turn[Manuscript]:
         """Write everything that no result is needed for."""
         notes = await self._notes(work, ctx)
-        return Turn(compose(Material.of(work, notes, self.settings, concluded=False)), await ctx.save(notes))
+        return Turn(await self._composed(work, notes, concluded=False), await ctx.save(notes))
 
     async def plan(self, work: Work, ctx: StageContext) -> Turn[ExperimentPlan]:
         """Plan the draft's studies, or return what the revision in hand has planned."""
@@ -83,7 +84,7 @@ class ExtractivePolicy:
     async def conclude(self, work: Work, ctx: StageContext) -> Turn[Manuscript]:
         """Write the paper with what was measured, or with why nothing was."""
         notes = await self._notes(work, ctx)
-        return Turn(compose(Material.of(work, notes, self.settings, concluded=True)), await ctx.save(notes))
+        return Turn(await self._composed(work, notes, concluded=True), await ctx.save(notes))
 
     async def revise(self, work: Work, ctx: StageContext) -> Turn[Revision]:
         """Answer each point by a change, by an execution, or by the reason why it is declined."""
@@ -100,11 +101,15 @@ class ExtractivePolicy:
         return await ctx.load(work.memory, Notes) if work.memory is not None else None
 
     async def _analysed(self, work: Work, ctx: StageContext) -> tuple[Corpus, Notes]:
-        corpus = read_corpus(self._source(work))
+        # Reading and clustering a thousand works takes seconds; other candidates, and a stop, go on meanwhile.
+        corpus = await asyncio.to_thread(read_corpus, work.task.topic, self._source(work))
         strategy = choose(len(corpus.works), self.settings, ctx)
-        # Clustering a thousand works takes seconds; other candidates go on meanwhile.
         notes = await asyncio.to_thread(analyse, work.task.topic, corpus, strategy, self.settings)
         return corpus, notes
+
+    async def _composed(self, work: Work, notes: Notes, *, concluded: bool) -> Manuscript:
+        # In a thread: the words of every entry are read.
+        return await asyncio.to_thread(lambda: compose(Material.of(work, notes, self.settings, concluded=concluded)))
 
     @staticmethod
     def _source(work: Work) -> Bibliography:

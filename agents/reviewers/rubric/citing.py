@@ -34,8 +34,16 @@ class Cited:
 def read_citations(i: Inspection) -> Cited:
     """Read the citations of the whole text against its bibliography, submitted or printed."""
     works = dict(i.paper.entries)
+    printed = {} if i.paper.from_latex else {key: " ".join(tokens(text)) for key, text in works.items()}
     for entry in i.submission.bibliography.entries:
-        works.setdefault(entry.key, f"{entry.title}. {entry.abstract or ''} {' '.join(entry.authors)}")
+        said = f"{entry.title}. {entry.abstract or ''} {' '.join(entry.authors)}"
+        title = " ".join(tokens(plain(entry.title)))
+        # Text without LaTeX has keys of its own for the same works.
+        same = [key for key, text in printed.items() if title and title in text]
+        for key in same:
+            works[key] += f" {said}"
+        if not same:
+            works.setdefault(entry.key, said)
     scan = i.paper.scan
     uses = cite_uses(scan)
     lumps = _lumps(

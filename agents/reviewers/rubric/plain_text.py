@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import re
 
+from peercycle.agents.reviewers.rubric.plain_citations import reference_entries, with_citations
 from peercycle.agents.reviewers.rubric.roles import role_by_heading
 
 _LATEX = re.compile(r"\\(?:section|begin|cite[a-z]*|documentclass|title|textbf|emph)\b")
 _MARKDOWN = re.compile(r"^(#{1,5})\s+(.{1,120}?)\s*#*$")
 _NUMBERED = re.compile(r"^\d{1,2}(?:\.\d{1,2}){0,2}\.?\s+([A-Z][^.!?]{1,70})$")
-_NUMBERED_CITE = re.compile(r"\[(\d{1,3}(?:\s?[,;–-]\s?\d{1,3}){0,30})\]")
-_AUTHOR_YEAR = re.compile(
-    r"\((?:(?:see|e\.g\.,?|cf\.)\s)?((?:[A-Z][\w'’-]+(?:\s(?:et al\.?|and|&)\s?(?:[A-Z][\w'’-]+)?)?,?\s(?:19|"
-    r"20)\d\d[a-z]?(?:;\s)?){1,20})\)"
-)
 _CAPTION = re.compile(r"^(?:\*\*)?(Figure|Fig\.|Table)\s(\d{1,2})\s?[:.]\s?(?:\*\*)?\s?(.+)$")
 _MENTION = re.compile(r"\b(Figures?|Figs?\.|Tables?)\s(\d{1,2})\b")
 _LISTED = re.compile(r"^\s{0,6}(?:[-*•]|\d{1,2}[.)])\s+")
-_REFERENCE_ITEM = re.compile(r"^\s{0,4}(?:\[(\d{1,3})\]|(\d{1,3})\.)\s+(\S.*)$")
 
 
 def looks_like_latex(text: str) -> bool:
@@ -28,6 +23,7 @@ def looks_like_latex(text: str) -> bool:
 def latex_from_text(text: str) -> str:
     """Mark up headings, citations, captions and references of plain text; everything else stays as it is."""
     lines: list[str] = []
+    listed: list[str] = []
     section = ""
     abstract = False
     for raw in text.splitlines():
@@ -35,17 +31,29 @@ def latex_from_text(text: str) -> str:
         heading = _heading(line)
         if heading is not None:
             lines += ["\\end{abstract}"] if abstract else []
-            lines += ["\\end{thebibliography}"] if section == "references" else []
+            lines += _ended(section, listed)
             section = role_by_heading(heading) or "other" if lines or role_by_heading(heading) else "title"
             abstract = section == "abstract"
             lines.append(_opening(section, _escaped(heading)))
         elif section == "references":
-            lines.append(_reference(line))
+            listed.append(line)
         else:
             lines.append(_body(line))
     lines += ["\\end{abstract}"] if abstract else []
-    lines += ["\\end{thebibliography}"] if section == "references" else []
-    return re.sub(r"(?<!\n)\n(?!\n|\\(?:section|begin|end|bibitem|title))", " ", "\n".join(lines))
+    lines += _ended(section, listed)
+    joined = re.sub(r"(?<!\n)\n(?!\n|\\(?:section|begin|end|bibitem|title))", " ", "\n".join(lines))
+    # Only now: a citation may go on in the next line.
+    before, opening, references = joined.partition("\\begin{thebibliography}")
+    return f"{with_citations(before)}{opening}{references}"
+
+
+def _ended(section: str, listed: list[str]) -> list[str]:
+    """Return the lines that end a section; those of a list of references are read as its entries."""
+    if section != "references":
+        return []
+    items = [f"\\bibitem{{{key}}} {_escaped(text)}" for key, text in reference_entries(listed)]
+    listed.clear()
+    return [*items, "\\end{thebibliography}"]
 
 
 def _heading(line: str) -> str | None:
@@ -71,15 +79,6 @@ def _escaped(line: str) -> str:
     return line.replace("{", "(").replace("}", ")").replace("**", "")
 
 
-def _reference(line: str) -> str:
-    if found := _REFERENCE_ITEM.match(line):
-        return f"\\bibitem{{{found.group(1) or found.group(2)}}} {_escaped(found.group(3))}"
-    if re.match(r"^\s{0,3}[-*]?\s?[A-Z][\w'’-]+,", line) and (year := re.search(r"\b(?:19|20)\d\d[a-z]?\b", line)):
-        name = re.match(r"[^A-Z]*([\w'’-]+)", line)
-        return f"\\bibitem{{{name.group(1) if name else ''}{year.group()}}} {_escaped(line)}"
-    return _escaped(line)
-
-
 def _body(line: str) -> str:
     if found := _LISTED.match(line):
         return f"\n{_body(line[found.end() :])}"
@@ -90,19 +89,4 @@ def _body(line: str) -> str:
         name = f"{kind}{found.group(2)}"
         return f"\n\\begin{{{kind}}}\\caption{{{_escaped(found.group(3))}}}\\label{{{name}}}\\end{{{kind}}}\n"
     line = _escaped(line)
-    line = _NUMBERED_CITE.sub(lambda m: f"\\cite{{{_expanded(m.group(1))}}}", line)
-    line = _AUTHOR_YEAR.sub(lambda m: f"\\cite{{{_author_keys(m.group(1))}}}", line)
     return _MENTION.sub(lambda m: f"\\ref{{{'table' if m.group(1)[0] == 'T' else 'figure'}{m.group(2)}}}", line)
-
-
-def _expanded(numbers: str) -> str:
-    keys: list[str] = []
-    for part in re.split(r"[,;]", numbers):
-        ends = [int(n) for n in re.findall(r"\d+", part)]
-        keys += [str(n) for n in range(ends[0], min(ends[-1], ends[0] + 40) + 1)] if ends else []
-    return ",".join(keys)
-
-
-def _author_keys(cited: str) -> str:
-    found = re.findall(r"([A-Z][\w'’-]+)[^;()]*?((?:19|20)\d\d[a-z]?)", cited)
-    return ",".join(f"{name}{year}" for name, year in found)

@@ -73,6 +73,22 @@ class Errand:
             target.write_bytes(body)
 
 
+NOT_STARTED = frozenset({126, 127})
+"""What a program that cannot be started, or is not there, ends with."""
+_INTERPRETERS = {".py": "python", ".sh": "sh"}
+
+
+def lending_hint(argv: tuple[str, ...], exit_code: int | None) -> str:
+    """Return how to run a file of this machine that was named as the program; empty where that was not it."""
+    import shlex
+
+    path = Path(argv[0])
+    if exit_code not in NOT_STARTED or not path.is_file():
+        return ""
+    inside = shlex.join([_INTERPRETERS.get(path.suffix, "INTERPRETER"), path.name, *argv[1:]])
+    return f"{argv[0]} is a file here, and a sandbox sees what it is lent: --file {shlex.quote(argv[0])} -- {inside}"
+
+
 class Live:
     """Shows what a program writes as it comes, such that no terminal is misled by it."""
 

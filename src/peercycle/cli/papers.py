@@ -41,11 +41,12 @@ async def text_of(path: Path, body: bytes, ctx: StageContext) -> str:
     """Return a paper's text. A PDF is read by poppler's pdftotext in the sandbox: such files attack their readers."""
     if path.suffix != ".pdf":
         return body.decode("utf-8-sig", errors="replace")
+    from peercycle.cli.pdf_text import text_of_pages
     from peercycle.core.sandboxing import EnvironmentSpec, ExecRequest, Limits
 
     pdf = await ctx.artifacts.put(body, media_type="application/pdf", name="paper.pdf")
     request = ExecRequest(
-        argv=("pdftotext", "-enc", "UTF-8", "-nopgbrk", "paper.pdf", "paper.txt"),
+        argv=("pdftotext", "-enc", "UTF-8", "paper.pdf", "paper.txt"),
         files={"paper.pdf": pdf},
         environment=EnvironmentSpec(name="base"),
         outputs=("paper.txt",),
@@ -64,7 +65,7 @@ async def text_of(path: Path, body: bytes, ctx: StageContext) -> str:
     text = (await ctx.artifacts.get(found.artifact)).decode("utf-8", errors="replace")
     if not text.strip():
         raise BadInputError(f"{str(path)!r} holds no text (a scan?); give the paper as LaTeX or text")
-    return text
+    return text_of_pages(text)
 
 
 def _no_reader(backend: str) -> str:

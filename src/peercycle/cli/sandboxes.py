@@ -84,7 +84,7 @@ def execute(
     """
     import tempfile
 
-    from peercycle.cli.executing import Errand, Live
+    from peercycle.cli.executing import Errand, Live, lending_hint
     from peercycle.cli.materials import read_data
     from peercycle.core.errors import SandboxError
     from peercycle.core.sandboxing import ExecResult
@@ -117,6 +117,8 @@ def execute(
     else:
         live.close()
         _say_result(result, save)
+        if hint := lending_hint(errand.argv, result.exit_code):
+            say(hint, error=True)
     return 0 if result.status == "ok" else 1
 
 

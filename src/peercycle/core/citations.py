@@ -91,11 +91,20 @@ def check_citations(manuscript: Manuscript, bibliography: Bibliography) -> tuple
         spans = sentence_spans(scan.text)
         for use in cite_uses(scan):
             span = span_at(spans, use.start)
-            sentence = " ".join(scan.at(span).split())[:_LONGEST] if span else ""
+            sentence = _shortened(" ".join(scan.at(span).split())) if span else ""
             known = citing.setdefault(use.key, [sentence])
             if sentence not in known and len(known) < _MOST_SENTENCES:
                 known.append(sentence)
     return tuple(_finding(key, sentences, works.get(key)) for key, sentences in citing.items())
+
+
+def _shortened(sentence: str) -> str:
+    """Return a sentence up to a length, cut at a blank and not inside a command's argument."""
+    if len(sentence) <= _LONGEST:
+        return sentence
+    cut = sentence[:_LONGEST].rpartition(" ")[0] or sentence[:_LONGEST]
+    opened = cut.rfind("\\") if cut.rfind("{") > cut.rfind("}") else len(cut)
+    return f"{cut[:opened].rstrip()} …"
 
 
 def _finding(key: str, sentences: list[str], work: Reference | None) -> CitationCheck:

@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~$!])")
 _COUNTS = frozenset({"words", "works", "pairs", "titles", "years"})
 """Units of counts, which are singular after a one."""
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://")
 _TICKED = re.compile(r"`([^`]*)`")
 
 
@@ -47,9 +48,15 @@ def score(value: float | None, digits: int = 2) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return text as a sentence: a capital at its beginning, a mark at its end; nothing stays nothing."""
+    """Return text as a sentence: a capital at its beginning, a mark at its end; nothing stays nothing.
+
+    An address keeps its small letter: it is copied.
+    """
     text = text.strip()
-    return text if not text else text[:1].upper() + text[1:] + ("" if text[-1] in ".!?…" else ".")
+    if not text:
+        return text
+    begun = text if _ADDRESS.match(text) else text[:1].upper() + text[1:]
+    return begun + ("" if text[-1] in ".!?…" else ".")
 
 
 def short(value: float) -> str:

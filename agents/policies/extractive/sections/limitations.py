@@ -30,6 +30,11 @@ def _list(m: Material) -> str:
         f"The list of {m.works} was given, not drawn: how it was chosen is not known, and nothing here carries over "
         "to the literature outside it."
     ]
+    if facts.farther:
+        parts.append(
+            "The file that was given is longer: only the entries whose words come nearest to the topic were read, and "
+            "what the others hold is not known here."
+        )
     missing = facts.works - facts.abstracts
     if missing and facts.abstracts:
         left = [name for name in m.reported if name != "stability"]

@@ -60,6 +60,13 @@ def _list(m: Material) -> str:
     if facts.works == 0:
         return ""
     parts: list[str] = []
+    if facts.farther:
+        whole = facts.entries + facts.farther
+        parts.append(
+            f"The file that was given has {whole} entries; this paper reads the {facts.entries} of them whose words come "
+            f"nearest to the topic (where too few share a word with it, the file's first others fill up), and says "
+            f"nothing of the other {facts.farther}."
+        )
     if facts.entries != facts.works:
         gone: list[str] = []
         if facts.merged:
@@ -69,7 +76,8 @@ def _list(m: Material) -> str:
             gone.append(f"{counted(len(facts.untitled), 'entry', 'entries')} with neither a title nor an abstract")
         left = listed(gone)
         are = plural(len(facts.merged) + len(facts.untitled), "is", "are")
-        parts.append(f"The file has {counted(facts.entries, 'entry', 'entries')}; left out {are} {left}.")
+        what = "What is read" if facts.farther else "The file"
+        parts.append(f"{what} has {counted(facts.entries, 'entry', 'entries')}; left out {are} {left}.")
     missing = facts.works - facts.abstracts
     if missing == 0:
         parts.append("Every work comes with an abstract." if facts.works > 1 else "It comes with an abstract.")

@@ -18,7 +18,9 @@ def judged_by(run: Gathered) -> dict[str, JSON]:
     reporting = models.get("judge", models.get("default"))
     same = judge == options.reviewer and (options.judge is None or steering == reporting)
     shared = judge != options.reviewer and steering is not None and steering == reporting
-    if same:
+    if run.best is None:
+        note = "Nobody judged: there is no complete paper."
+    elif same:
         note = f"{options.reviewer} both steered the revisions and gave this score: it is no independent judgement."
     elif shared:
         named = steering.name if steering is not None else "unnamed"

@@ -430,3 +430,41 @@ def test_a_key_is_no_setting_and_no_part_of_an_address(fake_server: Any, monkeyp
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(ModelUnavailableError, match="variable OPENAI_API_KEY is not set"):
         ask(fake_server, base_url="https://api.openai.com/v1")
+
+
+def test_a_refused_address_or_key_says_what_a_resume_can_mend_and_what_is_a_new_run(
+    fake_server: Any, behaviours: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    fake_server.script = [behaviours.status(404, "no such model")]
+    with pytest.raises(ModelUnavailableError, match=r"A resume asks the same address .* is a new run"):
+        ask(fake_server)
+    fake_server.script = [behaviours.status(401, "who are you")]
+    with pytest.raises(ModelUnavailableError, match=r"in a new run: --set models\.openai\.api_key_env=VARIABLE"):
+        ask(fake_server)
+    monkeypatch.setenv("OPENAI_API_KEY", CANARY)
+    fake_server.script = [behaviours.status(401, "who are you")]
+    withheld = (
+        "key in OPENAI_API_KEY is withheld from .* new run with --set models.openai.api_key_env=OPENAI_API_KEY "
+    )
+    with pytest.raises(ModelUnavailableError, match=withheld):
+        ask(fake_server)
+    fake_server.script = [behaviours.status(401, "who are you")]
+    with pytest.raises(ModelUnavailableError, match="a resume reads OPENAI_API_KEY anew"):
+        ask(fake_server, api_key_env="OPENAI_API_KEY")
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "said"),
+    [
+        (b"", "application/json", "is no answer of a model: it is empty$"),
+        (b"<html><p>Welcome</p></html>", "text/html", "is no answer of a model: it is HTML .*/v1 .*: 'Welcome'$"),
+    ],
+)
+def test_what_a_server_sends_instead_of_an_answer_is_said_plainly(
+    body: bytes, kind: str, said: str, fake_server: Any
+) -> None:
+    fake_server.script = [_bytes(body, kind)] * 2
+    with pytest.raises(OutageError, match=f"answered, but what it sent {said}") as caught:
+        ask(fake_server, retries=0)
+    assert "does not answer" not in str(caught.value)

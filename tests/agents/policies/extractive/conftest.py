@@ -92,7 +92,7 @@ class Context:
         return kind.model_validate_json(await self.artifacts.get(ref))
 
     async def log(self, message: str, **data: JSON) -> None:
-        return None
+        self.bench.logged.append(message)
 
 
 @dataclass
@@ -115,6 +115,7 @@ class Bench:
     plans: list[ExperimentPlan] = field(default_factory=list)
     revisions: list[Revision] = field(default_factory=list)
     manuscripts: list[Manuscript] = field(default_factory=list)
+    logged: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.policy = ExtractivePolicy(self.settings)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from peercycle.agents.policies.extractive import corpus as extractive_corpus
+from peercycle.agents.policies.extractive import policy
 from peercycle.core.literature import Bibliography, BibliographyProblem, Reference
 from peercycle.core.writing import ResearchTask
 
@@ -158,3 +161,36 @@ def test_a_large_list_is_mapped_in_seconds(benches: SimpleNamespace) -> None:
     assert time.process_time() - began < 60
     assert len(entries) > 1000
     assert benches.faults_of(bench, bench.manuscripts[-1]) == []
+
+
+def test_of_a_huge_list_the_works_nearest_to_the_topic_are_mapped_and_that_is_said(
+    benches: SimpleNamespace, volcano: tuple[Reference, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extractive_corpus, "MOST_MAPPED", 13)
+    abstract = " ".join(["Bread and butter are baked in an oven by a patient baker every single morning."] * 2)
+    others = tuple(
+        Reference(key=f"far{n}", title=f"Baking loaf {n}", abstract=abstract, year=2001) for n in range(30)
+    )
+    topic = "Eruptions, magma, tremor, gas and deformation of a volcano: " + "; ".join(e.title for e in volcano)
+    bench = drafted(benches, (*others, *volcano), topic)
+    text = bench.manuscripts[-1].latex
+    assert f"has {30 + len(volcano)} entries; this paper reads the 13 of them whose words come nearest" in text
+    assert "The file that was given is longer" in text
+    assert "aking" not in text
+    assert [said for said in bench.logged if "the other 30 are not" in said]
+
+
+def test_the_analysis_of_a_list_leaves_the_loop_free(
+    benches: SimpleNamespace, volcano: tuple[Reference, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+    reading = extractive_corpus.read_corpus
+
+    def noting(*given: Any) -> Any:
+        seen.append(threading.current_thread() is threading.main_thread())
+        return reading(*given)
+
+    monkeypatch.setattr(policy, "read_corpus", noting)
+    drafted(benches, volcano)
+    assert seen
+    assert not any(seen)

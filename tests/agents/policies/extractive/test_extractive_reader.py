@@ -78,7 +78,7 @@ def test_works_of_which_only_the_title_was_read_raise_one_question(bench: Any) -
 def test_a_note_in_the_place_of_an_abstract_is_none() -> None:
     def facts(abstract: str) -> Any:
         entry = Reference(key="a", entry_type="article", title="Heat in towns", year=2001, abstract=abstract)
-        return read_corpus(Bibliography(entries=(entry,))).facts
+        return read_corpus("", Bibliography(entries=(entry,))).facts
 
     for note in ("No abstract available.", "n/a", "[Abstract not available]", "--", "None"):
         assert facts(note).short == 0, note

@@ -66,14 +66,14 @@ ONE = {
 @pytest.mark.parametrize("which", TWO)
 def test_different_works_stay_two(which: str) -> None:
     for entries in (TWO[which], TWO[which][::-1]):
-        facts = read_corpus(Bibliography(entries=entries)).facts
+        facts = read_corpus("", Bibliography(entries=entries)).facts
         assert (facts.works, facts.merged) == (2, ())
 
 
 @pytest.mark.parametrize("which", ONE)
 def test_entries_of_one_work_are_one(which: str) -> None:
     for entries in (ONE[which], ONE[which][::-1]):
-        facts = read_corpus(Bibliography(entries=entries)).facts
+        facts = read_corpus("", Bibliography(entries=entries)).facts
         assert (facts.works, facts.merged) == (1, (entries[1].key,))
 
 

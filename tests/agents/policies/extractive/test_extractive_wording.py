@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from peercycle.agents.policies.extractive.corpus import MappedWork
 from peercycle.agents.policies.extractive.material import Material
-from peercycle.agents.policies.extractive.naming import cluster_terms
+from peercycle.agents.policies.extractive.naming import cluster_terms, feature_counts
 from peercycle.agents.policies.extractive.notes import Notes
 from peercycle.agents.policies.extractive.pointing import points_back
 from peercycle.agents.policies.extractive.sections import (
@@ -23,6 +24,10 @@ from peercycle.agents.policies.extractive.terms import pair_spellings, spellings
 from peercycle.agents.policies.extractive.topic import match_topic, nearest_to_topic
 from peercycle.core.experiments import ExperimentResults
 from peercycle.core.writing import ResearchTask
+
+
+def named(inside: Sequence[MappedWork], works: Sequence[MappedWork]) -> tuple[str, ...]:
+    return cluster_terms(inside, len(works), feature_counts(works), {}, Counter())
 
 
 def work(key: str, title: str, abstract: str = "") -> MappedWork:
@@ -142,7 +147,7 @@ def test_a_name_holds_no_function_word_of_another_language() -> None:
         work(k, "Flechten auf Mauern", "Die Flechten wachsen nicht auf den Mauern und werden durch Regen nass, die Mauern")
         for k in "ab"
     ]  # fmt: skip
-    names = cluster_terms(inside, [*inside, work("c", "Reefs"), work("d", "Dunes")], {}, Counter())
+    names = named(inside, [*inside, work("c", "Reefs"), work("d", "Dunes")])
     words = {word for name in names for word in name.split()}
     assert words
     assert not words & {"die", "nicht", "den", "und", "werden", "durch"}
@@ -150,20 +155,20 @@ def test_a_name_holds_no_function_word_of_another_language() -> None:
 
 def test_a_word_of_an_english_work_is_no_function_word_of_another_language() -> None:
     inside = [work(k, "Why trees die", "The trees die where they are dry and the soil is poor") for k in "ab"]
-    names = cluster_terms(inside, [*inside, work("c", "Reefs"), work("d", "Dunes")], {}, Counter())
+    names = named(inside, [*inside, work("c", "Reefs"), work("d", "Dunes")])
     assert "die" in " ".join(names).split()
 
 
 def test_a_name_is_used_mostly_inside_its_cluster() -> None:
     inside = [work(k, f"shade. moss. {k}") for k in ("aa", "bb")]
     outside = [work(k, f"{'shade' if k in {'cc', 'dd'} else 'dunes'} {k}") for k in ("cc", "dd", "ee", "ff", "gg")]
-    assert "shade" not in cluster_terms(inside, [*inside, *outside], {}, Counter())
+    assert "shade" not in named(inside, [*inside, *outside])
 
 
 def test_two_words_name_a_cluster_before_a_bare_verb_form_of_equal_support() -> None:
     inside = [work(k, "written", "models trained. written. models trained here. other") for k in "abcd"]
     outside = [work(k, "models trained" if k < "ee" else "models") for k in ("cc", "dd", "ee", "ff", "gg", "hh")]
-    names = cluster_terms(inside, [*inside, *outside], {}, Counter())
+    names = named(inside, [*inside, *outside])
     assert names[0] == "model trained"
 
 
