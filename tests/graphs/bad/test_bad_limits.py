@@ -147,7 +147,7 @@ def test_a_folder_for_runs_that_cannot_be_made_is_named(
     task: ResearchTask, options: Options, kit: Kit, tmp_path: Path
 ) -> None:
     (tmp_path / "runs").write_text("a file")
-    with pytest.raises(StoreError, match=r"cannot make a run at .*runs/r1'") as caught:
+    with pytest.raises(StoreError, match=r"cannot keep runs in .*runs': File exists; give another") as caught:
         asyncio.run(start(task, options(), kit()))
     assert "\n" not in str(caught.value)
     assert (tmp_path / "runs").read_text() == "a file"
