@@ -186,7 +186,7 @@ async def bare_langgraph(steps: int, room: Path, *, our_saver: bool) -> tuple[fl
         graph.add_edge(START if number == 0 else f"step{number - 1}", f"step{number}")
     again = lambda state: END if state["round"] >= steps // PER_ROUND else "step0"  # noqa: E731
     graph.add_conditional_edges(f"step{PER_ROUND - 1}", again, [END, "step0"])
-    async with open_checkpoints(room, 1) if our_saver else langgraphs_saver(room) as saver:
+    async with open_checkpoints(room, 1, in_loop=True) if our_saver else langgraphs_saver(room) as saver:
         config: Any = {"configurable": {"thread_id": "bench"}, "recursion_limit": steps + 5}
         await graph.compile(checkpointer=saver).ainvoke({"filling": ""}, config, durability="sync")
     return time.perf_counter() - began, disk_use(room)
