@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from peercycle.core.errors import DamagedRunError, StoreError
+from peercycle.core.outlasting import outlast
 from peercycle.graphs.checkpoint_file import FILE, damaged, open_file
 from peercycle.graphs.checkpoints_apart import SaverApart
 from peercycle.graphs.checkpoints_in_loop import SaverInLoop
 from peercycle.graphs.fenced_saver import FencedSaver
-from peercycle.graphs.outlasting import outlast
 
 
 @asynccontextmanager

@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 
+from peercycle.core.outlasting import outlast
 from peercycle.graphs.fenced_saver import FencedSaver
-from peercycle.graphs.outlasting import outlast
 from peercycle.store.syncing import fold_log
 
 PENDING_SECONDS = 0.005

@@ -16,7 +16,7 @@ from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMet
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from peercycle.core.errors import StoreError
-from peercycle.graphs.outlasting import outlast
+from peercycle.core.outlasting import outlast
 from peercycle.graphs.plainrows import PlainRows
 from peercycle.store import commits
 from peercycle.store.syncing import Growth, log_of

@@ -14,6 +14,7 @@ from typing import Literal, TypeVar
 
 from peercycle.core.contracts import ArtifactStore
 from peercycle.core.errors import RefusedRequestError, SandboxError
+from peercycle.core.outlasting import outlast
 from peercycle.core.sandboxing import EnvironmentRef, ExecRequest, ExecResult, OutputFile
 from peercycle.sandbox import bringing, cgroups, collect, environments, place, slots
 from peercycle.sandbox.cgroups import Group
@@ -227,20 +228,6 @@ def _settle(future: asyncio.Future[Ending], outcome: Ending | BaseException) -> 
 async def to_the_end(work: Callable[[], T]) -> T:
     """Do blocking work in a thread, and do not return before it is done, even when cancelled meanwhile."""
     return await outlast(asyncio.ensure_future(asyncio.to_thread(work)))
-
-
-async def outlast(future: asyncio.Future[T]) -> T:
-    """Wait for a future to its end, and only then be cancelled."""
-    cancelled = False
-    while not future.done():
-        try:
-            await asyncio.wait([future])
-        except asyncio.CancelledError:
-            cancelled = True
-    if cancelled:
-        future.exception()
-        raise asyncio.CancelledError
-    return future.result()
 
 
 def _result(ending: Ending, outputs: tuple[OutputFile, ...], refused: tuple[str, ...]) -> ExecResult:

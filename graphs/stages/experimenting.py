@@ -16,9 +16,9 @@ from peercycle.core.experiments import (
     ExperimentResults,
     Measurement,
 )
+from peercycle.core.outlasting import together
 from peercycle.core.sandboxing import ExecRequest, ExecResult
 from peercycle.graphs.context import DriverContext
-from peercycle.graphs.outlasting import together
 from peercycle.graphs.stages.results import BadResultsError, accumulate, parse_results
 from peercycle.graphs.work import State, kept, load_work
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from peercycle.core.contracts import ArtifactStore
 from peercycle.core.errors import RefusedRequestError, SandboxError
+from peercycle.core.outlasting import outlast
 from peercycle.core.sandboxing import EnvironmentRef, ExecRequest, ExecResult, ExecStatus, Limits, OutputFile
 from peercycle.sandbox import bringing, place, seccomp
 from peercycle.sandbox.containers import choosing, leftovers, owner, profile, weakening
@@ -23,7 +24,7 @@ from peercycle.sandbox.containers.session import COLLECT_S, CancelledError, Ende
 from peercycle.sandbox.containers.settings import NAME, DockerSettings
 from peercycle.sandbox.containers.talk import Line
 from peercycle.sandbox.containers.weakening import Weakening
-from peercycle.sandbox.execution import outlast, to_the_end
+from peercycle.sandbox.execution import to_the_end
 from peercycle.sandbox.place import Place
 from peercycle.sandbox.profile import ENVIRONMENT, HOME, MATPLOTLIB, WORK
 from peercycle.sandbox.start import rlimits

@@ -12,13 +12,13 @@ from langgraph.runtime import RunControl
 
 from peercycle.core.errors import BudgetExceededError
 from peercycle.core.modelling import Spent, Usage
+from peercycle.core.outlasting import together
 from peercycle.core.runs import RunOptions
 from peercycle.core.sandboxing import EnvironmentRef, EnvironmentSpec, ExecRequest, ExecResult, Limits
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.context import DriverContext
 from peercycle.graphs.launch import create_and_open
 from peercycle.graphs.openrun import OpenRun
-from peercycle.graphs.outlasting import together
 from peercycle.plugins.manager import Plugins
 
 Options = Callable[..., RunOptions]
