@@ -284,11 +284,12 @@ def test_a_request_that_a_model_refuses_counts_against_the_limits(
     assert run_status(result.path) == "failed"
 
 
-def test_the_last_run_may_be_driven_in_a_thread_beside_the_main_loop() -> None:
-    class Deaf:
-        def drain(self, reason: Any, message: str) -> None:
-            return
+class Deaf:
+    def drain(self, reason: Any, message: str) -> None:
+        return
 
+
+def test_the_last_run_may_be_driven_in_a_thread_beside_the_main_loop() -> None:
     entered, released = threading.Event(), threading.Event()
 
     async def beside() -> None:
@@ -353,10 +354,6 @@ def test_what_a_servers_loop_does_on_sigterm_stays_its_own_during_a_run_and_afte
 
 
 def test_handlers_that_a_run_in_a_thread_left_standing_are_not_taken_from_the_next_loop() -> None:
-    class Deaf:
-        def drain(self, reason: Any, message: str) -> None:
-            return
-
     entered, released = threading.Event(), threading.Event()
 
     async def beside() -> None:
