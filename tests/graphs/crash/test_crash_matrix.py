@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
-from tests.graphs.crash.matrix import Crashes, Point, needs_sandbox, one_of_each, report, share
+from tests.graphs.crash.matrix import Crashes, Point, needs_sandbox, one_of_each, report, share, steady
 
 PARTS = 16
 SANDBOX_PARTS = 4
@@ -17,6 +18,15 @@ def test_killed_at_one_point_of_each_kind(crashes: Crashes, part: int) -> None:
     chosen = one_of_each(points)
     assert len(chosen) > 120
     results = {p: crashes.kill_and_resume(p, sandbox=False) for p in share(chosen, part, PARTS)}
+    assert not report(results), report(results)
+
+
+def test_killed_while_what_a_task_wrote_is_committed_by_itself(crashes: Crashes) -> None:
+    late: dict[str, Any] = {"sandbox": False, "delay_put_s": 0.02}
+    points = crashes.points_of(crashes.new_run(), **late)
+    chosen = {p.group: p for p in points if p.name.startswith("writes") and p.name.endswith("inside")}
+    assert set(chosen) == {"writes cycle inside", "writes draft inside", "writes improve inside"}
+    results = {p: crashes.kill_and_resume(p, **late) for p in chosen.values()}
     assert not report(results), report(results)
 
 
@@ -45,11 +55,9 @@ def resumed_pairs(crashes: Crashes, seed: int, firsts: int, seconds: int) -> lis
     pairs: list[tuple[Point, Point]] = []
     for first in rng.sample(stages, firsts):
         run = crashes.new_run()
-        record = run.parent / "points"
         assert crashes.kill(run, first, sandbox=False) == []
-        crashes.attempt(run, record=str(record))
-        lines = [line.rpartition("\t") for line in record.read_text(encoding="utf-8").splitlines()]
-        pairs += [(first, Point(name, int(n))) for name, _, n in rng.sample(lines, seconds)]
+        resumed = [point for point in crashes.points_of(run) if steady(point)]
+        pairs += [(first, second) for second in rng.sample(resumed, seconds)]
     return pairs
 
 
