@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
+import tempfile
+from contextlib import closing
+from functools import lru_cache
 from pathlib import Path
 
 from langgraph.checkpoint.sqlite import SqliteSaver
@@ -12,10 +16,14 @@ from peercycle.core.errors import DamagedRunError, StoreError
 from peercycle.graphs.plainrows import PlainRows
 from peercycle.store import commits
 from peercycle.store.database import connect_read_only
+from peercycle.store.disk import FILE_MODE
 from peercycle.store.syncing import sync_never
 
 FILE = "checkpoints.sqlite"
-_ALL_ROWS = "SELECT type, checkpoint FROM checkpoints UNION ALL SELECT type, value FROM writes"
+_ROWS = {
+    "checkpoints": "SELECT type, checkpoint FROM checkpoints",
+    "writes": "SELECT type, value FROM writes",
+}
 
 
 async def check_checkpoints(path: Path) -> None:
@@ -36,8 +44,9 @@ def _check(target: Path) -> None:
             verdict = connection.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != ("ok",):
                 raise DamagedRunError(damaged(target, str(verdict[0])))
-            if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'checkpoints'").fetchone():
-                for row in connection.execute(_ALL_ROWS):
+            # A power cut may have come between the making of one table and of the other.
+            for (name,) in connection.execute("SELECT name FROM sqlite_master").fetchall():
+                for row in connection.execute(_ROWS[name]) if name in _ROWS else ():
                     rows.loads_typed(row)
         finally:
             connection.close()
@@ -51,6 +60,8 @@ def _check(target: Path) -> None:
 
 def open_file(target: Path, fence: int) -> sqlite3.Connection:
     """Return a connection for the driver with this fencing number. Raises `LeaseLostError` where a newer one was here."""
+    if not target.exists():
+        _make(target)
     connection = sqlite3.connect(target, check_same_thread=False)
     try:
         # What a tampered schema says must not make SQLite call anything with effects.
@@ -64,6 +75,25 @@ def open_file(target: Path, fence: int) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _make(target: Path) -> None:
+    """Put a file without checkpoints there, whole: LangGraph commits its tables one by one, and a kill may come between."""
+    aside = target.with_name(f".{target.name}.tmp")
+    aside.unlink(missing_ok=True)
+    with os.fdopen(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE), "wb") as file:
+        file.write(_empty_file())
+    # Not waited for: where a power cut takes it back, nothing is lost that the journal does not have.
+    aside.replace(target)
+
+
+@lru_cache(maxsize=1)
+def _empty_file() -> bytes:
+    with tempfile.TemporaryDirectory(prefix="peercycle-") as folder:
+        path = Path(folder, "empty.sqlite")
+        with closing(sqlite3.connect(path)) as connection:
+            SqliteSaver(connection).setup()
+        return path.read_bytes()
 
 
 def _claim(connection: sqlite3.Connection, fence: int) -> None:

@@ -12,10 +12,12 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 MIDWAY_S = 0.12
@@ -91,6 +93,7 @@ def install(points: Points) -> None:
     _around_stages(points)
     _around_effects(points)
     _around_checkpoints(points)
+    _around_opening(points)
     _around_tables(points)
     _around_files(points)
 
@@ -223,6 +226,29 @@ def _around_checkpoints(points: Points) -> None:
     put_in_place(
         SaverInLoop, aput=aput_later, aput_writes=aput_writes_later, put=put_and_stop, put_writes=put_writes_and_stop
     )
+
+
+def _around_opening(points: Points) -> None:
+    """Every statement with which a driver opens its checkpoints, or makes the file."""
+    from peercycle.graphs import checkpoint_file, checkpoints
+
+    def reach(statement: str) -> None:
+        points.reach(f"opening of the checkpoints, before {' '.join(statement.split()[:6])}")
+
+    def connect(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = sqlite3.connect(*args, **kwargs)
+        connection.set_trace_callback(reach)
+        return connection
+
+    real = checkpoint_file.open_file
+
+    def open_file(target: Path, fence: int) -> sqlite3.Connection:
+        connection = real(target, fence)
+        connection.set_trace_callback(None)
+        return connection
+
+    put_in_place(checkpoint_file, sqlite3=SimpleNamespace(**{**vars(sqlite3), "connect": connect}))
+    put_in_place(checkpoints, open_file=open_file)
 
 
 def copy_checkpoints(source: Path, target: Path) -> None:
