@@ -289,5 +289,5 @@ def test_a_long_installation_is_not_measured_all_the_time(tmp_path: Path, monkey
     began = time.monotonic()
     sleeping = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(1.2)"]
     process = subprocess.Popen(sleeping, stderr=subprocess.PIPE)
-    installer._awaited(process, installer.Room(tmp_path, tmp_path, 1))
+    installer._awaited(process, installer.WriteLimit(tmp_path, tmp_path, 1))
     assert 1 <= len(looks) <= 1 + (time.monotonic() - began) / 2, "a walk through thousands of files, each time"
