@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from peercycle.core.base import JSON
 from peercycle.core.counting import counted
 from peercycle.core.errors import ReplayDivergedError
 from peercycle.core.journal import RunStore
@@ -14,7 +17,7 @@ from peercycle.core.runs import ModelChoice, RunOptions, RunRecord
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.models import Coalescer
 from peercycle.graphs.openrun import OpenRun, ServedModel
-from peercycle.graphs.pool import Holding, Pool, current_pool
+from peercycle.graphs.pool import Holding, current_pool
 from peercycle.graphs.settings import backend_of, component_settings
 from peercycle.plugins.manager import Kind, Plugins
 
@@ -36,51 +39,54 @@ async def open_components(
 
     `offline` is for a replay: no model and no sandbox is made, and the journal must answer for them.
     """
-    pool, options = current_pool(), record.options
-    holdings: list[Holding] = []
-
-    async def take(kind: Kind, name: str) -> Any:
-        holding = await pool.acquire(plugins, kind, name, component_settings(options, kind, name))
-        holdings.append(holding)
-        return holding.component
-
-    try:
-        models = {
-            role: _refused(choice) if offline else await _serve(pool, plugins, choice, options, holdings)
-            for role, choice in options.models.items()
-        }
+    options = record.options
+    async with AsyncExitStack() as undoing:
+        entering = _Entering(plugins, options, undoing)
         sandboxed = options.sandbox not in {"auto", "none"} and not offline
-        return OpenRun(
+        serve = _refused if offline else entering.serve
+        run = OpenRun(
             path=path,
             store=store,
             plugins=plugins,
             record=record,
             task=task,
             control=control,
-            policy=await take("policies", options.policy),
-            reviewer=await take("reviewers", options.reviewer),
-            judge=await take("reviewers", options.judge) if options.judge else None,
-            reward=await take("rewards", options.reward),
-            models=models,
-            exporters={name: await take("exporters", name) for name in options.exporters},
-            sandbox=await take("sandboxes", options.sandbox) if sandboxed else None,
-            holdings=holdings,
+            models={role: await serve(choice) for role, choice in options.models.items()},
+            policy=await entering.take("policies", options.policy),
+            reviewer=await entering.take("reviewers", options.reviewer),
+            judge=await entering.take("reviewers", options.judge) if options.judge else None,
+            reward=await entering.take("rewards", options.reward),
+            exporters={name: await entering.take("exporters", name) for name in options.exporters},
+            sandbox=await entering.take("sandboxes", options.sandbox) if sandboxed else None,
+            holdings=entering.holdings,
             offline=offline,
         )
-    except BaseException:
-        for holding in reversed(holdings):
-            await holding.release()
-        raise
+        undoing.pop_all()
+        return run
 
 
-async def _serve(
-    pool: Pool, plugins: Plugins, choice: ModelChoice, options: RunOptions, holdings: list[Holding]
-) -> ServedModel:
-    backend, settings = backend_of(choice, options)
-    holding = await pool.acquire(plugins, "models", backend, settings)
-    holdings.append(holding)
-    engine = holding.life.shared.setdefault("engine", Coalescer(holding.component))
-    return ServedModel(choice, holding.component, engine)
+@dataclass(frozen=True, slots=True)
+class _Entering:
+    """Enters a run's components, each to be left again where a later one fails."""
+
+    plugins: Plugins
+    options: RunOptions
+    undoing: AsyncExitStack
+    holdings: list[Holding] = field(default_factory=list)
+
+    async def take(self, kind: Kind, name: str) -> Any:
+        return (await self._hold(kind, name, component_settings(self.options, kind, name))).component
+
+    async def serve(self, choice: ModelChoice) -> ServedModel:
+        holding = await self._hold("models", *backend_of(choice, self.options))
+        engine = holding.life.shared.setdefault("engine", Coalescer(holding.component))
+        return ServedModel(choice, holding.component, engine)
+
+    async def _hold(self, kind: Kind, name: str, settings: Mapping[str, JSON]) -> Holding:
+        holding = await current_pool().acquire(self.plugins, kind, name, settings)
+        self.undoing.push_async_callback(holding.release)
+        self.holdings.append(holding)
+        return holding
 
 
 class RefusedModel:
@@ -97,6 +103,6 @@ class RefusedModel:
         return Usage()
 
 
-def _refused(choice: ModelChoice) -> ServedModel:
+async def _refused(choice: ModelChoice) -> ServedModel:
     model = RefusedModel()
     return ServedModel(choice, model, Coalescer(model))

@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -216,15 +216,21 @@ class OpenRun:
 
     async def _leave_components(self) -> None:
         problems: list[str] = []
-        # Where the store still takes writes.
-        with suppress(PeercycleError):
-            await self.tick()
-        for source in self._sources.values():
-            source.cancel()
-        for holding in reversed(self.holdings):
+
+        async def leave(holding: Holding) -> None:
             try:
                 await holding.release()
             except Exception as error:  # noqa: BLE001 - one component's failure must not keep the others open
                 problems.append(f"{type(error).__name__}: {error}")
+
+        for source in self._sources.values():
+            source.cancel()
+        # Nor must a cancellation, which breaks off the one at which it comes.
+        async with AsyncExitStack() as leaving:
+            for holding in self.holdings:
+                leaving.push_async_callback(leave, holding)
+            # Where the store still takes writes.
+            with suppress(PeercycleError):
+                await self.tick()
         for problem in problems:
             await self.emit("component_failed", problem)
