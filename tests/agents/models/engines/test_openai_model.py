@@ -413,6 +413,50 @@ def test_a_key_that_a_server_repeats_is_taken_out_of_errors_and_answers(
     assert CANARY not in result.model_dump_json()
 
 
+def _streams(*pieces: str, field: str = "content") -> Any:
+    """Send a text in pieces, one an event, half of another event, and then hang up."""
+
+    def behave(handler: Any, body: dict[str, Any]) -> None:
+        handler.begin_chunks()
+        for number, piece in enumerate(pieces):
+            other = {"index": number % 2, "delta": {field: piece if number % 2 == 0 else "other"}}
+            handler.chunk(f"data: {json.dumps({'choices': [other]})}\n\n".encode())
+        handler.chunk(b'data: {"choices": [{"index": 0, "delta": {"content": "the re')
+        handler.hang_up()
+
+    return behave
+
+
+@pytest.mark.parametrize("field", ["content", "tool"])
+@pytest.mark.parametrize("known", [len(CANARY), len(CANARY) - 1, 8])
+def test_a_key_that_comes_in_pieces_and_breaks_off_stays_in_no_piece(
+    known: int, field: str, fake_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_KEY", CANARY)
+    shown = CANARY[:known]
+    pieces = ["Your key: ", "", *[p for n in range(0, known, 3) for p in (shown[n : n + 3], "")]]
+    fake_server.script = [_streams(*pieces, field=field)]
+    with pytest.raises(OutageError) as caught:
+        ask(fake_server, api_key_env="MY_KEY", stream=True, retries=0)
+    assert "Your key: [key]" in str(caught.value.raw)
+    assert "ana" not in str(caught.value.raw) and "sk-" not in str(caught.value.raw)
+
+
+def test_a_key_at_which_a_text_is_cut_does_not_stay_by_its_beginning(
+    fake_server: Any, behaviours: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_KEY", CANARY)
+    for body in (f"{'x' * 485} {CANARY} and more", f"the key {CANARY[:-1]}", f"the key {CANARY[:8]}"):
+        fake_server.script = [_bytes(body.encode(), "text/plain")]
+        with pytest.raises(OutageError, match=r"\[key\]") as caught:
+            ask(fake_server, api_key_env="MY_KEY", retries=0)
+        assert "sk-" not in str(caught.value) + str(caught.value.raw)
+    event = json.dumps({"error": {"message": f"{'x' * 490}{CANARY} and more"}})
+    fake_server.script = [_bytes(f"data: {event}\n\n".encode(), "text/event-stream")]
+    with pytest.raises(OutageError, match=r"xx\[key\]$"):
+        ask(fake_server, api_key_env="MY_KEY", stream=True, retries=0)
+
+
 def test_a_key_is_no_setting_and_no_part_of_an_address(fake_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from peercycle.plugins.manager import Plugins
 
