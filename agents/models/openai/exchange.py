@@ -34,6 +34,8 @@ class Exchange:
     server: str
     """Its address, for messages."""
     model: str
+    backend: str
+    """The table of its settings, for messages."""
     patience: Patience
     credentials: Credentials
     key: str | None = None
@@ -52,7 +54,7 @@ class Exchange:
             except _RefusedError as refused:
                 refusal = refused.refusal
                 if not refusal.may_pass:
-                    raise refusal.error(self.server, self.model, self.key) from None
+                    raise refusal.error(self.server, self.model, self.key, self.backend) from None
                 complaint, wanted = f"{refusal.status}: {refusal.message}", refusal.wait()
             except httpx.TimeoutException as error:
                 silences += isinstance(error, httpx.ReadTimeout)

@@ -24,6 +24,7 @@ from peercycle.core.modelling import ModelRequest, ModelResult, Usage
 class OpenAIModel:
     """Asks a server over HTTP. Enter it before use; keys are read from the environment then, and not before."""
 
+    backend: ClassVar[str] = "openai"
     prefixing: ClassVar[Prefixing] = "message"
 
     def __init__(self, settings: OpenAISettings, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
@@ -51,7 +52,7 @@ class OpenAIModel:
             trust_env=self._transport is None and not is_here(settings.base_url),
         )
         key = key_variable(settings.base_url, settings.api_key_env)
-        self._exchange = Exchange(client, settings.base_url, settings.model, settings, shown, key)
+        self._exchange = Exchange(client, settings.base_url, settings.model, self.backend, settings, shown, key)
         return self
 
     async def __aexit__(self, *exc: object) -> None:

@@ -13,6 +13,8 @@ import pytest
 from peercycle.agents.models.openai.faults import MOST_RAW
 from peercycle.agents.models.openai.model import OpenAIModel
 from peercycle.agents.models.openai.settings import OpenAISettings
+from peercycle.agents.models.vllm.model import VllmModel
+from peercycle.agents.models.vllm.settings import VllmSettings
 from peercycle.core.contracts import LanguageModel
 from peercycle.core.errors import (
     ContentFilterError,
@@ -496,6 +498,28 @@ def test_a_refused_address_or_key_says_what_a_resume_can_mend_and_what_is_a_new_
     fake_server.script = [behaviours.status(401, "who are you")]
     with pytest.raises(ModelUnavailableError, match="a resume reads OPENAI_API_KEY anew"):
         ask(fake_server, api_key_env="OPENAI_API_KEY")
+
+
+@pytest.mark.parametrize(
+    ("status", "named"),
+    [
+        (401, r"--set models\.vllm\.api_key_env=VARIABLE \(of a role .*: models\.ROLE\.settings\.api_key_env\)$"),
+        (404, "; url ends with /v1 for most servers"),
+        (307, ": set url to where it leads"),
+    ],
+)
+def test_a_server_of_vllms_that_refuses_is_mended_by_the_settings_of_vllm(
+    status: int, named: str, fake_server: Any, behaviours: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+
+    async def main() -> None:
+        async with VllmModel(VllmSettings(model="m", url=fake_server.url, retries=0)) as entered:
+            await entered.generate([ModelRequest(messages=(QUESTION,))])
+
+    fake_server.script = [behaviours.status(status, "no")]
+    with pytest.raises(ModelUnavailableError, match=named):
+        asyncio.run(main())
 
 
 @pytest.mark.parametrize(
