@@ -19,6 +19,7 @@ from peercycle.agents.models.openai.keys import credentials, key_variable, requi
 from peercycle.agents.models.openai.settings import OPENAI_URL, OpenAISettings
 from peercycle.core.errors import ContentFilterError, ModelError, OutageError, UsageError
 from peercycle.core.modelling import ModelRequest, ModelResult, Usage
+from peercycle.core.outlasting import together
 
 
 class OpenAIModel:
@@ -63,11 +64,7 @@ class OpenAIModel:
 
     async def generate(self, requests: Sequence[ModelRequest]) -> Sequence[ModelResult]:
         """Answer every request, in order, side by side up to `max_concurrency`."""
-        answers = await asyncio.gather(*[self._answer(request) for request in requests], return_exceptions=True)
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                raise answer
-        return [answer for answer in answers if isinstance(answer, ModelResult)]
+        return await together(self._answer(request) for request in requests)
 
     def worst_case(self, request: ModelRequest) -> Usage:
         """Return a bound: a token is at least one byte of the prompt; `max_tokens` for each answer.
