@@ -157,7 +157,7 @@ def test_one_of_those_who_wait_that_fails_keeps_no_other_waiting(tmp_path: Path)
         log.sync(fail)
         held = asyncio.gather(synced(log), synced(log))
         log.sync(fail)
-        assert await held == [None, None]
+        assert list(await held) == [None, None]
         await asyncio.wait_for(log.idle(), 10)
 
     with_log(tmp_path, main)
