@@ -44,7 +44,10 @@ async def start(
 ) -> RunResult:
     """Create a run and drive it to an ending. Raises only where nothing was begun.
 
-    `in_loop` False: nothing of the driver's waits for the disk in the running loop, which is somebody else's.
+    `in_loop` says whose the running loop is. True: it is there for runs, as a command's is; the driver commits in it,
+    which is cheapest, and holds it up for as long as the disk takes. Pass False in a server, and wherever else the
+    loop has other work that must not wait: nothing of the driver's waits for the disk in it then.
+    `peercycle.aresearch` passes False.
     """
     run = await create_and_open(task, options, plugins, RunControl(), in_loop=in_loop)
     if on_launch is not None:
@@ -61,6 +64,8 @@ async def resume(
     on_launch: Any = None,
 ) -> RunResult:
     """Go on with a run, extended where `changes` says so; one that has ended is returned as it is.
+
+    It waits for the disk in the running loop (`in_loop` of `start`): a server gives it a thread with a loop of its own.
 
     Raises `FingerprintError` where what decides its content has changed, `RunInUseError`, `DamagedRunError`.
     """

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal
 from peercycle.core.counting import counted
 from peercycle.core.errors import LiteratureError
 from peercycle.core.literature import Bibliography, Reference
+from peercycle.core.outlasting import together
 from peercycle.core.ranking import fused, rank_works
 from peercycle.core.sameness import Works, fuse
 from peercycle.graphs import sources
@@ -86,7 +87,7 @@ async def find(queries: Sequence[str], topic: str, known: Bibliography, ctx: Dri
 
 async def search_all(queries: Sequence[str], ctx: DriverContext) -> tuple[list[tuple[Reference, ...]], bool]:
     """Search for every query at once; return the answers in the order of the queries, and whether one came from outside."""
-    said = await asyncio.gather(*[sources.search_each(ctx, query, FOUND_A_QUERY) for query in queries])
+    said = await together(sources.search_each(ctx, query, FOUND_A_QUERY) for query in queries)
     rankings = [fuse([sources.works_of(one) for one in answer], FOUND_A_QUERY) for answer in said]
     return rankings, any(one.online for answer in said for one in answer)
 
@@ -130,7 +131,7 @@ async def _widen(seeds: Sequence[int], pool: Pool, ctx: DriverContext) -> None:
         asked.append((seed, "references", REFERENCES_A_SEED))
         asked.append((seed, "citations", CITATIONS_A_SEED))
     ids = {seed: id_of(pool.works.at(seed)) or "" for seed in seeds}
-    answers = await asyncio.gather(*[_neighbours(ctx, ids[seed], d, limit) for seed, d, limit in asked])
+    answers = await together(_neighbours(ctx, ids[seed], d, limit) for seed, d, limit in asked)
     brought = 0
     for (seed, direction, _), answer in zip(asked, answers, strict=True):
         for work in answer:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from peercycle.core.base import JSON, canonical_json, sha256_hex
 from peercycle.core.errors import FingerprintError
 from peercycle.core.runs import RunOptions
-from peercycle.graphs.openrun import backend_of, component_settings
+from peercycle.graphs.settings import backend_of, component_settings
 from peercycle.graphs.stagelist import build_stages
 from peercycle.plugins.manager import Kind, Plugins
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from peercycle.core.errors import SandboxError
 from peercycle.core.runs import RunOptions
 from peercycle.core.sandboxing import EnvironmentSpec
-from peercycle.graphs.openrun import component_settings
 from peercycle.graphs.pool import current_pool
+from peercycle.graphs.settings import component_settings
 from peercycle.plugins.manager import Plugins
 
 PDF = "pdf"

@@ -17,9 +17,11 @@ from peercycle.core.sandboxing import ALL_GUARANTEES, Guarantee, ProbeResult
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.fingerprint import fingerprint
 from peercycle.graphs.foretelling import without_pdf
-from peercycle.graphs.openrun import OpenRun, component_settings, open_components
+from peercycle.graphs.opening import open_components
+from peercycle.graphs.openrun import OpenRun
 from peercycle.graphs.pool import current_pool
 from peercycle.graphs.refusing import require_workable, resolve_literature, with_policy
+from peercycle.graphs.settings import component_settings
 from peercycle.graphs.trained import use_trained
 from peercycle.plugins.manager import Plugins
 from peercycle.store.directory import create_run, new_run_id, open_run, remove_run

@@ -108,7 +108,7 @@ async def start_many(
     """Run every task, at most `parallel` at once. One failure never ends the queue.
 
     `begin` drives the run of a task, given its index, where it is not simply to be started: one may be there already.
-    `in_loop` as in `start`.
+    `in_loop` as in `start`: False in a server, whose loop must not wait for the disk.
     """
     slots, gate = asyncio.Semaphore(parallel), Gate()
 

@@ -11,6 +11,7 @@ from peercycle.core.contracts import LanguageModel
 from peercycle.core.errors import ModelError, PolicyError
 from peercycle.core.journal import EffectKey, RunStore
 from peercycle.core.modelling import ModelRequest, ModelResult, Usage
+from peercycle.core.outlasting import together
 from peercycle.core.runs import ModelChoice
 from peercycle.graphs.effects import Answer, Effects, id_at
 
@@ -106,7 +107,7 @@ class JournalledModel:
 
     async def generate(self, requests: Sequence[ModelRequest]) -> Sequence[ModelResult]:
         """Answer every request, in order; each is its own effect."""
-        return await asyncio.gather(*[self._one(request) for request in requests])
+        return await together(self._one(request) for request in requests)
 
     async def _one(self, request: ModelRequest) -> ModelResult:
         asked: JSON = {"role": self.role, "model": self.choice.name, "request": request.model_dump(mode="json")}

@@ -6,10 +6,10 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
@@ -23,21 +23,20 @@ from peercycle.core.contracts import (
     RewardFunction,
     Sandbox,
 )
-from peercycle.core.counting import counted
-from peercycle.core.errors import OutageError, PeercycleError, ReplayDivergedError, SandboxUnavailableError
+from peercycle.core.errors import OutageError, PeercycleError, SandboxUnavailableError
 from peercycle.core.events import RunEvent
 from peercycle.core.fetching import FetchingSandbox
 from peercycle.core.journal import EffectKey, RunStore
-from peercycle.core.modelling import ModelRequest, ModelResult, Usage
 from peercycle.core.runs import EndReason, ModelChoice, RunOptions, RunRecord
 from peercycle.core.sandboxing import DataRecord, EnvironmentRef, ExecRequest, ExecResult
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.effects import parse_outage_policy
 from peercycle.graphs.models import Coalescer
-from peercycle.graphs.pool import Holding, Pool, current_pool
+from peercycle.graphs.pool import Holding, Pool
 from peercycle.graphs.room import Room
+from peercycle.graphs.settings import component_settings
 from peercycle.graphs.stopwatch import Stopwatch
-from peercycle.plugins.manager import Kind, Plugins
+from peercycle.plugins.manager import Plugins
 
 if TYPE_CHECKING:
     from langgraph.runtime import RunControl
@@ -217,107 +216,21 @@ class OpenRun:
 
     async def _leave_components(self) -> None:
         problems: list[str] = []
-        # Where the store still takes writes.
-        with suppress(PeercycleError):
-            await self.tick()
-        for source in self._sources.values():
-            source.cancel()
-        for holding in reversed(self.holdings):
+
+        async def leave(holding: Holding) -> None:
             try:
                 await holding.release()
             except Exception as error:  # noqa: BLE001 - one component's failure must not keep the others open
                 problems.append(f"{type(error).__name__}: {error}")
+
+        for source in self._sources.values():
+            source.cancel()
+        # Nor must a cancellation, which breaks off the one at which it comes.
+        async with AsyncExitStack() as leaving:
+            for holding in self.holdings:
+                leaving.push_async_callback(leave, holding)
+            # Where the store still takes writes.
+            with suppress(PeercycleError):
+                await self.tick()
         for problem in problems:
             await self.emit("component_failed", problem)
-
-
-def component_settings(options: RunOptions, kind: Kind, name: str) -> Mapping[str, JSON]:
-    """Return the settings of a component, by its name without a distribution's prefix."""
-    return options.settings.get(kind, {}).get(name.rpartition(":")[2], {})
-
-
-async def open_components(
-    path: Path,
-    store: RunStore,
-    record: RunRecord,
-    task: ResearchTask,
-    plugins: Plugins,
-    control: RunControl,
-    *,
-    offline: bool = False,
-) -> OpenRun:
-    """Make and enter what a run needs; on failure, what was entered is left again.
-
-    `offline` is for a replay: no model and no sandbox is made, and the journal must answer for them.
-    """
-    pool, options = current_pool(), record.options
-    holdings: list[Holding] = []
-
-    async def take(kind: Kind, name: str) -> Any:
-        holding = await pool.acquire(plugins, kind, name, component_settings(options, kind, name))
-        holdings.append(holding)
-        return holding.component
-
-    try:
-        models = {
-            role: _refused(choice) if offline else await _serve(pool, plugins, choice, options, holdings)
-            for role, choice in options.models.items()
-        }
-        sandboxed = options.sandbox not in {"auto", "none"} and not offline
-        return OpenRun(
-            path=path,
-            store=store,
-            plugins=plugins,
-            record=record,
-            task=task,
-            control=control,
-            policy=await take("policies", options.policy),
-            reviewer=await take("reviewers", options.reviewer),
-            judge=await take("reviewers", options.judge) if options.judge else None,
-            reward=await take("rewards", options.reward),
-            models=models,
-            exporters={name: await take("exporters", name) for name in options.exporters},
-            sandbox=await take("sandboxes", options.sandbox) if sandboxed else None,
-            holdings=holdings,
-            offline=offline,
-        )
-    except BaseException:
-        for holding in reversed(holdings):
-            await holding.release()
-        raise
-
-
-def backend_of(choice: ModelChoice, options: RunOptions) -> tuple[str, dict[str, JSON]]:
-    """Return the name of the component that serves a model, and its settings: the backend's, then the choice's."""
-    backend, _, model_name = choice.name.partition("/")
-    named: dict[str, JSON] = {"model": model_name} if model_name else {}
-    return backend, {**component_settings(options, "models", backend), **choice.settings, **named}
-
-
-async def _serve(
-    pool: Pool, plugins: Plugins, choice: ModelChoice, options: RunOptions, holdings: list[Holding]
-) -> ServedModel:
-    backend, settings = backend_of(choice, options)
-    holding = await pool.acquire(plugins, "models", backend, settings)
-    holdings.append(holding)
-    engine = holding.life.shared.setdefault("engine", Coalescer(holding.component))
-    return ServedModel(choice, holding.component, engine)
-
-
-class RefusedModel:
-    """Stands for a model in a replay."""
-
-    async def generate(self, requests: Sequence[ModelRequest]) -> Sequence[ModelResult]:
-        """Refuse."""
-        raise ReplayDivergedError(
-            f"a replay asked a model {counted(len(requests), 'request')}; no model is reached in a replay"
-        )
-
-    def worst_case(self, request: ModelRequest) -> Usage:
-        """Nothing is reserved in a replay."""
-        return Usage()
-
-
-def _refused(choice: ModelChoice) -> ServedModel:
-    model = RefusedModel()
-    return ServedModel(choice, model, Coalescer(model))

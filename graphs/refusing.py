@@ -11,7 +11,7 @@ from peercycle.core.errors import UsageError
 from peercycle.core.runs import SKIPPABLE, RunOptions
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.models import HOW_TO_NAME
-from peercycle.graphs.openrun import backend_of, component_settings
+from peercycle.graphs.settings import backend_of, component_settings
 from peercycle.graphs.trained import use_trained
 from peercycle.plugins.manager import Kind, Plugins
 from peercycle.store.policies import list_policies

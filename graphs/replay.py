@@ -18,7 +18,7 @@ from peercycle.core.runs import Terminal, flag_to_raise
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.cycle import beginning_of, cycle_of, thread_of
 from peercycle.graphs.fingerprint import compare, fingerprint, require_same
-from peercycle.graphs.openrun import open_components
+from peercycle.graphs.opening import open_components
 from peercycle.graphs.registry import forget, register
 from peercycle.plugins.manager import Plugins
 from peercycle.store.directory import create_run, read_run

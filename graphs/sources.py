@@ -7,7 +7,6 @@ is journalled as such, so that a resume and a replay go on without it, too.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from peercycle.core.base import JSON
 from peercycle.core.errors import LiteratureError, OutageError, PartialAnswerError, PeercycleError
 from peercycle.core.literature import Reference
 from peercycle.core.modelling import Usage
+from peercycle.core.outlasting import together
 from peercycle.core.requests import REQUESTS, RequestLog
 from peercycle.core.sameness import fuse, merge
 from peercycle.graphs.effects import Answer
@@ -101,7 +101,7 @@ async def recommend(ctx: DriverContext, like: Sequence[str], limit: int) -> tupl
 async def ask_all(ctx: DriverContext, asked: Asked) -> list[Said]:
     """Put a question to every source at once. Where all that can answer refuse it, the first refusal is raised."""
     # Asked in the order of the options: the effects' keys do not depend on who answers first.
-    said = await asyncio.gather(*[_put(ctx, name, asked) for name in ctx.options.literature])
+    said = await together(_put(ctx, name, asked) for name in ctx.options.literature)
     able = [one for one in said if one.able]
     refusals = [one.refusal for one in able if one.refusal is not None]
     if refusals and len(refusals) == len(able):

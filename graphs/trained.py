@@ -7,7 +7,7 @@ from pathlib import Path
 from peercycle.core.base import JSON
 from peercycle.core.errors import UnknownNameError
 from peercycle.core.runs import ModelChoice, RunOptions
-from peercycle.graphs.openrun import component_settings
+from peercycle.graphs.settings import component_settings
 from peercycle.plugins.manager import Plugins
 from peercycle.store.policies import StoredPolicy, find_policy, list_policies
 

@@ -6,7 +6,6 @@ checked online.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from peercycle.core.agreement import ALIKE, disagreements, is_named_alike, title_similarity
 from peercycle.core.citations import citation_keys
 from peercycle.core.literature import Bibliography, Reference
+from peercycle.core.outlasting import together
 from peercycle.core.sameness import merge
 from peercycle.core.writing import CheckReport, CitationCheck, Manuscript
 from peercycle.graphs import sources
@@ -75,7 +75,7 @@ async def _by_id(cited: Mapping[str, Reference], look: Look, ctx: DriverContext)
 
 async def _by_title(works: Mapping[str, Reference], look: Look, ctx: DriverContext) -> None:
     titled = {key: work for key, work in works.items() if work.title.strip()}
-    answers = await asyncio.gather(*[sources.search_each(ctx, work.title, FOUND_A_TITLE) for work in titled.values()])
+    answers = await together(sources.search_each(ctx, work.title, FOUND_A_TITLE) for work in titled.values())
     for (key, work), said in zip(titled.items(), answers, strict=True):
         counted = [one for one in said if _counts(one)]
         for one in counted:

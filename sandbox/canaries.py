@@ -6,9 +6,9 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from peercycle.core.errors import SandboxError
 from peercycle.core.sandboxing import CanaryResult, ExecResult, Guarantee, Limits
@@ -252,7 +252,7 @@ async def dies_with_driver(ground: Ground) -> CanaryResult:
     )
 
 
-ALL: tuple[Callable[[Ground], Awaitable[CanaryResult]], ...] = (
+ALL: tuple[Callable[[Ground], Coroutine[Any, Any, CanaryResult]], ...] = (
     environment_clean,
     network_none,
     host_files_hidden,

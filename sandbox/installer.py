@@ -58,8 +58,8 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """Where a pip puts what it needs on its way, and how much it may write."""
+class WriteLimit:
+    """How much a pip may write, and where it puts what it needs on its way."""
 
     scratch: Path
     watched: Path
@@ -123,8 +123,8 @@ def _install(pip: list[str], target: Target, lock: str, store: WheelStore, fetch
         listed = Path(scratch, "lock.txt")
         listed.write_text(lock)
         told = (*_WHEELS, "--require-hashes", "--no-deps", "--no-index", *links, *target.place)
-        room = Room(Path(scratch), target.folder, UNPACKED * fetch.max_mb << 20, "unpacked")
-        _pip(pip, target, "install", *told, "--requirement", str(listed), room=room)
+        limit = WriteLimit(Path(scratch), target.folder, UNPACKED * fetch.max_mb << 20, "unpacked")
+        _pip(pip, target, "install", *told, "--requirement", str(listed), limit=limit)
 
 
 def _download(pip: list[str], target: Target, lock: str, store: WheelStore, fetch: FetchSettings) -> None:
@@ -133,7 +133,7 @@ def _download(pip: list[str], target: Target, lock: str, store: WheelStore, fetc
         listed.write_text(lock)
         into.mkdir()
         told = (*_WHEELS, "--require-hashes", "--no-deps", "--dest", str(into), "--requirement", str(listed))
-        _pip(pip, target, "download", *told, room=Room(Path(scratch), Path(scratch), 2 * fetch.max_mb << 20))
+        _pip(pip, target, "download", *told, limit=WriteLimit(Path(scratch), Path(scratch), 2 * fetch.max_mb << 20))
         store.take(into, fetch.max_mb << 20)
 
 
@@ -152,14 +152,14 @@ def resolve(
     _pip(
         pip, target, "install", *_WHEELS, "--dry-run", "--ignore-installed", *target.place,
         "--report", str(report), "--requirement", str(requirements), "--constraint", str(constraints),
-        room=Room(report.parent, report.parent, 2 * fetch.max_mb << 20),
+        limit=WriteLimit(report.parent, report.parent, 2 * fetch.max_mb << 20),
     )  # fmt: skip
 
 
-def _pip(pip: list[str], target: Target, command: str, *args: str, room: Room) -> None:
+def _pip(pip: list[str], target: Target, command: str, *args: str, limit: WriteLimit) -> None:
     # pip's own settings (an index, a proxy, a folder of wheels) come from the environment; Python's do not.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    environment["TMPDIR"] = str(room.scratch)
+    environment["TMPDIR"] = str(limit.scratch)
     before, after = ([], target.about) if target.foreign else (target.about, [])
     try:
         with subprocess.Popen(
@@ -167,7 +167,7 @@ def _pip(pip: list[str], target: Target, command: str, *args: str, room: Room) -
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, cwd="/",
             umask=0o022,
         ) as process:  # fmt: skip
-            said = _awaited(process, room)
+            said = _awaited(process, limit)
     except OSError as error:
         raise SandboxError(f"pip did not run to its end: {error}") from error
     if process.returncode != 0:
@@ -175,7 +175,7 @@ def _pip(pip: list[str], target: Target, command: str, *args: str, room: Room) -
         raise PipRefusedError(" ".join(lines)[-500:] or f"pip ended with {process.returncode}")
 
 
-def _awaited(process: subprocess.Popen[bytes], room: Room) -> bytes:
+def _awaited(process: subprocess.Popen[bytes], limit: WriteLimit) -> bytes:
     """Wait for pip, and stop it where it takes too long or writes too much. Return what it complained of."""
     end, said = time.monotonic() + TIMEOUT_S, None
     while said is None:
@@ -184,8 +184,8 @@ def _awaited(process: subprocess.Popen[bytes], room: Room) -> bytes:
         except subprocess.TimeoutExpired:
             if time.monotonic() > end:
                 _stop(process, f"took longer than {TIMEOUT_S} s")
-        if size_of(room.watched) > room.most:
-            _stop(process, f"{room.did} more than `fetch.max_mb` allows")
+        if size_of(limit.watched) > limit.most:
+            _stop(process, f"{limit.did} more than `fetch.max_mb` allows")
     return said
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from peercycle.core.errors import PeercycleError, SandboxError
+from peercycle.core.outlasting import together
 from peercycle.core.sandboxing import EnvironmentRef, EnvironmentSpec, ExecRequest, ExecResult, Limits, ProbeResult
 from peercycle.sandbox import canaries, environments, execution, orphan
 from peercycle.sandbox.canaries import SMALL, NoArtifacts
@@ -71,7 +72,7 @@ async def probe(settings: BubblewrapSettings, without: Weakening) -> ProbeResult
         environment = await asyncio.to_thread(environments.prepare, settings, EnvironmentSpec(name="base"))
         ground = Ground(settings, without, environment)
         await canaries.trivial(ground)
-        seen = await asyncio.gather(*(canary(ground) for canary in canaries.ALL))
+        seen = await together(canary(ground) for canary in canaries.ALL)
     except PeercycleError as error:
         return ProbeResult(
             backend=NAME, version=version, available=False, problem=_one_line(str(error)), fix=_fix(str(error))

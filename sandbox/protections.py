@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-Protection = Literal[
+SharedProtection = Literal[
     "arguments_hidden",
     "capabilities_dropped",
     "clean_environment",
-    "closed_descriptors",
-    "collector_beneath",
     "collector_caps",
     "collector_names",
     "collector_regular",
@@ -19,29 +17,36 @@ Protection = Literal[
     "die_with_parent",
     "disk_watch",
     "empty_stdin",
-    "exit_report",
     "file_size_limit",
-    "group_kill",
     "ipc_namespace",
     "memory_limit",
     "mount_namespace",
-    "nested_namespaces",
     "network_namespace",
     "open_files_limit",
     "output_limit",
-    "own_session",
-    "pid_namespace",
     "process_limit",
     "read_only_inputs",
-    "read_only_system",
     "remount_read_only",
     "seccomp",
     "sysctl_mount",
     "tmpfs_limit",
     "unprivileged_uid",
-    "user_namespace",
     "uts_namespace",
     "wall_clock",
+]
+"""One protection that a container of Docker has, too."""
+
+Protection = Literal[
+    SharedProtection,
+    "closed_descriptors",
+    "collector_beneath",
+    "exit_report",
+    "group_kill",
+    "nested_namespaces",
+    "own_session",
+    "pid_namespace",
+    "read_only_system",
+    "user_namespace",
 ]
 """One protection of the bubblewrap profile.
 

@@ -13,6 +13,7 @@ from peercycle.agents.models.openai.keys import Credentials, to_hide
 from peercycle.core.contracts import LanguageModel
 from peercycle.core.errors import ContentFilterError, ModelError
 from peercycle.core.modelling import Completion, Message, ModelRequest, ModelResult, Sampling, Usage
+from peercycle.core.outlasting import together
 
 DEFAULT_TOKENS = 4096
 _REASONS = {
@@ -39,7 +40,7 @@ class FromLangChain:
 
     async def generate(self, requests: Sequence[ModelRequest]) -> Sequence[ModelResult]:
         """Answer every request; each of its `n` answers is a call of its own."""
-        return await asyncio.gather(*[self._answer(request) for request in requests])
+        return await together(self._answer(request) for request in requests)
 
     def worst_case(self, request: ModelRequest) -> Usage:
         """Return a bound: a token is at least one byte of the prompt."""
@@ -51,7 +52,7 @@ class FromLangChain:
     async def _answer(self, request: ModelRequest) -> ModelResult:
         if not request.messages:
             raise ModelError("a LangChain model takes messages, and this request has token ids only")
-        answers = await asyncio.gather(*[self._ask(request, index) for index in range(request.n)])
+        answers = await together(self._ask(request, index) for index in range(request.n))
         completions = tuple(self._completion(message) for message in answers)
         if all(c.finish_reason == "content_filter" and not c.text for c in completions):
             withheld = ContentFilterError(f"{self._name!r} withheld the answer: content filter")

@@ -13,6 +13,7 @@ from peercycle.core.errors import PolicyError
 from peercycle.core.experiments import Experiment, ExperimentPlan
 from peercycle.core.literature import Reference
 from peercycle.core.modelling import Message, ModelRequest
+from peercycle.core.outlasting import together
 from peercycle.core.sandboxing import EnvironmentSpec, Limits
 from peercycle.core.writing import Manuscript, Outline, PointResponse, Revision, Section, SectionPlan
 
@@ -71,7 +72,7 @@ class ScriptedPolicy:
 
             return await ctx.effect("scripted", {"number": number}, fn)
 
-        answers = await asyncio.gather(*[one(number) for number in numbers])
+        answers = await together(one(number) for number in numbers)
         return " ".join(str(answer) for answer in answers)
 
     async def queries(self, work: Work, ctx: StageContext) -> Turn[tuple[str, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Literal
 
@@ -15,6 +14,7 @@ from peercycle.core.base import JSON, Word
 from peercycle.core.contracts import StageContext
 from peercycle.core.literature import Reference
 from peercycle.core.modelling import Message, Sampling
+from peercycle.core.outlasting import together
 from peercycle.core.reviews import Assessment, Submission
 
 MACHINE_MADE = "Made by a DeepReviewer model through peercycle. It is no peer review."
@@ -93,9 +93,7 @@ class DeepReviewer:
 
     async def _look_up(self, questions: tuple[str, ...], ctx: StageContext) -> tuple[str, list[str]]:
         """Return the turn that answers the questions from the literature, and which of them found nothing."""
-        found = await asyncio.gather(
-            *[ctx.search(" ".join(q.split())[:300], limit=self.settings.passages) for q in questions]
-        )
+        found = await together(ctx.search(" ".join(q.split())[:300], limit=self.settings.passages) for q in questions)
         blocks = [_answered(n, q, works) for n, (q, works) in enumerate(zip(questions, found, strict=True), 1)]
         nothing = [
             f"the literature sources found nothing on question {n}" for n, works in enumerate(found, 1) if not works

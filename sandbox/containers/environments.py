@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from peercycle.core.sandboxing import EnvironmentRef
-from peercycle.sandbox import environments
+from peercycle.sandbox import records
 from peercycle.sandbox.containers.settings import NAME, DockerSettings
 from peercycle.sandbox.profile import ENVIRONMENT
 from peercycle.sandbox.settings import state_at
@@ -34,5 +34,5 @@ def state_directory(settings: DockerSettings) -> Path:
 
 def opened(settings: DockerSettings, ref: EnvironmentRef) -> Opened:
     """Return what an execution mounts of an environment. Raises `SandboxError` for one that is not what it says."""
-    target, record = environments.located(NAME, state_directory(settings), ref)
+    target, record = records.located(NAME, state_directory(settings), ref)
     return Opened(record.image, ((target, ENVIRONMENT),))

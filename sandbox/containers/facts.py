@@ -11,11 +11,11 @@ from pydantic import ValidationError
 from peercycle.core.base import Word
 from peercycle.core.errors import PeercycleError, SandboxError
 from peercycle.core.sandboxing import EnvironmentRef, EnvironmentSpec, ExecRequest, ExecResult, Limits
-from peercycle.sandbox import environments, fonts, locking, place
+from peercycle.sandbox import building, environments, fonts, locking, place
 from peercycle.sandbox.containers.engine import engine, image_id
 from peercycle.sandbox.containers.environments import FOLDER, Opened, state_directory
-from peercycle.sandbox.containers.execution import Task
 from peercycle.sandbox.containers.settings import NAME, DockerSettings
+from peercycle.sandbox.containers.task import Task
 from peercycle.sandbox.converter import pandoc_version
 from peercycle.sandbox.interpreter import OLDEST, Interpreter
 from peercycle.sandbox.profile import ENVIRONMENT
@@ -57,7 +57,7 @@ class Facts(Word):
         return (*newer, *(f"{name}_{self.machine}" for name in older))
 
 
-def base_of(settings: DockerSettings, name: str) -> environments.Base:
+def base_of(settings: DockerSettings, name: str) -> building.Base:
     """Return what environments of this image are made for. Raises `SandboxError` for an image that is none for us."""
     image, facts = facts_of(settings)
     if name == "tex" and not facts.tex:
@@ -72,7 +72,7 @@ def base_of(settings: DockerSettings, name: str) -> environments.Base:
             _, bodies = _once(settings, Opened(image, ((fresh, ENVIRONMENT),)), fonts.REQUEST)
             fonts.keep(fresh, dict(bodies))
 
-    return environments.Base(
+    return building.Base(
         NAME, state, facts.interpreter(image), lent, image, environments.programs_of(name), list_fonts
     )
 

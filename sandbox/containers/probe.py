@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from peercycle.core.errors import PeercycleError, SandboxUnavailableError
+from peercycle.core.outlasting import together
 from peercycle.core.sandboxing import (
     CanaryResult,
     EnvironmentRef,
@@ -70,7 +71,7 @@ async def probe(settings: DockerSettings) -> ProbeResult:
         environment = await asyncio.to_thread(facts.prepare, settings, EnvironmentSpec(name="base"))
         ground = Ground(settings, environment)
         await canaries.trivial(ground)
-        seen = await asyncio.gather(*(canary(ground) for canary in canaries.ALL))
+        seen = await together(canary(ground) for canary in canaries.ALL)
     except PeercycleError as error:
         problem = " ".join(str(error).split())
         if isinstance(error, SandboxUnavailableError):

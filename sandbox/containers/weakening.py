@@ -4,39 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from peercycle.sandbox.profile import WORK
+from peercycle.sandbox.protections import SharedProtection
 
-Protection = Literal[
-    "arguments_hidden",
-    "capabilities_dropped",
-    "clean_environment",
-    "collector_caps",
-    "collector_names",
-    "collector_regular",
-    "core_limit",
-    "cpu_limit",
-    "die_with_parent",
-    "disk_watch",
-    "empty_stdin",
-    "file_size_limit",
-    "ipc_namespace",
-    "memory_limit",
-    "mount_namespace",
-    "network_namespace",
-    "open_files_limit",
-    "output_limit",
-    "process_limit",
-    "read_only_inputs",
-    "remount_read_only",
-    "seccomp",
-    "sysctl_mount",
-    "tmpfs_limit",
-    "unprivileged_uid",
-    "uts_namespace",
-    "wall_clock",
-]
+Protection = SharedProtection
 """One protection of a container. `pid_namespace` is none of these: process 1 ends by killing all that it can see."""
 
 Weakening = frozenset[Protection]

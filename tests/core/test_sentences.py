@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from peercycle.core.citations import check_citations
-from peercycle.core.latex_scan import sentence_spans
 from peercycle.core.literature import Bibliography, Reference
+from peercycle.core.sentences import sentence_spans
 from peercycle.core.writing import Manuscript, Section
 
 TITLE = "Is DPO Superior to PPO for LLM Alignment? A Comprehensive Study"

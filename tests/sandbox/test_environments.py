@@ -18,7 +18,7 @@ import pytest
 
 from peercycle.core.errors import RefusedRequestError, SandboxError
 from peercycle.core.sandboxing import EnvironmentSpec, Limits
-from peercycle.sandbox import environments, installer
+from peercycle.sandbox import building, environments, installer, records
 from peercycle.sandbox.bubblewrap import BubblewrapSandbox, BubblewrapSettings
 from peercycle.sandbox.fetching.settings import FetchSettings
 from peercycle.sandbox.fetching.wheels import WheelStore
@@ -62,7 +62,7 @@ def test_a_further_requirement_is_locked_and_builders_at_once_build_one(harness:
     assert made == [made[0]] * 3
     assert [p for p in (Path(made[0].location).parent).iterdir() if p.name.startswith(".new-")] == []
     assert made[0].packages == {"smallpackage": "1.0"}
-    record = environments.Record.model_validate_json((Path(made[0].location) / environments.RECORD).read_text())
+    record = records.Record.model_validate_json((Path(made[0].location) / records.RECORD).read_text())
     wheel = next(wheels.glob("*.whl"))
     assert record.lock == f"smallpackage==1.0 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
 
@@ -76,7 +76,7 @@ def test_an_environment_is_read_only_and_refused_once_changed(harness: Harness) 
     ref = asyncio.run(harness.sandbox.prepare(SMALL))
     module = next(Path(ref.location).glob("lib/*/site-packages/smallpackage.py"))
     module.write_text("answer = 2\n")
-    environments._checked.cache_clear()
+    records._checked.cache_clear()
     with pytest.raises(SandboxError, match="has been changed since it was built"):
         harness.run("", argv=("python", "-c", "1"), environment=SMALL)
     remove_tree(Path(ref.location))
@@ -229,7 +229,7 @@ def test_an_environment_is_built_again_offline_from_the_wheels_that_are_kept(
 
     def install(name: str, fetch: FetchSettings) -> Path:
         folder = harness.settings.state_dir / name  # type: ignore[operator]
-        environments._skeleton(folder, base.python)
+        building._skeleton(folder, base.python)
         installer.install(
             installer.find_pip(), installer.Target(folder, base.python, foreign=False), lock, store, fetch
         )
@@ -269,7 +269,7 @@ def test_kept_wheels_that_unpack_to_much_are_refused_for_that_and_not_downloaded
     (store.folder / digest).mkdir(parents=True)
     wheel.rename(store.folder / digest / wheel.name)
     base = environments.base_of(harness.settings, "base")
-    environments._skeleton(tmp_path / "fresh", base.python)
+    building._skeleton(tmp_path / "fresh", base.python)
     target = installer.Target(tmp_path / "fresh", base.python, foreign=False)
     lock = f"swollen==1.0 --hash=sha256:{digest}\n"
     monkeypatch.setenv("PIP_NO_INDEX", "1")
@@ -289,5 +289,5 @@ def test_a_long_installation_is_not_measured_all_the_time(tmp_path: Path, monkey
     began = time.monotonic()
     sleeping = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(1.2)"]
     process = subprocess.Popen(sleeping, stderr=subprocess.PIPE)
-    installer._awaited(process, installer.Room(tmp_path, tmp_path, 1))
+    installer._awaited(process, installer.WriteLimit(tmp_path, tmp_path, 1))
     assert 1 <= len(looks) <= 1 + (time.monotonic() - began) / 2, "a walk through thousands of files, each time"

@@ -17,7 +17,7 @@ from peercycle.core.errors import BudgetExceededError, StoreError
 from peercycle.core.journal import EffectKey, EffectOutcome
 from peercycle.core.modelling import Usage
 from peercycle.store import commits, disk, record, syncing
-from peercycle.store.directory import create_run
+from peercycle.store.directory import create_run, open_run
 
 
 def test_writes_that_arrive_together_share_a_commit(
@@ -231,3 +231,62 @@ def test_what_a_failing_write_had_written_is_taken_back(new_run: Callable[..., A
             assert [row["seconds_worked"] for row in await run.rows("runs")] == [3]
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("in_loop", "where", "name"),
+    [(True, record, "replace_file"), (True, syncing, "sync_log"), (False, commits, "commit")],
+    ids=["while a record is written", "while the disk is waited for", "in a thread"],
+)
+def test_a_close_that_is_cancelled_still_writes_what_is_left_and_gives_the_lease_up(
+    tmp_path: Path, record_for: Callable[..., Any], task: Any, in_loop: bool, where: Any, name: str, monkeypatch: Any
+) -> None:
+    reached, let_go = threading.Event(), threading.Event()
+    real = getattr(where, name)
+
+    def slow(*args: Any) -> None:
+        reached.set()
+        let_go.wait(60)
+        real(*args)
+
+    async def main() -> None:
+        run = await create_run(tmp_path, record_for(), task, in_loop=in_loop)
+        monkeypatch.setattr(where, name, slow)
+        writing = asyncio.create_task(run.write_record(record_for()))
+        await asyncio.to_thread(reached.wait, 60)
+        ending = asyncio.create_task(run.close())
+        for _ in range(3):
+            await asyncio.sleep(0.01)
+            ending.cancel()
+        await asyncio.sleep(0.01)
+        assert not ending.done()
+        let_go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await ending
+        await writing
+        with pytest.raises(sqlite3.ProgrammingError, match=r"closed database"):
+            run._commits._connection.execute("SELECT 1")
+        again = await open_run(run.path, in_loop=in_loop)
+        await again.close()
+
+    asyncio.run(main())
+
+
+def test_what_a_cancelled_caller_cannot_take_back_keeps_no_other_caller_waiting(
+    new_run: Callable[..., Any],
+) -> None:
+    def refuse(result: object) -> None:
+        raise RuntimeError("nowhere to put it")
+
+    async def main() -> list[str]:
+        told: list[str] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(str(context["exception"])))
+        async with new_run() as run:
+            first = asyncio.create_task(run._commits.write(lambda _: 1, refuse))
+            second = asyncio.create_task(run._commits.write(lambda _: 2))
+            await asyncio.sleep(0)
+            first.cancel()
+            assert await asyncio.wait_for(second, 10) == 2
+        return told
+
+    assert asyncio.run(main()) == ["nowhere to put it"]

@@ -43,7 +43,8 @@ def with_log(folder: Path, main: Callable[[Log], Any]) -> None:
         with closing(connect(database)) as connection:
             log = Log(connection, database, asyncio.get_running_loop())
             await main(log)
-            await asyncio.wait_for(log.close(), 10)
+            await asyncio.wait_for(log.idle(), 10)
+            log.close()
 
     asyncio.run(whole())
 
@@ -136,9 +137,28 @@ def test_where_no_further_thread_can_be_started_those_there_are_sync_every_log(
                 begun.wait(10)
             go_on.set()
             for each in logs[1:]:
-                await asyncio.wait_for(each.close(), 10)
+                await asyncio.wait_for(each.idle(), 10)
+                each.close()
         assert told == [None] * 4
         assert len(threads) == 1
         assert threading.get_ident() not in threads
 
     with_log(tmp_path, main)
+
+
+def test_one_of_those_who_wait_that_fails_keeps_no_other_waiting(tmp_path: Path) -> None:
+    faults: list[str] = []
+
+    def fail(failure: Exception | None) -> None:
+        raise RuntimeError("it has nobody to tell")
+
+    async def main(log: Log) -> None:
+        log.loop.set_exception_handler(lambda _, context: faults.append(str(context["exception"])))
+        log.sync(fail)
+        held = asyncio.gather(synced(log), synced(log))
+        log.sync(fail)
+        assert list(await held) == [None, None]
+        await asyncio.wait_for(log.idle(), 10)
+
+    with_log(tmp_path, main)
+    assert faults == ["it has nobody to tell"] * 2

@@ -8,8 +8,8 @@ from typing import Any
 
 from peercycle.core.base import JSON
 from peercycle.core.errors import PeercycleError, UsageError
-from peercycle.graphs.openrun import backend_of
 from peercycle.graphs.pool import Holding, current_pool
+from peercycle.graphs.settings import backend_of
 from peercycle.graphs.trained import ROLE
 from peercycle.trainers.loop.jobs import RolloutJob, read_job
 from peercycle.trainers.loop.sampling import sample

@@ -15,7 +15,7 @@ from peercycle.agents.models.openai.answers import UnreadableError, parse
 from peercycle.agents.models.openai.faults import EXCERPT, Refusal, said, with_raw
 from peercycle.agents.models.openai.keys import Credentials
 from peercycle.agents.models.openai.settings import Patience
-from peercycle.agents.models.openai.streams import BrokenStreamError, assemble
+from peercycle.agents.models.openai.streams import BrokenStreamError, assemble, spelt_by
 from peercycle.core.errors import OutageError
 
 LARGEST_BODY = 1 << 26
@@ -34,6 +34,8 @@ class Exchange:
     server: str
     """Its address, for messages."""
     model: str
+    backend: str
+    """The table of its settings, for messages."""
     patience: Patience
     credentials: Credentials
     key: str | None = None
@@ -52,7 +54,7 @@ class Exchange:
             except _RefusedError as refused:
                 refusal = refused.refusal
                 if not refusal.may_pass:
-                    raise refusal.error(self.server, self.model, self.key) from None
+                    raise refusal.error(self.server, self.model, self.key, self.backend) from None
                 complaint, wanted = f"{refusal.status}: {refusal.message}", refusal.wait()
             except httpx.TimeoutException as error:
                 silences += isinstance(error, httpx.ReadTimeout)
@@ -87,12 +89,16 @@ class Exchange:
         try:
             return self._clean(parse(bytes(heard)))
         except UnreadableError as error:
-            excerpt = heard[:EXCERPT].decode("utf-8", "backslashreplace")
+            excerpt = self.credentials.hide(heard[:EXCERPT].decode("utf-8", "backslashreplace"))
             shown = f"{error}: {said(excerpt)!r}" if excerpt.strip() else str(error)
             raise UnreadableError(shown) from None
 
     def _text(self, heard: bytearray) -> str:
-        return self.credentials.hide(heard.decode("utf-8", "backslashreplace"))
+        hide = self.credentials.hide
+        text = hide(heard.decode("utf-8", "backslashreplace"))
+        spelt = spelt_by(text) if self.credentials.secrets else []
+        # A key may come in pieces, and its pieces are no secret to look for: the words are kept, the events are not.
+        return text if all(hide(words) == words for words in spelt) else "\n".join(hide(words) for words in spelt)
 
     def _clean(self, found: dict[str, Any]) -> dict[str, Any]:
         """Take secrets out of an answer, in the rare case that it holds one."""

@@ -29,6 +29,8 @@ SETTINGS_STAY = (
     "A resume asks the same address for the same model, once the server has it; another address or name is a new run"
 )
 """What can be mended outside is for a resume; what a run was set to stays."""
+ADDRESS = {"openai": "base_url", "vllm": "url"}
+"""What the settings of a backend call a server's address."""
 AGAIN = frozenset({408, 409, 425, 429})
 _CONTEXT = re.compile(
     r"context.?length|context window|maximum context|max_model_len|too many (input )?tokens|prompt is too long"
@@ -70,27 +72,27 @@ class Refusal:
         except (ValueError, TypeError, OverflowError):
             return None
 
-    def error(self, server: str, model: str, key: str | None) -> PeercycleError:
-        """Return the error of a refusal that asking again does not help."""
+    def error(self, server: str, model: str, key: str | None, backend: str) -> PeercycleError:
+        """Return the error of a refusal that asking again does not help; `backend` is the table of its settings."""
         kind = kind_of_text(f"{self.code()} {self.body}") if self.status < 500 else None
         if kind is not None:
             return with_raw(kind(f"{model!r} at {server}: {self.message}"), self.body)
         if self.status in {401, 403}:
             shown = f"the key in {key}" if key else "a request without a key"
             refused = ModelUnavailableError(
-                f"{server} refuses {shown} ({self.status}): {self.message}; {_about_the_key(key)}"
+                f"{server} refuses {shown} ({self.status}): {self.message}; {_about_the_key(key, backend)}"
             )
             return with_raw(refused, self.body)
         if self.status == 404:
             unknown = ModelUnavailableError(
-                f"{server} knows no model {model!r}, or its address is wrong (404): {self.message}; base_url ends "
-                f"with /v1 for most servers. {SETTINGS_STAY}"
+                f"{server} knows no model {model!r}, or its address is wrong (404): {self.message}; "
+                f"{ADDRESS[backend]} ends with /v1 for most servers. {SETTINGS_STAY}"
             )
             return with_raw(unknown, self.body)
         if 300 <= self.status < 400:
             return ModelUnavailableError(
-                f"{server} redirects ({self.status}), and keys are sent nowhere else: set base_url to where it leads. "
-                f"{SETTINGS_STAY}"
+                f"{server} redirects ({self.status}), and keys are sent nowhere else: set {ADDRESS[backend]} to where "
+                f"it leads. {SETTINGS_STAY}"
             )
         return with_raw(
             ModelError(f"{model!r} at {server} refuses the request ({self.status}): {self.message}"), self.body
@@ -104,14 +106,16 @@ class Refusal:
         return " ".join(str(inner.get(key) or "") for key in ("code", "type"))
 
 
-def _about_the_key(key: str | None) -> str:
+def _about_the_key(key: str | None, backend: str) -> str:
     """Return what mends a refused request: a variable's value is for a resume, its name is a setting."""
     if key is not None:
         return f"a resume reads {key} anew"
+    setting = f"--set models.{backend}.api_key_env"
+    role = "(of a role that has settings of its own: models.ROLE.settings.api_key_env)"
     if os.environ.get(OPENAI_KEY, "").strip():
         withheld = f"the key in {OPENAI_KEY} is withheld from servers that are not OpenAI's"
-        return f"{withheld}; a new run with --set models.openai.api_key_env={OPENAI_KEY} sends it here"
-    return "name the variable with its key in a new run: --set models.openai.api_key_env=VARIABLE"
+        return f"{withheld}; a new run with {setting}={OPENAI_KEY} sends it here {role}"
+    return f"name the variable with its key in a new run: {setting}=VARIABLE {role}"
 
 
 def kind_of_text(text: str) -> type[ContextOverflowError | ContentFilterError] | None:

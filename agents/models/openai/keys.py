@@ -13,6 +13,8 @@ from peercycle.core.errors import ModelUnavailableError, SettingsError
 HIDDEN = "[key]"
 SHORTEST = 6
 """A value shorter than this is no secret, and taking it out would spoil texts."""
+SHORTEST_BEGINNING = 8
+"""So much of a secret counts as the secret where a text ends with it: what breaks off may break off there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +25,13 @@ class Credentials:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
     def hide(self, text: str) -> str:
-        """Return a text without any secret: some servers quote the key that they refuse."""
+        """Return a text without any secret, nor the beginning of one at its end: some servers quote a refused key."""
         for secret in self.secrets:
             text = text.replace(secret, HIDDEN)
+        for secret in self.secrets:
+            for length in range(len(secret) - 1, SHORTEST_BEGINNING - 1, -1):
+                if text.endswith(secret[:length]):
+                    return text[:-length] + HIDDEN
         return text
 
 

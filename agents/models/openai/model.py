@@ -19,11 +19,13 @@ from peercycle.agents.models.openai.keys import credentials, key_variable, requi
 from peercycle.agents.models.openai.settings import OPENAI_URL, OpenAISettings
 from peercycle.core.errors import ContentFilterError, ModelError, OutageError, UsageError
 from peercycle.core.modelling import ModelRequest, ModelResult, Usage
+from peercycle.core.outlasting import together
 
 
 class OpenAIModel:
     """Asks a server over HTTP. Enter it before use; keys are read from the environment then, and not before."""
 
+    backend: ClassVar[str] = "openai"
     prefixing: ClassVar[Prefixing] = "message"
 
     def __init__(self, settings: OpenAISettings, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
@@ -51,7 +53,7 @@ class OpenAIModel:
             trust_env=self._transport is None and not is_here(settings.base_url),
         )
         key = key_variable(settings.base_url, settings.api_key_env)
-        self._exchange = Exchange(client, settings.base_url, settings.model, settings, shown, key)
+        self._exchange = Exchange(client, settings.base_url, settings.model, self.backend, settings, shown, key)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -62,11 +64,7 @@ class OpenAIModel:
 
     async def generate(self, requests: Sequence[ModelRequest]) -> Sequence[ModelResult]:
         """Answer every request, in order, side by side up to `max_concurrency`."""
-        answers = await asyncio.gather(*[self._answer(request) for request in requests], return_exceptions=True)
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                raise answer
-        return [answer for answer in answers if isinstance(answer, ModelResult)]
+        return await together(self._answer(request) for request in requests)
 
     def worst_case(self, request: ModelRequest) -> Usage:
         """Return a bound: a token is at least one byte of the prompt; `max_tokens` for each answer.

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from typing import Any
 
 from peercycle.agents.models.openai.answers import UnreadableError
+
+Place = tuple[str | int, ...]
+"""Keys and indices that lead to a value."""
 
 
 class BrokenStreamError(ConnectionError):
@@ -33,6 +37,36 @@ async def assemble(lines: AsyncIterator[bytes]) -> dict[str, Any]:
     return whole
 
 
+def spelt_by(body: str) -> list[str]:
+    """Return what the events of a stream spell, as far as it came: the strings of each field, put together."""
+    fields: dict[Place, list[str]] = {}
+    for line in body.splitlines():
+        if line.startswith("data:"):
+            with suppress(ValueError, RecursionError):
+                for place, words in _strings(json.loads(line[5:])):
+                    fields.setdefault(place, []).append(words)
+    # What every event repeats, such as the model's name, is said once.
+    return [pieces[0] if len(set(pieces)) == 1 else "".join(pieces) for pieces in fields.values()]
+
+
+def _strings(event: Any) -> Iterator[tuple[Place, str]]:
+    """Yield the strings of an event and where they stand; what has an index stands there, wherever it is listed."""
+    left: list[tuple[Place, Any]] = [((), event)]
+    while left:
+        place, value = left.pop()
+        if isinstance(value, str):
+            yield place, value
+        elif isinstance(value, dict):
+            left += [((*place, key), inner) for key, inner in reversed(value.items())]
+        elif isinstance(value, list):
+            left += [((*place, _index(inner, number)), inner) for number, inner in enumerate(value)]
+
+
+def _index(item: Any, number: int) -> int:
+    given = item.get("index") if isinstance(item, dict) else None
+    return given if isinstance(given, int) else number
+
+
 async def _events(lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Yield the data of each event; comments and other fields are passed over."""
     held: list[bytes] = []
@@ -52,6 +86,8 @@ def _event(data: bytes) -> dict[str, Any]:
         found = json.loads(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise UnreadableError(f"an event of its stream is not UTF-8 text at byte {error.start}") from None
+    except RecursionError:
+        raise UnreadableError("an event of its stream is nested too deep") from None
     except ValueError:
         # Half an event: what a cut leaves.
         raise BrokenStreamError("the stream was cut in the middle of an event") from None
@@ -67,8 +103,7 @@ def _add(whole: dict[str, Any], choices: dict[int, dict[str, Any]], event: dict[
     for piece in event.get("choices") or ():
         if not isinstance(piece, dict):
             continue
-        given = piece.get("index")
-        index = given if isinstance(given, int) else 0
+        index = _index(piece, 0)
         choice = choices.setdefault(index, {"index": index})
         for key in ("finish_reason", "prompt_token_ids"):
             if piece.get(key) is not None:

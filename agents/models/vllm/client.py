@@ -23,6 +23,7 @@ SOCKET = "unix:"
 class VllmClient(OpenAIModel):
     """One server's client."""
 
+    backend: ClassVar[str] = "vllm"
     prefixing: ClassVar[Prefixing] = "continue"
 
     def __init__(

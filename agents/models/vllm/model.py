@@ -21,6 +21,7 @@ from peercycle.agents.models.weights import fetched
 from peercycle.core.errors import ModelError, OutageError, UsageError
 from peercycle.core.identity import Identity, identify
 from peercycle.core.modelling import ModelRequest, ModelResult, Usage
+from peercycle.core.outlasting import together
 
 
 class VllmModel:
@@ -65,11 +66,7 @@ class VllmModel:
 
     async def generate(self, requests: Sequence[ModelRequest]) -> Sequence[ModelResult]:
         """Answer every request, in order; the server batches them with whatever else it is asked."""
-        answers = await asyncio.gather(*[self._answer(request) for request in requests], return_exceptions=True)
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                raise answer
-        return [answer for answer in answers if isinstance(answer, ModelResult)]
+        return await together(self._answer(request) for request in requests)
 
     def worst_case(self, request: ModelRequest) -> Usage:
         """Return a bound, as for any server."""

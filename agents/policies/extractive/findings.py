@@ -153,10 +153,21 @@ def bound(measurement: Measurement, digits: int) -> str:
     return f"\\measured{{{measurement.id}}}{{{text}}}"
 
 
+def tested_groups(findings: Findings, experiment: str) -> list[str]:
+    """Return the groups that have a corrected p."""
+    return [group for group in findings.groups(experiment, "adjusted_p") if group is not None]
+
+
+def p_digits(findings: Findings, cells: Sequence[Cell]) -> int:
+    """Return the decimals of p-values in a table: one more where one of them is small."""
+    return 4 if any((p := findings.value(*cell)) is not None and p < 0.01 for cell in cells) else 3
+
+
 def undecided(findings: Findings, experiment: str) -> list[str]:
     """Return the groups whose corrected p lies below the level for some seeds and not for all."""
-    groups = [group for group in findings.groups(experiment, "adjusted_p") if group is not None]
-    known = [(group, findings.per_seed(experiment, "adjusted_p", group)) for group in groups]
+    known = [
+        (group, findings.per_seed(experiment, "adjusted_p", group)) for group in tested_groups(findings, experiment)
+    ]
     return [group for group, p in known if any(m.value < LEVEL for m in p) and not all_seeds(p)]
 
 

@@ -10,7 +10,8 @@ from peercycle.agents.policies.prompted.material import printed
 from peercycle.core.bindings import check_numbers, measured_uses
 from peercycle.core.citations import citation_keys, cite_uses
 from peercycle.core.experiments import ExperimentResults
-from peercycle.core.latex_scan import scan_latex, sentence_spans, span_at
+from peercycle.core.latex_scan import scan_latex, span_at
+from peercycle.core.sentences import sentence_spans
 from peercycle.core.writing import Manuscript, NumberCheck, Section, SectionRole
 
 

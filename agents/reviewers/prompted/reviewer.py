@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
@@ -18,6 +17,7 @@ from peercycle.agents.structured.templates import render
 from peercycle.core.base import JSON
 from peercycle.core.contracts import StageContext
 from peercycle.core.errors import UnparsableAnswerError
+from peercycle.core.outlasting import together
 from peercycle.core.reviews import Assessment, Review, Submission
 
 T = TypeVar("T")
@@ -48,7 +48,7 @@ class PromptedReviewer:
         role, settings = role_of(ctx), self.settings
         problems = [cut] if cut else []
         numbers = range(1, settings.reviewers + 1)
-        asked = await asyncio.gather(*[_or_why(one_review(n, paper, measured, settings, role, ctx)) for n in numbers])
+        asked = await together(_or_why(one_review(n, paper, measured, settings, role, ctx)) for n in numbers)
         reviews = tuple(review for review in asked if isinstance(review, Review))
         unread = [why for why in asked if isinstance(why, str)]
         problems += unread

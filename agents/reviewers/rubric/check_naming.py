@@ -12,8 +12,8 @@ from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.placement import BINDING
 from peercycle.agents.reviewers.rubric.prose import GENERIC, plain, tokens
 from peercycle.agents.reviewers.rubric.tables import Table
-from peercycle.core.latex_scan import sentence_spans
 from peercycle.core.result_numbers import table_spans
+from peercycle.core.sentences import sentence_spans
 
 _SHOWN = re.compile(r"\\measured\s*\{([^{}]*)\}\s*\{[^{}]*\}")
 _RANKS = {"lowest": 0, "low": 0, "smallest": 0, "medium": 1, "middle": 1, "intermediate": 1, "moderate": 1,

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.prose import LUMP, plain, stems, tokens
 from peercycle.core.citations import CiteUse, cite_uses
-from peercycle.core.latex_scan import sentence_spans, span_at
+from peercycle.core.latex_scan import span_at
+from peercycle.core.sentences import sentence_spans
 
 QUOTED = re.compile(r"“[^”]{1,1500}”|\"[^\"]{1,1500}\"")
 

@@ -8,7 +8,8 @@ from collections import Counter
 from functools import lru_cache
 
 from peercycle.core.citations import cite_uses
-from peercycle.core.latex_scan import LatexScan, Span, sentence_spans
+from peercycle.core.latex_scan import LatexScan, Span
+from peercycle.core.sentences import sentence_spans
 
 CITE = "⟨c⟩"
 """Stands in prose where works are cited."""

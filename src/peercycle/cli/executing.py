@@ -1,10 +1,12 @@
-"""One program handed to a sandbox from the command line."""
+"""One program handed to a sandbox from the command line, and how it ended."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
+
+from peercycle.cli.output import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,3 +133,41 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise BadInputError(f"--file {path}: {error.strerror}") from None
+
+
+def read_limits(pairs: list[str] | tuple[str, ...]) -> Limits:
+    """Return limits from `name=value` pairs. Raises `UsageError` naming the nearest limits."""
+    from difflib import get_close_matches
+
+    from pydantic import ValidationError
+
+    from peercycle.core.errors import UsageError
+    from peercycle.core.sandboxing import Limits
+
+    values: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if name not in Limits.model_fields or not equals:
+            near = get_close_matches(name, Limits.model_fields, n=1) or list(Limits.model_fields)
+            raise UsageError(f"--limit {pair}: write NAME=VALUE with NAME one of {', '.join(near)}")
+        values[name] = value
+    try:
+        return Limits.model_validate(values)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise UsageError(f"--limit {fault['loc'][0]}={fault['input']}: {fault['msg'].lower()}") from None
+
+
+def say_result(result: ExecResult, save: Path | None) -> None:
+    """Say how it ended; what it wrote has been shown."""
+    for name, stream in (("standard output", result.stdout), ("standard error", result.stderr)):
+        if stream.truncated:
+            say(f"{name} was cut: {stream.total_bytes} bytes came, which is over the limit", error=True)
+    ended = f"exit code {result.exit_code}" if result.exit_code is not None else f"signal {result.signal}"
+    memory = f", {result.peak_memory_mb:.0f} MB at most" if result.peak_memory_mb is not None else ""
+    say(f"{result.status}: {ended} after {result.duration_s:.2f} s{memory}, in {result.backend}", error=True)
+    for kept in result.outputs:
+        where = f"in {save / kept.path}" if save is not None else "not kept: give --save DIR"
+        say(f"collected {kept.path}: {kept.size} bytes, {where}, {kept.artifact}", error=True)
+    for reason in result.refused:
+        say(f"not collected: {reason}", error=True)

@@ -64,7 +64,7 @@ def _best(steps: list[Any]) -> str | None:
 
 def print_loops(folders: list[Path], as_json: bool) -> None:
     """Print how a loop stands, arm by arm and step by step."""
-    from peercycle.cli.training import step_line
+    from peercycle.cli.loop_telling import step_line
 
     found = [loop_data(folder) for folder in folders]
     if as_json:

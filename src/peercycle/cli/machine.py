@@ -120,7 +120,8 @@ async def _sandboxes(plugins: Plugins, settings: Settings) -> list[Finding]:
     from contextlib import AsyncExitStack
 
     from peercycle.cli.configuring import component_tables
-    from peercycle.cli.sandboxes import backends, entered, probe_data
+    from peercycle.cli.entering import backends, entered
+    from peercycle.cli.sandboxes import probe_data
 
     tables = component_tables(settings, plugins).get("sandboxes", {})
     found: list[Finding] = []

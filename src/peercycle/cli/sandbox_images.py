@@ -85,15 +85,15 @@ def prepare(
 
     URLs are fetched from hosts that the sandbox's setting `fetch.hosts` names.
     """
-    from peercycle.cli import materials, sandboxes
+    from peercycle.cli import entering, materials
 
     specs = materials.read_data(data or ())
-    plugins, tables = sandboxes.components(set_)
+    plugins, tables = entering.components(set_)
 
     async def work(sandbox: Any) -> Any:
         return await materials.prepare(sandbox, environment, tuple(require or ()), specs)
 
-    built, records = wait_for(sandboxes.in_first_that_passes(plugins, tables, backend, work))
+    built, records = wait_for(entering.in_first_that_passes(plugins, tables, backend, work))
     if as_json:
         print_json(
             {"environment": built.model_dump(mode="json"), "data": [r.model_dump(mode="json") for r in records]}
@@ -104,9 +104,9 @@ def prepare(
 
 
 def _settings(overrides: list[str] | None) -> DockerSettings:
-    from peercycle.cli import sandboxes
+    from peercycle.cli import entering
 
-    plugins, tables = sandboxes.components(overrides)
+    plugins, tables = entering.components(overrides)
     made: Any = plugins.create("sandboxes", "docker", tables.get("docker", {}))
     settings: DockerSettings = made.settings
     return settings

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from peercycle.cli.output import duration, print_json, print_table, say
+from peercycle.cli.loop_telling import tell_of_the_end, told
+from peercycle.cli.output import print_json, print_table, say
 from peercycle.cli.parameters import AsJson, DisabledPlugins, PluginFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from peercycle.trainers.loop.manifest import Manifest, StepName, Told
     from peercycle.trainers.loop.record import LoopRecord
     from peercycle.trainers.loop.settings import LoopSettings
 
@@ -68,7 +68,7 @@ def train(
     policies = policies_dir if policies_dir is not None else _policies_dir()
     chosen = _arms(settings, arm or ())
     for each in chosen:
-        _tell_of_the_end(each, _drive(each, loops_dir, policies, no_plugin or (), as_json), as_json)
+        tell_of_the_end(each, _drive(each, loops_dir, policies, no_plugin or (), as_json), as_json)
     if len(chosen) > 1 or chosen[0].arm is not None:
         _compare(chosen, loops_dir, policies, as_json)
     return 0
@@ -121,7 +121,7 @@ def _drive(
         place=Place.of(settings, loops_dir, policies),
         command=_command,
         disabled=tuple(disabled),
-        told=_told(settings, as_json),
+        told=told(settings, as_json),
     )
     versions = plugins.versions()
     if not settings.sample.stay:
@@ -200,81 +200,3 @@ def _compare(chosen: Sequence[LoopSettings], loops_dir: Path, policies: Path, as
     if not sys.stdout.isatty():
         say("\t".join(HEADS))
     print_table(HEADS, table_rows(rows))
-
-
-def _told(settings: LoopSettings, as_json: bool) -> Told:
-    """Return what says what a loop does: a line for each step, or an event."""
-    from peercycle.trainers.loop.manifest import Told as Silent
-
-    whose = {"loop": settings.name, "arm": settings.arm}
-
-    class Telling(Silent):
-        def begun(self, step: StepName, iteration: int) -> None:
-            if as_json:
-                print_json({"event": "begin", **whose, "iteration": iteration, "step": step})
-
-        def done(self, manifest: Manifest, *, fresh: bool) -> None:
-            event = {"event": "step", **whose, "fresh": fresh, **manifest.model_dump(mode="json", include=_TOLD)}
-            if as_json:
-                print_json(event)
-            else:
-                say(step_line(event))
-
-    return Telling()
-
-
-_TOLD = {"step", "iteration", "seconds", "tokens", "figures"}
-
-
-def _tell_of_the_end(settings: LoopSettings, record: LoopRecord, as_json: bool) -> None:
-    terminal = record.terminal
-    assert terminal is not None
-    if as_json:
-        print_json({"event": "done", "loop": record.name, "arm": record.arm, **terminal.model_dump(mode="json")})
-        return
-    say(f"{_named(settings.name, settings.arm)}: {terminal.reason}: {terminal.message}")
-    say(
-        f'run the best policy with: peercycle run REFS.bib --topic "…" --policy {_named(settings.name, settings.arm, "-")}'
-    )
-
-
-def step_line(event: Mapping[str, Any]) -> str:
-    """Return a step in one line."""
-    figures = event["figures"]
-    shown = ", ".join(
-        f"{name} {_value(figures[key])}"
-        for key, name in _SHOWN[event["step"]].items()
-        if figures.get(key) is not None
-    )
-    took = duration(float(event["seconds"])) if event["fresh"] else "done before"
-    tokens = ", ".join(
-        f"{count:,} tokens {kind}" for kind, count in event["tokens"].items() if count and kind != "prompt"
-    )
-    parts = [part for part in (shown, tokens, took) if part]
-    return f"{_named(event['loop'], event['arm'])} {event['iteration']:03d} {event['step']}: {'; '.join(parts)}"
-
-
-_SHOWN: dict[str, dict[str, str]] = {
-    "sample": {"rollouts": "rollouts", "failed": "failed"},
-    "review": {"reviewed": "reviewed", "unrated": "unrated", "mean_rating": "mean rating"},
-    "reward": {"mean": "mean reward", "best_of_n": "best of each task", "worst_of_n": "worst"},
-    "pair": {"pairs": "pairs", "demonstrations": "demonstrations"},
-    "train": {"steps": "updates"},
-    "export": {"policy": "policy"},
-    "evaluate": {
-        "judge": "judge",
-        "steering": "steering",
-        "tasks": "held-out tasks",
-        "failed": "failed",
-        "repetition": "repetition",
-    },
-    "promote": {"best": "best", "why": "because"},
-}
-
-
-def _value(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _named(name: str, arm: str | None, between: str = "/") -> str:
-    return f"{name}{between}{arm}" if arm else name

@@ -6,8 +6,9 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from peercycle.core.latex_scan import LatexScan, Span, scan_latex, sentence_spans, span_at
+from peercycle.core.latex_scan import LatexScan, Span, scan_latex, span_at
 from peercycle.core.literature import Bibliography, Reference
+from peercycle.core.sentences import sentence_spans
 from peercycle.core.writing import CitationCheck, CitingSentence, Manuscript
 
 _CITE = re.compile(

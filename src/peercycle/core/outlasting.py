@@ -14,17 +14,31 @@ async def outlast(future: asyncio.Future[T]) -> T:
 
     Give it what an executor does: a task would be cancelled, too, where the loop is shut down.
     """
-    cancelled = False
-    while not future.done():
-        try:
-            await asyncio.wait([future])
-        except asyncio.CancelledError:
-            cancelled = True
-    if cancelled:
+    try:
+        await outlast_each([future])
+    except asyncio.CancelledError:
         # What it came to is asked for, so that asyncio reports no exception that nobody retrieved.
         future.exception()
-        raise asyncio.CancelledError
+        raise
     return future.result()
+
+
+async def outlast_each(futures: Iterable[asyncio.Future[Any]]) -> None:
+    """Wait for futures one after the other, each asked for once the one before has ended; only then be cancelled.
+
+    What they came to is left to whoever made them.
+    """
+    cancelled = False
+    for future in futures:
+        while True:
+            try:
+                # Also for one that is done: what its end sets off must have happened before the next is asked for.
+                await asyncio.wait([future])
+                break
+            except asyncio.CancelledError:
+                cancelled = True
+    if cancelled:
+        raise asyncio.CancelledError
 
 
 async def together(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

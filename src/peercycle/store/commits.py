@@ -70,11 +70,17 @@ class Job:
             return
         if future.done():
             if future.cancelled() and self.dropped is not None and error is None:
-                self.dropped(self.result)
+                self._drop(self.dropped)
         elif error is not None:
             future.set_exception(error)
         else:
             future.set_result(self.result)
+
+    def _drop(self, dropped: Callable[[Any], None]) -> None:
+        try:
+            dropped(self.result)
+        except Exception as error:  # noqa: BLE001 - the other jobs of the batch are still to be told
+            asyncio.get_running_loop().call_exception_handler({"message": "a result is lost", "exception": error})
 
 
 def do_batch(connection: sqlite3.Connection, fence: int, path: Path, batch: Sequence[Job]) -> None:

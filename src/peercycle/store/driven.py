@@ -6,18 +6,18 @@ import asyncio
 import math
 import sqlite3
 import threading
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from peercycle.core.base import JSON
-from peercycle.core.errors import PeercycleError, UsageError
+from peercycle.core.errors import UsageError
 from peercycle.core.events import RunEvent
 from peercycle.core.experiments import Execution, Measurement
 from peercycle.core.journal import CandidateRow, EffectKey, EffectOutcome, EffectTicket, Question
 from peercycle.core.modelling import ModelRequest, ModelResult, Usage
+from peercycle.core.outlasting import outlast_each
 from peercycle.core.reviews import Assessment, Reward
 from peercycle.core.runs import RunRecord
 from peercycle.store import budget, candidates, completions, effects, events, questions
@@ -210,12 +210,14 @@ class RunDirectory(StoredRun):
         await asyncio.to_thread(clear_stop, self._path)
 
     async def close(self) -> None:
-        """Flush, close and give the lease up. Safe to call twice."""
-        await self._end_what_is_in_hand()
+        """Flush, close and give the lease up; be cancelled only then. Safe to call twice."""
         try:
-            await self._commits.close()
+            await outlast_each(self._in_hand())
         finally:
-            self._lease.release()
+            try:
+                await self._commits.close()
+            finally:
+                self._lease.release()
 
     async def _settle(self, ticket: EffectTicket, outcome: EffectOutcome, body: Body) -> None:
         message = plain_text(outcome.error_message)
@@ -229,13 +231,14 @@ class RunDirectory(StoredRun):
         if isinstance(found, EffectTicket):
             self._see_through(self.release_effect(found, "cancelled before it began"))
 
-    async def _end_what_is_in_hand(self) -> None:
+    def _in_hand(self) -> Iterator[asyncio.Future[Any]]:
         if not self._commits.closed:
             # What cancelled callers have handed in is told of before this.
-            with suppress(PeercycleError):
-                await self._commits.write(lambda _: None)
+            told = self._commits.handed_in()
+            yield told
+            told.exception()  # a driver that may write no more has nothing to wait for
         while self._unfinished:
-            await asyncio.wait(self._unfinished)
+            yield next(iter(self._unfinished))
 
     def _see_through(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.ensure_future(work)

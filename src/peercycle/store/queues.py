@@ -7,11 +7,12 @@ import sqlite3
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from peercycle.core.errors import StoreError
+from peercycle.core.outlasting import outlast, outlast_each
 from peercycle.store.commits import Job, do_batch, tell_everyone
 from peercycle.store.disk import as_store_error
 from peercycle.store.syncing import Log
@@ -61,9 +62,15 @@ class CommitQueue(ABC):
         self._raise_lost()
         self._enqueue(Job(work))
 
+    def handed_in(self) -> asyncio.Future[None]:
+        """Return what is done once whoever handed something in before this was told of it."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._enqueue(Job(lambda _: None, future))
+        return future
+
     @abstractmethod
     async def close(self) -> None:
-        """Write what is left and close the database. Safe to call twice."""
+        """Write what is left and close the database; be cancelled only then. Safe to call twice."""
 
     @property
     def closed(self) -> bool:
@@ -106,11 +113,11 @@ class ThreadQueue(CommitQueue):
         self._thread.start()
 
     async def close(self) -> None:
-        """Write what is left, close the database and end the thread. Safe to call twice."""
+        """Write what is left, close the database and end the thread; be cancelled only then. Safe to call twice."""
         with self._wake:
             self._closing = True
             self._wake.notify()
-        await asyncio.to_thread(self._thread.join)
+        await outlast(asyncio.get_running_loop().run_in_executor(None, self._thread.join))
         self._raise_lost()
 
     def _enqueue(self, job: Job) -> None:
@@ -162,15 +169,21 @@ class LoopQueue(CommitQueue):
         """A slow batch in a thread, which has the connection meanwhile."""
 
     async def close(self) -> None:
-        """Write what is left and close the database. Safe to call twice."""
+        """Write what is left and close the database; be cancelled only then. Safe to call twice."""
         if not self._closing:
             self._closing = True
             self._flush()
-            while self._away is not None:
-                await asyncio.wait([self._away])
-            await self._log.close()
-            await asyncio.to_thread(self._connection.close)
+            try:
+                await outlast_each(self._under_way())
+            finally:
+                self._log.close()
+                await outlast(asyncio.get_running_loop().run_in_executor(None, self._connection.close))
         self._raise_lost()
+
+    def _under_way(self) -> Iterator[asyncio.Future[None]]:
+        while self._away is not None:
+            yield self._away
+        yield self._log.idle()
 
     def _enqueue(self, job: Job) -> None:
         self._require_open()

@@ -43,8 +43,7 @@ class Log:
         self._told: list[Synced] = []
         """Those that the sync under way is for."""
         self._failure: Exception | None = None
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._idle: asyncio.Future[None] | None = None
 
     def sync(self, told: Synced) -> None:
         """Have everything that is committed by now put on the disk."""
@@ -52,14 +51,20 @@ class Log:
         if not self._told:
             self._begin()
 
-    async def close(self) -> None:
-        """Wait until nothing is under way."""
-        await self._idle.wait()
+    def idle(self) -> asyncio.Future[None]:
+        """Return what is done once nothing is under way."""
+        if self._idle is None or self._idle.done():
+            self._idle = asyncio.get_running_loop().create_future()
+            if not self._told:
+                self._idle.set_result(None)
+        return self._idle
+
+    def close(self) -> None:
+        """Let go of the file, once `idle`."""
         os.close(self._descriptor)
 
     def _begin(self) -> None:
         self._told, self._waiting = self._waiting, []
-        self._idle.clear()
         _disk().ask(self)
 
     def wait_for_disk(self) -> None:
@@ -78,10 +83,15 @@ class Log:
         self._told = []
         if self._waiting:
             self._begin()
-        else:
-            self._idle.set()
+        elif self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
         for each in told:
-            each(failure)
+            try:
+                each(failure)
+            except Exception as error:  # noqa: BLE001 - the others wait for theirs, and those of other runs
+                self.loop.call_exception_handler(
+                    {"message": "whoever waited for the disk failed", "exception": error}
+                )
 
 
 @dataclass(slots=True)

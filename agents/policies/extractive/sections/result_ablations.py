@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from peercycle.agents.policies.extractive.findings import p_digits, tested_groups
 from peercycle.agents.policies.extractive.latex import join, paragraphs, table
 from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.planning import base_of
@@ -86,8 +87,7 @@ def _tested(m: Material, name: str) -> list[str]:
     if base not in {"trends", "gaps"}:
         return []
     first = result_trends.ranked_groups(m) if base == "trends" else result_gaps.reported_pairs(m)
-    also = [group for group in m.findings.groups(name, "adjusted_p") if group is not None]
-    return list(dict.fromkeys((*first, *also)))
+    return list(dict.fromkeys((*first, *tested_groups(m.findings, name))))
 
 
 def _pointers(m: Material) -> str:
@@ -101,7 +101,7 @@ def _tests(m: Material, name: str) -> str:
         return ""
     base, f = base_of(name), m.findings
     cells = [(experiment, "adjusted_p", group) for experiment in (base, name) for group in groups]
-    digits = 4 if any((f.value(*cell) or 1.0) < 0.01 for cell in cells) else 3
+    digits = p_digits(f, cells)
     described, changed = f.column(cells[: len(groups)], digits), f.column(cells[len(groups) :], digits)
     label, what = ("Word", "words") if base == "trends" else ("Pair", "pairs of words")
     shown = [m.shown_term(g) if base == "trends" else ", ".join(result_gaps.pair(m, g)) for g in groups]

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from peercycle.agents.policies.extractive.findings import all_seeds, undecided, undecided_sentence
+from peercycle.agents.policies.extractive.findings import (
+    all_seeds,
+    p_digits,
+    tested_groups,
+    undecided,
+    undecided_sentence,
+)
 from peercycle.agents.policies.extractive.latex import figure, join, paragraphs, table
 from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.prose import capital, listed, number_word, plural
@@ -24,15 +30,13 @@ def pair(m: Material, group: str) -> tuple[str, str]:
 def reported_pairs(m: Material) -> list[str]:
     """Return the pairs that fall furthest below chance, by corrected p-value."""
     f = m.findings
-    groups = [group for group in f.groups("gaps", "adjusted_p") if group is not None]
-    return sorted(groups, key=lambda g: (f.value("gaps", "adjusted_p", g) or 0.0, g))
+    return sorted(tested_groups(f, "gaps"), key=lambda g: (f.value("gaps", "adjusted_p", g) or 0.0, g))
 
 
 def below_chance(m: Material, experiment: str = "gaps") -> list[str]:
     """Return the reported pairs whose corrected p lies below the level in every seed."""
     f = m.findings
-    groups = [group for group in f.groups(experiment, "adjusted_p") if group is not None]
-    return [group for group in groups if all_seeds(f.per_seed(experiment, "adjusted_p", group))]
+    return [group for group in tested_groups(f, experiment) if all_seeds(f.per_seed(experiment, "adjusted_p", group))]
 
 
 def pairs_in_words(m: Material, groups: Sequence[str]) -> str:
@@ -91,8 +95,7 @@ def _table(m: Material) -> str:
     groups = reported_pairs(m)
     if not groups:
         return ""
-    small = any((f.value("gaps", "adjusted_p", group) or 0) < 0.01 for group in groups)
-    p_values = f.column([("gaps", "adjusted_p", group) for group in groups], 4 if small else 3)
+    cells = [("gaps", "adjusted_p", group) for group in groups]
     rows = [
         (
             ", ".join(pair(m, group)),
@@ -100,7 +103,7 @@ def _table(m: Material) -> str:
             f.mean("gaps", "expected_works", group, 1),
             p_value,
         )
-        for group, p_value in zip(groups, p_values, strict=True)
+        for group, p_value in zip(groups, f.column(cells, p_digits(f, cells)), strict=True)
     ]
     return table(
         "Pairs of words furthest below chance: works that use both, the number expected, and the corrected $p$ with "

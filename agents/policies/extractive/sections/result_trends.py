@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from peercycle.agents.policies.extractive.findings import all_seeds, undecided, undecided_sentence
+from peercycle.agents.policies.extractive.findings import (
+    all_seeds,
+    p_digits,
+    tested_groups,
+    undecided,
+    undecided_sentence,
+)
 from peercycle.agents.policies.extractive.latex import figure, join, paragraphs, table
 from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.prose import listed, number_word, plural
@@ -17,8 +23,8 @@ def shifted(m: Material, experiment: str = "trends") -> tuple[list[str], list[st
     """Return the words whose corrected p lies below the level in every seed: those that came later, and earlier."""
     later: list[str] = []
     earlier: list[str] = []
-    for group in m.findings.groups(experiment, "adjusted_p"):
-        if group is None or not all_seeds(m.findings.per_seed(experiment, "adjusted_p", group)):
+    for group in tested_groups(m.findings, experiment):
+        if not all_seeds(m.findings.per_seed(experiment, "adjusted_p", group)):
             continue
         shift = m.findings.value(experiment, "year_shift", group) or 0.0
         (later if shift > 0 else earlier).append(m.shown_term(group))
@@ -60,9 +66,8 @@ def _quoted(words: list[str], conjunction: str = "and") -> str:
 def ranked_groups(m: Material) -> list[str]:
     """Return the tested words by corrected p-value, the smallest first; ties by the size of the shift."""
     f = m.findings
-    groups = [group for group in f.groups("trends", "adjusted_p") if group is not None]
     return sorted(
-        groups,
+        tested_groups(f, "trends"),
         key=lambda g: (f.value("trends", "adjusted_p", g) or 0.0, -abs(f.value("trends", "year_shift", g) or 0.0), g),
     )
 
@@ -70,8 +75,7 @@ def ranked_groups(m: Material) -> list[str]:
 def _table(m: Material) -> str:
     f = m.findings
     groups = ranked_groups(m)
-    small = any((f.value("trends", "adjusted_p", group) or 0) < 0.01 for group in groups)
-    p_values = f.column([("trends", "adjusted_p", group) for group in groups], 4 if small else 3)
+    cells = [("trends", "adjusted_p", group) for group in groups]
     rows = [
         (
             m.shown_term(group),
@@ -79,7 +83,7 @@ def _table(m: Material) -> str:
             f.mean("trends", "year_shift", group, 1),
             p_value,
         )
-        for group, p_value in zip(groups, p_values, strict=True)
+        for group, p_value in zip(groups, f.column(cells, p_digits(f, cells)), strict=True)
     ]
     return table(
         "The tested words by corrected $p$-value: dated works that use the word, mean year of the works that use it "

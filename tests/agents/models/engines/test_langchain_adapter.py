@@ -210,3 +210,40 @@ def test_a_withheld_answer_is_typed() -> None:
         ask(Chat(says=AIMessage(content="", response_metadata=told)))
     assert caught.value.raw is not None and "refusal" in caught.value.raw
     assert CANARY not in caught.value.raw
+
+
+class Halting(BaseChatModel):
+    """Fails its first call once the second is under way, which would take long."""
+
+    calls: list[str] = []
+
+    @property
+    def _llm_type(self) -> str:
+        return "chat"
+
+    def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **more: Any) -> ChatResult:
+        raise NotImplementedError
+
+    async def _agenerate(self, messages: Any, stop: Any = None, run_manager: Any = None, **more: Any) -> ChatResult:
+        self.calls.append("begun")
+        if len(self.calls) == 1:
+            while len(self.calls) < 2:
+                await asyncio.sleep(0.001)
+            raise ValueError("prompt is too long: 300000 tokens > 200000 maximum")
+        try:
+            await asyncio.sleep(20)
+        finally:
+            self.calls.append("given up")
+        raise AssertionError
+
+
+def test_where_one_of_several_answers_fails_the_calls_for_the_others_are_given_up() -> None:
+    chat = Halting()
+    request = ModelRequest(messages=(Message(role="user", content="How?"),), n=2)
+
+    async def main() -> list[str]:
+        with pytest.raises((ModelError, ValueError)):
+            await from_langchain(chat).generate([request])
+        return list(chat.calls)
+
+    assert asyncio.run(main()) == ["begun", "begun", "given up"]

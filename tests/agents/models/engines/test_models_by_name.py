@@ -15,7 +15,7 @@ from peercycle.core.errors import SettingsError
 from peercycle.core.runs import RunOptions
 from peercycle.core.settings import load_settings
 from peercycle.graphs.driver import start
-from peercycle.graphs.openrun import backend_of
+from peercycle.graphs.settings import backend_of
 from peercycle.plugins.manager import Plugins
 
 TOML = """

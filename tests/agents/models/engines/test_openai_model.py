@@ -13,6 +13,8 @@ import pytest
 from peercycle.agents.models.openai.faults import MOST_RAW
 from peercycle.agents.models.openai.model import OpenAIModel
 from peercycle.agents.models.openai.settings import OpenAISettings
+from peercycle.agents.models.vllm.model import VllmModel
+from peercycle.agents.models.vllm.settings import VllmSettings
 from peercycle.core.contracts import LanguageModel
 from peercycle.core.errors import (
     ContentFilterError,
@@ -413,6 +415,50 @@ def test_a_key_that_a_server_repeats_is_taken_out_of_errors_and_answers(
     assert CANARY not in result.model_dump_json()
 
 
+def _streams(*pieces: str, field: str = "content") -> Any:
+    """Send a text in pieces, one an event, half of another event, and then hang up."""
+
+    def behave(handler: Any, body: dict[str, Any]) -> None:
+        handler.begin_chunks()
+        for number, piece in enumerate(pieces):
+            other = {"index": number % 2, "delta": {field: piece if number % 2 == 0 else "other"}}
+            handler.chunk(f"data: {json.dumps({'choices': [other]})}\n\n".encode())
+        handler.chunk(b'data: {"choices": [{"index": 0, "delta": {"content": "the re')
+        handler.hang_up()
+
+    return behave
+
+
+@pytest.mark.parametrize("field", ["content", "tool"])
+@pytest.mark.parametrize("known", [len(CANARY), len(CANARY) - 1, 8])
+def test_a_key_that_comes_in_pieces_and_breaks_off_stays_in_no_piece(
+    known: int, field: str, fake_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_KEY", CANARY)
+    shown = CANARY[:known]
+    pieces = ["Your key: ", "", *[p for n in range(0, known, 3) for p in (shown[n : n + 3], "")]]
+    fake_server.script = [_streams(*pieces, field=field)]
+    with pytest.raises(OutageError) as caught:
+        ask(fake_server, api_key_env="MY_KEY", stream=True, retries=0)
+    assert "Your key: [key]" in str(caught.value.raw)
+    assert "ana" not in str(caught.value.raw) and "sk-" not in str(caught.value.raw)
+
+
+def test_a_key_at_which_a_text_is_cut_does_not_stay_by_its_beginning(
+    fake_server: Any, behaviours: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_KEY", CANARY)
+    for body in (f"{'x' * 485} {CANARY} and more", f"the key {CANARY[:-1]}", f"the key {CANARY[:8]}"):
+        fake_server.script = [_bytes(body.encode(), "text/plain")]
+        with pytest.raises(OutageError, match=r"\[key\]") as caught:
+            ask(fake_server, api_key_env="MY_KEY", retries=0)
+        assert "sk-" not in str(caught.value) + str(caught.value.raw)
+    event = json.dumps({"error": {"message": f"{'x' * 490}{CANARY} and more"}})
+    fake_server.script = [_bytes(f"data: {event}\n\n".encode(), "text/event-stream")]
+    with pytest.raises(OutageError, match=r"xx\[key\]$"):
+        ask(fake_server, api_key_env="MY_KEY", stream=True, retries=0)
+
+
 def test_a_key_is_no_setting_and_no_part_of_an_address(fake_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from peercycle.plugins.manager import Plugins
 
@@ -452,6 +498,28 @@ def test_a_refused_address_or_key_says_what_a_resume_can_mend_and_what_is_a_new_
     fake_server.script = [behaviours.status(401, "who are you")]
     with pytest.raises(ModelUnavailableError, match="a resume reads OPENAI_API_KEY anew"):
         ask(fake_server, api_key_env="OPENAI_API_KEY")
+
+
+@pytest.mark.parametrize(
+    ("status", "named"),
+    [
+        (401, r"--set models\.vllm\.api_key_env=VARIABLE \(of a role .*: models\.ROLE\.settings\.api_key_env\)$"),
+        (404, "; url ends with /v1 for most servers"),
+        (307, ": set url to where it leads"),
+    ],
+)
+def test_a_server_of_vllms_that_refuses_is_mended_by_the_settings_of_vllm(
+    status: int, named: str, fake_server: Any, behaviours: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+
+    async def main() -> None:
+        async with VllmModel(VllmSettings(model="m", url=fake_server.url, retries=0)) as entered:
+            await entered.generate([ModelRequest(messages=(QUESTION,))])
+
+    fake_server.script = [behaviours.status(status, "no")]
+    with pytest.raises(ModelUnavailableError, match=named):
+        asyncio.run(main())
 
 
 @pytest.mark.parametrize(
