@@ -64,7 +64,7 @@ def test_a_bibliography_that_cannot_be_used_begins_nothing(
 @pytest.mark.parametrize(
     ("topic", "warned"),
     [
-        ("superconducting qubit readout", "the bibliography has nothing to do with the topic: no word"),
+        ("superconducting qubit readout", "the bibliography has nothing to do with the topic: no word of it occurs"),
         ("sorting networks", None),
     ],
     ids=["unrelated", "related"],
@@ -85,12 +85,12 @@ def test_a_topic_that_has_nothing_to_do_with_the_bibliography_is_said_first(
         assert said == []
         assert not [text for text in (done.out, *first) if "to do with the topic" in text or "Warning" in text]
         return
-    assert len(said) == 1, "both candidates warn of the same"
+    assert len(said) == 1
     assert warned in said[0]
     for text in first:
         assert text.count(warned) == 1
         assert "Warning:" in text
-    assert [line for line in done.out.splitlines() if warned in line][1:] == [f"2 times: {said[0]}"]
+    assert len([line for line in done.out.splitlines() if warned in line]) == 1, "said once, before any candidate"
 
 
 def test_a_missing_file_is_named(peercycle: Command, folder: Path) -> None:

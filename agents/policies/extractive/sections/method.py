@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from peercycle.agents.policies.extractive.latex import escape, join, paragraphs
+from peercycle.agents.policies.extractive.forms import LIKE
+from peercycle.agents.policies.extractive.latex import cite, escape, join, paragraphs
 from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.naming import LEAST_TERM_WORKS, MOST_TERMS
 from peercycle.agents.policies.extractive.numeric import study_named
 from peercycle.agents.policies.extractive.planning import ABLATIONS, MOST_WORKS, STUDY, base_of
-from peercycle.agents.policies.extractive.prose import number_word
+from peercycle.agents.policies.extractive.prose import counted, number_word
 from peercycle.core.writing import Section
 
 _WEIGHTS = {
@@ -15,6 +16,9 @@ _WEIGHTS = {
     "bm25": "how often the work uses it, saturating as in BM25 with $k_1 = 1.2$",
     "binary": "its presence alone",
 }
+
+MOST_NAMED = 6
+"""Works in another language that are named; of more, so many are."""
 
 FREQUENT_WORDS = (
     f"the at most {number_word(MOST_TERMS)} most frequent words that at least {number_word(LEAST_TERM_WORKS)} works use "
@@ -51,12 +55,25 @@ def _supplied(m: Material) -> str:
 def _reading(m: Material) -> str:
     if m.notes.facts.works < 2:
         return ""
-    return (
+    return join(
         "\\paragraph{Reading.} Title and abstract of each work are cut into words; numbers, mathematics, markup and "
         "web addresses are dropped, a compound with a hyphen is one word, plain English plurals are undone, and a "
         "fixed list of English stop words, among them words that abstracts of every field use, is not counted. Entries "
         "that share a DOI or an arXiv identifier are one work, and so are entries of one title, year and first author, unless their "
-        "identifiers differ."
+        "identifiers differ.",
+        _languages(m),
+    )
+
+
+def _languages(m: Material) -> str:
+    apart = m.notes.facts.other_language
+    if not apart or m.notes.declined is not None:
+        return ""
+    few = ", and the rest are too few for those studies" if not m.notes.terms else ""
+    return (
+        f"The abstracts of {counted(len(apart), 'work')}{cite(m.citable(apart)[:MOST_NAMED])}"
+        f"{' and others' if len(apart) > MOST_NAMED else ''} are, by their letters and function words, in another language "
+        f"than most of the list; they are mapped with it, but left out of the studies of trends and gaps{few}."
     )
 
 
@@ -115,7 +132,8 @@ def _studies(m: Material) -> list[tuple[str, str]]:
         ),
         "gaps": (
             "Gaps",
-            f"For each pair of {FREQUENT_WORDS} whose expected number of joint works is at least one, the "
+            f"For each pair of {FREQUENT_WORDS} whose expected number of joint works is at least one and that do not "
+            f"share their first {number_word(LIKE)} letters, as forms of one word do, the "
             "number of works that use both is compared with what chance gives when each word is spread over the "
             f"works on its own ({permutations(m, 'gaps')} permutations per seed), again corrected for the number of "
             "pairs by the single-step procedure, and a pair passes where its "
