@@ -61,18 +61,22 @@ def test_a_bibliography_that_cannot_be_used_begins_nothing(
     assert tree(folder) == before
 
 
+OFF_TOPIC = "the bibliography has nothing to do with the topic: no word of it occurs"
+
+
 @pytest.mark.parametrize(
-    ("topic", "warned"),
+    ("policy", "topic", "warned"),
     [
-        ("superconducting qubit readout", "the bibliography has nothing to do with the topic: no word of it occurs"),
-        ("sorting networks", None),
+        ("extractive", "superconducting qubit readout", OFF_TOPIC),
+        ("scripted", "superconducting qubit readout", OFF_TOPIC),
+        ("extractive", "sorting networks", None),
     ],
-    ids=["unrelated", "related"],
+    ids=["unrelated", "unrelated and another policy", "related"],
 )
 def test_a_topic_that_has_nothing_to_do_with_the_bibliography_is_said_first(
-    peercycle: Command, folder: Path, topic: str, warned: str | None
+    peercycle: Command, folder: Path, policy: str, topic: str, warned: str | None
 ) -> None:
-    given = ("--policy", "extractive", "--candidates", "2", "--rounds", "0", "--run-id", "r1")
+    given = ("--policy", policy, "--candidates", "2", "--rounds", "0", "--run-id", "r1")
     done = peercycle("run", "refs.bib", "--topic", topic, *given)
     assert done.code == 0
     place = folder / "runs" / "r1"

@@ -38,6 +38,8 @@ def _weight(m: Material) -> str:
     if len(clusters) < 2:
         return f"The list holds {m.works}."
     largest = max(len(cluster.keys) for cluster in clusters)
+    if any(len(cluster.keys) == largest and not cluster.terms for cluster in clusters):
+        return f"The largest cluster, of {number_word(largest)} of the {m.works}, has no word that sets it apart."
     first = [cluster for cluster in clusters if len(cluster.keys) == largest]
     names = listed([f"``{escape(cluster.name)}''" for cluster in first])
     share = f"{number_word(largest)} of the {m.works}"
@@ -127,7 +129,7 @@ def _tests(m: Material) -> str:
     firm = [group for group in below if group not in m.notes.other_forms]
     if not firm:
         names = result_gaps.pairs_in_words(m, below)
-        return f"More works join other forms of {names}, so how seldom these meet is no sign of a gap."
+        return f"In other forms more works join {names}, so how seldom these words meet is no sign of a gap."
     pairs = result_gaps.pairs_in_words(m, firm)
     return (
         f"Chance hardly explains how seldom the list joins {pairs}. This may be a gap in research, a gap in the "

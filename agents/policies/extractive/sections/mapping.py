@@ -79,7 +79,7 @@ def named(m: Material, keys: Sequence[str]) -> str:
 def _words(cluster: Cluster) -> str:
     """Return the words that name a cluster, with how many of its works use each."""
     size = len(cluster.keys)
-    used = ["all" if n == size else number_word(n) for n in cluster.uses]
+    used = [("both" if n == 2 else "all") if n == size else number_word(n) for n in cluster.uses]
     return listed([f"``{escape(term)}'' ({n})" for term, n in zip(cluster.terms, used, strict=True)])
 
 

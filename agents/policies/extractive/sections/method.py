@@ -8,7 +8,7 @@ from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.naming import LEAST_TERM_WORKS, MOST_TERMS
 from peercycle.agents.policies.extractive.numeric import study_named
 from peercycle.agents.policies.extractive.planning import ABLATIONS, MOST_WORKS, STUDY, base_of
-from peercycle.agents.policies.extractive.prose import counted, number_word
+from peercycle.agents.policies.extractive.prose import counted, number_word, plural
 from peercycle.core.writing import Section
 
 _WEIGHTS = {
@@ -17,8 +17,8 @@ _WEIGHTS = {
     "binary": "its presence alone",
 }
 
-MOST_NAMED = 6
-"""Works in another language that are named; of more, so many are."""
+MOST_NAMED = 4
+"""Works in another language that are named."""
 
 FREQUENT_WORDS = (
     f"the at most {number_word(MOST_TERMS)} most frequent words that at least {number_word(LEAST_TERM_WORKS)} works use "
@@ -69,11 +69,15 @@ def _languages(m: Material) -> str:
     apart = m.notes.facts.other_language
     if not apart or m.notes.declined is not None:
         return ""
-    few = ", and the rest are too few for those studies" if not m.notes.terms else ""
+    named, number = m.citable(apart), len(apart)
+    some = cite(named[:MOST_NAMED])
+    among = some if len(named) <= MOST_NAMED else f", among them{some},"
+    short = m.notes.facts.abstracts - number < m.settings.least_abstracts
+    few = ", for which the rest are too few" if short else ""
     return (
-        f"The abstracts of {counted(len(apart), 'work')}{cite(m.citable(apart)[:MOST_NAMED])}"
-        f"{' and others' if len(apart) > MOST_NAMED else ''} are, by their letters and function words, in another language "
-        f"than most of the list; they are mapped with it, but left out of the studies of trends and gaps{few}."
+        f"The {plural(number, 'abstract')} of {counted(number, 'work')}{among} {plural(number, 'is', 'are')}, by letters and "
+        f"function words, in another language than most of the list; {plural(number, 'it is', 'they are')} on the map, but "
+        f"left out of the studies of trends and gaps{few}."
     )
 
 

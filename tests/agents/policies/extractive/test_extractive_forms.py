@@ -85,7 +85,7 @@ def test_abstracts_in_another_language_or_script_are_told_apart_from_most() -> N
 def test_works_in_another_language_are_left_out_of_the_studies_of_words_and_named(benches: SimpleNamespace) -> None:
     bench = drafted(benches, [*entries(ENGLISH, 12, "north"), *entries(SPANISH, 6, "sur")])
     text = bench.manuscripts[-1].latex
-    assert "The abstracts of six works~\\citep{sur0" in text
+    assert "The abstracts of six works, among them~\\citep{sur0,sur1,sur2,sur3}, are, by letters and" in text
     assert "left out of the studies of trends and gaps" in text
     counted = {m.value for m in bench.work.results.measurements if m.id == "gaps.works_with_abstract.mean"}
     assert counted <= {12.0}
@@ -96,7 +96,7 @@ def test_works_in_another_language_are_left_out_of_the_studies_of_words_and_name
 def test_a_list_of_two_languages_too_short_in_each_bears_no_study_of_words(benches: SimpleNamespace) -> None:
     bench = drafted(benches, [*entries(ENGLISH, 7, "north"), *entries(SPANISH, 6, "sur")])
     assert not {"trends", "gaps"} & {experiment.id for experiment in bench.plans[0].experiments}
-    assert "and the rest are too few for those studies" in bench.manuscripts[-1].latex
+    assert "gaps, for which the rest are too few" in bench.manuscripts[-1].latex
 
 
 def test_pairs_that_other_forms_of_the_words_join_are_known() -> None:
