@@ -142,10 +142,13 @@ def conclusion(m: Material) -> str:
         return ""
     if not below_chance(m):
         return "No gap between frequent words can be told from chance."
-    number = len(below_chance(m))
+    found = below_chance(m)
+    number = len(found)
+    only = ", as the words stand, but not in all their forms" if len(in_other_forms(m, found)) == number else ""
     return (
         f"{capital(number_word(number))} of the {m.findings.mean('gaps', 'pairs_tested', None, 0)} "
-        f"{plural(tested(m), 'pair')} of frequent words tested {plural(number, 'is', 'are')} joined less often than chance would have it."
+        f"{plural(tested(m), 'pair')} of frequent words tested {plural(number, 'is', 'are')} joined less often "
+        f"than chance would have it{only}."
     )
 
 

@@ -119,5 +119,6 @@ def test_no_gap_and_no_question_is_made_of_how_a_word_ends(benches: SimpleNamesp
     text = drafted(benches, given).manuscripts[-1].latex
     other = "More works of the list join other forms of these words, so this need be no gap."
     assert f"``corrosion'' with ``steel''. {other}" in text or f"``steel'' with ``corrosion''. {other}" in text
+    assert "is joined less often than chance would have it, as the words stand, but not in all their forms." in text
     for claim in ("What is known of", "Chance hardly explains", "corrosion, corroded", "corroded, corrosion"):
         assert claim not in text
