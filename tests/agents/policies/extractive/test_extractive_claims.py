@@ -78,7 +78,7 @@ def test_an_advantage_that_most_seeds_show_is_uncertain_in_results_and_conclusio
 def test_an_ablation_is_told_for_both_systems_and_with_figures(
     benches: SimpleNamespace, bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ends = {
+    ends: dict[tuple[str, str | None], tuple[float, float]] = {
         ("retrieval", "BM25"): (0.7, 0.8), ("retrieval-all-words", "BM25"): (0.7, 0.8),
         ("retrieval", "TF-IDF"): (0.8, 0.9), ("retrieval-all-words", "TF-IDF"): (0.5, 0.6),
     }  # fmt: skip
