@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from peercycle.core.counting import counted
 from peercycle.core.errors import BadInputError
 from peercycle.core.literature import Bibliography
 from peercycle.core.sameness import new_works
+from peercycle.core.topicality import off_topic
 from peercycle.core.writing import ResearchTask, UserStudy
 from peercycle.graphs.context import DriverContext
 from peercycle.graphs.finding import choose, find
@@ -27,8 +29,15 @@ class LiteratureStage:
     name = "literature"
 
     async def __call__(self, _: Mapping[str, Any], ctx: DriverContext) -> Mapping[str, JSON]:
-        """Ask the policy for queries, search, and keep every work once; the task's own works where it is skipped."""
+        """Ask the policy for queries, search, and keep every work once; the task's own works where it is skipped.
+
+        A list that has nothing to do with the topic is said first, whoever writes.
+        """
         known = ctx.run.task.bibliography
+        # In a thread: of a list off the topic, every entry is read.
+        warning = await asyncio.to_thread(off_topic, ctx.run.task.topic, known.entries)
+        if warning:
+            await ctx.log(warning, warning=True)
         if self.name in ctx.options.skip:
             return {"works": await ctx.save(known)}
         work = Work(task=ctx.run.task, bibliography=known, experiments_run=ctx.options.experiments != "off")

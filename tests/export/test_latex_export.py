@@ -127,6 +127,17 @@ def test_hostile_bodies_compile_together_and_are_reported(case: Any, tmp_path: P
         assert expected in told
 
 
+def test_letters_that_cannot_be_set_are_told_in_one_line(case: Any) -> None:
+    manuscript = case.edition.manuscript.model_copy(
+        update={"sections": (Section(heading="Lakes", body="Прорывы озёр, и 冰湖."),)}
+    )
+    _, logged = exported(case.with_manuscript(manuscript))
+    told = [line for line in logged if "U+" in line]
+    assert len(told) == 1
+    assert "14 characters cannot be set in LaTeX and are shown by their numbers: П (U+041F), в (U+0432), " in told[0]
+    assert told[0].endswith(" and 2 more")
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_body_costs_no_neighbour_its_text(case: Any, name: str) -> None:
     sections = (

@@ -16,6 +16,8 @@ from peercycle.agents.policies.extractive.clustering import (
     vector_of,
 )
 from peercycle.agents.policies.extractive.corpus import LEAST_ABSTRACT_WORDS, Corpus, MappedWork
+from peercycle.agents.policies.extractive.forms import joined_in_other_forms
+from peercycle.agents.policies.extractive.languages import told_apart
 from peercycle.agents.policies.extractive.naming import cluster_terms, feature_counts, term_table
 from peercycle.agents.policies.extractive.notes import Cluster, Notes, Quote, Strategy
 from peercycle.agents.policies.extractive.numeric import nearest_numeric
@@ -23,7 +25,7 @@ from peercycle.agents.policies.extractive.pointing import points_back
 from peercycle.agents.policies.extractive.prose import counted, listed, number_word
 from peercycle.agents.policies.extractive.sentences import central_quotes, sentences_of, shortened
 from peercycle.agents.policies.extractive.settings import ExtractiveSettings
-from peercycle.agents.policies.extractive.terms import pair_spellings, spellings
+from peercycle.agents.policies.extractive.terms import pair_spellings, plain_titles, spellings
 from peercycle.agents.policies.extractive.topic import match_topic, nearest_to_topic
 
 LEAST_CLUSTERED = 4
@@ -34,11 +36,14 @@ QUOTES_PER_CLUSTER = 8
 
 def analyse(topic: str, corpus: Corpus, strategy: Strategy, settings: ExtractiveSettings) -> Notes:
     """Return the policy's notes on a corpus."""
-    works = corpus.works
-    texts = [work.text for work in works]
+    works = told_apart(corpus.works)
+    abstracts = [work.abstract for work in works]
+    texts = [*plain_titles([work.title for work in works], abstracts), *abstracts]
     spelt = spellings(texts) | pair_spellings(texts)
     clusters, unplaced = _clusters(works, strategy, settings, spelt)
-    facts = corpus.facts
+    facts = corpus.facts.model_copy(update={"other_language": tuple(work.key for work in works if work.apart)})
+    enough = facts.abstracts - len(facts.other_language) >= settings.least_abstracts
+    terms = term_table(works, spelt) if enough else ()
     declined = None
     if facts.abstracts < settings.least_abstracts:
         declined = (
@@ -53,7 +58,8 @@ def analyse(topic: str, corpus: Corpus, strategy: Strategy, settings: Extractive
         clusters=clusters,
         unplaced=unplaced,
         passages=_passages(works, settings) if len(works) < LEAST_CLUSTERED else (),
-        terms=term_table(works, spelt),
+        terms=terms,
+        other_forms=joined_in_other_forms(works, terms),
         nearest=nearest_to_topic(topic, works, 5),
         numeric=nearest_numeric(topic, works, settings.numeric_threshold),
         declined=declined,
@@ -110,7 +116,7 @@ def _cluster(
     vectors: Sequence[Vector],
     centre: Vector,
     inverse: dict[str, float],
-    terms: tuple[str, ...],
+    terms: dict[str, int],
     strategy: Strategy,
     settings: ExtractiveSettings,
 ) -> Cluster:
@@ -118,8 +124,9 @@ def _cluster(
     years = [year for index in members if (year := works[index].year) is not None]
     return Cluster(
         label=label,
-        name=listed(terms) if terms else "works that share no distinctive word",
-        terms=terms,
+        name=listed(tuple(terms)) if terms else "works that share no distinctive word",
+        terms=tuple(terms),
+        uses=tuple(terms.values()),
         keys=tuple(works[index].key for index in order),
         first_year=min(years, default=None),
         last_year=max(years, default=None),

@@ -39,6 +39,8 @@ class MappedWork:
     year: int | None
     title_tokens: tuple[str, ...]
     abstract_tokens: tuple[str, ...]
+    apart: bool = False
+    """Its abstract is in another language than most of the list's; the studies of words leave it out."""
 
     @property
     def text(self) -> str:

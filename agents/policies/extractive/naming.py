@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from peercycle.agents.policies.extractive.clustering import LARGEST_SHARE
 from peercycle.agents.policies.extractive.corpus import MappedWork
+from peercycle.agents.policies.extractive.forms import LIKE
 from peercycle.agents.policies.extractive.notes import Term
 from peercycle.agents.policies.extractive.stopwords import FOREIGN_WORDS, FUNCTION_WORDS, PLAINLY_FOREIGN
 from peercycle.agents.policies.extractive.terms import content_pairs, is_content
@@ -22,8 +23,6 @@ FOREIGN_MARKS = 3
 LEAST_INSIDE = 0.6
 """A cluster is named by words of whose works this share or more lie in it."""
 _VERB_FORM = re.compile(r"\w{3,}(?:ed|ing|tten)")
-LIKE = 5
-"""Words that share so many first letters do not stand side by side in a name."""
 
 
 def _features(work: MappedWork) -> set[str]:
@@ -48,8 +47,10 @@ def feature_counts(works: Sequence[MappedWork]) -> Counter[str]:
 
 def cluster_terms(
     inside: Sequence[MappedWork], works: int, everywhere: Counter[str], spelt: dict[str, str], taken: Counter[str]
-) -> tuple[str, ...]:
-    """Return up to three words or pairs that set a cluster apart, as printed; none that an earlier one took.
+) -> dict[str, int]:
+    """Return up to three words or pairs that set a cluster apart, as printed, and how many of its works use each.
+
+    None that an earlier cluster took.
 
     `everywhere` holds the counts over all so many works: they are taken once for all clusters.
     """
@@ -73,12 +74,15 @@ def cluster_terms(
         chosen.append(feature)
         left = [f for f in left if not _alike(set(f.split()), set(feature.split()))]
     taken.update(chosen)
-    return tuple(spelt.get(feature, feature) for feature in chosen)
+    return {spelt.get(feature, feature): here[feature] for feature in chosen}
 
 
 def term_table(works: Sequence[MappedWork], spelt: dict[str, str]) -> tuple[Term, ...]:
-    """Return the words that most works with an abstract use, those that nearly all use left out."""
-    texts = [work for work in works if work.abstract]
+    """Return the words that most works with an abstract use, those that nearly all use left out.
+
+    Works in another language than most of the list count nowhere.
+    """
+    texts = [work for work in works if work.abstract and not work.apart]
     counts = Counter(t for work in texts for t in {*work.title_tokens, *work.abstract_tokens} if is_content(t))
     kept = [(t, n) for t, n in counts.items() if LEAST_TERM_WORKS <= n <= len(texts) - LEAST_TERM_WORKS]
     kept.sort(key=lambda pair: (-pair[1], pair[0]))

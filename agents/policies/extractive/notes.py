@@ -41,6 +41,8 @@ class Cluster(Word):
     """Its number in the corpus file; presented in the notes' order."""
     name: str
     terms: tuple[str, ...]
+    uses: tuple[int, ...] = ()
+    """How many of its works use each of its terms."""
     keys: tuple[str, ...]
     """Its works, most central first."""
     dated: int = 0
@@ -78,6 +80,8 @@ class CorpusFacts(Word):
     """Keys of the works that have no abstract at all and can be cited."""
     short_abstract: tuple[str, ...] = ()
     """Keys of the works whose abstract is too short to be used and that can be cited."""
+    other_language: tuple[str, ...] = ()
+    """Keys of the works whose abstract is in another language than most of the list's."""
 
 
 class TopicMatch(Word):
@@ -128,6 +132,8 @@ class Notes(Record):
     passages: tuple[Quote, ...] = ()
     """A passage of each work, where there are too few to cluster."""
     terms: tuple[Term, ...] = ()
+    other_forms: tuple[str, ...] = ()
+    """Pairs of terms, as named in measurements, that more works join in other forms than as they stand."""
     nearest: tuple[str, ...] = ()
     """Works of the corpus that come nearest to the topic, nearest first."""
     found: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from importlib import resources
 from peercycle.agents.policies.extractive.analysis import cluster_labels
 from peercycle.agents.policies.extractive.clustering import LARGEST_SHARE
 from peercycle.agents.policies.extractive.corpus import Corpus
+from peercycle.agents.policies.extractive.forms import LIKE
 from peercycle.agents.policies.extractive.notes import Notes
 from peercycle.agents.policies.extractive.numeric import study_named
 from peercycle.agents.policies.extractive.settings import ExtractiveSettings
@@ -41,6 +42,7 @@ def corpus_file(corpus: Corpus, notes: Notes) -> bytes:
             "abstract": [token for token in work.abstract_tokens if len(token) > 2],
             "year": work.year,
             "label": labels.get(work.key),
+            "apart": work.key in notes.facts.other_language,
         }
         for work in corpus.works
     ]
@@ -156,4 +158,4 @@ def _parameters(base: str, notes: Notes, settings: ExtractiveSettings) -> dict[s
     terms: dict[str, JSON] = {term.group: term.word for term in notes.terms}
     shown: dict[str, JSON] = {term.group: term.shown for term in notes.terms}
     common: dict[str, JSON] = {"terms": terms, "shown": shown, "permutations": settings.permutations}
-    return common | ({"least_works": 3} if base == "trends" else {"reported_pairs": 6})
+    return common | ({"least_works": 3} if base == "trends" else {"reported_pairs": 6, "like": LIKE})

@@ -21,6 +21,7 @@ from peercycle.agents.policies.extractive.topic import topic_warning
 from peercycle.core.contracts import StageContext, Turn, Work
 from peercycle.core.experiments import Experiment, ExperimentPlan
 from peercycle.core.literature import Bibliography, Reference
+from peercycle.core.topicality import off_topic
 from peercycle.core.writing import Manuscript, Outline, Revision
 
 
@@ -42,9 +43,11 @@ class ExtractivePolicy:
     async def outline(self, work: Work, ctx: StageContext) -> Turn[Outline]:
         """Analyse the corpus under this candidate's strategy, and say what the map will hold."""
         corpus, notes = await self._analysed(work, ctx)
-        for warning in (bound_warning(notes.facts), topic_warning(notes.topic, notes.facts.works)):
-            if warning:
-                await ctx.log(warning, warning=True)
+        # What the run's start has warned of is not said twice; what only this policy's list of words shows, is.
+        said = await asyncio.to_thread(off_topic, work.task.topic, work.task.bibliography.entries)
+        topic = None if said else topic_warning(notes.topic, notes.facts.works)
+        for warning in filter(None, (bound_warning(notes.facts), topic)):
+            await ctx.log(warning, warning=True)
         if notes.declined is None:
             ref = await ctx.artifacts.put(
                 await asyncio.to_thread(corpus_file, corpus, notes), media_type="application/json", name="corpus.json"

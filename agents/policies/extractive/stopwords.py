@@ -45,6 +45,12 @@ takes tend tenth term terms test tested tests third today type types typical typ
 used useful user uses using usually value values various vary way ways went wide widely work works year years
 """.split()
 
+_MEASURES = """
+centimetre centimetres day days decade decades dollar dollars gram grams hectare hectares hour hours kilogram
+kilograms kilometer kilometers kilometre kilometres litre litres meter meters metre metres millimetre millimetres
+minute minutes month months old percent percentage ton tonne tonnes tons week weeks
+""".split()
+
 _FOREIGN = """
 aber alle als auch auf aus bei beim bis dabei damit dann dass dem den der des dessen deren die dies diese diesem diesen
 dieser dieses doch durch ein eine einem einen einer eines für gegen hat haben ihr ihre ist jedoch kann können mit nach
@@ -80,5 +86,5 @@ PLAINLY_FOREIGN: frozenset[str] = FOREIGN_WORDS - frozenset(_ALSO_ENGLISH) - fro
 FUNCTION_WORDS: frozenset[str] = frozenset(_FUNCTION)
 """Words of grammar, which say nothing in any text."""
 
-STOPWORDS: frozenset[str] = FUNCTION_WORDS | frozenset(_ACADEMIC)
-"""Function words, and the words that any abstract of any field uses."""
+STOPWORDS: frozenset[str] = FUNCTION_WORDS | frozenset(_ACADEMIC) | frozenset(_MEASURES)
+"""Function words, and the words that any abstract of any field uses, units of measure among them."""

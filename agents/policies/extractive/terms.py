@@ -144,6 +144,30 @@ def pair_spellings(texts: Iterable[str]) -> dict[str, str]:
     return {pair: _commonest(seen, read) for pair, seen in counts.items()}
 
 
+def plain_titles(titles: Sequence[str], running: Iterable[str]) -> list[str]:
+    """Return titles with the capitals of title case undone, where running text or another title writes the word small.
+
+    `Floods` in a title whose words all have capitals tells nothing of how the word is spelt. A word that is nowhere
+    written small may be a name, and stays.
+    """
+    styled = [_is_title_case(title) for title in titles]
+    plain = [*running, *(title for title, capitals in zip(titles, styled, strict=True) if not capitals)]
+    small = {fold(word) for text in plain for word in words_of(text) if word.islower()}
+
+    def lowered(found: re.Match[str]) -> str:
+        word = found[0]
+        acronym = any(letter.isupper() for part in word.split("-") for letter in part[1:])
+        return word if (acronym and not found.string.isupper()) or fold(word) not in small else word.lower()
+
+    return [_WORD.sub(lowered, title) if capitals else title for title, capitals in zip(titles, styled, strict=True)]
+
+
+def _is_title_case(title: str) -> bool:
+    """Return whether most of a title's longer words have a capital, the first one aside."""
+    later = [word for word in words_of(title)[1:] if word.lower() not in FUNCTION_WORDS and len(word) > 2]
+    return 2 * sum(word[0].isupper() for word in later) > len(later)
+
+
 def document_frequencies(documents: Sequence[Sequence[str]]) -> Counter[str]:
     """Return in how many documents each word occurs."""
     return Counter(token for tokens in documents for token in set(tokens))

@@ -38,6 +38,8 @@ def _weight(m: Material) -> str:
     if len(clusters) < 2:
         return f"The list holds {m.works}."
     largest = max(len(cluster.keys) for cluster in clusters)
+    if any(len(cluster.keys) == largest and not cluster.terms for cluster in clusters):
+        return f"The largest cluster, of {number_word(largest)} of the {m.works}, has no word that sets it apart."
     first = [cluster for cluster in clusters if len(cluster.keys) == largest]
     names = listed([f"``{escape(cluster.name)}''" for cluster in first])
     share = f"{number_word(largest)} of the {m.works}"
@@ -115,8 +117,8 @@ def _thin(m: Material) -> list[Cluster]:
 
 def _tests(m: Material) -> str:
     below = result_gaps.below_chance(m)
-    if not below and (undecided := result_gaps.open_pairs(m)):
-        return undecided
+    if not below and (names := result_gaps.open_names(m)):
+        return f"Whether chance explains how seldom the list joins {names} is left open."
     if not below:
         number = len(_never(m))
         named = plural(
@@ -124,9 +126,13 @@ def _tests(m: Material) -> str:
         )
         leads = f", so {named}" if number else ""
         return f"No pair of frequent words is missing beyond what chance would give in a list of this size{leads}."
-    pairs = result_gaps.pairs_in_words(m, below)
+    firm = [group for group in below if group not in m.notes.other_forms]
+    if not firm:
+        names = result_gaps.pairs_in_words(m, below)
+        return f"In other forms more works join {names}, so how seldom these words meet is no sign of a gap."
+    pairs = result_gaps.pairs_in_words(m, firm)
     return (
-        f"Chance does not explain how seldom the list joins {pairs}. This may be a gap in research, a gap in the "
+        f"Chance hardly explains how seldom the list joins {pairs}. This may be a gap in research, a gap in the "
         "list, or a sign that the words belong to separate questions."
     )
 
@@ -135,6 +141,7 @@ def _never(m: Material) -> list[tuple[str, str]]:
     """Return the pairs that never meet and that chance hardly explains, the least likely first; two at most."""
     f = m.findings
     apart = [g for g in result_gaps.reported_pairs(m) if f.value("gaps", "joint_works", g) == 0]
+    apart = [group for group in apart if group not in m.notes.other_forms]
     found = [g for g in apart if (p := f.value("gaps", "adjusted_p", g)) is not None and p < LEAD]
     return [result_gaps.pair(m, group) for group in found[:2]]
 
@@ -146,9 +153,11 @@ def questions(m: Material) -> list[str]:
         items += [f"What is known of ``{a}'' together with ``{b}''?" for a, b in _never(m)]
     # Of clusters that all dissolve, neither their years nor their sizes raise a question.
     firm = not result_stability.all_dissolved(m)
+    telling = {cluster.name for cluster in m.notes.clusters if _says_much(cluster)}
     items += [
         f"Has the work on ``{escape(name)}''{cite(m.citable(keys)[:3])} been continued after {year}?"
         for name, year, keys in (_quiet(m) if firm else ())
+        if name in telling
     ]
     if m.notes.topic.verdict == "partial":
         missing = [word for word in m.notes.topic.words if word not in m.notes.topic.matched]
@@ -163,9 +172,14 @@ def questions(m: Material) -> list[str]:
         f"Is there so little work on ``{escape(cluster.name)}'', or does the list miss "
         f"it{cite(m.citable(cluster.keys))}?"
         for cluster in (_thin(m) if firm else ())
-        if cluster.terms
+        if _says_much(cluster)
     ]
     return [*items, *_unread(m)][:MOST_QUESTIONS]
+
+
+def _says_much(cluster: Cluster) -> bool:
+    """Return whether a cluster's name says enough for a question: one word that two works share may say nothing."""
+    return len(" ".join(cluster.terms).split()) > 1 or (len(cluster.keys) > 2 and bool(cluster.terms))
 
 
 def _unread(m: Material) -> list[str]:
@@ -175,10 +189,10 @@ def _unread(m: Material) -> list[str]:
     if not unread:
         return []
     long = f" of {LEAST} words or more" if m.citable(facts.short_abstract) else ""
-    works = f"{plural(len(unread), 'does', 'do')} the {plural(len(unread), 'work')} without an abstract{long} add"
-    others = ", among others" if len(unread) > 4 else ""
+    works = f"{plural(len(unread), 'does', 'do')} the {plural(len(unread), 'work')} without an abstract{long}"
+    add = f"add{cite(unread)}" if len(unread) <= 4 else f"add, among them{cite(unread[:4])}"
     its = plural(len(unread), "Only its title was", "Only their titles were")
-    return [f"What {works}{cite(unread[:4])}{others}? {its} read."]
+    return [f"What {works} {add}? {its} read."]
 
 
 def _questions(m: Material) -> str:

@@ -74,8 +74,8 @@ def _words(m: Material) -> str:
         spelling,
         f"The number of clusters was set beforehand ($k = {k}$) and not found from the works; other numbers "
         "give other clusters.",
-        "Stop words and plurals are those of English; works in other languages are read as they stand, and writing "
-        "without blanks between words counts as few words.",
+        "Stop words and plurals are those of English; on the map works in other languages are read as they stand, and "
+        "writing without blanks between words counts as few words.",
     )
 
 
@@ -97,8 +97,9 @@ def _measured(m: Material) -> str:
             "reader's question."
         )
     if ("trends" in m.reported and result_trends.tested(m)) or ("gaps" in m.reported and result_gaps.tested(m)):
-        few = m.notes.facts.abstracts < FEW_WORKS
-        size = counted(m.notes.facts.abstracts, "abstract")
+        read = m.notes.facts.abstracts - len(m.notes.facts.other_language)
+        few = read < FEW_WORKS
+        size = counted(read, "abstract")
         parts.append(
             f"With {size} the permutation tests can find only strong effects, and that a test finds none is no "
             "evidence that there is none."

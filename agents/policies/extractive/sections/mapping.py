@@ -51,7 +51,7 @@ def _cluster(m: Material, index: int, cluster: Cluster) -> str:
     size = counted(len(cluster.keys), "work")
     when = dated_span(cluster.first_year, cluster.last_year, cluster.dated, len(cluster.keys))
     if cluster.terms:
-        apart = f"set apart from the rest of the list by {_words(cluster)}"
+        apart = f"set apart from the rest of the list by the use of {_words(cluster)}"
     else:
         apart = "which no shared word sets apart from the rest of the list"
     opening = "This cluster holds" if index % 2 == 0 else "Here belong"
@@ -77,8 +77,10 @@ def named(m: Material, keys: Sequence[str]) -> str:
 
 
 def _words(cluster: Cluster) -> str:
-    words = listed([f"``{escape(term)}''" for term in cluster.terms])
-    return f"the use of {words}"
+    """Return the words that name a cluster, with how many of its works use each."""
+    size = len(cluster.keys)
+    used = [("both" if n == 2 else "all") if n == size else number_word(n) for n in cluster.uses]
+    return listed([f"``{escape(term)}'' ({n})" for term, n in zip(cluster.terms, used, strict=True)])
 
 
 def _passages(m: Material, cluster: Cluster) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from peercycle.agents.policies.extractive.latex import escape, join, paragraphs
+from peercycle.agents.policies.extractive.forms import LIKE
+from peercycle.agents.policies.extractive.latex import cite, escape, join, paragraphs
 from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.naming import LEAST_TERM_WORKS, MOST_TERMS
 from peercycle.agents.policies.extractive.numeric import study_named
 from peercycle.agents.policies.extractive.planning import ABLATIONS, MOST_WORKS, STUDY, base_of
-from peercycle.agents.policies.extractive.prose import number_word
+from peercycle.agents.policies.extractive.prose import counted, number_word, plural
 from peercycle.core.writing import Section
 
 _WEIGHTS = {
@@ -15,6 +16,9 @@ _WEIGHTS = {
     "bm25": "how often the work uses it, saturating as in BM25 with $k_1 = 1.2$",
     "binary": "its presence alone",
 }
+
+MOST_NAMED = 4
+"""Works in another language that are named."""
 
 FREQUENT_WORDS = (
     f"the at most {number_word(MOST_TERMS)} most frequent words that at least {number_word(LEAST_TERM_WORKS)} works use "
@@ -51,12 +55,29 @@ def _supplied(m: Material) -> str:
 def _reading(m: Material) -> str:
     if m.notes.facts.works < 2:
         return ""
-    return (
+    return join(
         "\\paragraph{Reading.} Title and abstract of each work are cut into words; numbers, mathematics, markup and "
         "web addresses are dropped, a compound with a hyphen is one word, plain English plurals are undone, and a "
         "fixed list of English stop words, among them words that abstracts of every field use, is not counted. Entries "
         "that share a DOI or an arXiv identifier are one work, and so are entries of one title, year and first author, unless their "
-        "identifiers differ."
+        "identifiers differ.",
+        _languages(m),
+    )
+
+
+def _languages(m: Material) -> str:
+    apart = m.notes.facts.other_language
+    if not apart or m.notes.declined is not None:
+        return ""
+    named, number = m.citable(apart), len(apart)
+    some = cite(named[:MOST_NAMED])
+    among = some if len(named) <= MOST_NAMED else f", among them{some},"
+    short = m.notes.facts.abstracts - number < m.settings.least_abstracts
+    few = ", for which the rest are too few" if short else ""
+    return (
+        f"The {plural(number, 'abstract')} of {counted(number, 'work')}{among} {plural(number, 'is', 'are')}, by letters and "
+        f"function words, in another language than most of the list; {plural(number, 'it is', 'they are')} on the map, but "
+        f"left out of the studies of trends and gaps{few}."
     )
 
 
@@ -115,7 +136,8 @@ def _studies(m: Material) -> list[tuple[str, str]]:
         ),
         "gaps": (
             "Gaps",
-            f"For each pair of {FREQUENT_WORDS} whose expected number of joint works is at least one, the "
+            f"For each pair of {FREQUENT_WORDS} whose expected number of joint works is at least one and that do not "
+            f"share their first {number_word(LIKE)} letters, as forms of one word do, the "
             "number of works that use both is compared with what chance gives when each word is spread over the "
             f"works on its own ({permutations(m, 'gaps')} permutations per seed), again corrected for the number of "
             "pairs by the single-step procedure, and a pair passes where its "

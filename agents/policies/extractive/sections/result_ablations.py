@@ -8,6 +8,7 @@ from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.planning import base_of
 from peercycle.agents.policies.extractive.prose import listed
 from peercycle.agents.policies.extractive.sections import result_gaps, result_trends
+from peercycle.agents.policies.extractive.sections.result_retrieval import SYSTEMS
 
 _WITHOUT = {"all-words": "stop words kept", "no-titles": "titles left out"}
 _QUANTITIES: dict[str, tuple[tuple[str, str, str | None], ...]] = {
@@ -27,6 +28,9 @@ _QUANTITIES: dict[str, tuple[tuple[str, str, str | None], ...]] = {
     ),
 }
 """The quantities of each study that are set beside those of its ablation: name, metric, group."""
+
+COVERED = "by more than the intervals over seeds cover"
+UNCHANGED = f"does not change {COVERED}"
 
 _DIFFERENCES = frozenset({"mrr_difference", "adjusted_rand_gain"})
 
@@ -118,9 +122,13 @@ def _tests(m: Material, name: str) -> str:
 def _sentence(m: Material, name: str) -> str:
     base = base_of(name)
     if base == "retrieval":
-        return _moved(m, name, "mrr", "BM25", "With stop words kept, BM25's mean reciprocal rank")
+        systems = [_moved(m, name, "mrr", system, f"{system}'s mean reciprocal rank") for system in SYSTEMS]
+        if all(said.endswith(UNCHANGED) for said in systems):
+            return f"With stop words kept, neither mean reciprocal rank changes {COVERED}."
+        return f"With stop words kept, {'; '.join(said for said in systems if said)}." if any(systems) else ""
     if base == "stability":
-        return _moved(m, name, "adjusted_rand", "observed", "With stop words kept, agreement with the map")
+        said = _moved(m, name, "adjusted_rand", "observed", "agreement with the map")
+        return f"With stop words kept, {said}." if said else ""
     if base == "trends":
         described, changed = (
             sorted([w for words in result_trends.shifted(m, x) for w in words]) for x in (base, name)
@@ -141,7 +149,9 @@ def _moved(m: Material, name: str, metric: str, group: str, subject: str) -> str
         return ""
     one, other = m.findings.ends(base_of(name), metric, group), m.findings.ends(name, metric, group)
     if one is None or other is None:
-        return f"{subject} was taken with too few seeds for an interval, so no change can be judged."
+        return f"{subject} was taken with too few seeds for an interval, so no change can be judged"
     if one[0] <= other[1] and other[0] <= one[1]:
-        return f"{subject} does not change by more than the intervals over seeds cover."
-    return f"{subject} is {'higher' if after > before else 'lower'}, and the intervals over seeds do not overlap."
+        return f"{subject} {UNCHANGED}"
+    figures = [m.findings.interval(name_, metric, group) for name_ in (name, base_of(name))]
+    way = "higher" if after > before else "lower"
+    return f"{subject} is {way}, {figures[0]} against {figures[1]}, and the intervals over seeds do not overlap"

@@ -13,7 +13,7 @@ from peercycle.agents.policies.extractive.findings import (
 )
 from peercycle.agents.policies.extractive.latex import figure, join, paragraphs, table
 from peercycle.agents.policies.extractive.material import Material
-from peercycle.agents.policies.extractive.prose import capital, listed, number_word, plural
+from peercycle.agents.policies.extractive.prose import capital, counted, listed, number_word, plural
 
 
 def tested(m: Material) -> int:
@@ -42,6 +42,11 @@ def below_chance(m: Material, experiment: str = "gaps") -> list[str]:
 def pairs_in_words(m: Material, groups: Sequence[str]) -> str:
     """Return pairs as a list in a sentence: each word in quotation marks, its partner after `with`."""
     return listed([f"``{a}'' with ``{b}''" for a, b in (pair(m, group) for group in groups)])
+
+
+def open_names(m: Material) -> str:
+    """Return the pairs that pass for some seeds only, where no pair passes for all; else nothing."""
+    return "" if below_chance(m) else pairs_in_words(m, undecided(m.findings, "gaps"))
 
 
 def open_pairs(m: Material) -> str:
@@ -87,7 +92,20 @@ def verdict(m: Material) -> str:
             "No pair of frequent words passes the corrected test, so what looks like a gap may be chance in a list "
             "of this size."
         )
-    return f"By the corrected test, these meet less often than chance would have it: {pairs_in_words(m, below)}."
+    said = (
+        f"By the corrected test, {counted(len(below), 'pair')} {plural(len(below), 'meets', 'meet')} less often than chance "
+        f"would have it: {pairs_in_words(m, below)}."
+    )
+    loose = in_other_forms(m, below)
+    if not loose:
+        return said
+    words = "these words" if len(loose) == len(below) else pairs_in_words(m, loose)
+    return f"{said} More works of the list join other forms of {words}, so this need be no gap."
+
+
+def in_other_forms(m: Material, groups: Sequence[str]) -> list[str]:
+    """Return those of some pairs that more works join in other forms: no gap is made of how a word ends."""
+    return [group for group in groups if group in m.notes.other_forms]
 
 
 def _table(m: Material) -> str:
@@ -127,10 +145,13 @@ def conclusion(m: Material) -> str:
         return ""
     if not below_chance(m):
         return "No gap between frequent words can be told from chance."
-    number = len(below_chance(m))
+    found = below_chance(m)
+    number = len(found)
+    only = ", as the words stand, but not in all their forms" if len(in_other_forms(m, found)) == number else ""
     return (
         f"{capital(number_word(number))} of the {m.findings.mean('gaps', 'pairs_tested', None, 0)} "
-        f"{plural(tested(m), 'pair')} of frequent words tested {plural(number, 'is', 'are')} joined less often than chance would have it."
+        f"{plural(tested(m), 'pair')} of frequent words tested {plural(number, 'is', 'are')} joined less often "
+        f"than chance would have it{only}."
     )
 
 
@@ -143,8 +164,10 @@ def summary(m: Material) -> str:
     if below == 0:
         every = " with every seed" if open_pairs(m) else ""
         return f"Of {of} pairs of frequent words none passes the corrected test for meeting less often than by chance{every}."
-    names = pairs_in_words(m, below_chance(m)[:2])
+    found = below_chance(m)
+    names = pairs_in_words(m, found[:2])
+    loose = ", though more works join other forms of these words" if len(in_other_forms(m, found)) == below else ""
     return (
         f"Of {of} pairs of frequent words, {number_word(below)} {plural(below, 'meets', 'meet')} less often than chance "
-        f"would have it{':' if below < 3 else ', among them'} {names}."
+        f"would have it{':' if below < 3 else ', among them'} {names}{loose}."
     )

@@ -42,9 +42,9 @@ def difference(m: Material) -> str:
         return f"BM25 and TF-IDF rank alike in {shares(total, total, 'seed')}: the paired difference is {mean}."
     head = f"The paired difference (BM25 minus TF-IDF) is {mean}, and its bootstrap interval over queries"
     if better and not worse:
-        return f"{head} lies above zero in {shares(better, total, 'seed')}{_only(better, total)}."
+        return f"{head} lies above zero in {shares(better, total, 'seed')}{_only(better, total, 'BM25')}."
     if worse and not better:
-        return f"{head} lies below zero in {shares(worse, total, 'seed')}{_only(worse, total)}."
+        return f"{head} lies below zero in {shares(worse, total, 'seed')}{_only(worse, total, 'TF-IDF')}."
     if better and worse:
         return f"{head} lies above zero in some seeds and below it in others, so neither can be called better here."
     return f"{head} contains zero in {shares(total, total, 'seed')}, so neither can be called better here."
@@ -58,11 +58,16 @@ def conclusion(m: Material) -> str:
         return "BM25 finds abstracts by their titles better than TF-IDF does in this list."
     if highs and all(high.value < 0 for high in highs):
         return "TF-IDF finds abstracts by their titles better than BM25 does in this list."
+    better, worse = any(low.value > 0 for low in lows), any(high.value < 0 for high in highs)
+    if better != worse:
+        return (
+            f"An advantage of {'BM25' if better else 'TF-IDF'} in finding abstracts by their titles is not certain."
+        )
     return "BM25 and TF-IDF cannot be told apart by how well titles find their abstracts."
 
 
-def _only(part: int, total: int) -> str:
-    return "" if part == total else " and contains zero in the rest, so the advantage is not certain"
+def _only(part: int, total: int, better: str) -> str:
+    return "" if part == total else f" and contains zero in the rest, so the advantage of {better} is not certain"
 
 
 def _table(m: Material) -> str:

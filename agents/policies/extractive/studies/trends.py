@@ -61,7 +61,7 @@ def main() -> None:
     request = json.loads(Path("request.json").read_text(encoding="utf-8"))
     seed, wanted = int(request["seed"]), request["parameters"]
     corpus = json.loads(Path("corpus.json").read_text(encoding="utf-8"))
-    works = [work for work in corpus["works"] if work["year"] is not None and work["abstract"]]
+    works = [work for work in corpus["works"] if work["year"] is not None and work["abstract"] and not work["apart"]]
     terms: dict[str, str] = wanted["terms"]
     years = np.array([float(work["year"]) for work in works])
     present = uses(works, list(terms.values()), bool(wanted["titles"]))

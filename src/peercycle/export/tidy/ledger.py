@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from peercycle.core.counting import counted
+
 NumberKind = Literal["measured", "simulated", "unknown"]
+
+MOST_UNSET = 8
+"""Characters without a stand-in that a remark names."""
 
 
 @dataclass(slots=True)
@@ -27,6 +32,8 @@ class Ledger:
     """Labels defined, and the number each stands for."""
     remarks: dict[str, int] = field(default_factory=dict)
     """What was mended or left out, a line each, and how often."""
+    unset: dict[str, int] = field(default_factory=dict)
+    """Characters without a stand-in, and how often each was met."""
 
     counts: dict[str, int] = field(default_factory=dict)
     """How many sections, figures, tables, equations and theorems there are so far."""
@@ -63,8 +70,17 @@ class Ledger:
 
     def lost(self, char: str) -> None:
         """Note a character that has no stand-in."""
-        self.remark(f"character U+{ord(char):04X} cannot be set and is shown by its number")
+        self.unset[char] = self.unset.get(char, 0) + 1
 
     def lines(self) -> list[str]:
         """Return the remarks with their counts."""
-        return [text if n == 1 else f"{text} ({n} times)" for text, n in self.remarks.items()]
+        lines = [text if n == 1 else f"{text} ({n} times)" for text, n in self.remarks.items()]
+        return [*lines, self._unset_line()] if self.unset else lines
+
+    def _unset_line(self) -> str:
+        """Return one remark on all characters without a stand-in: an alphabet of them would be a page of lines."""
+        named = ", ".join(f"{char} (U+{ord(char):04X})" for char in sorted(self.unset)[:MOST_UNSET])
+        more = f" and {len(self.unset) - MOST_UNSET} more" if len(self.unset) > MOST_UNSET else ""
+        total = sum(self.unset.values())
+        are, their = ("is", "its number") if total == 1 else ("are", "their numbers")
+        return f"{counted(total, 'character')} cannot be set in LaTeX and {are} shown by {their}: {named}{more}"

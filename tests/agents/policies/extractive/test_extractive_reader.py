@@ -121,10 +121,13 @@ def test_a_cluster_without_a_name_raises_no_question(benches: SimpleNamespace, b
 def test_only_pairs_below_chance_are_reported_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     uses = np.array([[1, 1, 0]] * 4 + [[1, 1, 1]] * 2 + [[0, 0, 1]] * 4 + [[0, 0, 0]] * 2)
-    works = [{"title": ["t"], "abstract": [w for w, u in zip("abc", row, strict=True) if u] or ["z"]} for row in uses]
+    works = [
+        {"title": ["t"], "abstract": [w for w, u in zip("abc", row, strict=True) if u] or ["z"], "apart": False}
+        for row in uses
+    ]
     parameters = {
         "terms": {"a": "a", "b": "b", "c": "c"}, "shown": {}, "titles": True, "permutations": 99,
-        "reported_pairs": 6, "details": True, "figure_seed": None,
+        "reported_pairs": 6, "like": 5, "details": True, "figure_seed": None,
     }  # fmt: skip
     Path("request.json").write_text(json.dumps({"seed": 0, "parameters": parameters}), encoding="utf-8")
     Path("corpus.json").write_text(json.dumps({"works": works, "stopwords": []}), encoding="utf-8")

@@ -27,7 +27,7 @@ from peercycle.core.writing import ResearchTask
 
 
 def named(inside: Sequence[MappedWork], works: Sequence[MappedWork]) -> tuple[str, ...]:
-    return cluster_terms(inside, len(works), feature_counts(works), {}, Counter())
+    return tuple(cluster_terms(inside, len(works), feature_counts(works), {}, Counter()))
 
 
 def work(key: str, title: str, abstract: str = "") -> MappedWork:
