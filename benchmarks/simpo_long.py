@@ -156,9 +156,7 @@ def main() -> int:
             if pairs_of(mode) == 1 or cell == asked.target:
                 bench.cell(mode, cell)
     found = ratios(bench.rows, asked.first, asked.target)
-    print("\n".join(ratio.line() for ratio in found))
     meeting = modes_that_meet_all(found)
-    print(f"modes that meet every target for a pair: {', '.join(meeting) or 'none'}")
     figures = {
         "what": f"one step of one pair (n3: three pairs of three episodes), {asked.shape}, {asked.device}",
         "head_dominated": asked.shape == "small",
@@ -172,7 +170,10 @@ def main() -> int:
     }
     packages = ("torch", "transformers", "trl", "liger-kernel", "triton", "peft")
     name = "simpo_long" if asked.device == "cpu" else f"simpo_long_{asked.shape}"
-    print(f"written: {write_result(name, figures, *packages, path=asked.file)}")
+    path = write_result(name, figures, *packages, path=asked.file)
+    print("\n".join(ratio.line() for ratio in found))
+    print(f"modes that meet every target for a pair: {', '.join(meeting) or 'none'}")
+    print(f"written: {path}")
     return 0
 
 
