@@ -8,17 +8,14 @@ Writes `benchmarks/results/bibtex.json`: the fastest of the repeats, which a bus
 from __future__ import annotations
 
 import argparse
-import json
 import logging
-import os
-import platform
 import random
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from importlib.metadata import version
-from pathlib import Path
+
+from measuring import write_result
 
 from peercycle.agents.literature.bibtex import read, write
 
@@ -106,26 +103,12 @@ def main() -> int:
     options = parser.parse_args()
     rows = measure(options.megabytes, options.repeats)
     worst = max(float(str(row["seconds_per_megabyte"])) for row in rows if row["what"] == "peercycle read")
-    result = {
+    figures = {
         "target_seconds_per_megabyte": TARGET,
         "within_target": worst <= TARGET,
         "rows": rows,
-        "machine": {
-            "processor": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "load": os.getloadavg()[0],
-            "system": f"{platform.system()} {platform.release().partition('-')[0]}",
-        },
-        "versions": {
-            "python": platform.python_version(),
-            "peercycle": version("peercycle"),
-            "pydantic": version("pydantic"),
-            "bibtexparser": version("bibtexparser"),
-        },
     }
-    path = Path(__file__).parent / "results" / "bibtex.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    write_result("bibtex", figures, "pydantic", "bibtexparser")
     for row in rows:
         kind = "with abstracts" if row["abstracts"] else "without abstracts"
         print(

@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import platform
 import sqlite3
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+from measuring import write_result
 
 from peercycle.core.base import JSON, artifact_ref, canonical_json, sha256_hex
 from peercycle.core.journal import EffectKey, EffectOutcome, EffectTicket
@@ -29,7 +29,6 @@ from peercycle.store.directory import RunDirectory, create_run
 EFFECTS = 600
 CONCURRENT = 32
 RESERVE = Usage(prompt_tokens=500, completion_tokens=2000, model_calls=1, cost=0.01)
-RESULTS = Path(__file__).parent / "results" / "effects.json"
 
 
 def fsync_ms(folder: Path) -> float:
@@ -120,13 +119,10 @@ def main() -> None:
                 figures["500 byte request and result, 1 at a time"]["ms_latency_median"] / (2 * sync), 2
             )
         },
-        "machine": {"cpu_count": os.cpu_count(), "system": platform.system(), "machine": platform.machine()},
-        "versions": {"python": platform.python_version(), "sqlite": sqlite3.sqlite_version},
+        "sqlite": sqlite3.sqlite_version,
     }
-    text = json.dumps(report, indent=1)
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(f"{text}\n", encoding="utf-8")
-    sys.stdout.write(f"{text}\n")
+    print(json.dumps(report, indent=1))
+    write_result("effects", report)
 
 
 if __name__ == "__main__":

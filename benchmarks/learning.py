@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from measuring import write_result
+from measuring import die_with_parent, write_result
 
 from peercycle.trainers.loop.arms import HEADS, ArmRow, compare, shown, table_rows
 from peercycle.trainers.loop.settings import choose_arm, read_loop
@@ -64,7 +64,14 @@ def run_arm(folder: Path, arm: str) -> float:
     command = [sys.executable, "-m", "peercycle", "train", "loop.toml", "--arm", arm, "--json"]
     with (folder / f"{arm}.log").open("ab") as log:
         done = subprocess.run(
-            command, cwd=folder, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=log, stderr=log, check=False
+            command,
+            cwd=folder,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdout=log,
+            stderr=log,
+            check=False,
+            # A killed benchmark leaves no loop behind; whose workers end with it, too.
+            preexec_fn=die_with_parent,
         )
     if done.returncode:
         raise SystemExit(f"arm {arm} in {folder} failed: {(folder / f'{arm}.log').read_text().splitlines()[-1]}")

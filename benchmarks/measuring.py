@@ -1,11 +1,13 @@
-"""What every result file holds beside its figures: machine, versions, date and command."""
+"""What every result file holds beside its figures (machine, versions, date and command), and children that end with us."""
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import platform
 import shlex
+import signal
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -13,6 +15,13 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
+
+
+def die_with_parent() -> None:
+    """Have this process get SIGTERM when whoever started it dies: for `preexec_fn`, so that no kill leaves a child."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def machine() -> dict[str, Any]:
@@ -41,9 +50,8 @@ def versions(*packages: str) -> dict[str, str]:
     return found
 
 
-def write_result(name: str, figures: dict[str, Any], *packages: str) -> Path:
-    """Write `results/NAME.json` and return its path."""
-    RESULTS.mkdir(exist_ok=True)
+def write_result(name: str, figures: dict[str, Any], *packages: str, path: Path | None = None) -> Path:
+    """Write `results/NAME.json`, or `path` where one is given, and return which."""
     command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     result = {
         **figures,
@@ -52,6 +60,7 @@ def write_result(name: str, figures: dict[str, Any], *packages: str) -> Path:
         "machine": machine(),
         "versions": versions(*packages),
     }
-    path = RESULTS / f"{name}.json"
+    path = path or RESULTS / f"{name}.json"
+    path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return path

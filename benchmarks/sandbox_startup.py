@@ -1,6 +1,6 @@
 """What starting a program in a sandbox costs, beside a bare subprocess, for bubblewrap and for Docker.
 
-Run: `.venv/bin/python -P benchmarks/sandbox_startup.py [--runs N] [--only bubblewrap|docker]`. Writes
+Run: `python benchmarks/sandbox_startup.py [--runs N] [--only bubblewrap|docker]`. Writes
 `benchmarks/results/sandbox_startup.json`. Docker is measured on the daemon of `DOCKER_HOST` where one answers, else, as
 root, on a daemon that the tests would start, with their image; without either it is left out, and the file says why.
 
@@ -13,18 +13,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from measuring import write_result
 
 from peercycle.core.contracts import Sandbox
 from peercycle.core.sandboxing import EnvironmentSpec, ExecRequest, ExecResult
@@ -33,7 +32,6 @@ from peercycle.sandbox.bubblewrap import BubblewrapSandbox, BubblewrapSettings
 from peercycle.sandbox.canaries import NoArtifacts
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-OUT = Path(__file__).parent / "results" / "sandbox_startup.json"
 TARGETS_MS = {"bubblewrap": 60.0, "docker": 1500.0}
 PROGRAMS = {"true": ("true",), "python": ("python", "-I", "-S", "-c", "pass")}
 BARE = {"true": ("true",), "python": ("/usr/bin/python3", "-I", "-S", "-c", "pass")}
@@ -53,21 +51,13 @@ async def main() -> None:
             backends[name] = (
                 {"left_out": sandbox} if isinstance(sandbox, str) else await _measure(sandbox, asked.runs)
             )
-    result = {
+    figures = {
         "backends": backends,
         "supervisor_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         "as_root": os.geteuid() == 0,
-        "machine": {
-            "cores": os.cpu_count(),
-            "architecture": platform.machine(),
-            "kernel": platform.release(),
-            "load_1min": round(os.getloadavg()[0], 2),
-        },
-        "python": platform.python_version(),
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    OUT.write_text(json.dumps(result, indent=2) + "\n")
-    print(OUT.read_text())
+    path = write_result("sandbox_startup", figures, "docker", "pyseccomp")
+    print(path.read_text(encoding="utf-8"))
 
 
 @contextlib.asynccontextmanager

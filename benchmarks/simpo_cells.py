@@ -189,11 +189,12 @@ def liger(model: Any, pairs: Any, device: str) -> Callable[[], float]:
     return step
 
 
-def reference(model: Any, pairs: Any, rows: int = 128) -> float:
-    """Return the loss in float64 (the body too, where the model is small), by plain log-softmax, without a graph."""
-    import torch
+def references(model: Any, pairs: Any, rows: int = 128) -> dict[str, float]:
+    """Return the loss of the first pair and of all, in float64 by plain log-softmax, without a graph.
 
-    from peercycle.trainers.simpo.objective import Objective, Scale, pair_terms
+    The body is float64 too where the model is small.
+    """
+    import torch
 
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     if inner.dtype == torch.float32:
@@ -214,6 +215,16 @@ def reference(model: Any, pairs: Any, rows: int = 128) -> float:
                 logp = torch.log_softmax(hidden[at - 1 : end - 1] @ weight.T, -1)
                 total += float(logp.gather(-1, ids[at:end, None]).sum())
             sums[id(episode)] = total
+    return {f"loss_of_{count}": exact_loss(pairs[:count], sums) for count in {1, len(pairs)}}
+
+
+def exact_loss(pairs: Any, sums: dict[int, float]) -> float:
+    """Return the loss of some pairs, given what each episode's log-probabilities sum to."""
+    import torch
+
+    from peercycle.trainers.simpo.objective import Objective, Scale, pair_terms
+
+    episodes = list({id(e): e for pair in pairs for e in (pair.winner, pair.loser)}.values())
     values = torch.tensor([sums[id(e)] for e in episodes], dtype=torch.float64)
     places = {id(e): n for n, e in enumerate(episodes)}
     winners = torch.tensor([places[id(pair.winner)] for pair in pairs])
@@ -293,7 +304,7 @@ def main() -> int:
     vocabulary = SHAPES[asked.shape]["vocab_size"]
     pairs = make_pairs(asked.prompt, asked.completion, episodes, vocabulary)
     if asked.mode.startswith("float64"):
-        print(json.dumps({"loss": reference(model, pairs)}))
+        print(json.dumps(references(model, pairs)))
         return 0
     # A step of a few tokens first: libraries load and threads start outside the measurement.
     step = make_step(asked.mode, model, pairs, asked.device)

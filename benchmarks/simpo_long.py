@@ -1,6 +1,8 @@
 """Memory and time of SimPO on long sequences: TRL's CPO trainer, Liger, TRL's fused head, and ours, side by side.
 
-A fresh process per cell, under a memory limit; a row whose loss is not float64's within 1e-3 is not shown.
+A fresh process per cell, under a memory limit; a row whose loss is not float64's within 1e-3 is not shown. The targets
+are about growth from the first cell of `--targets` to the second and about that second cell, in which alone three
+episodes are also taken together (`group-n3`) and pair by pair (`pair-n3`).
 
     python benchmarks/simpo_long.py [--cells 1024x1024,2048x2048] [--modes trl-cpo,shared] [--json FILE]
 """
@@ -12,15 +14,18 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+import time
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from measuring import machine, versions, write_result
+from measuring import die_with_parent, write_result
+from simpo_targets import Row, modes_that_meet_all, ratios, tokens_of
 
 CELLS = "1024x1024,2048x2048,4096x4096,1792x256"
+TARGETS = "1024x1024,2048x2048"
 MODES = ("trl-cpo", "liger", "trl-fused", "pair", "shared", "split", "pair-n3", "group-n3")
 VOCABULARY = {"small": 131072, "4b": 151936, "12b": 131072}
 LOSS_TOLERANCE = 1e-3
@@ -28,27 +33,14 @@ LOSS_TOLERANCE = 1e-3
 BYTES = {"trl-cpo": 14.5, "liger": 16.5}
 
 
-@dataclass(slots=True)
-class Row:
-    """One cell."""
-
-    name: str
-    cell: str
-    peak_gb: float | None = None
-    seconds: float | None = None
-    tokens_per_s: float | None = None
-    loss: float | None = None
-    note: str = ""
-
-
-def estimate_gb(mode: str, prompt: int, completion: int, shape: str) -> float:
+def estimate_gb(mode: str, cell: str, shape: str) -> float:
     """Return what a method is known to take; 0 where it is known to be modest."""
-    return BYTES.get(mode, 0.0) * 2 * (prompt + completion) * VOCABULARY[shape] / 1e9
+    return BYTES.get(mode, 0.0) * tokens_of(cell) * VOCABULARY[shape] / 1e9
 
 
-def tokens_of(mode: str, prompt: int, completion: int) -> int:
-    """Return the tokens of the pairs, each prompt as often as a pair holds it: the same for every method."""
-    return (3 if mode.endswith("-n3") else 1) * 2 * (prompt + completion)
+def pairs_of(mode: str) -> int:
+    """Return how many pairs a method takes: all of three episodes are three."""
+    return 3 if mode.endswith("-n3") else 1
 
 
 class Bench:
@@ -56,51 +48,53 @@ class Bench:
 
     def __init__(self, asked: argparse.Namespace) -> None:
         self._asked = asked
-        self._references: dict[tuple[int, int, bool], float | None] = {}
+        self._references: dict[str, dict[str, Any]] = {}
         self.rows: list[Row] = []
 
-    def cell(self, mode: str, prompt: int, completion: int) -> None:
+    def cell(self, mode: str, cell: str) -> None:
         """Measure, and print the row at once."""
-        row = Row(mode, f"{prompt}x{completion}")
-        wanted = estimate_gb(mode, prompt, completion, self._asked.shape)
+        row = Row(mode, cell)
+        wanted = estimate_gb(mode, cell, self._asked.shape)
         if mode == "liger" and find_spec("liger_kernel") is None:
             row.note = "not installed: pip install --group bench"
         elif wanted > self._asked.limit_gb:
             row.note = f"does not fit, estimated {wanted:.0f} GB"
         else:
-            self._measure(row, mode, prompt, completion, wanted)
+            self._measure(row, wanted)
         self.rows.append(row)
         print(line_of(row), flush=True)
 
-    def _measure(self, row: Row, mode: str, prompt: int, completion: int, wanted: float) -> None:
-        found = self._child(mode, prompt, completion)
+    def _measure(self, row: Row, wanted: float) -> None:
+        found = self._child(row.name, row.cell)
         if "out_of_memory" in found:
             more = f", estimated {wanted:.0f} GB" if wanted else f", more than {self._asked.limit_gb:.0f} GB"
             row.note = f"does not fit{more}"
         elif "error" in found:
             row.note = f"failed: {found['error']}"
         else:
-            exact = self._reference(mode, prompt, completion)
-            if exact is None or abs(found["loss"] - exact) > LOSS_TOLERANCE:
+            exact = self._reference(row.cell).get(f"loss_of_{pairs_of(row.name)}")
+            if exact is None or not abs(found["loss"] - exact) <= LOSS_TOLERANCE:
                 row.note = f"not shown: its loss {found['loss']:.6f} is not float64's {exact}"
                 return
             row.peak_gb, row.seconds, row.loss = found["peak_gb"], found["seconds"], found["loss"]
-            row.tokens_per_s = round(tokens_of(mode, prompt, completion) / found["seconds"], 1)
+            row.loss_float64 = exact
+            row.tokens_per_s = round(tokens_of(row.cell, pairs_of(row.name)) / found["seconds"], 1)
 
-    def _reference(self, mode: str, prompt: int, completion: int) -> float | None:
-        three = mode.endswith("-n3")
-        key = (prompt, completion, three)
-        if key not in self._references:
-            self._references[key] = self._child("float64-n3" if three else "float64", prompt, completion).get("loss")
-        return self._references[key]
+    def _reference(self, cell: str) -> dict[str, Any]:
+        if cell not in self._references:
+            three = cell == self._asked.target and any(mode.endswith("-n3") for mode in self._asked.modes)
+            self._references[cell] = self._child("float64-n3" if three else "float64", cell)
+        return self._references[cell]
 
-    def _child(self, mode: str, prompt: int, completion: int) -> dict[str, Any]:
+    def _child(self, mode: str, cell: str) -> dict[str, Any]:
         asked = self._asked
         script = str(Path(__file__).with_name("simpo_cells.py"))
-        command = [sys.executable, script, mode, str(prompt), str(completion), "--shape", asked.shape]
+        command = [sys.executable, script, mode, *cell.split("x"), "--shape", asked.shape]
         command += ["--device", asked.device, "--limit-gb", str(asked.limit_gb)]
         environment = {**os.environ, "OMP_NUM_THREADS": str(asked.threads)}
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=environment, check=False, preexec_fn=die_with_parent
+        )
         lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
         if lines:
             found: dict[str, Any] = json.loads(lines[-1])
@@ -121,51 +115,6 @@ def line_of(row: Row) -> str:
     )
 
 
-def ratios(rows: list[Row]) -> dict[str, float]:
-    """Return what the targets are stated in, as far as the rows go; of our modes for one pair the best in memory."""
-    by = {(row.name, row.cell): row for row in rows if row.seconds is not None}
-    found: dict[str, float] = {}
-    for cell in dict.fromkeys(row.cell for row in rows):
-        mine = [by[mode, cell] for mode in ("pair", "shared", "split") if (mode, cell) in by]
-        if not mine:
-            continue
-        best = min(mine, key=lambda row: row.peak_gb or 0)
-        fast = min(mine, key=lambda row: row.seconds or 0)
-        for other in ("trl-cpo", "liger", "trl-fused"):
-            if (other, cell) in by:
-                row = by[other, cell]
-                found[f"{cell}: memory of {best.name} / {other}"] = _share(best.peak_gb, row.peak_gb)
-                found[f"{cell}: time of {fast.name} / {other}"] = _share(fast.seconds, row.seconds)
-        if ("group-n3", cell) in by and ("pair-n3", cell) in by:
-            group, single = by["group-n3", cell], by["pair-n3", cell]
-            found[f"{cell}: time of three episodes together / pair by pair"] = _share(group.seconds, single.seconds)
-    return {**found, **_growth(by)}
-
-
-def _growth(by: dict[tuple[str, str], Row]) -> dict[str, float]:
-    first, second = "1024x1024", "2048x2048"
-    grown = {
-        name: ((by[name, second].peak_gb or 0) - (by[name, first].peak_gb or 0)) / 4096
-        for name in {name for name, _ in by}
-        if (name, first) in by and (name, second) in by and not name.endswith("-n3")
-    }
-    found = {
-        f"KB per added token, {first} to {second}: {name}": round(gb * 1e6, 1) for name, gb in sorted(grown.items())
-    }
-    if "trl-cpo" not in grown:
-        return found
-    # Growth within what is measured of a page or two counts as that much.
-    return found | {
-        f"memory per added token: trl-cpo / {name}": round(grown["trl-cpo"] / max(value, 1e-6), 1)
-        for name, value in sorted(grown.items())
-        if name in ("pair", "shared", "split")
-    }
-
-
-def _share(part: float | None, whole: float | None) -> float:
-    return round((part or 0) / max(whole or 0, 1e-9), 4)
-
-
 def free_gb() -> float:
     """Return the memory that is free, less a tenth."""
     for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
@@ -174,42 +123,57 @@ def free_gb() -> float:
     return 16.0
 
 
-def main() -> int:
-    """Measure the cells that were asked for."""
+def read_arguments() -> argparse.Namespace:
+    """Return what was asked for, cells and modes as lists."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cells", default=CELLS, help="PROMPTxCOMPLETION, comma-separated")
     parser.add_argument("--modes", default=",".join(MODES))
+    parser.add_argument("--targets", default=TARGETS, help="the two cells that the targets are about")
     parser.add_argument("--json", type=Path, dest="file", help="write rows and ratios here, not below results/")
     parser.add_argument("--shape", default="small", choices=VOCABULARY, help="4b and 12b: bfloat16 with LoRA")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--limit-gb", type=float, default=free_gb(), help="memory of a cell's process")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
-    unknown = set(asked.modes.split(",")) - set(MODES)
-    if unknown:
-        parser.error(f"no mode {sorted(unknown)[0]!r}; there are {', '.join(MODES)}")
+    asked.cells, asked.modes = asked.cells.split(","), asked.modes.split(",")
+    asked.first, _, asked.target = asked.targets.partition(",")
+    for mode in asked.modes:
+        if mode not in MODES:
+            parser.error(f"no mode {mode!r}; there are {', '.join(MODES)}")
+    for cell in (*asked.cells, asked.first, asked.target):
+        if not all(side.isdigit() and int(side) for side in cell.split("x")) or cell.count("x") != 1:
+            parser.error(f"no cell {cell!r}; a cell is PROMPTxCOMPLETION, as 1024x1024")
+    return asked
+
+
+def main() -> int:
+    """Measure the cells that were asked for."""
+    asked = read_arguments()
     bench = Bench(asked)
-    for cell in asked.cells.split(","):
-        prompt, _, completion = cell.partition("x")
-        for mode in asked.modes.split(","):
-            bench.cell(mode, int(prompt), int(completion))
-    found = {
+    began = time.monotonic()
+    for cell in asked.cells:
+        for mode in asked.modes:
+            if pairs_of(mode) == 1 or cell == asked.target:
+                bench.cell(mode, cell)
+    found = ratios(bench.rows, asked.first, asked.target)
+    meeting = modes_that_meet_all(found)
+    figures = {
         "what": f"one step of one pair (n3: three pairs of three episodes), {asked.shape}, {asked.device}",
         "head_dominated": asked.shape == "small",
         "card": card_of(asked.device),
         "limit_gb": asked.limit_gb,
         "threads": asked.threads,
+        "seconds": round(time.monotonic() - began, 1),
         "rows": [asdict(row) for row in bench.rows],
-        "ratios": ratios(bench.rows),
+        "ratios": [{**asdict(ratio), "met": ratio.met} for ratio in found],
+        "modes_that_meet_every_target_for_a_pair": meeting,
     }
-    for name, value in found["ratios"].items():
-        print(f"{name}: {value:g}")
-    packages = ("torch", "transformers", "trl", "liger-kernel", "peft")
-    if asked.file is not None:
-        found = {**found, "machine": machine(), "versions": versions(*packages)}
-        asked.file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    else:
-        write_result("simpo_long" if asked.device == "cpu" else f"simpo_long_{asked.shape}", found, *packages)
+    packages = ("torch", "transformers", "trl", "liger-kernel", "triton", "peft")
+    name = "simpo_long" if asked.device == "cpu" else f"simpo_long_{asked.shape}"
+    path = write_result(name, figures, *packages, path=asked.file)
+    print("\n".join(ratio.line() for ratio in found))
+    print(f"modes that meet every target for a pair: {', '.join(meeting) or 'none'}")
+    print(f"written: {path}")
     return 0
 
 

@@ -40,7 +40,11 @@ def child(
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=100)
+    try:
+        # pytest's own limit comes first, but where a test has set itself a longer one.
+        out, err = process.communicate(timeout=280)
+    finally:
+        process.kill()
     return process.returncode, out, err
 
 

@@ -15,6 +15,8 @@ class Evaluation(Word):
     """The figures of one policy."""
 
     policy: str
+    independent: bool = True
+    """Whether a reviewer judged that did not select."""
     judge: float | None
     """Mean over tasks of the reward by the judge; by the steering reviewer where the run has no judge."""
     steering: float | None
@@ -34,7 +36,7 @@ class Evaluation(Word):
     """The judge's mean, by task."""
 
 
-def evaluate(policy: str, rollouts: Sequence[Rollout], *, judged: bool) -> Evaluation:
+def evaluate(policy: str, rollouts: Sequence[Rollout], *, judged: bool, independent: bool = True) -> Evaluation:
     """Return the figures; a rollout without a value is counted, and never taken for 0."""
     ended = [row for row in rollouts if row.status == "complete"]
     worth = {id(row): row.judge if judged else row.reward for row in ended}
@@ -42,6 +44,7 @@ def evaluate(policy: str, rollouts: Sequence[Rollout], *, judged: bool) -> Evalu
     steering = _by_task((row.task, row.reward) for row in ended if row.reward is not None)
     return Evaluation(
         policy=policy,
+        independent=independent,
         judge=mean(list(by_task.values())),
         steering=mean(list(steering.values())),
         tasks=len(by_task),

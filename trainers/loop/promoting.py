@@ -44,7 +44,9 @@ def decide(evaluations: Sequence[Evaluation], verdicts: Sequence[Verdict], setti
     latest, before = evaluations[-1], evaluations[-2]
     best = next(each for each in evaluations if each.policy == verdicts[-1].best)
     difference = gain(latest, best)
-    promoted, why = _promoted(difference, settings)
+    promoted, why = _promoted(
+        difference, settings, "the judge's" if latest.independent else "the selecting reviewer's"
+    )
     return Verdict(
         policy=latest.policy,
         promoted=promoted,
@@ -55,14 +57,14 @@ def decide(evaluations: Sequence[Evaluation], verdicts: Sequence[Verdict], setti
     )
 
 
-def _promoted(difference: Difference | None, settings: PromoteSettings) -> tuple[bool, str]:
+def _promoted(difference: Difference | None, settings: PromoteSettings, whose: str) -> tuple[bool, str]:
     if difference is None:
         return False, "no held-out task has a judgement of both policies"
     reached, what = (difference.low, "lower end") if settings.sure else (difference.mean, "mean")
     interval = f"{difference.mean:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}] over {difference.n} tasks"
     if reached > settings.min_gain:
-        return True, f"the judge's gain is {interval}"
-    return False, f"the judge's gain is {interval}, and its {what} is not above {settings.min_gain:g}"
+        return True, f"{whose} gain is {interval}"
+    return False, f"{whose} gain is {interval}, and its {what} is not above {settings.min_gain:g}"
 
 
 def _ending(

@@ -17,7 +17,7 @@ from peercycle.trainers.loop.pairing import reward_figures, rewards_of
 from peercycle.trainers.loop.processes import run_job
 from peercycle.trainers.loop.rollouts import Rollout, rollouts_in, totals
 from peercycle.trainers.loop.sampling import ROLLOUTS, TASKS
-from peercycle.trainers.loop.starting import run_options
+from peercycle.trainers.loop.starting import no_own_judge, run_options
 from peercycle.trainers.loop.tasks import shard, write_tasks
 
 REWARDS = "rewards.jsonl"
@@ -95,7 +95,7 @@ def evaluation(frame: Frame, folder: Path, policy: PolicyRef, iteration: int) ->
 
     def work(out: Path) -> Done:
         rows = _roll(frame, job, chosen)
-        found = evaluate(policy.name, rows, judged=judged)
+        found = evaluate(policy.name, rows, judged=judged, independent=no_own_judge(job.options) is None)
         write_json(out / EVALUATION, found.model_dump(mode="json"))
         figures = cast("dict[str, JSON]", found.model_dump(mode="json", exclude={"by_task"}))
         return Done((ROLLOUTS, EVALUATION), totals(rows), figures)

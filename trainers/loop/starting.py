@@ -73,6 +73,17 @@ def run_options(settings: LoopSettings, model: str) -> RunOptions:
         raise SettingsError(f"run.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
+def no_own_judge(options: RunOptions) -> str | None:
+    """Return why held-out figures come from the reviewer that also selects, or None where another one judges."""
+    if options.judge is None:
+        return f"no judge is set, and {options.reviewer!r} both selects and judges"
+    default = options.models.get("default")
+    selects, judges = (options.models.get(role, default) for role in ("reviewer", "judge"))
+    if options.judge == options.reviewer and selects == judges:
+        return f"{options.reviewer!r} both selects and judges, on one model"
+    return None
+
+
 def _tables(value: JSON) -> dict[str, dict[str, JSON]]:
     return (
         {key: dict(below) for key, below in value.items() if isinstance(below, dict)}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from peercycle.cli.loop_telling import tell_of_the_end, told
-from peercycle.cli.output import print_json, print_table, say
+from peercycle.cli.output import print_json, print_table, say, warn
 from peercycle.cli.parameters import AsJson, DisabledPlugins, PluginFiles
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _drive(
     from peercycle.trainers.loop.iterating import run_loop
     from peercycle.trainers.loop.processes import StayingSampler
     from peercycle.trainers.loop.record import Place
-    from peercycle.trainers.loop.starting import run_options
+    from peercycle.trainers.loop.starting import no_own_judge, run_options
 
     plugins = load_plugins(None, settings.plugins, disabled)
     # A wrong name is to be said before anything is sampled.
@@ -110,6 +110,8 @@ def _drive(
     options = run_options(settings, settings.start.base)
     for reviewer in (options.reviewer, options.judge or options.reviewer):
         plugins.find("reviewers", reviewer)
+    if why := no_own_judge(options):
+        warn(f"warning: {why}: what it promotes may only please it; name another reviewer as judge in [run]")
     plugins.find("rewards", options.reward)
     plugins.find("models", settings.engine.name.partition("/")[0])
     trainers = [settings.train.trainer, *([settings.warmup.trainer] if settings.warmup else [])]

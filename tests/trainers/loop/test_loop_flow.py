@@ -191,3 +191,16 @@ def test_an_engine_that_was_told_to_reload_and_did_not_is_caught(train: Train, t
     assert "the engine has not loaded the new policy" in done.stderr.splitlines()[-1]
     assert read_manifest(folder / "loops/toy/main/001/sample") is not None
     assert read_manifest(folder / "loops/toy/main/001/evaluate") is None
+
+
+def test_a_loop_without_a_judge_of_its_own_says_so_wherever_it_promotes(train: Train, toy_loop: Write) -> None:
+    folder = toy_loop()
+    text = (folder / "loop.toml").read_text()
+    (folder / "loop.toml").write_text(text.replace('judge = "toy-judge"\n', ""))
+    done = train(["loop.toml"], folder)
+    assert done.returncode == 0, done.stderr
+    assert "warning: no judge is set, and 'toy' both selects and judges" in done.stderr
+    promoted = read_manifest(folder / "loops/toy/main/001/promote")
+    assert promoted is not None
+    assert str(promoted.figures["why"]).startswith("the selecting reviewer's gain is ")
+    assert json.loads((folder / "loops/toy/main/001/evaluate/evaluation.json").read_bytes())["independent"] is False

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from peercycle.trainers.loop.evaluating import Evaluation, evaluate
 from peercycle.trainers.loop.promoting import Verdict, decide, first_verdict
 from peercycle.trainers.loop.rollouts import Rollout
-from peercycle.trainers.loop.settings import PromoteSettings
+from peercycle.trainers.loop.settings import LoopSettings, PromoteSettings
+from peercycle.trainers.loop.starting import no_own_judge, run_options
 from peercycle.trainers.repetition import repetition
 
 
@@ -91,3 +96,19 @@ def test_policies_without_a_common_task_cannot_be_compared() -> None:
     last = verdicts([judged("a", 0.5), nothing])[-1]
     assert (last.promoted, last.gain) == (False, None)
     assert "no held-out task" in last.why
+
+
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        ({"reviewer": "rubric"}, "no judge is set, and 'rubric' both selects and judges"),
+        ({"reviewer": "rubric", "judge": "rubric"}, "'rubric' both selects and judges, on one model"),
+        ({"reviewer": "prompted", "judge": "prompted", "models": {"judge": {"name": "openai/other"}}}, None),
+        ({"reviewer": "rubric", "judge": "prompted"}, None),
+    ],
+)
+def test_a_judge_that_also_selects_is_told_from_one_that_does_not(run: dict[str, Any], said: str | None) -> None:
+    settings = LoopSettings.model_validate(
+        {"name": "small", "start": {"base": "base"}, "tasks": {"file": "tasks.jsonl"}, "run": run}
+    )
+    assert no_own_judge(run_options(settings, "base")) == said
