@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from peercycle.agents.reviewers.rubric.citing import QUOTED, read_citations
+from peercycle.agents.reviewers.rubric.copied import is_telling
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding, not_given, nothing_there
 from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.paper import OWN_RESULTS
@@ -158,7 +159,7 @@ def numbers_are_own(i: Inspection) -> Finding:
     theirs: dict[object, str] = {}
     for e in i.submission.bibliography.entries:
         for n in printed_numbers(plain(e.abstract or "")):
-            if _telling(n.number.significant, integral=n.number.integral, percent=n.number.percent):
+            if is_telling(n.number):
                 theirs.setdefault((n.number.value, n.number.last), e.key)
     if not theirs:
         return not_given(name, "no abstract that was submitted states a number")
@@ -178,6 +179,3 @@ def numbers_are_own(i: Inspection) -> Finding:
         return nothing_there(name, "no own number is stated", absent=1.0)
     return Finding(name, f"{len(faults)} of {read} own numbers are those of a source and cite none", tuple(faults))
 
-
-def _telling(significant: int, *, integral: bool, percent: bool) -> bool:
-    return significant >= 3 or (not integral and significant >= 2) or percent

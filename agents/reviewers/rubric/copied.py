@@ -1,0 +1,152 @@
+"""A submission without the numbers that it copied from its sources, so that no check can hold because of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from peercycle.agents.reviewers.rubric.plain_text import looks_like_latex
+from peercycle.agents.reviewers.rubric.prose import plain, stem
+from peercycle.core.citations import cite_uses
+from peercycle.core.latex_scan import LatexScan, Span, scan_latex, sentence_spans, span_at
+from peercycle.core.literature import Bibliography
+from peercycle.core.numerals import Numeral, Printed, printed_numbers
+from peercycle.core.result_numbers import blank_non_prose, table_spans
+from peercycle.core.reviews import Submission
+
+INSTEAD = "several"
+"""Stands where a copied number stood: the sentence and its citation still say what they say."""
+COPIED_SHARE = 0.5
+"""A table with this share of copied numbers is left out whole."""
+_WORDS = "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty"
+_WORD_VALUES = {word: n for n, word in enumerate(_WORDS.split(), 2)}
+_WORD_NUMBER = re.compile(rf"\b(?:{'|'.join(_WORD_VALUES)})\b", re.IGNORECASE)
+_NEXT = re.compile(r"[\s~-]{0,2}(?:\\%\s?)?([A-Za-z]{3,})")
+_FLOAT = re.compile(r"\\begin\{(table\*?|sidewaystable)\}.*?\\end\{\1\}", re.DOTALL)
+_PIPE_ROW = re.compile(r"(?m)^\s*\|.*\|\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The numbers that the abstracts of a bibliography state."""
+
+    telling: frozenset[tuple[Decimal, int]]
+    """Value and place of the last digit of those that nobody gives by chance."""
+    counting: frozenset[tuple[Decimal, str]]
+    """Value and the word behind it of every one."""
+    by_key: dict[str, frozenset[Decimal]]
+
+
+def sources_of(bibliography: Bibliography) -> Sources:
+    """Read the numbers of every abstract, those in words too."""
+    telling: set[tuple[Decimal, int]] = set()
+    counting: set[tuple[Decimal, str]] = set()
+    by_key: dict[str, frozenset[Decimal]] = {}
+    for entry in bibliography.entries:
+        text = plain(entry.abstract or "")
+        found = list(printed_numbers(text))
+        telling.update((n.number.value, n.number.last) for n in found if is_telling(n.number))
+        said = [(n.number.value, n.end) for n in found] + list(_in_words(text))
+        counting.update((value, word) for value, end in said if (word := _word_after(text, end)))
+        by_key[entry.key] = frozenset(value for value, _ in said)
+    return Sources(frozenset(telling), frozenset(counting), by_key)
+
+
+def is_telling(number: Numeral) -> bool:
+    """Tell whether nobody gives a number by chance: three digits that say something, two with decimals, a percentage."""
+    return number.significant >= 3 or (not number.integral and number.significant >= 2) or number.percent
+
+
+def _in_words(text: str) -> Iterator[tuple[Decimal, int]]:
+    for m in _WORD_NUMBER.finditer(text):
+        yield Decimal(_WORD_VALUES[m.group().lower()]), m.end()
+
+
+def _word_after(text: str, end: int) -> str:
+    found = _NEXT.match(text, end)
+    return stem(found.group(1).lower()) if found else ""
+
+
+def without_copied(submission: Submission) -> Submission | None:
+    """Return the submission with every number of a source taken out, or None where it states none.
+
+    A number is a source's where an abstract that was submitted states it and it is telling, where both say it of one
+    thing, or where its sentence cites that work. What is bound to a measurement is the paper's own.
+    """
+    sources = sources_of(submission.bibliography)
+    if not any(sources.by_key.values()):
+        return None
+    manuscript = submission.manuscript
+    if manuscript is not None:
+        sections = tuple(s.model_copy(update={"body": _masked(s.body, sources)}) for s in manuscript.sections)
+        parts = {"abstract": _masked(manuscript.abstract, sources), "sections": sections}
+        masked = submission.model_copy(update={"manuscript": manuscript.model_copy(update=parts)})
+    else:
+        masked = submission.model_copy(update={"text": _masked(submission.text or "", sources)})
+    return None if masked == submission else masked
+
+
+def _masked(text: str, sources: Sources) -> str:
+    if not looks_like_latex(text) and _PIPE_ROW.search(text):
+        text = _without_pipe_rows(text, sources)
+    text = _without_tables(text, sources)
+    scan = scan_latex(text)
+    for start, end in sorted(_copied(scan, sources), reverse=True):
+        text = f"{text[:start]}{INSTEAD}{text[end:]}"
+    return text
+
+
+def _copied(scan: LatexScan, sources: Sources) -> set[tuple[int, int]]:
+    """Return where copied numbers stand, with a sign or percent sign that belongs to them."""
+    prose = blank_non_prose(scan)
+    spans = sentence_spans(prose)
+    cited: dict[Span, frozenset[Decimal]] = {}
+    for use in cite_uses(scan):
+        if (span := span_at(spans, use.start)) is not None:
+            cited[span] = cited.get(span, frozenset()) | sources.by_key.get(use.key, frozenset())
+    end = prose.find("\\begin{thebibliography}")
+    found: set[tuple[int, int]] = set()
+    for n in printed_numbers(prose if end < 0 else prose[:end]):
+        beside = cited.get(span, frozenset()) if (span := span_at(spans, n.start)) else frozenset[Decimal]()
+        if _is_source(prose, n, beside, sources):
+            found.add((n.start, n.end))
+    for value, stop in _in_words(prose if end < 0 else prose[:end]):
+        beside = cited.get(span, frozenset()) if (span := span_at(spans, stop - 1)) else frozenset[Decimal]()
+        if value in beside or (value, _word_after(prose, stop)) in sources.counting:
+            word = next(m for m in _WORD_NUMBER.finditer(prose, max(0, stop - 12), stop) if m.end() == stop)
+            found.add((word.start(), stop))
+    return found
+
+
+def _is_source(prose: str, n: Printed, beside: frozenset[Decimal], sources: Sources) -> bool:
+    number = n.number
+    if (number.value, number.last) in sources.telling and is_telling(number):
+        return True
+    return number.value in beside or (number.value, _word_after(prose, n.end)) in sources.counting
+
+
+def _without_tables(text: str, sources: Sources) -> str:
+    """Take out tables most of whose numbers are copied, with the float around each."""
+    for span in reversed(table_spans(scan_latex(text))):
+        prose = blank_non_prose(scan_latex(text[span.start : span.end]))
+        own = text.count("\\measured", span.start, span.end)
+        if _is_mostly_copied(prose, own, sources):
+            holder = next((m for m in _FLOAT.finditer(text) if m.start() <= span.start < m.end()), None)
+            start, end = holder.span() if holder else (span.start, span.end)
+            text = text[:start] + text[end:]
+    return text
+
+
+def _without_pipe_rows(text: str, sources: Sources) -> str:
+    def change(m: re.Match[str]) -> str:
+        return "" if _is_mostly_copied(plain(m.group()), 0, sources) else m.group()
+
+    return _PIPE_ROW.sub(change, text)
+
+
+def _is_mostly_copied(prose: str, own: int, sources: Sources) -> bool:
+    numbers = [n.number for n in printed_numbers(prose)]
+    copied = sum((n.value, n.last) in sources.telling and is_telling(n) for n in numbers)
+    return copied > 0 and copied >= COPIED_SHARE * (len(numbers) + own)
