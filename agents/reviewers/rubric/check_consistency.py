@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from itertools import pairwise
 
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding, nothing_there
 from peercycle.agents.reviewers.rubric.inspection import Inspection
@@ -11,6 +12,7 @@ from peercycle.agents.reviewers.rubric.paper import Paper
 from peercycle.agents.reviewers.rubric.prose import CITE
 from peercycle.agents.reviewers.rubric.quantities import (
     P_VALUE,
+    Pool,
     count_value,
     counts,
     estimates,
@@ -20,7 +22,7 @@ from peercycle.agents.reviewers.rubric.quantities import (
     value_of,
 )
 from peercycle.agents.reviewers.rubric.tables import Table
-from peercycle.core.numerals import Printed, read_numeral
+from peercycle.core.numerals import Numeral, Printed, read_numeral
 from peercycle.core.result_numbers import result_numbers
 
 
@@ -66,15 +68,41 @@ def statements_match(i: Inspection) -> Finding:
     stated: list[tuple[str, Printed]] = []
     for part in i.paper.of(*roles):
         for line in part.sentences:
-            stated += [(part.heading, n) for n in estimates(line) if CITE not in line or pool.holds(n.number)]
+            stated += [(part.heading, n) for n in estimates(line) if not _is_theirs(line, part.role, pool, n)]
     if not stated:
         return nothing_there(name, "introduction, discussion and conclusion restate no number", absent=1.0)
+    held = [pool.holds(n.number) or _is_step(i.paper, n.number) for _, n in stated]
     faults = tuple(
-        Fault(f"{n.shown!r} occurs in no result", where) for where, n in stated if not pool.holds(n.number)
+        Fault(f"{n.shown!r} occurs in no result", where) for (where, n), right in zip(stated, held, strict=True) if not right
     )
     return Finding(
         name, f"{len(stated) - len(faults)} of {len(stated)} restated numbers occur in the results", faults
     )
+
+
+_THEIRS = re.compile(
+    r"⟨c⟩\s(?:[a-z]+\s){0,4}?(?:found|find|report|show|observ|measur|describ|estimat|reach|obtain|claim|put|give|gave|saw|set)\w*"
+    r"|\b(?:found|reported|shown|observed|measured|described|estimated|given|proposed|published|known|of|by|in|to|from|with|than)\s(?:by\s|"
+    r"in\s)?(?:[A-Z][\w.-]+\s(?:et al\.\s|and [A-Z]\w+\s)?)?⟨c⟩"
+)
+"""The citation is part of the sentence: it says that somebody found something."""
+
+
+def _is_theirs(line: str, role: str, pool: Pool, n: Printed) -> bool:
+    """Tell whether a number is the cited work's; a citation that only ends the sentence does not make it so."""
+    if CITE not in line or pool.holds(n.number):
+        return False
+    return role == "introduction" or _THEIRS.search(line) is not None
+
+
+def _is_step(paper: Paper, number: Numeral) -> bool:
+    """Tell whether a number is the step between two levels that label neighbouring rows of a table."""
+    for table in paper.tables:
+        levels = [row[0].numbers[0].number for row in table.data if row and row[0].numbers]
+        steps = {abs(b.value - a.value) for a, b in pairwise(levels)}
+        if len(steps) == 1 and len(levels) > 2 and number.value in steps:
+            return True
+    return False
 
 
 _SHARE = re.compile(
@@ -89,12 +117,12 @@ _FROM_TO = re.compile(
 _UP = re.compile(r"^(?:r[io]se|risen|increas|grow|grew|climb|gain|went up|rais)", re.IGNORECASE)
 _DOWN = re.compile(r"^(?:f[ae]ll|drop|decreas|declin|reduc|shr[aiu]nk|sank|lower|cut|diminish)", re.IGNORECASE)
 _VERSUS = re.compile(
-    r"(?P<word>\b(?:higher|greater|larger|longer|more|exceed\w*|above|hotter|warmer|taller|heavier|older|lower|"
+    r"(?P<word>\b(?:later|earlier|sooner|higher|greater|larger|longer|more|exceed\w*|above|hotter|warmer|taller|heavier|older|lower|"
     r"smaller|fewer|less|shorter|below|cooler|colder|lighter|younger)\b)"
-    r"[^.;()]{0,60}?\(?(?P<a>[-−]?\d*\.?\d+)\s?(?:\\%|[a-z]{1,3})?\s?(?:\([^)]*\)\s?)?,?\s?"
+    r"[^.;()]{0,60}?\(?(?P<a>[-−]?\d*\.?\d+)\s?(?:\\%|[a-z°/³]{1,12})?\s?(?:\([^)]*\)\s?)?,?\s?"
     r"(?:vs\.?|versus|against|compared (?:with|to)|rather than)\s(?P<b>[-−]?\d*\.?\d+)"
 )
-_LESS = frozenset({"lower", "smaller", "fewer", "less", "shorter", "below", "cooler", "colder", "lighter", "younger"})
+LESS = frozenset({"earlier", "sooner", "lower", "smaller", "fewer", "less", "shorter", "below", "cooler", "colder", "lighter", "younger"})
 _ESTIMATE_BEFORE = re.compile(r"(?P<x>[-−]?(?<![\w^.])(?:\d*\.\d+|\d+))\s?(?:\\%)?[^.;\d]{0,45}$")
 _INTERVAL_NAME = re.compile(
     r"[(\[,]?\s*(?:with a |a )?(?:(?:95|99|90)\s?\\%)?[\s-]*(?:[a-z]+\s){0,2}?(?:CIs?|intervals?)?\s*(?:of|from|"
@@ -158,7 +186,7 @@ def _comparisons(line: str) -> tuple[int, list[str]]:
     for m in _VERSUS.finditer(line):
         checked += 1
         a, b = value_of(m.group("a")), value_of(m.group("b"))
-        if a != b and (a < b) != (m.group("word") in _LESS):
+        if a != b and (a < b) != (m.group("word") in LESS):
             faults.append(f"{m.group()!r}: the numbers say the opposite")
     return checked, faults
 
@@ -218,7 +246,7 @@ def sample_sizes_agree(i: Inspection) -> Finding:
     name = "counts-agree"
     stated: dict[str, dict[int, set[str]]] = {}
     for part in i.paper.parts:
-        if part.role in {"related", "references"}:
+        if part.role in {"related", "references", "aside"}:
             continue
         for line in part.sentences:
             for n, unit in counts(line) if CITE not in line else ():

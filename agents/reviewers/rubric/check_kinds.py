@@ -15,13 +15,18 @@ from peercycle.agents.reviewers.rubric.tables import Table
 _SMALL = "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen twenty"
 _N = rf"(?P<n>{'|'.join(_SMALL.split())}|\d{{1,2}})"
 _KIND = re.compile(
-    rf"(?<![\d.,±])\b{_N}(?:\s[a-z-]+){{0,2}}?\s(?:levels? of (?:\w+\s)?)?(?P<kind>[a-z]{{3,}})\b", re.I
+    rf"(?<![\d.,±])\b{_N}\s(?P<words>(?:levels? of )?(?:(?!(?:of|in|on|at|for|with|and|or|to|from|by|per)\b)[a-z-]+(?:\s|\b)){{1,3}})",
+    re.IGNORECASE,
 )
-_PARTIAL = re.compile(r"\b(?:best|top|selected|example|largest|first|some of|excerpt|main)\b", re.IGNORECASE)
+_PARTIAL = re.compile(
+    r"\b(?:(?:best|top|largest|first)\s(?:two|three|four|five|six|ten|\d+)|(?:two|three|four|five|six|ten|\d+)\s(?:best|largest|most)|"
+    r"selected|excerpt|examples?|some of)\b",
+    re.IGNORECASE,
+)
 """A table that says so shows a part of the things."""
 _WHOLE = re.compile(r"\b(?P<k>\d{1,7}|[a-z]{3,9}) of (?:the |all |our )?(?P<n>\d{2,7}) (?P<unit>[a-z]{4,}s)\b")
 _SCALED = re.compile(
-    r"\b(?P<n>one|two|three|four|five|six|seven|eight|nine|ten|\d+(?:\.\d+)?) (?P<scale>thousand|million|billion)"
+    r"\b(?P<n>one|two|three|four|five|six|seven|eight|nine|ten|(?<![\d.,])\d+) (?P<scale>thousand|million|billion)"
     r"(?:\s[\w-]+)?? (?P<unit>[a-z]{3,}s)\b",
     re.IGNORECASE,
 )
@@ -34,19 +39,23 @@ def kinds_are_counted(i: Inspection) -> Finding:
     checked, faults = 0, _totals(i)
     for part in i.paper.parts:
         for line in part.sentences if part.role not in {"related", "references", "aside"} else ():
-            for shown, n, kind in _counted(line) if CITE not in line else ():
-                if kind in rows:
-                    checked += 1
-                    if n > rows[kind]:
-                        text = f"{shown!r}, and the table of them has {rows[kind]}"
-                        faults.append(Fault(text, part.heading))
+            for shown, n, kind in _counted(line, rows) if CITE not in line else ():
+                checked += 1
+                if n > rows[kind]:
+                    faults.append(Fault(f"{shown!r}, and the table of them has {rows[kind]}", part.heading))
     if not checked and not faults:
         return nothing_there(name, "nothing is counted of which there is a table", absent=1.0)
     return Finding(name, f"{checked} counts of what tables list, {len(faults)} contradicted", tuple(faults))
 
 
-def _counted(line: str) -> list[tuple[str, int, str]]:
-    return [(m.group(), count_value(m.group("n")), stem(m.group("kind").lower())) for m in _KIND.finditer(line)]
+def _counted(line: str, rows: dict[str, int]) -> list[tuple[str, int, str]]:
+    """Return what a sentence counts of the things that tables list: the words, the number, the things."""
+    found: list[tuple[str, int, str]] = []
+    for m in _KIND.finditer(line):
+        kinds = [kind for word in tokens(m.group("words")) if (kind := stem(word)) in rows]
+        if kinds:
+            found.append((m.group().strip(), count_value(m.group("n")), kinds[0]))
+    return found
 
 
 def _rows_by_heading(tables: tuple[Table, ...]) -> dict[str, int]:

@@ -100,12 +100,30 @@ def attributions_are_cited(i: Inspection) -> Finding:
                 spoken += 1
                 if CITE not in line and (i.paper.from_latex or not _PRINTED_CITATION.search(line)):
                     faults.append(Fault(f"speaks of others' work and cites none: {line[:160]!r}", part.heading))
+    faults += [Fault(text) for text in _wrong_names(i)]
     cited = read_citations(i)
     if not cited.told:
         faults.append(Fault("the paper cites nothing for what it says"))
     credit = 0.4 + 0.6 * cited.telling / (cited.telling + 3)
     evidence = f"{cited.told} citations say something of their work; {spoken} sentences speak of others' work by name"
     return Finding(name, evidence, tuple(faults), credit)
+
+
+_NAMED = re.compile(
+    r"(?P<name>[A-Z][\w’'-]{3,})(?:\s(?:et al\.|and (?:others|[A-Z][\w’'-]+)))?[~\s]?\\cite\w*\s*\{(?P<key>[^{},]+)\}"
+)
+
+
+def _wrong_names(i: Inspection) -> list[str]:
+    """Find `Koch et al. [7]` where 7 is not by Koch, and another entry is."""
+    families = {e.key: {a.split()[-1].lower() for a in e.authors if a.split()} for e in i.submission.bibliography.entries}
+    known = frozenset[str]().union(*families.values())
+    faults: list[str] = []
+    for m in _NAMED.finditer(i.paper.scan.text):
+        name, key = m.group("name").lower(), m.group("key").strip()
+        if name in known and families.get(key) and name not in families[key]:
+            faults.append(f"{m.group('name')!r} stands before {key!r}, which is by {', '.join(sorted(families[key]))}")
+    return faults
 
 
 def text_is_own(i: Inspection) -> Finding:

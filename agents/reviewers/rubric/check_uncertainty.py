@@ -129,7 +129,7 @@ def repetitions_are_stated(i: Inspection) -> Finding:
     name = "sample-sizes-are-stated"
     places: dict[str, set[str]] = {}
     for part in i.paper.parts:
-        if part.role in {"related", "references", "introduction"}:
+        if part.role in {"related", "references", "introduction", "aside"}:
             continue
         for _, unit in counts(part.prose):
             places.setdefault(unit, set()).add(part.heading)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from peercycle.agents.reviewers.rubric import (
     check_claims,
+    check_comparisons,
     check_consistency,
     check_contrary,
     check_earlier,
@@ -64,6 +65,7 @@ CHECKS: tuple[tuple[float, CheckFunction], ...] = (
     (1.5, check_claims.claims_are_measured),
     (1.5, check_claims.significance_holds),
     (1.5, check_claims.directions_hold),
+    (1.5, check_comparisons.comparisons_hold),
     (1.5, check_extremes.extremes_hold),
     (1.5, check_kinds.kinds_are_counted),
     (1.0, check_contrary.contrary_findings_are_told),
