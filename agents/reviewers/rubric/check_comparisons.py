@@ -43,9 +43,17 @@ def comparisons_hold(i: Inspection) -> Finding:
         for before, line in zip(("", *part.sentences), part.sentences, strict=False):
             if part.role in {"related", "references", "aside"}:
                 continue
-            found = (*_than(line), *_saved(line), *_pairs(line, arms), *_differs(line, before), *_in_words(line, series))
+            found = (
+                *_than(line),
+                *_saved(line),
+                *_pairs(line, arms),
+                *_differs(line, before),
+                *_in_words(line, series),
+            )
             checked += len(found)
-            faults += [Fault(f"the numbers do not say so: {said!r}", part.heading) for said, right in found if not right]
+            faults += [
+                Fault(f"the numbers do not say so: {said!r}", part.heading) for said, right in found if not right
+            ]
     if not checked:
         return nothing_there(name, "no sentence compares two numbers in words", absent=1.0)
     return Finding(name, f"{checked - len(faults)} of {checked} comparisons of two numbers hold", tuple(faults))
@@ -73,7 +81,7 @@ def _pairs(line: str, arms: Arms) -> Iterator[tuple[str, bool]]:
         numbers = [read_numeral(m.group(side)) for side in "ab"]
         if len(named) != 2 or named[0] == named[1] or None in numbers:
             continue
-        a, b = ({n for n in arms.values[arm]} for arm in named)
+        a, b = (arms.values[arm] for arm in named)
         x, y = (n.value for n in numbers if n is not None)
         if {x, y} <= a | b | {v for values in arms.values.values() for v in values}:
             yield m.group(), x in a and y in b

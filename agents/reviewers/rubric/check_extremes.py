@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from peercycle.agents.reviewers.rubric.check_tables import LOWER_IS_BETTER, Arms, arms_of, mentions
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding, nothing_there
 from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.prose import CITE
 from peercycle.agents.reviewers.rubric.series import Series, series_of, word_stems
-from peercycle.agents.reviewers.rubric.tables import Table
+from peercycle.agents.reviewers.rubric.tables import Cell, Table
 from peercycle.core.numerals import printed_numbers
 
 _MOST = "highest largest greatest most longest warmest hottest heaviest oldest slowest".split()
@@ -42,7 +43,16 @@ _RATIO = re.compile(
 _TREND = re.compile(
     r"\b(?P<word>\w+) (?:at|with|under|for) (?P<side>higher|larger|greater|more|lower|smaller|less) (?P<of>\w+)", re.I
 )
-_RISING = {"higher": 1, "larger": 1, "greater": 1, "longer": 1, "lower": -1, "smaller": -1, "shorter": -1, "fewer": -1}
+_RISING = {
+    "higher": 1,
+    "larger": 1,
+    "greater": 1,
+    "longer": 1,
+    "lower": -1,
+    "smaller": -1,
+    "shorter": -1,
+    "fewer": -1,
+}
 _OF_CONTEXT = {"lighter": ("lightness", 1), "paler": ("lightness", 1), "brighter": ("brightness", 1),
                "darker": ("lightness", -1), "warmer": ("temperature", 1), "hotter": ("temperature", 1),
                "cooler": ("temperature", -1), "colder": ("temperature", -1)}  # fmt: skip
@@ -58,7 +68,11 @@ def extremes_hold(i: Inspection) -> Finding:
         for line in part.sentences if part.role not in {"related", "references", "aside"} else ():
             if CITE in line and part.role == "introduction":
                 continue
-            for said, right in (*_extremes(line, series, arms), *_ratios(line, series), *_trends(line, i.paper.tables)):
+            for said, right in (
+                *_extremes(line, series, arms),
+                *_ratios(line, series),
+                *_trends(line, i.paper.tables),
+            ):
                 checked += 1
                 if not right:
                     faults.append(Fault(f"the numbers do not say {said!r}: {line[:160]!r}", part.heading))
@@ -144,9 +158,11 @@ def _trends(line: str, tables: tuple[Table, ...]) -> Iterator[tuple[str, bool]]:
                 yield m.group(), slopes == {sign * up}
 
 
-def _slope(levels: list[tuple], column: int) -> int:  # type: ignore[type-arg]
-    pairs = sorted((row[0].value, row[column].value) for row in levels if row[column].value is not None)
+def _slope(levels: list[tuple[Cell, ...]], column: int) -> int:
+    pairs = sorted(
+        (x, y) for row in levels if (x := row[0].value) is not None and (y := row[column].value) is not None
+    )
     values = [v for _, v in pairs]
-    if len(values) > 1 and all(a < b for a, b in zip(values, values[1:], strict=False)):
+    if len(values) > 1 and all(a < b for a, b in pairwise(values)):
         return 1
-    return -1 if len(values) > 1 and all(a > b for a, b in zip(values, values[1:], strict=False)) else 0
+    return -1 if len(values) > 1 and all(a > b for a, b in pairwise(values)) else 0

@@ -37,8 +37,15 @@ _CALLED = re.compile(r"\b(?P<kind>Fig|Tab)(?:ures?|les?|s?\.)?[~\s]*\\ref\s*\{(?
 def _other_kinds(i: Inspection) -> list[str]:
     """Find references that call a table a figure, or a figure a table."""
     kinds = {label: f.kind for f in i.paper.floats for label in f.labels}
-    called = ((("figure", "table")[m.group("kind").lower() == "tab"], m.group("label").strip()) for m in _CALLED.finditer(i.paper.scan.text))
-    return [f"{label!r} is called a {kind}, and is a {kinds[label]}" for kind, label in called if kinds.get(label, kind) != kind]
+    called = (
+        (("figure", "table")[m.group("kind").lower() == "tab"], m.group("label").strip())
+        for m in _CALLED.finditer(i.paper.scan.text)
+    )
+    return [
+        f"{label!r} is called a {kind}, and is a {kinds[label]}"
+        for kind, label in called
+        if kinds.get(label, kind) != kind
+    ]
 
 
 def _numbered_by_hand(i: Inspection) -> list[tuple[str, int]]:

@@ -31,18 +31,20 @@ _SCALED = re.compile(
     re.IGNORECASE,
 )
 
+_OTHERS = frozenset({"related", "references", "aside"})
+
 
 def kinds_are_counted(i: Inspection) -> Finding:
     """`Seven detectors` are no more than the rows that a table of detectors has, and totals are given alike."""
     name = "kinds-are-as-many-as-shown"
     rows = _rows_by_heading(i.paper.tables)
     checked, faults = 0, _totals(i)
-    for part in i.paper.parts:
-        for line in part.sentences if part.role not in {"related", "references", "aside"} else ():
-            for shown, n, kind in _counted(line, rows) if CITE not in line else ():
-                checked += 1
-                if n > rows[kind]:
-                    faults.append(Fault(f"{shown!r}, and the table of them has {rows[kind]}", part.heading))
+    told = [(p.heading, line) for p in i.paper.parts if p.role not in _OTHERS for line in p.sentences]
+    for where, line in (*told, *(("captions", f.caption) for f in i.paper.floats)):
+        for shown, n, kind in _counted(line, rows) if CITE not in line else ():
+            checked += 1
+            if n > rows[kind]:
+                faults.append(Fault(f"{shown!r}, and the table of them has {rows[kind]}", where))
     if not checked and not faults:
         return nothing_there(name, "nothing is counted of which there is a table", absent=1.0)
     return Finding(name, f"{checked} counts of what tables list, {len(faults)} contradicted", tuple(faults))
@@ -82,7 +84,7 @@ def _totals(i: Inspection) -> list[Fault]:
     given: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     wholes: list[tuple[str, str, int]] = []
     scaled: dict[frozenset[str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    texts = [(p.heading, line) for p in i.paper.parts if p.role not in {"related", "references"} for line in p.sentences]
+    texts = [(p.heading, line) for p in i.paper.parts if p.role not in _OTHERS for line in p.sentences]
     for where, line in [*texts, *(("captions", f.caption) for f in i.paper.floats)]:
         for m in _WHOLE.finditer(line):
             wholes.append((where, m.group("unit").rstrip("s"), int(m.group("n"))))

@@ -16,7 +16,9 @@ from peercycle.core.result_numbers import table_spans
 _ENDS = frozenset({"ci95_low", "ci95_high"})
 _MEANS = frozenset({"mean", "median"})
 _RULES = re.compile(r"\\(?:hline|toprule|midrule|bottomrule)")
-_OVERLAP = re.compile(r"\bintervals? (?P<no>do(?:es)? not |never )?overlaps?\b|\bintervals? (?:is|are) (?P<apart>disjoint|apart)\b")
+_OVERLAP = re.compile(
+    r"\bintervals? (?P<no>do(?:es)? not |never )?overlaps?\b|\bintervals? (?:is|are) (?P<apart>disjoint|apart)\b"
+)
 
 
 def rows_hold_their_own(i: Inspection) -> Finding:
@@ -26,8 +28,9 @@ def rows_hold_their_own(i: Inspection) -> Finding:
     if results is None:
         return not_given(name, "no measurements were submitted")
     by_id = {m.id: m for m in results.measurements}
-    rows = list(_rows(i))
-    faults = [Fault(text, "table") for row in rows for text in _strange(row, rows, by_id)]
+    tables = [_rows(i.paper.scan.at(span)) for span in table_spans(i.paper.scan)]
+    rows = [row for table in tables for row in table]
+    faults = [Fault(text, "table") for table in tables for row in table for text in _strange(row, table, by_id)]
     sentences = list(_sentences(i))
     for piece in (*rows, *sentences):
         faults += [Fault(text) for text in _loose_intervals(piece, by_id)]
@@ -36,9 +39,8 @@ def rows_hold_their_own(i: Inspection) -> Finding:
     return Finding(name, evidence, tuple(faults))
 
 
-def _rows(i: Inspection) -> Iterator[str]:
-    for span in table_spans(i.paper.scan):
-        yield from (_RULES.sub(" ", row) for row in re.split(r"\\\\", i.paper.scan.at(span)) if "\\measured" in row)
+def _rows(table: str) -> list[str]:
+    return [_RULES.sub(" ", row) for row in re.split(r"\\\\", table) if "\\measured" in row]
 
 
 def _sentences(i: Inspection) -> Iterator[str]:
@@ -57,8 +59,10 @@ def _flat(text: str) -> str:
 
 def _strange(row: str, rows: list[str], by_id: dict[str, Measurement]) -> list[str]:
     """Return a fault where a cell is the name of another row's group, and none of this row's."""
-    own = {_flat(m.group) for m in _bound(row, by_id) if m.group}
-    groups = {_flat(m.group): m.group for other in rows for m in _bound(other, by_id) if m.group}
+    here = [m for m in _bound(row, by_id) if m.group]
+    own, metrics = {_flat(m.group or "") for m in here}, {(m.experiment, m.metric) for m in here}
+    others = [m for other in rows for m in _bound(other, by_id) if (m.experiment, m.metric) in metrics]
+    groups = {_flat(m.group): m.group for m in others if m.group}
     cells = [cell for cell in re.split(r"(?<!\\)&", row) if "\\measured" not in cell]
     named = {_flat(plain(cell)) for cell in cells} & groups.keys()
     if len(own) == 1 and named and not named & own:
@@ -73,13 +77,11 @@ def _loose_intervals(piece: str, by_id: dict[str, Measurement]) -> list[str]:
     faults: list[str] = []
     last: Measurement | None = None
     for m in bound:
-        if m.derived is None:
-            continue
-        if m.derived.statistic in _MEANS:
+        statistic, of = (m.derived.statistic, frozenset(m.derived.of)) if m.derived else ("", frozenset[str]())
+        if statistic in _MEANS:
             last = m
-        elif m.derived.statistic == "ci95_low" and last is not None and last.metric == m.metric:
-            if frozenset(m.derived.of) not in means:
-                faults.append(f"the interval {m.id!r} stands behind the mean {last.id!r}")
+        elif statistic == "ci95_low" and last is not None and last.metric == m.metric and of not in means:
+            faults.append(f"the interval {m.id!r} stands behind the mean {last.id!r}")
     return faults
 
 
@@ -98,7 +100,9 @@ def _overlaps(sentences: list[str], by_id: dict[str, Measurement]) -> list[str]:
             continue
         (_, a, b), (_, c, d) = spans
         if (a <= d and c <= b) == bool(said.group("no") or said.group("apart")):
-            faults.append(f"the intervals {a:g} to {b:g} and {c:g} to {d:g} are said otherwise: {plain(said.group())!r}")
+            faults.append(
+                f"the intervals {a:g} to {b:g} and {c:g} to {d:g} are said otherwise: {plain(said.group())!r}"
+            )
     return faults
 
 
@@ -108,7 +112,12 @@ _Ends = tuple[Measurement, float, float]
 def _intervals(piece: str, by_id: dict[str, Measurement]) -> list[_Ends]:
     bound = [m for m in _bound(piece, by_id) if m.derived and m.derived.statistic in _ENDS]
     lows = [m for m in bound if m.derived and m.derived.statistic == "ci95_low"]
-    return [(low, low.value, high.value) for low in lows for high in bound if high.value >= low.value and _pairs(low, high)]
+    return [
+        (low, low.value, high.value)
+        for low in lows
+        for high in bound
+        if high.value >= low.value and _pairs(low, high)
+    ]
 
 
 def _pairs(low: Measurement, high: Measurement) -> bool:

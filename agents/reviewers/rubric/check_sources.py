@@ -116,13 +116,17 @@ _NAMED = re.compile(
 
 def _wrong_names(i: Inspection) -> list[str]:
     """Find `Koch et al. [7]` where 7 is not by Koch, and another entry is."""
-    families = {e.key: {a.split()[-1].lower() for a in e.authors if a.split()} for e in i.submission.bibliography.entries}
+    families = {
+        e.key: {a.split()[-1].lower() for a in e.authors if a.split()} for e in i.submission.bibliography.entries
+    }
     known = frozenset[str]().union(*families.values())
     faults: list[str] = []
     for m in _NAMED.finditer(i.paper.scan.text):
         name, key = m.group("name").lower(), m.group("key").strip()
         if name in known and families.get(key) and name not in families[key]:
-            faults.append(f"{m.group('name')!r} stands before {key!r}, which is by {', '.join(sorted(families[key]))}")
+            faults.append(
+                f"{m.group('name')!r} stands before {key!r}, which is by {', '.join(sorted(families[key]))}"
+            )
     return faults
 
 
@@ -196,4 +200,3 @@ def numbers_are_own(i: Inspection) -> Finding:
     if not read:
         return nothing_there(name, "no own number is stated", absent=1.0)
     return Finding(name, f"{len(faults)} of {read} own numbers are those of a source and cite none", tuple(faults))
-

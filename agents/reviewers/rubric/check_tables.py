@@ -21,7 +21,8 @@ LOWER_IS_BETTER = re.compile(
 )
 
 HIGHER_IS_BETTER = re.compile(
-    r"\b(?:recall|precision|accuracy|f1|auc|auroc|ndcg|mrr|map|bleu|rouge|dice|iou|score|reward|yield|gain)\b", re.IGNORECASE
+    r"\b(?:recall|precision|accuracy|f1|auc|auroc|ndcg|mrr|map|bleu|rouge|dice|iou|score|reward|yield|gain)\b",
+    re.IGNORECASE,
 )
 
 
@@ -118,7 +119,9 @@ def linked_numbers(line: str, arms: Arms) -> list[tuple[str, Numeral, str]]:
     found = mentions(line, arms)
     linked: list[tuple[str, Numeral, str]] = []
     for number in printed_numbers(line):
-        if (number.number.integral and abs(number.number.value) < 100) or any(a <= number.start < b for a, b, _ in found):
+        if (number.number.integral and abs(number.number.value) < 100) or any(
+            a <= number.start < b for a, b, _ in found
+        ):
             continue
         after = next((m for m in found if m[0] >= number.end), None)
         before = next((m for m in reversed(found) if m[1] <= number.start), None)

@@ -58,5 +58,3 @@ def _other_than_measured(i: Inspection) -> list[str]:
         if known and known[0] == _UNITS[unit["unit"]][0] and not re.match(unit_pattern(measured.unit), after):
             faults.append(f"{m.group(2)!r} was measured in {measured.unit}, and is given in {unit['unit']}")
     return faults
-
-

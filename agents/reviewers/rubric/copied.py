@@ -12,7 +12,7 @@ from peercycle.agents.reviewers.rubric.prose import plain, stem
 from peercycle.core.citations import cite_uses
 from peercycle.core.latex_scan import LatexScan, Span, scan_latex, sentence_spans, span_at
 from peercycle.core.literature import Bibliography
-from peercycle.core.numerals import Numeral, Printed, printed_numbers
+from peercycle.core.numerals import Numeral, printed_numbers
 from peercycle.core.result_numbers import blank_non_prose, table_spans
 from peercycle.core.reviews import Submission
 
@@ -101,30 +101,35 @@ def _masked(text: str, sources: Sources) -> str:
 def _copied(scan: LatexScan, sources: Sources) -> set[tuple[int, int]]:
     """Return where copied numbers stand, with a sign or percent sign that belongs to them."""
     prose = blank_non_prose(scan)
+    listed = prose.find("\\begin{thebibliography}")
+    prose = prose if listed < 0 else prose[:listed]
     spans = sentence_spans(prose)
-    cited: dict[Span, frozenset[Decimal]] = {}
+    stated = [(n.start, n.end, n.number.value, _tells(n.number, sources)) for n in printed_numbers(prose)]
+    stated += [
+        (m.start(), m.end(), Decimal(_WORD_VALUES[m.group().lower()]), False) for m in _WORD_NUMBER.finditer(prose)
+    ]
+    beside: dict[Span | None, frozenset[Decimal]] = {}
     for use in cite_uses(scan):
-        if (span := span_at(spans, use.start)) is not None:
-            cited[span] = cited.get(span, frozenset()) | sources.by_key.get(use.key, frozenset())
-    end = prose.find("\\begin{thebibliography}")
+        _join(beside, span_at(spans, use.start), sources.by_key.get(use.key, frozenset()))
+    for start, _, value, telling in stated:
+        for numbers in sources.by_key.values() if telling else ():
+            # Whoever copies one number of a source into a sentence has the others beside it from there too.
+            _join(beside, span_at(spans, start), numbers if value in numbers else frozenset())
     found: set[tuple[int, int]] = set()
-    for n in printed_numbers(prose if end < 0 else prose[:end]):
-        beside = cited.get(span, frozenset()) if (span := span_at(spans, n.start)) else frozenset[Decimal]()
-        if _is_source(prose, n, beside, sources):
-            found.add((n.start, n.end))
-    for value, stop in _in_words(prose if end < 0 else prose[:end]):
-        beside = cited.get(span, frozenset()) if (span := span_at(spans, stop - 1)) else frozenset[Decimal]()
-        if value in beside or (value, _word_after(prose, stop)) in sources.counting:
-            word = next(m for m in _WORD_NUMBER.finditer(prose, max(0, stop - 12), stop) if m.end() == stop)
-            found.add((word.start(), stop))
+    for start, end, value, telling in stated:
+        near = beside.get(span_at(spans, start), frozenset())
+        if telling or value in near or (value, _word_after(prose, end)) in sources.counting:
+            found.add((start, end))
     return found
 
 
-def _is_source(prose: str, n: Printed, beside: frozenset[Decimal], sources: Sources) -> bool:
-    number = n.number
-    if (number.value, number.last) in sources.telling and is_telling(number):
-        return True
-    return number.value in beside or (number.value, _word_after(prose, n.end)) in sources.counting
+def _join(beside: dict[Span | None, frozenset[Decimal]], span: Span | None, numbers: frozenset[Decimal]) -> None:
+    if span is not None:
+        beside[span] = beside.get(span, frozenset()) | numbers
+
+
+def _tells(number: Numeral, sources: Sources) -> bool:
+    return is_telling(number) and (number.value, number.last) in sources.telling
 
 
 def _without_tables(text: str, sources: Sources) -> str:
@@ -148,5 +153,5 @@ def _without_pipe_rows(text: str, sources: Sources) -> str:
 
 def _is_mostly_copied(prose: str, own: int, sources: Sources) -> bool:
     numbers = [n.number for n in printed_numbers(prose)]
-    copied = sum((n.value, n.last) in sources.telling and is_telling(n) for n in numbers)
+    copied = sum(_tells(n, sources) for n in numbers)
     return copied > 0 and copied >= COPIED_SHARE * (len(numbers) + own)

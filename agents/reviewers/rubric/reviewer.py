@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from peercycle.agents.reviewers.rubric import (
+    check_ablations,
     check_claims,
     check_comparisons,
     check_consistency,
@@ -18,6 +19,7 @@ from peercycle.agents.reviewers.rubric import (
     check_numbers,
     check_recurrence,
     check_repeats,
+    check_restated,
     check_rows,
     check_sources,
     check_structure,
@@ -54,8 +56,8 @@ CHECKS: tuple[tuple[float, CheckFunction], ...] = (
     (0.5, check_numbers.units_are_shown),
     (1.0, check_units.units_agree),
     (1.5, check_rows.rows_hold_their_own),
-    (2.0, check_consistency.abstract_matches),
-    (1.0, check_consistency.statements_match),
+    (2.0, check_restated.abstract_matches),
+    (1.0, check_restated.statements_match),
     (2.0, check_recurrence.numbers_recur),
     (1.5, check_consistency.arithmetic_holds),
     (1.0, check_consistency.sample_sizes_agree),
@@ -71,6 +73,7 @@ CHECKS: tuple[tuple[float, CheckFunction], ...] = (
     (1.0, check_contrary.contrary_findings_are_told),
     (1.5, check_naming.numbers_are_said_of_their_own),
     (1.5, check_uncertainty.seeds_suffice),
+    (0.5, check_ablations.ablations_are_run),
     (1.5, check_uncertainty.means_have_intervals),
     (1.25, check_uncertainty.estimates_have_spread),
     (1.0, check_uncertainty.repetitions_are_stated),

@@ -155,7 +155,12 @@ def read_markdown_tables(text: str) -> tuple[Table, ...]:
     for line in [*text.splitlines(), ""]:
         found = _MARKDOWN_ROW.match(line)
         if found and not re.fullmatch(r"[\s|:+-]*", found.group(1)):
-            rows.append(tuple(make_cell(re.sub(r"(?<!\\)%", r"\\%", cell.replace("**", ""))) for cell in found.group(1).split("|")))
+            rows.append(
+                tuple(
+                    make_cell(re.sub(r"(?<!\\)%", r"\\%", cell.replace("**", "")))
+                    for cell in found.group(1).split("|")
+                )
+            )
         elif not found and rows:
             tables.append(make_table(rows, [len(row) for row in rows], ""))
             rows = []

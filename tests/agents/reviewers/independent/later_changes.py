@@ -5,20 +5,24 @@ They were devised from the issue and the papers alone, before the checks were re
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Final
 
-from tests.agents.reviewers.independent import later_edits as worse
-from tests.agents.reviewers.independent import later_edits_harmless as same
-from tests.agents.reviewers.independent.later_edits import Wordings
 from tests.agents.reviewers.independent.trial_papers import checked
 
 from peercycle.core.reviews import Submission
 
+WORDINGS: Final[dict[str, dict[str, list[tuple[str, str]]]]] = json.loads(
+    Path(__file__).with_name("later_edits.json").read_text(encoding="utf-8")
+)
+"""By edit and paper: passages, each with what stands there afterwards."""
 Change = Callable[[str, Submission], Submission | None]
 """Takes a paper's name and the paper; returns the edited paper, or None where the edit does not apply."""
-_LATEX_ROW = re.compile(r"(?m)^[^\n&]*&[^\n]*\\\\(?:[ ]*\\hline)?$")
+_LATEX_ROW = re.compile(r"(?m)^[^\n&]*&[^\n]*\\\\(?:[ ]*\\hline)*$")
 _PIPE_ROW = re.compile(r"(?m)^\| (?!-)[^\n]*\|$")
 _SKIPPED = r"\midrule"
 
@@ -33,15 +37,19 @@ def mapped(submission: Submission, change: Callable[[str], str]) -> Submission:
     return checked(submission.model_copy(update={"manuscript": edited}))
 
 
-def worded(wordings: Wordings) -> Change:
+def _put(old: str, new: str, text: str) -> str:
+    return text.replace(old, new)
+
+
+def worded(edit: str) -> Change:
     """Return the change that replaces passages by others; every one of them must be there."""
 
     def change(name: str, submission: Submission) -> Submission | None:
-        for old, new in wordings.get(name, ()):
-            edited = mapped(submission, lambda text, old=old, new=new: text.replace(old, new))
+        for old, new in WORDINGS[edit].get(name, ()):
+            edited = mapped(submission, partial(_put, old, new))
             assert edited != submission, (name, old)
             submission = edited
-        return submission if name in wordings else None
+        return submission if name in WORDINGS[edit] else None
 
     return change
 
@@ -136,30 +144,30 @@ def acknowledged(_name: str, submission: Submission) -> Submission:
 
 
 REPORTED: Final[dict[str, Change]] = {
-    "conclusion_inverted": worded(worse.INVERTED),
-    "count_contradicted": worded(worse.COUNTS),
+    "conclusion_inverted": worded("conclusion_inverted"),
+    "count_contradicted": worded("count_contradicted"),
     "labels_rotated": rows(labels_rotated),
 }
 DAMAGES: Final[dict[str, Change]] = {
-    "interval_of_another": worded(worse.INTERVALS),
-    "ratio_wrong": worded(worse.RATIOS),
-    "sample_contradicted": worded(worse.SAMPLES),
-    "difference_wrong": worded(worse.DIFFERENCES),
-    "unit_changed": worded(worse.UNITS),
-    "significance_overturned": worded(worse.SIGNIFICANCE),
-    "bold_on_the_worse": worded(worse.BOLD),
-    "reference_to_the_other_kind": worded(worse.KINDS),
-    "citation_misattributed": worded(worse.ATTRIBUTIONS),
-    "superlative_moved": worded(worse.SUPERLATIVES),
+    "interval_of_another": worded("interval_of_another"),
+    "ratio_wrong": worded("ratio_wrong"),
+    "sample_contradicted": worded("sample_contradicted"),
+    "difference_wrong": worded("difference_wrong"),
+    "unit_changed": worded("unit_changed"),
+    "significance_overturned": worded("significance_overturned"),
+    "bold_on_the_worse": worded("bold_on_the_worse"),
+    "reference_to_the_other_kind": worded("reference_to_the_other_kind"),
+    "citation_misattributed": worded("citation_misattributed"),
+    "superlative_moved": worded("superlative_moved"),
 }
 HARMLESS: Final[dict[str, Change]] = {
-    "comparison_told_the_other_way": worded(same.TURNED),
-    "counts_in_digits": worded(same.DIGITS),
-    "synonyms": worded(same.SYNONYMS),
-    "qualitative_comparisons": worded(same.QUALITATIVE),
-    "rounded": worded(same.ROUNDED),
-    "groups_renamed": worded(same.RENAMED),
-    "sentences_split": worded(same.SPLIT),
+    "comparison_told_the_other_way": worded("comparison_told_the_other_way"),
+    "counts_in_digits": worded("counts_in_digits"),
+    "synonyms": worded("synonyms"),
+    "qualitative_comparisons": worded("qualitative_comparisons"),
+    "rounded": worded("rounded"),
+    "groups_renamed": worded("groups_renamed"),
+    "sentences_split": worded("sentences_split"),
     "rows_reordered": rows(rows_reversed),
     "columns_reordered": last_column_first,
     "acknowledgements": acknowledged,
