@@ -79,22 +79,50 @@ def without_copied(submission: Submission) -> Submission | None:
     if not any(sources.by_key.values()):
         return None
     manuscript = submission.manuscript
-    if manuscript is not None:
-        sections = tuple(s.model_copy(update={"body": _masked(s.body, sources)}) for s in manuscript.sections)
-        parts = {"abstract": _masked(manuscript.abstract, sources), "sections": sections}
-        masked = submission.model_copy(update={"manuscript": manuscript.model_copy(update=parts)})
-    else:
-        masked = submission.model_copy(update={"text": _masked(submission.text or "", sources)})
-    return None if masked == submission else masked
+    if manuscript is None:
+        text = submission.text or ""
+        masked = _masked(text, sources, uncited=_cites_for_numbers((text,), sources))
+        return None if masked == text else submission.model_copy(update={"text": masked})
+    texts = (manuscript.abstract, *(s.body for s in manuscript.sections))
+    uncited = _cites_for_numbers(texts, sources)
+    abstract, *bodies = (_masked(text, sources, uncited=uncited) for text in texts)
+    if (abstract, *bodies) == texts:
+        return None
+    sections = tuple(s.model_copy(update={"body": body}) for s, body in zip(manuscript.sections, bodies, strict=True))
+    parts = {"abstract": abstract, "sections": sections}
+    return submission.model_copy(update={"manuscript": manuscript.model_copy(update=parts)})
 
 
-def _masked(text: str, sources: Sources) -> str:
-    if not looks_like_latex(text) and _PIPE_ROW.search(text):
-        text = _without_pipe_rows(text, sources)
+def _cites_for_numbers(texts: tuple[str, ...], sources: Sources) -> bool:
+    """Tell whether half of the sentences that cite, or more, state a source's number: such a paper cites for it."""
+    citing = beside = 0
+    for text in texts:
+        scan = scan_latex(text)
+        spans = sentence_spans(scan.text)
+        sentences = {span_at(spans, use.start) for use in cite_uses(scan)} - {None}
+        citing += len(sentences)
+        beside += len(sentences & {span_at(spans, start) for start, _ in _copied(scan, sources)})
+    return 0 < citing <= 2 * beside
+
+
+def _masked(text: str, sources: Sources, *, uncited: bool) -> str:
+    """Return a text without its copied numbers and, where `uncited`, without the citations in their sentences."""
+    given = text
+    if not looks_like_latex(text):
+        text = _without_pipe_rows(re.sub(r"(?<!\\)%", r"\\%", text), sources)
     text = _without_tables(text, sources)
     scan = scan_latex(text)
-    for start, end in sorted(_copied(scan, sources), reverse=True):
-        text = f"{text[:start]}{INSTEAD}{text[end:]}"
+    found = _copied(scan, sources)
+    if not found and text.replace("\\%", "%") == given.replace("\\%", "%"):
+        return given
+    cuts = [(start, end, INSTEAD) for start, end in found]
+    if uncited:
+        spans = sentence_spans(scan.text)
+        sentences = {span_at(spans, start) for start, _ in found} - {None}
+        starts = {use.start for use in cite_uses(scan) if span_at(spans, use.start) in sentences}
+        cuts += [(c.start, scan.arguments(c)[2], "") for c in scan.commands if c.start in starts]
+    for start, end, instead in sorted(cuts, reverse=True):
+        text = f"{text[:start]}{instead}{text[end:]}"
     return text
 
 
