@@ -11,12 +11,10 @@ from peercycle.agents.reviewers.rubric.prose import stems
 _CONTRARY = re.compile(
     r"\b(?:not|no|nor|neither|cannot|never|nowhere|hardly|without)\b(?! shown\)| reported\))|n['’]t\b|"
     r"\b(?:los(?:es?|t|s|ses)|worse\w*|fail\w*|defeat\w*|miss(?:es|ed)?|mistak\w+|overlap\w*|instead|however|although|"
-    r"but|though|except|unless|despite|at the (?:price|cost|expense)|cost more|only (?:where|when|if|for)|weaker|harm\w*)\b",
+    r"but|though|except|unless|despite|at the (?:price|cost|expense)|cost more|only (?:where|when|if|for)|weaker|ahead|behind|harm\w*)\b",
     re.IGNORECASE,
 )
 _PLACES = ("abstract", "results", "discussion", "conclusion")
-ENOUGH = 2
-"""So many sentences tell enough."""
 ROOTED = 2
 """A sentence speaks of this study when it shares so many content words with its other sections."""
 
@@ -38,5 +36,4 @@ def contrary_findings_are_told(i: Inspection) -> Finding:
 
 
 def _credit(n: int) -> float:
-    # A sentence more or less, by another wording of the same, changes nothing.
-    return (0.3, 0.8)[n] if n < ENOUGH else 1.0
+    return 0.6 + 0.4 * n / (n + 2) if n else 0.3
