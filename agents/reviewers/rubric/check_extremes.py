@@ -70,6 +70,7 @@ def extremes_hold(i: Inspection) -> Finding:
                 continue
             for said, right in (
                 *_extremes(line, series, arms),
+                *_named_behind(line, series, arms),
                 *_ratios(line, series),
                 *_trends(line, i.paper.tables),
             ):
@@ -95,6 +96,25 @@ def _extremes(line: str, series: tuple[Series, ...], arms: Arms) -> Iterator[tup
                 high = _is_high(m, s)
                 yield m.group().strip(), s.values[arm] == (max if high else min)(s.values.values())
                 break
+
+
+_BEHIND = re.compile(
+    rf"\bthe (?:(?P<up>{'|'.join(_MOST)})|(?P<down>{'|'.join(_LEAST)})) (?P<what>\w+) (?:is|was|remains)\s(?P<whose>.{{3,120}})",
+    re.IGNORECASE,
+)
+
+
+def _named_behind(line: str, series: tuple[Series, ...], arms: Arms) -> Iterator[tuple[str, bool]]:
+    """Compare `the largest cluster is A` with the numbers of A: of what is named, or of size."""
+    for m in _BEHIND.finditer(line):
+        named = mentions(m.group("whose"), arms)
+        if not named or _RESTRICTED.search(line[: m.start()]):
+            continue
+        arm = named[0][2]
+        of = word_stems(f"{m.group('what')} size")
+        for s in (s for s in series if arm in s.values and of & s.name):
+            yield m.group()[:80], s.values[arm] == (max if m.group("up") else min)(s.values.values())
+            break
 
 
 def _is_high(m: re.Match[str], s: Series) -> bool:

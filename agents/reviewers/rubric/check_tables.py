@@ -55,7 +55,7 @@ def mentions(text: str, arms: Arms) -> list[tuple[int, int, str]]:
     found: list[tuple[int, int, str]] = []
     lowered = text.lower()
     for name in arms.names[:200]:
-        pattern = r"\b" + r"[\s_-]{0,2}".join(re.escape(w) for w in name.split()) + r"(?:'?s)?\b"
+        pattern = r"\b" + r"[\s_,-]{0,2}".join(re.escape(w) for w in name.split()) + r"(?:'?s)?\b"
         for m in re.finditer(pattern, lowered):
             if not any(a < m.end() and m.start() < b for a, b, _ in found):
                 found.append((m.start(), m.end(), name))

@@ -16,7 +16,6 @@ from tests.agents.reviewers.independent.trial_rating import rating
 from peercycle.core.reviews import Submission
 
 UNSEEN = {
-    ("conclusion_inverted", "cracks"): "the sentence names no arm as the table and the measurements do",
     ("sample_contradicted", "fluency"): "the two counts are of things with different names",
     ("unit_changed", "crust"): "the number occurs once",
     ("citation_misattributed", "crust"): "the sentence shares a word with the wrong work too",
