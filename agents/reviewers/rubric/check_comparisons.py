@@ -26,7 +26,7 @@ _SAVED = re.compile(
 )
 _DIFFERENCE = re.compile(rf"\bdifference (?:was|of|is) (?P<d>{_N})")
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
-_SMALL: list[str] = "one two three four five six seven eight nine".split()
+_SMALL: tuple[str, ...] = tuple("one two three four five six seven eight nine".split())
 _PLACES = {"tenth": 0.1, "hundredth": 0.01, "thousandth": 0.001}
 _IN_WORDS = re.compile(
     rf"\b(?P<n>{'|'.join(_SMALL)}) (?P<place>{'|'.join(_PLACES)})s? of (?:an? |the )?(?P<what>\w+)", re.I

