@@ -222,9 +222,13 @@ def compared(line: str, arms: Arms) -> list[tuple[str, str, int, bool]]:
         if a == b or len(between) > 90 or re.search(r"\b(?:not|n['’]t|neither|nor)\b|;", between):
             continue
         hits = [(sign, quality) for sign, quality, pattern in _RELATIONS if pattern.search(between)]
-        if hits:
+        if hits and (hits[0][1] or not _VAGUE.search(between)):
             out.append((a, b, *hits[0]))
     return out
+
+
+_VAGUE = re.compile(r"\b(?:costs? \w+, )?(?:less|more) than\b", re.IGNORECASE)
+"""More or less of what, the words do not say."""
 
 
 def _truth(i: Inspection, a: str, b: str, *, by_quality: bool) -> int:

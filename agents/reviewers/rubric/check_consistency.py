@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding, nothing_there
 from peercycle.agents.reviewers.rubric.inspection import Inspection
@@ -13,69 +12,12 @@ from peercycle.agents.reviewers.rubric.quantities import (
     P_VALUE,
     count_value,
     counts,
-    estimates,
     intervals,
-    pool_of,
     probability,
     value_of,
 )
 from peercycle.agents.reviewers.rubric.tables import Table
-from peercycle.core.numerals import Printed, read_numeral
-from peercycle.core.result_numbers import result_numbers
-
-
-def abstract_matches(i: Inspection) -> Finding:
-    """Numbers that the abstract states occur in the body with the same value."""
-    name = "abstract-matches-body"
-    paper = i.paper
-    if not paper.abstract.strip():
-        return nothing_there(name, "there is no abstract")
-    numbers = list(result_numbers(paper.abstract, []))
-    sizes = [Decimal(n) for n, _ in counts(paper.abstract)]
-    pool = pool_of(paper, without=frozenset({"abstract"}))
-    lost = [n for n in numbers if not pool.holds(n.number)]
-    lost_sizes = [n for n in sizes if n not in set(pool.values) and all(n != m.number.value for m in lost)]
-    faults = [Fault(f"the abstract's {n.shown!r} occurs nowhere else", "abstract") for n in lost]
-    faults += [Fault(f"the abstract's count {n} occurs nowhere else", "abstract") for n in lost_sizes]
-    shown = len(numbers) + len(sizes)
-    if not shown:
-        return Finding(name, "the abstract states no number", credit=0.5 if _reports(paper) else PASS_WITHOUT)
-    kept = shown - len(faults)
-    return Finding(
-        name, f"{kept} of {shown} numbers of the abstract occur in the body", tuple(faults), _ramp(shown, 3)
-    )
-
-
-PASS_WITHOUT = 0.6
-
-
-def _reports(paper: Paper) -> bool:
-    return any(estimates(part.prose) for part in paper.of("results"))
-
-
-def _ramp(n: int, full: int) -> float:
-    """Return a credit that rises with the first few things shown and then stays."""
-    return 1.0 if n >= full else 0.7 + 0.3 * n / full
-
-
-def statements_match(i: Inspection) -> Finding:
-    """Own numbers restated in introduction, discussion and conclusion occur in the results or tables."""
-    name = "restated-numbers-match"
-    roles = ("introduction", "discussion", "conclusion", "limitations")
-    pool = pool_of(i.paper, without=frozenset(roles))
-    stated: list[tuple[str, Printed]] = []
-    for part in i.paper.of(*roles):
-        for line in part.sentences:
-            stated += [(part.heading, n) for n in estimates(line) if CITE not in line or pool.holds(n.number)]
-    if not stated:
-        return nothing_there(name, "introduction, discussion and conclusion restate no number", absent=1.0)
-    faults = tuple(
-        Fault(f"{n.shown!r} occurs in no result", where) for where, n in stated if not pool.holds(n.number)
-    )
-    return Finding(
-        name, f"{len(stated) - len(faults)} of {len(stated)} restated numbers occur in the results", faults
-    )
-
+from peercycle.core.numerals import read_numeral
 
 _SHARE = re.compile(
     r"(?P<k>\b\d{1,7}(?:,\d{3})*|\b[a-z]{3,9}) (?:out )?of (?:the |all |its |our )?(?P<n>\d{1,7}(?:,\d{3})*|"
@@ -89,12 +31,27 @@ _FROM_TO = re.compile(
 _UP = re.compile(r"^(?:r[io]se|risen|increas|grow|grew|climb|gain|went up|rais)", re.IGNORECASE)
 _DOWN = re.compile(r"^(?:f[ae]ll|drop|decreas|declin|reduc|shr[aiu]nk|sank|lower|cut|diminish)", re.IGNORECASE)
 _VERSUS = re.compile(
-    r"(?P<word>\b(?:higher|greater|larger|longer|more|exceed\w*|above|hotter|warmer|taller|heavier|older|lower|"
+    r"(?P<word>\b(?:later|earlier|sooner|higher|greater|larger|longer|more|exceed\w*|above|hotter|warmer|taller|heavier|older|lower|"
     r"smaller|fewer|less|shorter|below|cooler|colder|lighter|younger)\b)"
-    r"[^.;()]{0,60}?\(?(?P<a>[-−]?\d*\.?\d+)\s?(?:\\%|[a-z]{1,3})?\s?(?:\([^)]*\)\s?)?,?\s?"
+    r"[^.;()]{0,60}?\(?(?P<a>[-−]?\d*\.?\d+)\s?(?:\\%|[a-z°/³]{1,12})?\s?(?:\([^)]*\)\s?)?,?\s?"
     r"(?:vs\.?|versus|against|compared (?:with|to)|rather than)\s(?P<b>[-−]?\d*\.?\d+)"
 )
-_LESS = frozenset({"lower", "smaller", "fewer", "less", "shorter", "below", "cooler", "colder", "lighter", "younger"})
+LESS = frozenset(
+    {
+        "earlier",
+        "sooner",
+        "lower",
+        "smaller",
+        "fewer",
+        "less",
+        "shorter",
+        "below",
+        "cooler",
+        "colder",
+        "lighter",
+        "younger",
+    }
+)
 _ESTIMATE_BEFORE = re.compile(r"(?P<x>[-−]?(?<![\w^.])(?:\d*\.\d+|\d+))\s?(?:\\%)?[^.;\d]{0,45}$")
 _INTERVAL_NAME = re.compile(
     r"[(\[,]?\s*(?:with a |a )?(?:(?:95|99|90)\s?\\%)?[\s-]*(?:[a-z]+\s){0,2}?(?:CIs?|intervals?)?\s*(?:of|from|"
@@ -158,7 +115,7 @@ def _comparisons(line: str) -> tuple[int, list[str]]:
     for m in _VERSUS.finditer(line):
         checked += 1
         a, b = value_of(m.group("a")), value_of(m.group("b"))
-        if a != b and (a < b) != (m.group("word") in _LESS):
+        if a != b and (a < b) != (m.group("word") in LESS):
             faults.append(f"{m.group()!r}: the numbers say the opposite")
     return checked, faults
 
@@ -218,7 +175,7 @@ def sample_sizes_agree(i: Inspection) -> Finding:
     name = "counts-agree"
     stated: dict[str, dict[int, set[str]]] = {}
     for part in i.paper.parts:
-        if part.role in {"related", "references"}:
+        if part.role in {"related", "references", "aside"}:
             continue
         for line in part.sentences:
             for n, unit in counts(line) if CITE not in line else ():

@@ -11,7 +11,7 @@ from peercycle.agents.reviewers.rubric.prose import stems
 _CONTRARY = re.compile(
     r"\b(?:not|no|nor|neither|cannot|never|nowhere|hardly|without)\b(?! shown\)| reported\))|n['’]t\b|"
     r"\b(?:los(?:es?|t|s|ses)|worse\w*|fail\w*|defeat\w*|miss(?:es|ed)?|mistak\w+|overlap\w*|instead|however|although|"
-    r"but|though|except|unless|despite|at the (?:price|cost|expense)|cost more|only (?:where|when|if|for)|weaker|harm\w*)\b",
+    r"but|though|except|unless|despite|at the (?:price|cost|expense)|cost more|only (?:where|when|if|for)|weaker|ahead|behind|harm\w*)\b",
     re.IGNORECASE,
 )
 _PLACES = ("abstract", "results", "discussion", "conclusion")

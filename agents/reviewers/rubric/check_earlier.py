@@ -10,7 +10,7 @@ from peercycle.core.reviews import ReviewPoint
 def earlier_points_are_answered(i: Inspection, findings: tuple[Finding, ...]) -> Finding:
     """Points of the last review that can be looked up are closed: its check holds now, or its experiment was run.
 
-    A suggestion to a check that held already is closed by an experiment alone.
+    A suggestion to a check that held already is closed by an experiment, or where the check makes none any more.
     """
     name = "earlier-points-are-answered"
     points = i.submission.earlier[-1].points if i.submission.earlier else ()
@@ -20,7 +20,8 @@ def earlier_points_are_answered(i: Inspection, findings: tuple[Finding, ...]) ->
     if not known:
         return not_given(name, "no earlier review raised a point that can be looked up")
     held = {c.name for r in i.submission.earlier[-1].reviews for c in r.checks if c.passed}
-    open_ = [p for p in known if not _answered(p, ran, holds, held)]
+    asking = {finding.check for finding in findings if finding.suggestions}
+    open_ = [p for p in known if not (_answered(p, ran, holds, held) or (p.check in held and p.check not in asking))]
     faults = tuple(Fault(f"still open: {p.text[:160]}", p.where, p.asks, weight=0.25) for p in open_)
     return Finding(name, f"{len(known) - len(open_)} of {len(known)} earlier points are answered", faults)
 

@@ -18,6 +18,7 @@ def references_resolve(i: Inspection) -> Finding:
     paper = i.paper
     labels = Counter(paper.labels)
     faults = [Fault(f"reference to {ref!r}, which nothing is labelled") for ref in paper.refs if ref not in labels]
+    faults += [Fault(text) for text in _other_kinds(i)]
     faults += [Fault(f"the label {label!r} is given {n} times") for label, n in labels.items() if n > 1]
     by_hand = _numbered_by_hand(i)
     for kind, number in by_hand:
@@ -28,6 +29,23 @@ def references_resolve(i: Inspection) -> Finding:
     if not checked and not faults:
         return nothing_there(name, "nothing is referred to", absent=1.0)
     return Finding(name, f"{checked - len(faults)} of {checked} references lead somewhere", tuple(faults))
+
+
+_CALLED = re.compile(r"\b(?P<kind>Fig|Tab)(?:ures?|les?|s?\.)?[~\s]*\\ref\s*\{(?P<label>[^{}]*)\}", re.IGNORECASE)
+
+
+def _other_kinds(i: Inspection) -> list[str]:
+    """Find references that call a table a figure, or a figure a table."""
+    kinds = {label: f.kind for f in i.paper.floats for label in f.labels}
+    called = (
+        (("figure", "table")[m.group("kind").lower() == "tab"], m.group("label").strip())
+        for m in _CALLED.finditer(i.paper.scan.text)
+    )
+    return [
+        f"{label!r} is called a {kind}, and is a {kinds[label]}"
+        for kind, label in called
+        if kinds.get(label, kind) != kind
+    ]
 
 
 def _numbered_by_hand(i: Inspection) -> list[tuple[str, int]]:

@@ -41,8 +41,8 @@ def numbers_are_bound(i: Inspection) -> Finding:
     if i.results is None:
         return without_results(i, name)
     bound = {n.measurement for n in i.numbers if n.status in {"bound", "simulated"}}
-    by_value = [n for n in i.numbers if n.status == "by_value"]
-    loose = [n for n in i.numbers if n.status == "unbound"]
+    by_value = [n for n in i.numbers if n.status == "by_value" and not _is_small_count(n)]
+    loose = [n for n in i.numbers if n.status == "unbound" and not _is_small_count(n)]
     all_ = len(bound) + len(by_value) + len(loose)
     credit = (len(bound) + 0.5 * len(by_value)) / all_ if all_ else 0.0
     listed = ", ".join(f"{n.shown} ({n.where})" for n in loose[:5])
@@ -52,6 +52,14 @@ def numbers_are_bound(i: Inspection) -> Finding:
         f"nothing submitted{': ' + listed if listed else ''}"
     )
     return Finding(name, evidence, credit=credit)
+
+
+def _is_small_count(n: NumberCheck) -> bool:
+    """Tell whether a number might as well be written as a word, in which no binding is looked for."""
+    return n.shown.isdigit() and int(n.shown) <= LARGEST_IN_WORDS
+
+
+LARGEST_IN_WORDS = 20
 
 
 def results_are_shown(i: Inspection) -> Finding:

@@ -52,7 +52,12 @@ def _agreements(a: _Place, b: _Place) -> int:
 
 def _held(numbers: list[Numeral], others: list[Numeral]) -> int:
     pool = Pool(n.value for n in others)
-    return sum(pool.holds(n) for n in numbers)
+    return sum(pool.holds(n) or _is_whole_part(n, others) for n in numbers)
+
+
+def _is_whole_part(n: Numeral, others: list[Numeral]) -> bool:
+    """Tell whether a number without decimals rounds one with decimals: 11 for 11.4."""
+    return n.integral and any(not o.integral and not o.percent and n.rounds(float(o.value)) for o in others)
 
 
 def _places(paper: Paper) -> dict[str, _Place]:

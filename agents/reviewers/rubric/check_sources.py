@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from peercycle.agents.reviewers.rubric.citing import QUOTED, read_citations
+from peercycle.agents.reviewers.rubric.copied import is_telling
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding, not_given, nothing_there
 from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.paper import OWN_RESULTS
@@ -99,12 +100,34 @@ def attributions_are_cited(i: Inspection) -> Finding:
                 spoken += 1
                 if CITE not in line and (i.paper.from_latex or not _PRINTED_CITATION.search(line)):
                     faults.append(Fault(f"speaks of others' work and cites none: {line[:160]!r}", part.heading))
+    faults += [Fault(text) for text in _wrong_names(i)]
     cited = read_citations(i)
     if not cited.told:
         faults.append(Fault("the paper cites nothing for what it says"))
     credit = 0.4 + 0.6 * cited.telling / (cited.telling + 3)
     evidence = f"{cited.told} citations say something of their work; {spoken} sentences speak of others' work by name"
     return Finding(name, evidence, tuple(faults), credit)
+
+
+_NAMED = re.compile(
+    r"(?P<name>[A-Z][\w’'-]{3,})(?:\s(?:et al\.|and (?:others|[A-Z][\w’'-]+)))?[~\s]?\\cite\w*\s*\{(?P<key>[^{},]+)\}"
+)
+
+
+def _wrong_names(i: Inspection) -> list[str]:
+    """Find `Koch et al. [7]` where 7 is not by Koch, and another entry is."""
+    families = {
+        e.key: {a.split()[-1].lower() for a in e.authors if a.split()} for e in i.submission.bibliography.entries
+    }
+    known = frozenset[str]().union(*families.values())
+    faults: list[str] = []
+    for m in _NAMED.finditer(i.paper.scan.text):
+        name, key = m.group("name").lower(), m.group("key").strip()
+        if name in known and families.get(key) and name not in families[key]:
+            faults.append(
+                f"{m.group('name')!r} stands before {key!r}, which is by {', '.join(sorted(families[key]))}"
+            )
+    return faults
 
 
 def text_is_own(i: Inspection) -> Finding:
@@ -158,7 +181,7 @@ def numbers_are_own(i: Inspection) -> Finding:
     theirs: dict[object, str] = {}
     for e in i.submission.bibliography.entries:
         for n in printed_numbers(plain(e.abstract or "")):
-            if _telling(n.number.significant, integral=n.number.integral, percent=n.number.percent):
+            if is_telling(n.number):
                 theirs.setdefault((n.number.value, n.number.last), e.key)
     if not theirs:
         return not_given(name, "no abstract that was submitted states a number")
@@ -177,7 +200,3 @@ def numbers_are_own(i: Inspection) -> Finding:
     if not read:
         return nothing_there(name, "no own number is stated", absent=1.0)
     return Finding(name, f"{len(faults)} of {read} own numbers are those of a source and cite none", tuple(faults))
-
-
-def _telling(significant: int, *, integral: bool, percent: bool) -> bool:
-    return significant >= 3 or (not integral and significant >= 2) or percent

@@ -100,7 +100,8 @@ def experiments_are_described(i: Inspection) -> Finding:
     results = i.results
     if results is None or not results.experiments:
         return not_given(name, "no experiments were submitted")
-    text = stems("\n".join(p.prose for p in i.paper.of("method", "results", "appendix", "other")))
+    said = [p.prose for p in i.paper.of("abstract", "introduction", "method", "results", "appendix", "other")]
+    text = stems("\n".join((i.paper.title, *said, *(f.caption for f in i.paper.floats))))
     faults: list[Fault] = []
     shares: list[float] = []
     for e in results.experiments:

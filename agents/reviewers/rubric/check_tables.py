@@ -20,6 +20,11 @@ LOWER_IS_BETTER = re.compile(
     re.IGNORECASE,
 )
 
+HIGHER_IS_BETTER = re.compile(
+    r"\b(?:recall|precision|accuracy|f1|auc|auroc|ndcg|mrr|map|bleu|rouge|dice|iou|score|reward|yield|gain)\b",
+    re.IGNORECASE,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Arms:
@@ -50,7 +55,7 @@ def mentions(text: str, arms: Arms) -> list[tuple[int, int, str]]:
     found: list[tuple[int, int, str]] = []
     lowered = text.lower()
     for name in arms.names[:200]:
-        pattern = r"\b" + r"[\s_-]{0,2}".join(re.escape(w) for w in name.split()) + r"(?:'s)?\b"
+        pattern = r"\b" + r"[\s_,-]{0,2}".join(re.escape(w) for w in name.split()) + r"(?:'?s)?\b"
         for m in re.finditer(pattern, lowered):
             if not any(a < m.end() and m.start() < b for a, b, _ in found):
                 found.append((m.start(), m.end(), name))
@@ -114,7 +119,9 @@ def linked_numbers(line: str, arms: Arms) -> list[tuple[str, Numeral, str]]:
     found = mentions(line, arms)
     linked: list[tuple[str, Numeral, str]] = []
     for number in printed_numbers(line):
-        if number.number.integral or any(a <= number.start < b for a, b, _ in found):
+        if (number.number.integral and abs(number.number.value) < 100) or any(
+            a <= number.start < b for a, b, _ in found
+        ):
             continue
         after = next((m for m in found if m[0] >= number.end), None)
         before = next((m for m in reversed(found) if m[1] <= number.start), None)
@@ -172,15 +179,21 @@ def _uneven_columns(table: Table) -> list[str]:
         bold = [c for c in cells if c.bold and c.value is not None]
         values = [c.value for c in cells if c.value is not None]
         if bold and len(bold) < len(cells):
-            best = {max(values), min(values)}
-            faults += [
-                f"bold {c.text.strip()!r} is neither the highest nor the lowest" for c in bold if c.value not in best
-            ]
+            best = _best_of(table, index, values)
+            faults += [f"bold {c.text.strip()!r} is not the best of its column" for c in bold if c.value not in best]
     for row in table.rows:
         blank = sum(1 for cell in row[1:] if not cell.text.strip())
         if 0 < blank < len(row) - 1 and any(cell.numbers for cell in row[1:]):
             faults += ["a cell is empty where its row has numbers"] * blank
     return faults
+
+
+def _best_of(table: Table, index: int, values: list[Decimal]) -> set[Decimal]:
+    """Return the values that may be marked as best: both ends where the heading does not say which is better."""
+    head = " ".join(row[index].text for row in table.rows[: max(1, table.headings)] if index < len(row))
+    if LOWER_IS_BETTER.search(head):
+        return {min(values)}
+    return {max(values)} if HIGHER_IS_BETTER.search(head) else {max(values), min(values)}
 
 
 def better(table: Table, index: int) -> int:

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from peercycle.agents.reviewers.rubric import (
+    check_ablations,
     check_claims,
+    check_comparisons,
     check_consistency,
     check_contrary,
     check_earlier,
+    check_extremes,
     check_floats,
+    check_kinds,
     check_naming,
     check_numbers,
     check_recurrence,
     check_repeats,
+    check_restated,
+    check_rows,
     check_sources,
     check_structure,
     check_tables,
     check_uncertainty,
+    check_units,
     check_wholeness,
 )
+from peercycle.agents.reviewers.rubric.copied import without_copied
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding
 from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.paper import read_paper
@@ -45,8 +54,10 @@ CHECKS: tuple[tuple[float, CheckFunction], ...] = (
     (2.0, check_numbers.results_are_shown),
     (1.0, check_numbers.failed_runs_are_told),
     (0.5, check_numbers.units_are_shown),
-    (2.0, check_consistency.abstract_matches),
-    (1.0, check_consistency.statements_match),
+    (1.0, check_units.units_agree),
+    (1.5, check_rows.rows_hold_their_own),
+    (2.0, check_restated.abstract_matches),
+    (1.0, check_restated.statements_match),
     (2.0, check_recurrence.numbers_recur),
     (1.5, check_consistency.arithmetic_holds),
     (1.0, check_consistency.sample_sizes_agree),
@@ -56,9 +67,13 @@ CHECKS: tuple[tuple[float, CheckFunction], ...] = (
     (1.5, check_claims.claims_are_measured),
     (1.5, check_claims.significance_holds),
     (1.5, check_claims.directions_hold),
+    (1.5, check_comparisons.comparisons_hold),
+    (1.5, check_extremes.extremes_hold),
+    (1.5, check_kinds.kinds_are_counted),
     (1.0, check_contrary.contrary_findings_are_told),
     (1.5, check_naming.numbers_are_said_of_their_own),
     (1.5, check_uncertainty.seeds_suffice),
+    (0.5, check_ablations.ablations_are_run),
     (1.5, check_uncertainty.means_have_intervals),
     (1.25, check_uncertainty.estimates_have_spread),
     (1.0, check_uncertainty.repetitions_are_stated),
@@ -118,6 +133,15 @@ def _refuse_unknown(settings: RubricSettings) -> None:
 def make_checks(submission: Submission, settings: RubricSettings) -> list[tuple[float, Finding]]:
     """Return every finding with its check's weight."""
     submission = unwrapped(submission)
+    weighted = _made(submission)
+    masked = without_copied(submission)
+    if masked is not None:
+        pairs = zip(weighted, _made(masked), strict=True)
+        weighted = [(weight, _lower(finding, without)) for (weight, finding), (_, without) in pairs]
+    return [(weight, finding) for weight, finding in weighted if finding.check not in settings.skip]
+
+
+def _made(submission: Submission) -> list[tuple[float, Finding]]:
     manuscript = submission.manuscript
     paper = read_paper(submission)
     numbers = bindings.check_numbers(manuscript, submission.results, submission.topic) if manuscript else ()
@@ -128,7 +152,14 @@ def make_checks(submission: Submission, settings: RubricSettings) -> list[tuple[
     weighted = [(weight, check(inspection)) for weight, check in CHECKS]
     findings = tuple(finding for _, finding in weighted)
     weighted.append((EARLIER_WEIGHT, check_earlier.earlier_points_are_answered(inspection, findings)))
-    return [(weight, finding) for weight, finding in weighted if finding.check not in settings.skip]
+    return weighted
+
+
+def _lower(finding: Finding, without: Finding) -> Finding:
+    """Return what a check finds, or what it finds without the numbers copied from sources where that scores less."""
+    if not (finding.given and without.given) or without.score >= finding.score:
+        return finding
+    return replace(without, evidence=f"without the numbers of sources, {without.evidence}")
 
 
 def rate(weighted: list[tuple[float, Finding]]) -> float | None:

@@ -20,6 +20,8 @@ _CELL_END = re.compile(r"(?<!\\)&")
 _BOLD = re.compile(r"\\(?:textbf|mathbf|bm|boldsymbol|bfseries|underline)(?![A-Za-z])")
 _SPREAD = re.compile(r"±|\(\s?[-−]?\d*\.?\d+\s?(?:\)|,|–|-)|\[\s?[-−]?\d|\d\s?(?:–|—| to )\s?[-−]?\d")
 _NAMING = re.compile(r"(?!to\b|and\b)[^\W\d_]{2,}|^[^\W\d_]\w*$")
+_IN_BRACKETS = re.compile(r"(?<=\S)\s?\([^()]*\)\s*$")
+"""A unit behind a name: nobody repeats it in a sentence."""
 _SPAN = re.compile(r"\\multicolumn\s*\{\s*(\d{1,2})\s*\}")
 
 
@@ -50,7 +52,7 @@ class Table:
 
     def label(self, row: int) -> str:
         """Return the name of a row: its first cell without a number in it."""
-        return entity(self.rows[row][0].text) if self.rows[row] else ""
+        return entity(_IN_BRACKETS.sub("", self.rows[row][0].text)) if self.rows[row] else ""
 
     @property
     def values(self) -> tuple[Decimal, ...]:
@@ -153,7 +155,12 @@ def read_markdown_tables(text: str) -> tuple[Table, ...]:
     for line in [*text.splitlines(), ""]:
         found = _MARKDOWN_ROW.match(line)
         if found and not re.fullmatch(r"[\s|:+-]*", found.group(1)):
-            rows.append(tuple(make_cell(cell.replace("**", "")) for cell in found.group(1).split("|")))
+            rows.append(
+                tuple(
+                    make_cell(re.sub(r"(?<!\\)%", r"\\%", cell.replace("**", "")))
+                    for cell in found.group(1).split("|")
+                )
+            )
         elif not found and rows:
             tables.append(make_table(rows, [len(row) for row in rows], ""))
             rows = []

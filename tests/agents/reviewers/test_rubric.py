@@ -209,7 +209,7 @@ def test_earlier_points_stay_open_until_their_check_holds_or_their_experiment_ra
 def test_more_seeds_are_suggested_at_no_cost_and_closed_by_running_them_alone() -> None:
     first = _review(_paper())
     (point,) = [p for p in first.points if p.check == "experiments-are-repeated"]
-    assert (point.asks, "4 seeds: more would" in point.text) == ("evidence", True)
+    assert (point.asks, "over 4; run each over 5 at least" in point.text) == ("evidence", True)
     assert _check(first, "experiments-are-repeated").passed is True
     again = _paper().model_copy(update={"earlier": (Assessment(reviews=(first,)),)})
     assert _check(_review(again), "earlier-points-are-answered").evidence.startswith("0 of ")
