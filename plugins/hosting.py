@@ -116,7 +116,7 @@ def describe_failure(source: Source, hook: str, error: BaseException, modules: I
 
 def _failure(source: Source, what: str) -> str:
     where = f" ({source.origin})" if source.distribution is None and source.origin != source.name else ""
-    advice = "" if source.explicit else f" {go_on_without(source.name)}"
+    advice = "" if source.explicit and source.file is None else f" {go_on_without(source.name)}"
     line = f"{owner(source.name, source.distribution, source.version)}{where} {what}".rstrip(".")
     return f"{line}.{advice}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import runpy
 import shutil
 import sqlite3
@@ -32,6 +33,15 @@ def run(folder: Path, tmp_path: Path) -> Path:
     """A copy: reading a database may leave files beside it."""
     shutil.copytree(folder / "run", tmp_path / "authored")
     return tmp_path / "authored"
+
+
+def test_no_hook_of_a_commit_rewrites_a_body_that_is_named_by_its_hash(repository: Path, folder: Path) -> None:
+    hooks = (repository / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    (excluded,) = re.findall(r"^exclude: (\S+)$", hooks, re.MULTILINE)
+    names = {path.relative_to(repository).as_posix() for path in folder.rglob("*") if path.is_file()}
+    bodies = {name for name in names if re.search(r"/[0-9a-f]{64}$", name)}
+    assert bodies
+    assert {name for name in names if re.search(excluded, name)} == bodies
 
 
 def plugins() -> Plugins:

@@ -36,9 +36,9 @@ def corpora() -> tuple[Path, ...]:
 
 
 def import_corpus(source: Path) -> Imported:
-    """Read a `.bib` or `.jsonl` file and keep its works, each once. The same works are kept once, whatever the file.
+    """Read a `.bib` or `.jsonl` file and keep its works, each once.
 
-    A corpus of the same name is replaced. Raises `BadInputError` where it holds no usable work.
+    What was imported of the same file before is replaced. Raises `BadInputError` where it holds no usable work.
     """
     read = read_corpus(source)
     works = deduplicate(read.entries)
@@ -46,10 +46,12 @@ def import_corpus(source: Path) -> Imported:
     folder = library_folder()
     folder.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", source.stem).strip("-.")[:60] or "corpus"
-    target = folder / f"{name}-{hashlib.sha256(body).hexdigest()[:12]}.jsonl"
+    # Files of one name in several folders, and `refs.bib` beside `refs.jsonl`, are several corpora.
+    prefix = f"{name}-{hashlib.sha256(os.fsencode(source.resolve())).hexdigest()[:8]}"
+    target = folder / f"{prefix}-{hashlib.sha256(body).hexdigest()[:12]}.jsonl"
     _replace(target, body)
-    for earlier in folder.glob(f"{name}-*.jsonl"):
-        if earlier != target and re.fullmatch(rf"{re.escape(name)}-[0-9a-f]{{12}}\.jsonl", earlier.name):
+    for earlier in folder.glob(f"{prefix}-*.jsonl"):
+        if earlier != target:
             earlier.unlink(missing_ok=True)
     return Imported(target, len(works), len(read.entries) - len(works), read.problems)
 

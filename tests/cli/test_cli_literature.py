@@ -44,6 +44,19 @@ def test_an_import_says_what_was_wrong_and_keeps_the_rest(peercycle: Command, fo
     assert json.loads(kept[0].read_text())["ids"] == {"doi": "10.1/A"}
 
 
+def test_files_of_one_name_are_corpora_of_their_own(peercycle: Command, folder: Path) -> None:
+    (folder / "refs.jsonl").write_text('{"title": "On herring", "year": 1999}\n')
+    (folder / "other").mkdir()
+    (folder / "other" / "refs.bib").write_text("@book{tides, title = {Tides and their tables}, year = {2001}}")
+    for name in ("refs.bib", "refs.jsonl", "other/refs.bib"):
+        assert peercycle("literature", "import", name).code == 0
+    for word, title in {"depth": "Sorting networks", "herring": "On herring", "tides": "Tides and"}.items():
+        assert title in peercycle("search", word).out
+    (folder / "refs.jsonl").write_text('{"title": "On salmon", "year": 1999}\n')
+    peercycle("literature", "import", "refs.jsonl")
+    assert peercycle("search", "herring").out == "", "what a file held before is replaced by what it holds now"
+
+
 def test_what_cannot_be_imported_is_named(peercycle: Command, folder: Path) -> None:
     (folder / "empty.bib").write_text("")
     for name in ("empty.bib", "missing.bib"):

@@ -10,8 +10,9 @@ from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.placement import BINDING
 from peercycle.agents.reviewers.rubric.prose import plain, tokens
 from peercycle.core.experiments import Measurement
-from peercycle.core.latex_scan import blank_out, sentence_spans
+from peercycle.core.latex_scan import blank_out
 from peercycle.core.result_numbers import table_spans
+from peercycle.core.sentences import sentence_spans
 
 _ENDS = frozenset({"ci95_low", "ci95_high"})
 _MEANS = frozenset({"mean", "median"})

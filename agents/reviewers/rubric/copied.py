@@ -10,11 +10,12 @@ from decimal import Decimal
 from peercycle.agents.reviewers.rubric.plain_text import looks_like_latex
 from peercycle.agents.reviewers.rubric.prose import plain, stem
 from peercycle.core.citations import cite_uses
-from peercycle.core.latex_scan import LatexScan, Span, scan_latex, sentence_spans, span_at
+from peercycle.core.latex_scan import LatexScan, Span, scan_latex, span_at
 from peercycle.core.literature import Bibliography
 from peercycle.core.numerals import Numeral, printed_numbers
 from peercycle.core.result_numbers import blank_non_prose, table_spans
 from peercycle.core.reviews import Submission
+from peercycle.core.sentences import sentence_spans
 
 INSTEAD = "several"
 """Stands where a copied number stood: the sentence and its citation still say what they say."""
