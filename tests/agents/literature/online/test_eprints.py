@@ -59,6 +59,8 @@ def test_an_archive_comes_with_its_files_and_where_it_begins(compress: bool) -> 
         (b"%PDF-1.5 \0", "pdf", "x.pdf"),
         (gzip.compress(b"%PDF-1.5 \0"), "pdf", "x.pdf"),
     ],
+    # Packed bytes hold the time: as names of tests, they would differ from one process to the next.
+    ids=["packed TeX", "TeX", "packed PostScript", "PDF", "packed PDF"],
 )
 def test_one_file_and_a_pdf_are_told_apart(body: bytes, kind: str, name: str) -> None:
     found = read_eprint(body, "x")
