@@ -102,7 +102,7 @@ class OnBench:
 class OurStage(StageContract):
     """What the contract asks, and that the stage returns these channels."""
 
-    ours: Callable[[], Any]
+    ours: type[Any]
     returns: frozenset[str]
 
     def stage(self) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,9 @@ def holders() -> dict[str, list[str]]:
         classes = {node.name: node for node in ast.parse(text).body if isinstance(node, ast.ClassDef)}
         for name in classes:
             ancestry = _ancestry(name, classes)
-            whole = "\n".join(ast.get_source_segment(text, classes[each]) or "" for each in ancestry if each in classes)
+            whole = "\n".join(
+                ast.get_source_segment(text, classes[each]) or "" for each in ancestry if each in classes
+            )
             for contract in set(CONTRACTS.values()) & ancestry if name.startswith("Test") else ():
                 found.setdefault(contract, []).append(whole)
     return found
@@ -60,10 +63,10 @@ def offers() -> list[tuple[Kind, str]]:
 
 
 def is_held(kind: Kind, name: str) -> bool:
-    """Tell whether a contract's test class makes the offer: by its class, or by name through the hooks."""
+    """Tell whether a contract's test class names the offer's class, or makes the offer by name through the hooks."""
     made = Plugins.load(entry_points=False, environ={}).create(kind, name, SETTINGS.get(name, {}))
-    calls = (f"{type(made).__name__}(", f'"{name}"')
-    return any(call in text for text in holders().get(CONTRACTS[kind], ()) for call in calls)
+    named = re.compile(rf'\b{type(made).__name__}\b|_named\("{re.escape(name)}"')
+    return any(named.search(text) for text in holders().get(CONTRACTS[kind], ()))
 
 
 def test_every_kind_has_a_contract() -> None:

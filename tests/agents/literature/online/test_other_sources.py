@@ -273,7 +273,9 @@ def library(received: Received) -> Reply:
     if received.path != "/works":
         number = next((n for n in held if received.path.lower() == f"/works/doi:10.1/w{n}"), None)
         cited = [held[n]["id"] for n in held if n != number]
-        return Reply.of({}, 404) if number is None else Reply.of({"id": held[number]["id"], "referenced_works": cited})
+        return (
+            Reply.of({}, 404) if number is None else Reply.of({"id": held[number]["id"], "referenced_works": cited})
+        )
     kind, _, wanted = (received.parameter("filter") or "").partition(":")
     words = set((received.parameter("search") or "").lower().split())
     names = set(wanted.split("|"))
