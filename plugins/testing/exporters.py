@@ -8,18 +8,18 @@ import socket
 from pathlib import PurePosixPath
 from typing import Any, Literal, cast
 
-import pytest
-
 from peercycle.core.base import JSON
 from peercycle.core.contracts import Edition, Exporter
 from peercycle.core.journal import RunReader
+from peercycle.core.runs import MACHINE_MADE
 from peercycle.plugins.testing import samples
 from peercycle.plugins.testing.context import Bench
 from peercycle.plugins.testing.contract import ReplayContract, Take
+from peercycle.plugins.testing.sample_run import SampleRun
 
 
 class ExporterContract(ReplayContract):
-    """An exporter on a whole edition and on one with hardly anything in it.
+    """An exporter of papers on a whole edition and on one with hardly anything in it; one of reports on runs alike.
 
         class TestMine(ExporterContract):
             def exporter(self):
@@ -35,7 +35,7 @@ class ExporterContract(ReplayContract):
         raise NotImplementedError
 
     def editions(self) -> dict[str, Edition]:
-        """Return what to export, by name."""
+        """Return what an exporter of papers is given, by name."""
         whole = samples.edition()
         bare = Edition(
             topic=whole.topic,
@@ -47,11 +47,13 @@ class ExporterContract(ReplayContract):
         )
         return {"whole": whole, "bare": bare}
 
-    def run(self, bench: Bench) -> RunReader:
-        """Return the run that a report exporter reads. A paper exporter must not touch it."""
-        if self.exporter().scope == "report":
-            pytest.skip("needs a run: override `run` with a RunReader for a report exporter")
-        return cast(RunReader, _Untouchable())
+    def runs(self, bench: Bench) -> dict[str, RunReader]:
+        """Return what an exporter of reports reads, by name: by default a finished run, and one that died at once."""
+        return {"whole": SampleRun(bench.artifacts), "bare": SampleRun(bench.artifacts, died=True)}
+
+    def disclosure(self) -> str:
+        """Return what every text file must hold: the edition's own sentence, or that of every report."""
+        return MACHINE_MADE if self.exporter().scope == "report" else self.editions()["whole"].disclosure
 
     def subject(self) -> Exporter:
         """Return a fresh exporter."""
@@ -60,15 +62,22 @@ class ExporterContract(ReplayContract):
     async def play(self, take: Take, bench: Bench) -> JSON:
         """Export everything."""
         said: dict[str, JSON] = {}
-        for number, (name, edition) in enumerate(self.editions().items()):
+        for number, (name, (edition, run)) in enumerate(self._given(bench).items()):
             logged = len(bench.logged)
             ctx = bench.context("finish", candidate="", visit=number + 1)
-            files = await (await take()).export(edition, self.run(bench), ctx)
+            files = await (await take()).export(edition, run, ctx)
             wrong = [path for path, body in files.items() if not isinstance(body, bytes)]
             assert not wrong, f"{wrong} are not bytes"
             encoded: JSON = {path: base64.b64encode(body).decode() for path, body in files.items()}
             said[name] = {"files": encoded, "logged": list[JSON](bench.logged[logged:])}
         return said
+
+    def _given(self, bench: Bench) -> dict[str, tuple[Edition | None, RunReader]]:
+        """Return what each export is called with, as the driver calls it."""
+        if self.exporter().scope == "report":
+            return {name: (None, run) for name, run in self.runs(bench).items()}
+        untouchable = cast(RunReader, _Untouchable())
+        return {name: (edition, untouchable) for name, edition in self.editions().items()}
 
     def test_its_scope_is_paper_or_report(self) -> None:
         """`scope` says what it writes."""
@@ -76,19 +85,21 @@ class ExporterContract(ReplayContract):
 
     def test_every_text_file_holds_the_disclosure(self) -> None:
         """Whoever reads one file alone learns that it is machine-made."""
-        wanted = _letters(self.editions()["whole"].disclosure)
+        wanted = _letters(self.disclosure())
         for files, _ in self._exports():
             for path, body in files.items():
-                assert wanted in _letters(body) or not _is_text(body), f"{path!r} does not hold edition.disclosure"
+                assert wanted in _letters(body) or not _is_text(body), f"{path!r} does not hold {self.disclosure()!r}"
 
     def test_files_lie_where_they_belong(self) -> None:
-        """`paper/…` for a paper and `report.…` or `report/…` for a report: relative, and never upwards."""
-        begins = "paper/" if self.exporter().scope == "paper" else "report"
+        """`paper/…` for a paper and `report.…` for a report: relative, never upwards, nowhere else."""
+        of_report = self.exporter().scope == "report"
+        begins = "report." if of_report else "paper/"
         for files, _ in self._exports():
             for path in files:
                 assert path.startswith(begins), f"{path!r} does not begin with {begins!r}"
                 parts = PurePosixPath(path).parts
                 assert ".." not in parts and "\\" not in path, f"{path!r} leaves the run directory"
+                assert len(parts) == 1 or not of_report, f"{path!r} is in a folder; a report's files lie at the top"
 
     def test_writing_nothing_comes_with_a_reason(self) -> None:
         """An exporter that cannot work here says why with `ctx.log`."""

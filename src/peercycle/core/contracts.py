@@ -342,8 +342,8 @@ class Exporter(Protocol):
     async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:
         """Return files by path relative to the run directory (`paper/…`, or `report.…`).
 
-        A paper exporter gets an edition (and is not called without one) and must not read `run`. Every text
-        file of it holds `edition.disclosure`; an exporter that drops it fails the run. An exporter that cannot
-        work here (no TeX) returns nothing and says why with `ctx.log`.
+        A paper exporter gets an edition (and is not called without one) and must not read `run`. Every text file of
+        it holds `edition.disclosure`; an exporter that drops it fails the run. A report exporter gets no edition, and
+        each of its text files holds `runs.MACHINE_MADE`. One that cannot work here returns nothing; `ctx.log` says why.
         """
         ...

@@ -168,6 +168,10 @@ class Extension(Word):
     changes: dict[str, JSON]
 
 
+MACHINE_MADE = "Everything here was written, run and judged by machines; no person has checked it."
+"""What every text file of a report says: a report has no edition whose disclosure it could show."""
+
+
 class RunRecord(Record):
     """`run.json`: written before the first stage, and replaced as a whole."""
 

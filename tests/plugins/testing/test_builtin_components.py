@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.plugins.testing.test_every_offer_is_held import SETTINGS
+
 from peercycle.agents.literature.local import LocalLiterature, LocalSettings
 from peercycle.agents.models.scripted import ScriptedModel, ScriptedModelSettings
 from peercycle.agents.policies.direct import DirectPolicy, DirectSettings
@@ -37,13 +39,7 @@ def test_everything_built_in_is_offered_and_can_be_made() -> None:
     }
     for kind, names in offered.items():
         for name in names:
-            settings = {
-                "replay": {"run": "runs/r1"},
-                "transformers": {"model": "weights"},
-                "openai": {"model": "m"},
-                "vllm": {"model": "m", "url": "http://localhost:8000/v1"},
-            }.get(name, {})
-            assert plugins.create(kind, name, settings) is not None
+            assert plugins.create(kind, name, SETTINGS.get(name, {})) is not None
     assert plugins.show("builtin")["problem"] is None
 
 

@@ -17,9 +17,12 @@ from peercycle.core.base import JSON
 from peercycle.core.contracts import Edition, NoSettings, StageContext
 from peercycle.core.errors import BudgetExceededError
 from peercycle.core.journal import RunReader
+from peercycle.core.runs import MACHINE_MADE
 from peercycle.core.sandboxing import ExecRequest, ExecResult, OutputFile, StreamCapture
 from peercycle.export.html import HtmlExporter
 from peercycle.export.latex import LatexExporter
+from peercycle.export.pdf import PdfExporter
+from peercycle.export.report import ReportExporter
 from peercycle.plugins.testing import ExporterContract, failures
 from peercycle.plugins.testing.journal import BenchArtifacts
 
@@ -50,6 +53,34 @@ class TestHtmlExporter(ExporterContract):
         page = OutputFile(path="page.html", size=len(body), artifact=await artifacts.put(body))
         said = StreamCapture(head=ran.stderr.decode())
         return ExecResult(status="ok", exit_code=0, stderr=said, duration_s=0, outputs=(page,), backend="folder")
+
+
+class TestPdfExporter(ExporterContract):
+    # The run goes on without a PDF, and the log says why.
+    does_without = frozenset({BudgetExceededError})
+
+    def exporter(self) -> Any:
+        return PdfExporter(NoSettings())
+
+    async def execute(self, request: ExecRequest, artifacts: BenchArtifacts) -> ExecResult:
+        """Stand for a sandbox with TeX; what TeX itself makes of the source is asked in `tests/export`."""
+        assert b"\\documentclass" in await artifacts.get(request.files["paper.tex"])
+        body = b"%PDF-1.5 (" + self.editions()["whole"].disclosure.encode("ascii") + b")"
+        made = OutputFile(path="paper.pdf", size=len(body), artifact=await artifacts.put(body))
+        return ExecResult(status="ok", exit_code=0, duration_s=0, outputs=(made,), backend="folder")
+
+    def test_the_pdf_is_written(self) -> None:
+        assert [set(files) for files, _ in self._exports()] == [{"paper/paper.pdf"}] * 2
+
+
+class TestReportExporter(ExporterContract):
+    def exporter(self) -> Any:
+        return ReportExporter(NoSettings())
+
+    def test_the_report_is_written_of_a_finished_run_and_of_one_that_died(self) -> None:
+        (whole, _), (bare, _) = self._exports()
+        assert set(whole) == set(bare) == {"report.json", "report.md", "report.html"}
+        assert b"How far two rankings agree" in whole["report.md"]
 
 
 class PlainText:
@@ -145,9 +176,46 @@ class UnknownScope(PlainText):
     scope: Any = "papers"
 
 
+class OneLine:
+    """A good exporter of reports: how the run ended, and that no person has checked it."""
+
+    scope: Literal["paper", "report"] = "report"
+
+    async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:
+        assert edition is None, "a report is given no edition"
+        record = await run.record()
+        status = record.terminal.status if record.terminal else "crashed"
+        return {"report.txt": f"{record.run_id}: {status}. {MACHINE_MADE}".encode()}
+
+
+class TestGoodReport(ExporterContract):
+    def exporter(self) -> Any:
+        return OneLine()
+
+
+class ReportDropsTheDisclosure(OneLine):
+    async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:
+        (body,) = (await super().export(edition, run, ctx)).values()
+        return {"report.txt": body.replace(MACHINE_MADE.encode(), b"")}
+
+
+class ReportDropsItInOneFile(OneLine):
+    async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:
+        return {**await super().export(edition, run, ctx), "report.html": b"<p>A machine learning run</p>"}
+
+
+class ReportInAFolder(OneLine):
+    async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> Mapping[str, bytes]:
+        (body,) = (await super().export(edition, run, ctx)).values()
+        return {"report.d/run.txt": body}
+
+
 @pytest.mark.parametrize(
     ("broken", "check"),
     [
+        (ReportDropsTheDisclosure, "test_every_text_file_holds_the_disclosure"),
+        (ReportDropsItInOneFile, "test_every_text_file_holds_the_disclosure"),
+        (ReportInAFolder, "test_files_lie_where_they_belong"),
         (DropsTheDisclosure, "test_every_text_file_holds_the_disclosure"),
         (DropsItInOneFile, "test_every_text_file_holds_the_disclosure"),
         (WritesUpwards, "test_files_lie_where_they_belong"),

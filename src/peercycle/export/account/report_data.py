@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from peercycle.core.base import JSON
+from peercycle.core.runs import MACHINE_MADE
 from peercycle.export.account import evidence, experimenting, scores, standing, steps, troubles
 from peercycle.export.account.gathering import Gathered
 from peercycle.export.account.materials import materials
@@ -24,7 +25,7 @@ def report_data(run: Gathered, *, driven: bool) -> dict[str, JSON]:
         "path": run.path,
         "topic": run.task.topic if run.task is not None else None,
         "peercycle_version": run.record.peercycle_version,
-        "machine_made": "Everything here was written, run and judged by machines; no person has checked it.",
+        "machine_made": MACHINE_MADE,
         "warnings": _warnings(run),
         **state,
         "best": _best(run),

@@ -14,7 +14,7 @@ from peercycle.agents.literature.crossref import Crossref, CrossrefSettings
 from peercycle.agents.literature.online import text
 from peercycle.agents.literature.openalex import OpenAlex, OpenAlexSettings
 from peercycle.core.errors import BadRequestError, LiteratureError, SourceUnavailableError
-from peercycle.core.literature import Bibliography
+from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.sameness import deduplicate
 from peercycle.plugins.testing import LiteratureContract
 from peercycle.plugins.testing.web import Received, Reply, WebService
@@ -263,6 +263,69 @@ def test_openalex_reads_inverted_abstracts_retractions_and_the_graph(monkeypatch
         assert [work and work.ids for work in got] == [{"doi": "10.1/w3"}, None, None]
         assert len(of_openalex(service, lambda source: source.expand("doi:10.1/w7", "references", limit=55))) == 55
         assert len(of_openalex(service, lambda source: source.expand("doi:10.1/w7", "citations", limit=10))) == 10
+
+
+def library(received: Received) -> Reply:
+    """A service that holds a few works and looks: by the words of a title, by DOI, by what a work cites."""
+    held = {n: record(n, display_name=title) for n, title in enumerate(TITLES)}
+    if received.parameter("api_key") != "k&y":
+        return Reply.of({"error": "no key"}, 401)
+    if received.path != "/works":
+        number = next((n for n in held if received.path.lower() == f"/works/doi:10.1/w{n}"), None)
+        cited = [held[n]["id"] for n in held if n != number]
+        return (
+            Reply.of({}, 404) if number is None else Reply.of({"id": held[number]["id"], "referenced_works": cited})
+        )
+    kind, _, wanted = (received.parameter("filter") or "").partition(":")
+    words = set((received.parameter("search") or "").lower().split())
+    names = set(wanted.split("|"))
+    found = {
+        "openalex": [work for work in held.values() if work["id"].rpartition("/")[2] in names],
+        "doi": [work for work in held.values() if work["doi"].partition("doi.org/")[2].lower() in names],
+        "": [work for work in held.values() if words & set(work["display_name"].lower().split())],
+    }[kind]
+    return Reply.of({"results": found[: int(received.parameter("per-page") or 25)]})
+
+
+TITLES = ("Ranking with language models", "Blocks of inverted indexes", "Language of rankings", "Cheap indexes")
+
+
+class TestOpenAlexContract(LiteratureContract):
+    """The contract, over the local server; the key goes with every request."""
+
+    queries = ("ranking with language models", "inverted indexes")
+
+    @pytest.fixture(autouse=True)
+    def _service(self, monkeypatch: pytest.MonkeyPatch) -> Any:
+        monkeypatch.setenv("OPENALEX_API_KEY", "k&y")
+        with WebService(library) as service:
+            self.url = service.url
+            yield
+
+    def bibliography(self) -> Bibliography:
+        """Return a work that the service knows, so that `get` and `expand` have something to find."""
+        known = Reference(key="known", title=TITLES[1], authors=("Ana Lima",), ids={"doi": "10.1/w1"})
+        return Bibliography(entries=(known,))
+
+    def source(self) -> OpenAlex:
+        """Return a source over the local server."""
+        return OpenAlex(OpenAlexSettings(url=self.url, interval_s=0))
+
+    def source_in_an_outage(self) -> OpenAlex:
+        """Return one that reaches nobody."""
+        return OpenAlex(OpenAlexSettings(url="http://127.0.0.1:9", interval_s=0, tries=1))
+
+    def test_what_was_asked_for_is_what_was_found(self) -> None:
+        """The service looks, so that the contract's answers are those to its questions."""
+        said = {name: [work and work["title"] for work in works] for name, works in self._said().items()}
+        assert said == {
+            "search0": [TITLES[0], TITLES[2]],
+            "search1": [TITLES[1], TITLES[3]],
+            "limited": [TITLES[0]],
+            "nonsense": [],
+            "get": [TITLES[1], None],
+            "expand": [TITLES[0], TITLES[2], TITLES[3]],
+        }
 
 
 # --------------------------------------------------------------------------------------------- all of them

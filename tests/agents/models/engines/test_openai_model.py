@@ -15,7 +15,6 @@ from peercycle.agents.models.openai.model import OpenAIModel
 from peercycle.agents.models.openai.settings import OpenAISettings
 from peercycle.agents.models.vllm.model import VllmModel
 from peercycle.agents.models.vllm.settings import VllmSettings
-from peercycle.core.contracts import LanguageModel
 from peercycle.core.errors import (
     ContentFilterError,
     ContextOverflowError,
@@ -54,7 +53,7 @@ class TestOpenAI(ModelContract):
     def _server(self, fake_server: Any) -> None:
         type(self).server = fake_server
 
-    def language_model(self) -> LanguageModel:
+    def language_model(self) -> OpenAIModel:
         return model(self.server)
 
 
