@@ -117,11 +117,15 @@ def test_a_clock_that_jumps_back_neither_gives_back_nor_ends_anything(
 
 
 @pytest.mark.parametrize(
-    ("back", "limit", "said"),
+    ("back", "lasts", "said"),
     [
-        (3600.0, {"until": 3600.0}, ["3,600 s: the time worked so far stands; --until counts by the clock as it is now"]),
-        (3600.0, {}, ["3,600 s: the time worked so far stands"]),
-        (3.0, {}, []),
+        (
+            3600.0,
+            {"until": 3600.0},
+            ["3,600 s: the time worked so far stands; --until counts by the clock as it is now"],
+        ),
+        (3600.0, None, ["3,600 s: the time worked so far stands"]),
+        (3.0, None, []),
     ],
 )
 def test_a_clock_that_jumps_back_is_said_once_and_as_a_warning(
@@ -130,7 +134,7 @@ def test_a_clock_that_jumps_back_is_said_once_and_as_a_warning(
     tapped: Any,
     monkeypatch: Any,
     back: float,
-    limit: dict[str, float],
+    lasts: float | None,
     said: list[str],
 ) -> None:
     true_time, jumped = time.time, 0.0
@@ -144,7 +148,7 @@ def test_a_clock_that_jumps_back_is_said_once_and_as_a_warning(
         return await search(*given, **more)
 
     monkeypatch.setattr(tap, "search", jump_and_search)
-    budget = Budget(**{name: true_time() + value for name, value in limit.items()})
+    budget = Budget(until=None if lasts is None else true_time() + lasts)
     result = asyncio.run(start(task, options(literature=("tap",), candidates=1, budget=budget), plugins))
     assert result.status == "finished"
     events = asyncio.run(read_run(result.path).events())

@@ -150,9 +150,7 @@ def questions(m: Material) -> list[str]:
     """Return the questions that the list raises, the most pointed first."""
     items: list[str] = []
     if m.ran("gaps"):
-        items += [
-            f"What is known of ``{a}'' together with ``{b}''? No work of the list uses both words." for a, b in _never(m)
-        ]
+        items += _together(_never(m))
     items += [*measured_questions.of_pairs(m), *measured_questions.of_trends(m)]
     # Of clusters that all dissolve, neither their years nor their sizes raise a question.
     firm = not result_stability.all_dissolved(m)
@@ -177,7 +175,18 @@ def questions(m: Material) -> list[str]:
         for cluster in (_thin(m) if firm else ())
         if measured_questions.says_much(cluster)
     ]
-    return [*items, *measured_questions.of_clusters(m), *_unread(m)][:MOST_QUESTIONS]
+    items += [*measured_questions.of_clusters(m), *_unread(m)]
+    return items[:MOST_QUESTIONS] or measured_questions.of_doubtful_clusters(m)
+
+
+def _together(pairs: list[tuple[str, str]]) -> list[str]:
+    """Return the question after the pairs that no work joins, one or two."""
+    if not pairs:
+        return []
+    named = listed([f"of ``{a}'' together with ``{b}''" for a, b in pairs], "or")
+    return [
+        f"What is known {named}? No work of the list uses both words{'' if len(pairs) == 1 else ' of either pair'}."
+    ]
 
 
 def _unread(m: Material) -> list[str]:

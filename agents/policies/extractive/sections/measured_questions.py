@@ -65,7 +65,7 @@ def _basis(words: list[str], when: str) -> str:
 
 
 def of_clusters(m: Material) -> list[str]:
-    """Return the question after how firm the clusters are: none of them, one that dissolves, or two that stay apart."""
+    """Return the question after how firm the clusters are: all of them, or one or two by name."""
     total = len(m.notes.clusters)
     if total < 2 or not m.ran("stability"):
         return []
@@ -97,6 +97,19 @@ def _apart(m: Material) -> list[str]:
     return [
         f"Which works beyond the list bridge {names}? Both clusters are stable on drawn works, so by their words the "
         "list keeps the two apart."
+    ]
+
+
+def of_doubtful_clusters(m: Material) -> list[str]:
+    """Return the question after a cluster that is neither stable nor dissolved: for a list that raises no other."""
+    if len(m.notes.clusters) < 2 or not m.ran("stability"):
+        return []
+    settled = {cluster.label for cluster in (*result_stability.stable(m), *result_stability.dissolved(m))}
+    named = [cluster for cluster in m.notes.clusters if cluster.label not in settled and says_much(cluster)]
+    return [
+        f"Would a longer list bear out the cluster ``{escape(cluster.name)}''{cite(m.citable(cluster.keys)[:3])}? On "
+        "drawn works it is neither stable nor dissolved."
+        for cluster in named[:1]
     ]
 
 
