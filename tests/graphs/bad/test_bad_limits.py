@@ -121,7 +121,7 @@ def test_a_clock_that_jumps_back_neither_gives_back_nor_ends_anything(
     [
         (
             3600.0,
-            {"until": 3600.0},
+            3600.0,
             ["3,600 s: the time worked so far stands; --until counts by the clock as it is now"],
         ),
         (3600.0, None, ["3,600 s: the time worked so far stands"]),
