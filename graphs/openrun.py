@@ -36,6 +36,7 @@ from peercycle.graphs.pool import Holding, Pool
 from peercycle.graphs.room import Room
 from peercycle.graphs.settings import component_settings
 from peercycle.graphs.stopwatch import Stopwatch
+from peercycle.graphs.wallclock import WallClock
 from peercycle.plugins.manager import Plugins
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class OpenRun:
     _told: set[bytes] = field(default_factory=set)
     """What executions stood on, as far as the log says it."""
     _clock: float = field(default_factory=time.monotonic)
+    _wall: WallClock = field(default_factory=WallClock)
 
     @property
     def options(self) -> RunOptions:
@@ -134,6 +136,17 @@ class OpenRun:
         if elapsed >= at_least_s:
             self._clock = now
             await self.store.add_wall_clock(elapsed)
+            await self._tell_jump()
+
+    async def _tell_jump(self) -> None:
+        """Say, once for each, that the machine's clock was set back."""
+        if back := self._wall.went_back():
+            until = "; --until counts by the clock as it is now" if self.options.budget.until is not None else ""
+            await self.emit(
+                "log",
+                f"the clock went back by {back:,.0f} s: the time worked so far stands{until}",
+                data={"warning": True},
+            )
 
     async def literature(self, name: str) -> LiteratureSource:
         """Return this run's own instance of a source, with the run's bibliography in it."""

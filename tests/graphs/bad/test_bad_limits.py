@@ -116,6 +116,47 @@ def test_a_clock_that_jumps_back_neither_gives_back_nor_ends_anything(
     assert events[-1][1].at < events[0][1].at
 
 
+@pytest.mark.parametrize(
+    ("back", "lasts", "said"),
+    [
+        (
+            3600.0,
+            3600.0,
+            ["3,600 s: the time worked so far stands; --until counts by the clock as it is now"],
+        ),
+        (3600.0, None, ["3,600 s: the time worked so far stands"]),
+        (3.0, None, []),
+    ],
+)
+def test_a_clock_that_jumps_back_is_said_once_and_as_a_warning(
+    task: ResearchTask,
+    options: Options,
+    tapped: Any,
+    monkeypatch: Any,
+    back: float,
+    lasts: float | None,
+    said: list[str],
+) -> None:
+    true_time, jumped = time.time, 0.0
+    monkeypatch.setattr(time, "time", lambda: true_time() - jumped)
+    tap, plugins = tapped(10**6)
+    search = tap.search
+
+    async def jump_and_search(*given: Any, **more: Any) -> Any:
+        nonlocal jumped
+        jumped = back
+        return await search(*given, **more)
+
+    monkeypatch.setattr(tap, "search", jump_and_search)
+    budget = Budget(until=None if lasts is None else true_time() + lasts)
+    result = asyncio.run(start(task, options(literature=("tap",), candidates=1, budget=budget), plugins))
+    assert result.status == "finished"
+    events = asyncio.run(read_run(result.path).events())
+    warned = [event.message for _, event in events if event.data.get("warning")]
+    lines = [f"the clock went back by {line}" for line in said]
+    assert [line for line in warned if "clock" in line] == lines
+
+
 def test_an_outage_is_in_the_log_while_it_lasts_and_its_deadline_stops_the_run(
     task: ResearchTask, options: Options, tapped: Any, undisturbed: set[str], artefacts: Any
 ) -> None:

@@ -7,7 +7,7 @@ from peercycle.agents.policies.extractive.latex import cite, escape, join, parag
 from peercycle.agents.policies.extractive.material import Material, span_of
 from peercycle.agents.policies.extractive.notes import Cluster
 from peercycle.agents.policies.extractive.prose import capital, counted, listed, number_word, plural
-from peercycle.agents.policies.extractive.sections import result_gaps, result_stability
+from peercycle.agents.policies.extractive.sections import measured_questions, result_gaps, result_stability
 from peercycle.agents.policies.extractive.terms import fold, is_content
 from peercycle.core.writing import Section
 
@@ -150,10 +150,11 @@ def questions(m: Material) -> list[str]:
     """Return the questions that the list raises, the most pointed first."""
     items: list[str] = []
     if m.ran("gaps"):
-        items += [f"What is known of ``{a}'' together with ``{b}''?" for a, b in _never(m)]
+        items += _together(_never(m))
+    items += [*measured_questions.of_pairs(m), *measured_questions.of_trends(m)]
     # Of clusters that all dissolve, neither their years nor their sizes raise a question.
     firm = not result_stability.all_dissolved(m)
-    telling = {cluster.name for cluster in m.notes.clusters if _says_much(cluster)}
+    telling = {cluster.name for cluster in m.notes.clusters if measured_questions.says_much(cluster)}
     items += [
         f"Has the work on ``{escape(name)}''{cite(m.citable(keys)[:3])} been continued after {year}?"
         for name, year, keys in (_quiet(m) if firm else ())
@@ -172,14 +173,20 @@ def questions(m: Material) -> list[str]:
         f"Is there so little work on ``{escape(cluster.name)}'', or does the list miss "
         f"it{cite(m.citable(cluster.keys))}?"
         for cluster in (_thin(m) if firm else ())
-        if _says_much(cluster)
+        if measured_questions.says_much(cluster)
     ]
-    return [*items, *_unread(m)][:MOST_QUESTIONS]
+    items += [*measured_questions.of_clusters(m), *_unread(m)]
+    return items[:MOST_QUESTIONS] or measured_questions.of_doubtful_clusters(m)
 
 
-def _says_much(cluster: Cluster) -> bool:
-    """Return whether a cluster's name says enough for a question: one word that two works share may say nothing."""
-    return len(" ".join(cluster.terms).split()) > 1 or (len(cluster.keys) > 2 and bool(cluster.terms))
+def _together(pairs: list[tuple[str, str]]) -> list[str]:
+    """Return the question after the pairs that no work joins, one or two."""
+    if not pairs:
+        return []
+    named = listed([f"of ``{a}'' together with ``{b}''" for a, b in pairs], "or")
+    return [
+        f"What is known {named}? No work of the list uses both words{'' if len(pairs) == 1 else ' of either pair'}."
+    ]
 
 
 def _unread(m: Material) -> list[str]:

@@ -91,6 +91,18 @@ def all_dissolved(m: Material) -> bool:
     return bool(known) and all(value <= DISSOLVED for _, value in known)
 
 
+def dissolved(m: Material) -> list[Cluster]:
+    """Return the clusters at or below the lowest of Hennig's marks, the least firm first."""
+    known = sorted(_similarities(m), key=lambda rated: rated[1])
+    return [cluster for cluster, value in known if value <= DISSOLVED]
+
+
+def stable(m: Material) -> list[Cluster]:
+    """Return the clusters that are stable by Hennig's marks, the firmest first."""
+    known = sorted(_similarities(m), key=lambda rated: -rated[1])
+    return [cluster for cluster, value in known if value >= STABLE]
+
+
 def similarity_digits(m: Material) -> int:
     """Return the decimals, two or more, at which no mean similarity prints as a mark that it is not."""
     values = [value for _, value in _similarities(m) if all(abs(value - mark) > 1e-9 for mark in MARKS)]
