@@ -46,7 +46,8 @@ def _check(target: Path) -> None:
                 raise DamagedRunError(damaged(target, str(verdict[0])))
             # A power cut may have come between the making of one table and of the other.
             for (name,) in connection.execute("SELECT name FROM sqlite_master").fetchall():
-                for row in connection.execute(_ROWS[name]) if name in _ROWS else ():
+                # By whatever capitals: SQLite makes no difference either.
+                for row in connection.execute(_ROWS[name.lower()]) if name.lower() in _ROWS else ():
                     rows.loads_typed(row)
         finally:
             connection.close()
@@ -83,6 +84,9 @@ def _make(target: Path) -> None:
     aside.unlink(missing_ok=True)
     with os.fdopen(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE), "wb") as file:
         file.write(_empty_file())
+    # What a killed driver left of a file that was moved away would be read into this one.
+    for beside in ("-wal", "-shm", "-journal"):
+        target.with_name(f"{target.name}{beside}").unlink(missing_ok=True)
     # Not waited for: where a power cut takes it back, nothing is lost that the journal does not have.
     aside.replace(target)
 

@@ -162,7 +162,19 @@ def test_damaged_checkpoints_are_named_and_the_journal_answers_once_they_are_awa
     assert artefacts(stopped.path) == undisturbed
 
 
-@pytest.mark.parametrize("how", ["deleted", "emptied"])
+def log_of_a_killed_driver(file: Path) -> bytes:
+    """Return what lies beside the checkpoints of a driver that was killed after many writes and one more."""
+    with closing(sqlite3.connect(file)) as connection:
+        row = "INSERT INTO checkpoints VALUES ('t', '', ?, NULL, 'x', ?, '')"
+        connection.executemany(row, [(str(number), bytes(3000)) for number in range(300)])
+        connection.commit()
+        connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+        connection.execute(row, ("last", bytes(3000)))
+        connection.commit()
+        return file.with_name(f"{file.name}-wal").read_bytes()
+
+
+@pytest.mark.parametrize("how", ["deleted", "emptied", "moved from beside the log of a killed driver"])
 def test_without_checkpoints_the_run_begins_anew_from_its_journal(
     stopped: Any, artefacts: Any, undisturbed: set[str], how: str
 ) -> None:
@@ -174,10 +186,13 @@ def test_without_checkpoints_the_run_begins_anew_from_its_journal(
 
     earlier = asyncio.run(done())
     assert earlier
+    left = log_of_a_killed_driver(stopped.path / "checkpoints.sqlite") if how.startswith("moved") else b""
     for file in stopped.path.glob("checkpoints.sqlite*"):
         file.unlink()
     if how == "emptied":
         (stopped.path / "checkpoints.sqlite").touch()
+    if left:
+        (stopped.path / "checkpoints.sqlite-wal").write_bytes(left)
     assert asyncio.run(resume(stopped.path, stopped.plugins)).status == "finished"
     assert artefacts(stopped.path) == undisturbed
     later = asyncio.run(done())
