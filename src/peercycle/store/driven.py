@@ -7,12 +7,13 @@ import math
 import sqlite3
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from peercycle.core.base import JSON
-from peercycle.core.errors import UsageError
+from peercycle.core.errors import StoreError, UsageError
 from peercycle.core.events import RunEvent
 from peercycle.core.experiments import Execution, Measurement
 from peercycle.core.journal import CandidateRow, EffectKey, EffectOutcome, EffectTicket, Question
@@ -232,11 +233,12 @@ class RunDirectory(StoredRun):
             self._see_through(self.release_effect(found, "cancelled before it began"))
 
     def _in_hand(self) -> Iterator[asyncio.Future[Any]]:
-        if not self._commits.closed:
+        # A driver that may write no more, or whose loop has ended, has nothing to wait for.
+        with suppress(StoreError):
             # What cancelled callers have handed in is told of before this.
             told = self._commits.handed_in()
             yield told
-            told.exception()  # a driver that may write no more has nothing to wait for
+            told.exception()
         while self._unfinished:
             yield next(iter(self._unfinished))
 
