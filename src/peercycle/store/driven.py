@@ -218,7 +218,7 @@ class RunDirectory(StoredRun):
         if self._closed is not None:
             await outlast(asyncio.wrap_future(self._closed))
             return
-        self._closed = closed = Future()
+        self._closed = closed = Future[None]()
         try:
             await outlast_each(self._in_hand())
         finally:
