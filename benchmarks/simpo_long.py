@@ -143,6 +143,10 @@ def read_arguments() -> argparse.Namespace:
     for cell in (*asked.cells, asked.first, asked.target):
         if not all(side.isdigit() and int(side) for side in cell.split("x")) or cell.count("x") != 1:
             parser.error(f"no cell {cell!r}; a cell is PROMPTxCOMPLETION, as 1024x1024")
+    if tokens_of(asked.first) == tokens_of(asked.target):
+        parser.error(f"--targets {asked.targets}: memory's growth is measured between cells of unlike tokens")
+    if asked.target not in asked.cells:
+        parser.error(f"--targets {asked.targets}: add {asked.target} to --cells, or three episodes are taken nowhere")
     return asked
 
 

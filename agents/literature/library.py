@@ -50,8 +50,10 @@ def import_corpus(source: Path) -> Imported:
     prefix = f"{name}-{hashlib.sha256(os.fsencode(source.resolve())).hexdigest()[:8]}"
     target = folder / f"{prefix}-{hashlib.sha256(body).hexdigest()[:12]}.jsonl"
     _replace(target, body)
+    # A file whose name begins with this prefix is a corpus of its own.
+    ours = re.compile(rf"{re.escape(prefix)}-[0-9a-f]{{12}}\.jsonl")
     for earlier in folder.glob(f"{prefix}-*.jsonl"):
-        if earlier != target:
+        if earlier != target and ours.fullmatch(earlier.name):
             earlier.unlink(missing_ok=True)
     return Imported(target, len(works), len(read.entries) - len(works), read.problems)
 

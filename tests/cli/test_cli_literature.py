@@ -57,6 +57,17 @@ def test_files_of_one_name_are_corpora_of_their_own(peercycle: Command, folder: 
     assert peercycle("search", "herring").out == "", "what a file held before is replaced by what it holds now"
 
 
+def test_an_import_leaves_the_corpus_of_a_file_whose_name_begins_like_its_own(
+    peercycle: Command, folder: Path
+) -> None:
+    kept = Path(peercycle("literature", "import", "refs.bib", "--json").json[0]["path"])
+    longer = f"{kept.stem.rpartition('-')[0]}-more.bib"
+    (folder / longer).write_text("@book{tides, title = {Tides and their tables}, year = {2001}}")
+    for name in (longer, "refs.bib"):
+        assert peercycle("literature", "import", name).code == 0
+    assert "Tides and" in peercycle("search", "tides").out
+
+
 def test_what_cannot_be_imported_is_named(peercycle: Command, folder: Path) -> None:
     (folder / "empty.bib").write_text("")
     for name in ("empty.bib", "missing.bib"):

@@ -214,7 +214,7 @@ async def cancelled_again_and_again(task: asyncio.Task[None], watched: type[Watc
         await asyncio.sleep(0.01)
     watched.go_on.set()
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, 60)
 
 
 def test_a_driver_that_is_cancelled_while_it_opens_leaves_nothing_open(

@@ -115,7 +115,7 @@ def test_a_close_that_is_cancelled_at_one_component_leaves_the_others_all_the_sa
         chosen = options(policy="first", reviewer="slow", sandbox="none")
         run = await create_and_open(task, chosen, kit(components), None, in_loop=True)
         ending = asyncio.create_task(run.close())
-        await asyncio.wait_for(components.leaving.wait(), 10)
+        await asyncio.wait_for(components.leaving.wait(), 60)
         ending.cancel()
         with pytest.raises(asyncio.CancelledError):
             await ending

@@ -31,7 +31,7 @@ async def synced(log: Log) -> Exception | None:
     """Have the log synced, and return why it could not be."""
     told: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
     log.sync(told.set_result)
-    return await asyncio.wait_for(told, 10)
+    return await asyncio.wait_for(told, 60)
 
 
 def with_log(folder: Path, main: Callable[[Log], Any]) -> None:
@@ -43,7 +43,7 @@ def with_log(folder: Path, main: Callable[[Log], Any]) -> None:
         with closing(connect(database)) as connection:
             log = Log(connection, database, asyncio.get_running_loop())
             await main(log)
-            await asyncio.wait_for(log.idle(), 10)
+            await asyncio.wait_for(log.idle(), 60)
             log.close()
 
     asyncio.run(whole())
@@ -76,8 +76,8 @@ def test_a_run_hears_what_went_wrong_in_the_thread_for_the_disk(
         with monkeypatch.context() as patched:
             patched.setattr(syncing, "sync_log", lambda descriptor: [][descriptor])
             with pytest.raises(StoreError, match="list index out of range"):
-                await asyncio.wait_for(run.write_record(record_for()), 10)
-        await asyncio.wait_for(run.close(), 10)
+                await asyncio.wait_for(run.write_record(record_for()), 60)
+        await asyncio.wait_for(run.close(), 60)
 
     asyncio.run(main())
 
@@ -137,7 +137,7 @@ def test_where_no_further_thread_can_be_started_those_there_are_sync_every_log(
                 begun.wait(10)
             go_on.set()
             for each in logs[1:]:
-                await asyncio.wait_for(each.idle(), 10)
+                await asyncio.wait_for(each.idle(), 60)
                 each.close()
         assert told == [None] * 4
         assert len(threads) == 1
@@ -158,7 +158,7 @@ def test_one_of_those_who_wait_that_fails_keeps_no_other_waiting(tmp_path: Path)
         held = asyncio.gather(synced(log), synced(log))
         log.sync(fail)
         assert list(await held) == [None, None]
-        await asyncio.wait_for(log.idle(), 10)
+        await asyncio.wait_for(log.idle(), 60)
 
     with_log(tmp_path, main)
     assert faults == ["it has nobody to tell"] * 2

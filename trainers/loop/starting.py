@@ -80,7 +80,7 @@ def no_own_judge(options: RunOptions) -> str | None:
     default = options.models.get("default")
     selects, judges = (options.models.get(role, default) for role in ("reviewer", "judge"))
     if options.judge == options.reviewer and selects == judges:
-        return f"{options.reviewer!r} both selects and judges, on one model"
+        return f"{options.reviewer!r} both selects and judges"
     return None
 
 

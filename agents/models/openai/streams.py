@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from typing import Any
@@ -40,7 +41,8 @@ async def assemble(lines: AsyncIterator[bytes]) -> dict[str, Any]:
 def spelt_by(body: str) -> list[str]:
     """Return what the events of a stream spell, as far as it came: the strings of each field, put together."""
     fields: dict[Place, list[str]] = {}
-    for line in body.splitlines():
+    # `splitlines` would also split at marks such as U+2028, which stand in JSON as they are.
+    for line in re.split(r"\r\n|\n|\r", body):
         if line.startswith("data:"):
             with suppress(ValueError, RecursionError):
                 for place, words in _strings(json.loads(line[5:])):

@@ -41,7 +41,7 @@ class Cluster(Word):
     """Its number in the corpus file; presented in the notes' order."""
     name: str
     terms: tuple[str, ...]
-    uses: tuple[int, ...] = ()
+    uses: tuple[int, ...]
     """How many of its works use each of its terms."""
     keys: tuple[str, ...]
     """Its works, most central first."""

@@ -36,5 +36,5 @@ def off_topic(topic: str, works: Sequence[Reference]) -> str | None:
         )
     return (
         "as far as words show, the bibliography has little to do with the topic: "
-        f"no more than {sharing} of {counted(len(works), 'work')} {'uses' if sharing == 1 else 'use'} a word of it, in whatever form"
+        f"only {sharing} of {counted(len(works), 'work')} {'uses' if sharing == 1 else 'use'} a word of it, in whatever form"
     )

@@ -7,17 +7,19 @@ import math
 import sqlite3
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from peercycle.core.base import JSON
-from peercycle.core.errors import UsageError
+from peercycle.core.errors import StoreError, UsageError
 from peercycle.core.events import RunEvent
 from peercycle.core.experiments import Execution, Measurement
 from peercycle.core.journal import CandidateRow, EffectKey, EffectOutcome, EffectTicket, Question
 from peercycle.core.modelling import ModelRequest, ModelResult, Usage
-from peercycle.core.outlasting import outlast_each
+from peercycle.core.outlasting import outlast, outlast_each
 from peercycle.core.reviews import Assessment, Reward
 from peercycle.core.runs import RunRecord
 from peercycle.store import budget, candidates, completions, effects, events, questions
@@ -46,6 +48,8 @@ class RunDirectory(StoredRun):
         self._artifacts = FileArtifactStore(path / ARTIFACTS, self._register_artifact)
         self._lines: events.Lines | None = None
         self._unfinished: set[asyncio.Task[Any]] = set()
+        self._closed: Future[None] | None = None
+        """What the first call of `close` comes to; not a loop's, for the next call may be made in another one."""
 
     @property
     def fence(self) -> int:
@@ -210,7 +214,11 @@ class RunDirectory(StoredRun):
         await asyncio.to_thread(clear_stop, self._path)
 
     async def close(self) -> None:
-        """Flush, close and give the lease up; be cancelled only then. Safe to call twice."""
+        """Flush, close and give the lease up; be cancelled only then. Safe to call twice: later calls wait, too."""
+        if self._closed is not None:
+            await outlast(asyncio.wrap_future(self._closed))
+            return
+        self._closed = closed = Future[None]()
         try:
             await outlast_each(self._in_hand())
         finally:
@@ -218,6 +226,7 @@ class RunDirectory(StoredRun):
                 await self._commits.close()
             finally:
                 self._lease.release()
+                closed.set_result(None)
 
     async def _settle(self, ticket: EffectTicket, outcome: EffectOutcome, body: Body) -> None:
         message = plain_text(outcome.error_message)
@@ -232,11 +241,12 @@ class RunDirectory(StoredRun):
             self._see_through(self.release_effect(found, "cancelled before it began"))
 
     def _in_hand(self) -> Iterator[asyncio.Future[Any]]:
-        if not self._commits.closed:
+        # A driver that may write no more, or whose loop has ended, has nothing to wait for.
+        with suppress(StoreError):
             # What cancelled callers have handed in is told of before this.
             told = self._commits.handed_in()
             yield told
-            told.exception()  # a driver that may write no more has nothing to wait for
+            told.exception()
         while self._unfinished:
             yield next(iter(self._unfinished))
 

@@ -70,7 +70,7 @@ class CommitQueue(ABC):
 
     @abstractmethod
     async def close(self) -> None:
-        """Write what is left and close the database; be cancelled only then. Safe to call twice."""
+        """Write what is left and close the database; be cancelled only then. To be called once."""
 
     @property
     def closed(self) -> bool:
@@ -113,7 +113,7 @@ class ThreadQueue(CommitQueue):
         self._thread.start()
 
     async def close(self) -> None:
-        """Write what is left, close the database and end the thread; be cancelled only then. Safe to call twice."""
+        """Write what is left, close the database and end the thread; be cancelled only then. To be called once."""
         with self._wake:
             self._closing = True
             self._wake.notify()
@@ -169,15 +169,14 @@ class LoopQueue(CommitQueue):
         """A slow batch in a thread, which has the connection meanwhile."""
 
     async def close(self) -> None:
-        """Write what is left and close the database; be cancelled only then. Safe to call twice."""
-        if not self._closing:
-            self._closing = True
-            self._flush()
-            try:
-                await outlast_each(self._under_way())
-            finally:
-                self._log.close()
-                await outlast(asyncio.get_running_loop().run_in_executor(None, self._connection.close))
+        """Write what is left and close the database; be cancelled only then. To be called once."""
+        self._closing = True
+        self._flush()
+        try:
+            await outlast_each(self._under_way())
+        finally:
+            self._log.close()
+            await outlast(asyncio.get_running_loop().run_in_executor(None, self._connection.close))
         self._raise_lost()
 
     def _under_way(self) -> Iterator[asyncio.Future[None]]:

@@ -102,7 +102,7 @@ def test_policies_without_a_common_task_cannot_be_compared() -> None:
     ("run", "said"),
     [
         ({"reviewer": "rubric"}, "no judge is set, and 'rubric' both selects and judges"),
-        ({"reviewer": "rubric", "judge": "rubric"}, "'rubric' both selects and judges, on one model"),
+        ({"reviewer": "rubric", "judge": "rubric"}, "'rubric' both selects and judges"),
         ({"reviewer": "prompted", "judge": "prompted", "models": {"judge": {"name": "openai/other"}}}, None),
         ({"reviewer": "rubric", "judge": "prompted"}, None),
     ],

@@ -38,15 +38,17 @@ def _weight(m: Material) -> str:
     if len(clusters) < 2:
         return f"The list holds {m.works}."
     largest = max(len(cluster.keys) for cluster in clusters)
-    if any(len(cluster.keys) == largest and not cluster.terms for cluster in clusters):
-        return f"The largest cluster, of {number_word(largest)} of the {m.works}, has no word that sets it apart."
     first = [cluster for cluster in clusters if len(cluster.keys) == largest]
-    names = listed([f"``{escape(cluster.name)}''" for cluster in first])
     share = f"{number_word(largest)} of the {m.works}"
     if len(first) == len(clusters):
         return "The clusters are of one size, so by number of works the list leans to none of its parts."
+    if not all(cluster.terms for cluster in first):
+        if len(first) == 1:
+            return f"The largest cluster, of {share}, has no word that sets it apart."
+        return f"The largest clusters, of {share} each, are not all set apart by a word."
+    names = listed([f"``{escape(cluster.name)}''" for cluster in first])
     if len(first) > 1:
-        return f"The largest clusters are {names}, with {number_word(largest)} of the {m.works} each."
+        return f"The largest clusters are {names}, with {share} each."
     second = max(len(cluster.keys) for cluster in clusters if cluster not in first)
     if 2 * largest < 3 * second:
         return f"The largest cluster is {names}, with {share}, by a small margin."

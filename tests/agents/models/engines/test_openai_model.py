@@ -421,7 +421,7 @@ def _streams(*pieces: str, field: str = "content") -> Any:
         handler.begin_chunks()
         for number, piece in enumerate(pieces):
             other = {"index": number % 2, "delta": {field: piece if number % 2 == 0 else "other"}}
-            handler.chunk(f"data: {json.dumps({'choices': [other]})}\n\n".encode())
+            handler.chunk(f"data: {json.dumps({'choices': [other]}, ensure_ascii=False)}\n\n".encode())
         handler.chunk(b'data: {"choices": [{"index": 0, "delta": {"content": "the re')
         handler.hang_up()
 
@@ -441,6 +441,18 @@ def test_a_key_that_comes_in_pieces_and_breaks_off_stays_in_no_piece(
         ask(fake_server, api_key_env="MY_KEY", stream=True, retries=0)
     assert "Your key: [key]" in str(caught.value.raw)
     assert "ana" not in str(caught.value.raw) and "sk-" not in str(caught.value.raw)
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\x85"])
+def test_a_mark_that_ends_a_line_elsewhere_ends_no_event(
+    mark: str, fake_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_KEY", CANARY)
+    fake_server.script = [_streams("Your key: ", "", CANARY[:3], "", f"{CANARY[3:]}{mark} is wrong")]
+    with pytest.raises(OutageError) as caught:
+        ask(fake_server, api_key_env="MY_KEY", stream=True, retries=0)
+    assert f"Your key: [key]{mark} is wrong" in str(caught.value.raw)
+    assert CANARY[3:] not in str(caught.value.raw)
 
 
 def test_a_key_at_which_a_text_is_cut_does_not_stay_by_its_beginning(

@@ -141,3 +141,5 @@ def test_a_list_leans_to_no_cluster_without_a_name(benches: SimpleNamespace, ben
     text = body(material(benches, bench, clusters=(cluster("", 9, ()), cluster("salt", 2))))
     assert "leans to" not in text
     assert "The largest cluster, of nine of the " in text
+    several = (cluster("", 9, ()), cluster("salt", 9), cluster("wool", 2))
+    assert "The largest clusters, of nine of the " in body(material(benches, bench, clusters=several))

@@ -51,8 +51,3 @@ def test_a_later_damage_lowers_the_rating(edited: Submission, name: str) -> None
 @pytest.mark.parametrize(("edited", "name"), trials(HARMLESS))
 def test_a_later_harmless_edit_does_not_lower_the_rating(edited: Submission, name: str) -> None:
     assert rating(edited) >= rating_before(name)
-
-
-def test_there_are_ten_damages_and_ten_harmless_edits_more() -> None:
-    assert (len(DAMAGES), len(HARMLESS)) == (10, 10)
-    assert {edit for edit, _ in UNSEEN} <= {*REPORTED, *DAMAGES, *HARMLESS}
