@@ -41,5 +41,6 @@ def _is_asked(i: Inspection, name: str, whole: list[str], share: float) -> bool:
     points = i.submission.earlier[-1].points if i.submission.earlier else ()
     asked = [p.text for p in points if p.check == name]
     if asked:
-        return asked[0].count("'") > 2 * len(whole)
+        listed = asked[0].rpartition(": ")[2].split(", ")
+        return len(listed) > len(whole)
     return share < ENOUGH

@@ -13,10 +13,14 @@ from peercycle.agents.reviewers.rubric.quantities import estimates, value_of
 from peercycle.agents.reviewers.rubric.series import Series, series_of, word_stems
 from peercycle.core.numerals import read_numeral
 
-_N = r"[-−]?(?<![\w.^])\d[\d,]*(?:\.\d+)?"
+_N = r"[-−]?(?<![\w.^,])\d{1,15}(?:,\d{3}){0,5}(?:\.\d{1,15})?(?![.,]?\d)"
+"""A whole number: one that is cut short is another, and a list of them is no number; of bounded length, to be fast."""
+_NO_UNIT = frozenset({"for", "with", "under", "in", "at", "on"})
+_ELSEWHERE = re.compile(r"\b(?:in|Tables?|Figures?|Sections?)(?: the)?\s?$")
+"""Before the second number: it says when or where to look, and is not compared."""
 _WORDS = "more fewer less higher lower greater smaller larger longer shorter later earlier warmer cooler hotter colder".split()
 _THAN = re.compile(
-    rf"(?P<a>{_N})\s?(?P<unit>\\%|[A-Za-z°/³]+)?[^.;()\d]{{0,40}}?, (?P<word>{'|'.join(_WORDS)}) than [^.;()\d]{{0,60}}?"
+    rf"(?P<a>{_N})\s?(?P<unit>\\%|[A-Za-z°/³]{{1,20}})?[^.;()\d]{{0,40}}?, (?P<word>{'|'.join(_WORDS)}) than (?P<gap>[^.;()\d]{{0,60}}?)"
     rf"(?P<b>{_N})(?!\s?(?:times|fold|of\b))\s?(?P<other>\\%|[A-Za-z°/³]+)?"
 )
 _PAIR = re.compile(rf"\(\s?(?P<a>{_N})[^()\d]{{0,12}}(?:vs\.?|versus|against)\s(?P<b>{_N})[^()\d]{{0,12}}\)")
@@ -62,8 +66,8 @@ def comparisons_hold(i: Inspection) -> Finding:
 def _than(line: str) -> Iterator[tuple[str, bool]]:
     for m in _THAN.finditer(line):
         a, b = value_of(m.group("a")), value_of(m.group("b"))
-        unit, other = m.group("unit"), m.group("other")
-        if a != b and (unit == other or other in {None, "for", "with", "under", "in", "at"}):
+        unit, other = (None if u in _NO_UNIT else u for u in m.group("unit", "other"))
+        if a != b and unit == other and not _ELSEWHERE.search(m.group("gap")):
             yield m.group(), (a < b) == (m.group("word").lower() in LESS)
 
 

@@ -137,6 +137,8 @@ def _speaks_of(s: Series, m: re.Match[str], line: str) -> bool:
 def _ratios(line: str, series: tuple[Series, ...]) -> Iterator[tuple[str, bool]]:
     for m in _RATIO.finditer(line):
         wanted = _ratio_of(m)
+        if wanted == 0:
+            continue
         named = [s for s in series if word_stems(m.group("what")) & s.name]
         before = [n.number for n in printed_numbers(line[: m.start()]) if m.start() - n.end < 30]
         shown = [s for s in series if before and s.shows(before[-1])]
@@ -159,7 +161,7 @@ def _ratio_of(m: re.Match[str]) -> float:
 
 
 def _is_about(ratio: float, wanted: float) -> bool:
-    return abs(ratio / wanted - 1) <= 0.2
+    return abs(ratio - wanted) <= 0.2 * wanted
 
 
 def _trends(line: str, tables: tuple[Table, ...]) -> Iterator[tuple[str, bool]]:

@@ -82,19 +82,20 @@ def _rows_by_heading(tables: tuple[Table, ...]) -> dict[str, int]:
 def _totals(i: Inspection) -> list[Fault]:
     """Find `30 of the 90 stations` where every other count of stations is another, and `four million keys` so."""
     given: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
-    wholes: list[tuple[str, str, int]] = []
+    wholes: list[tuple[str, str, int, int]] = []
     scaled: dict[frozenset[str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     texts = [(p.heading, line) for p in i.paper.parts if p.role not in _OTHERS for line in p.sentences]
     for where, line in [*texts, *(("captions", f.caption) for f in i.paper.floats)]:
         for m in _WHOLE.finditer(line):
-            wholes.append((where, m.group("unit").rstrip("s"), int(m.group("n"))))
+            wholes.append((where, m.group("unit").rstrip("s"), int(m.group("n")), count_value(m.group("k"))))
         for n, unit in counts(line):
             given[unit][n] += 1
         for m in _SCALED.finditer(line):
             scaled[word_stems(m.group("unit"))][f"{m.group('n')} {m.group('scale')}".lower()].append(where)
     faults: list[Fault] = []
-    for where, unit, n in wholes:
-        others = {other for other in given.get(unit, {}) if other != n}
+    for where, unit, n, part in wholes:
+        # A count below the part that is named here may be another part of the same whole.
+        others = {other for other in given.get(unit, {}) if other != n and other > part}
         if given.get(unit, {}).get(n, 0) < 2 and any(other >= 10 for other in others):
             faults.append(Fault(f"{n} {unit}s are the whole here, and {sorted(others)} elsewhere", where))
     for found in scaled.values():

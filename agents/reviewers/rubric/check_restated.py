@@ -22,9 +22,11 @@ def abstract_matches(i: Inspection) -> Finding:
     if not paper.abstract.strip():
         return nothing_there(name, "there is no abstract")
     numbers = list(result_numbers(paper.abstract, []))
-    sizes = [Decimal(n) for n, unit in counts(paper.abstract) if not _is_product(paper, n, unit)]
+    stated = counts(paper.abstract)
+    products = {count for count in stated if _is_product(paper, *count)}
+    sizes = [Decimal(n) for n, unit in stated if (n, unit) not in products]
     pool = pool_of(paper, without=frozenset({"abstract"}))
-    made = {n for n, unit in counts(paper.abstract) if _is_product(paper, n, unit)}
+    made = {n for n, _ in products}
     lost = [n for n in numbers if not pool.holds(n.number) and n.number.value not in made]
     lost_sizes = [n for n in sizes if n not in set(pool.values) and all(n != m.number.value for m in lost)]
     faults = [Fault(f"the abstract's {n.shown!r} occurs nowhere else", "abstract") for n in lost]

@@ -110,7 +110,7 @@ def attributions_are_cited(i: Inspection) -> Finding:
 
 
 _NAMED = re.compile(
-    r"(?P<name>[A-Z][\w’'-]{3,})(?:\s(?:et al\.|and (?:others|[A-Z][\w’'-]+)))?[~\s]?\\cite\w*\s*\{(?P<key>[^{},]+)\}"
+    r"(?<![\w’'-])(?P<name>[A-Z][\w’'-]{3,40})(?:\s(?:et al\.|and (?:others|[A-Z][\w’'-]{1,40})))?[~\s]?\\cite\w*\s*\{(?P<key>[^{},]+)\}"
 )
 
 

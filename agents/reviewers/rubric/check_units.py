@@ -29,18 +29,29 @@ _SHOWN = re.compile(r"\\measured\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 def units_agree(i: Inspection) -> Finding:
     """A number that stands in several places is followed by one unit, and a bound one by its measurement's."""
     name = "units-agree"
-    said: dict[tuple[str, int], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    said: dict[tuple[str, int], set[str]] = defaultdict(set)
     for part in i.paper.parts:
-        for m in _NUMBER.finditer(part.prose) if part.role not in {"related", "references"} else ():
-            if unit := _AFTER.match(part.prose, m.end()):
-                dimension, known = _UNITS[unit.group("unit")]
-                said[m.group(), dimension][known] += 1
+        for line in part.sentences if part.role not in {"related", "references", "aside"} else ():
+            for number, units in _units_of(line).items():
+                # A sentence that gives one number in two units speaks of two things: `0.5 mm wide and 0.5 m long`.
+                for unit in units if len(units) == 1 else ():
+                    said[number].add(unit)
     faults = [Fault(f"{number} is given in {' and in '.join(sorted(units))}") for (number, _), units in said.items()
               if len(units) > 1]  # fmt: skip
     faults += [Fault(text) for text in _other_than_measured(i)]
     if not said and not faults:
         return nothing_there(name, "no number with decimals is followed by a unit", absent=1.0)
     return Finding(name, f"{len(said)} numbers with a unit, {len(faults)} in two", tuple(faults))
+
+
+def _units_of(line: str) -> dict[tuple[str, int], set[str]]:
+    """Return the units behind each number of a sentence, by the number and their dimension."""
+    found: dict[tuple[str, int], set[str]] = defaultdict(set)
+    for m in _NUMBER.finditer(line):
+        if unit := _AFTER.match(line, m.end()):
+            dimension, known = _UNITS[unit.group("unit")]
+            found[m.group(), dimension].add(known)
+    return found
 
 
 def _other_than_measured(i: Inspection) -> list[str]:

@@ -26,7 +26,7 @@ _WORD_VALUES = {word: n for n, word in enumerate(_WORDS.split(), 2)}
 _WORD_NUMBER = re.compile(rf"\b(?:{'|'.join(_WORD_VALUES)})\b", re.IGNORECASE)
 _NEXT = re.compile(r"[\s~-]{0,2}(?:\\%\s?)?([A-Za-z]{3,})")
 _FLOAT = re.compile(r"\\begin\{(table\*?|sidewaystable)\}.*?\\end\{\1\}", re.DOTALL)
-_PIPE_ROW = re.compile(r"(?m)^\s*\|.*\|\s*$")
+_PIPE_ROW = re.compile(r"(?m)^[^\S\n]*\|.*\|[^\S\n]*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,15 +162,23 @@ def _tells(number: Numeral, sources: Sources) -> bool:
 
 
 def _without_tables(text: str, sources: Sources) -> str:
-    """Take out tables most of whose numbers are copied, with the float around each."""
-    for span in reversed(table_spans(scan_latex(text))):
-        prose = blank_non_prose(scan_latex(text[span.start : span.end]))
-        own = text.count("\\measured", span.start, span.end)
-        if _is_mostly_copied(prose, own, sources):
-            holder = next((m for m in _FLOAT.finditer(text) if m.start() <= span.start < m.end()), None)
-            start, end = holder.span() if holder else (span.start, span.end)
-            text = text[:start] + text[end:]
+    """Take out tables most of whose numbers are copied, with the float around them where it holds no other."""
+    tables = table_spans(scan_latex(text))
+    copied = {table for table in tables if _is_copied_table(text, table, sources)}
+    cuts: set[tuple[int, int]] = set()
+    floats = [m.span() for m in _FLOAT.finditer(text)] if copied else []
+    for table in copied:
+        holder = next(((a, b) for a, b in floats if a <= table.start < b), None)
+        alone = holder and copied.issuperset(t for t in tables if holder[0] <= t.start < holder[1])
+        cuts.add(holder if holder and alone else (table.start, table.end))
+    for start, end in sorted(cuts, reverse=True):
+        text = text[:start] + text[end:]
     return text
+
+
+def _is_copied_table(text: str, table: Span, sources: Sources) -> bool:
+    prose = blank_non_prose(scan_latex(text[table.start : table.end]))
+    return _is_mostly_copied(prose, text.count("\\measured", table.start, table.end), sources)
 
 
 def _without_pipe_rows(text: str, sources: Sources) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -105,9 +106,9 @@ class RubricReviewer:
         self._settings = settings
 
     async def review(self, submission: Submission, ctx: StageContext) -> Assessment:
-        """Judge one submission; nothing is asked of the world."""
+        """Judge one submission in a thread, so that a stop is heard meanwhile; nothing is asked of the world."""
         del ctx
-        return assess(submission, self._settings)
+        return await asyncio.to_thread(assess, submission, self._settings)
 
 
 def assess(submission: Submission, settings: RubricSettings) -> Assessment:
