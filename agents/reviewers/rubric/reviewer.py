@@ -98,6 +98,9 @@ CHECKS: tuple[tuple[float, CheckFunction], ...] = (
 """Every check with its weight in the rating."""
 EARLIER_WEIGHT = 1.0
 
+AS_WRITTEN = frozenset({"text-is-own"})
+"""Checks that hold the text against its sources word for word: nothing may be taken out of it."""
+
 
 class RubricReviewer:
     """Makes every check on a submission and reports how many of those that apply are passed."""
@@ -158,7 +161,7 @@ def _made(submission: Submission) -> list[tuple[float, Finding]]:
 
 def _lower(finding: Finding, without: Finding) -> Finding:
     """Return what a check finds, or what it finds without the numbers copied from sources where that scores less."""
-    if not (finding.given and without.given) or without.score >= finding.score:
+    if not (finding.given and without.given) or without.score >= finding.score or finding.check in AS_WRITTEN:
         return finding
     return replace(without, evidence=f"without the numbers of sources, {without.evidence}")
 
