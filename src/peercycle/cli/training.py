@@ -110,8 +110,6 @@ def _drive(
     options = run_options(settings, settings.start.base)
     for reviewer in (options.reviewer, options.judge or options.reviewer):
         plugins.find("reviewers", reviewer)
-    if why := no_own_judge(options):
-        warn(f"warning: {why}: what it promotes may only please it; name another reviewer as judge in [run]")
     plugins.find("rewards", options.reward)
     plugins.find("models", settings.engine.name.partition("/")[0])
     trainers = [settings.train.trainer, *([settings.warmup.trainer] if settings.warmup else [])]
@@ -125,6 +123,9 @@ def _drive(
         disabled=tuple(disabled),
         told=told(settings, as_json),
     )
+    # Tasks that are not there are an error, and it is said alone.
+    if Path(settings.tasks.file).is_file() and (why := no_own_judge(options)):
+        warn(f"warning: {why}: what it promotes may only please it; name another reviewer as judge in [run]")
     versions = plugins.versions()
     if not settings.sample.stay:
         return run_loop(frame, versions)
