@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 import tempfile
 from contextlib import closing
@@ -16,7 +15,7 @@ from peercycle.core.errors import DamagedRunError, StoreError
 from peercycle.graphs.plainrows import PlainRows
 from peercycle.store import commits
 from peercycle.store.database import connect_read_only
-from peercycle.store.disk import FILE_MODE
+from peercycle.store.disk import disk_errors, replace_file
 from peercycle.store.syncing import sync_never
 
 FILE = "checkpoints.sqlite"
@@ -80,15 +79,11 @@ def open_file(target: Path, fence: int) -> sqlite3.Connection:
 
 def _make(target: Path) -> None:
     """Put a file without checkpoints there, whole: LangGraph commits its tables one by one, and a kill may come between."""
-    aside = target.with_name(f".{target.name}.tmp")
-    aside.unlink(missing_ok=True)
-    with os.fdopen(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE), "wb") as file:
-        file.write(_empty_file())
-    # What a killed driver left of a file that was moved away would be read into this one.
-    for beside in ("-wal", "-shm", "-journal"):
-        target.with_name(f"{target.name}{beside}").unlink(missing_ok=True)
-    # Not waited for: where a power cut takes it back, nothing is lost that the journal does not have.
-    aside.replace(target)
+    with disk_errors("create", target):
+        # What a killed driver left of a file that was moved away would be read into this one.
+        for beside in ("-wal", "-shm", "-journal"):
+            target.with_name(f"{target.name}{beside}").unlink(missing_ok=True)
+        replace_file(target, _empty_file())
 
 
 @lru_cache(maxsize=1)

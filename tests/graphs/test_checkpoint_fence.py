@@ -254,3 +254,10 @@ def test_a_driver_that_is_cancelled_twice_while_it_closes_leaves_neither_connect
     for thread in set(threading.enumerate()) - before:
         thread.join(10)
         assert not thread.is_alive(), thread.name
+
+
+def test_a_file_that_cannot_be_made_is_one_line_of_the_store(tmp_path: Path) -> None:
+    (tmp_path / ".checkpoints.sqlite.tmp").mkdir()
+    with pytest.raises(StoreError, match=r"cannot write '.*checkpoints\.sqlite': ") as caught:
+        open_really(tmp_path / "checkpoints.sqlite", 1)
+    assert "\n" not in str(caught.value)
