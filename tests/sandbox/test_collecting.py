@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import threading
 from pathlib import Path
@@ -187,3 +188,14 @@ def test_a_glob_that_leaves_the_directory_is_refused_before_anything_runs(harnes
 def test_globs_match_as_documented(path: str, pattern: str, expected: bool) -> None:
     check_patterns((pattern,))
     assert matches(path.split("/"), pattern.split("/")) is expected
+
+
+def test_no_path_leads_onto_another_device() -> None:
+    root = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        assert Path("/proc").stat().st_dev != os.fstat(root).st_dev
+        with pytest.raises(OSError, match="proc/version") as caught:
+            open_beneath(root, "proc/version")
+    finally:
+        os.close(root)
+    assert caught.value.errno == errno.EXDEV
