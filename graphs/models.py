@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -21,6 +23,13 @@ HOW_TO_NAME = "name one with --model BACKEND/MODEL, such as openai/NAME (docs/mo
 COALESCE_S = 0.003
 """Requests that arrive within this time of the first go to an engine in this process in one call."""
 
+HOLD_SHARE, HOLD_LEAST_S = 0.1, 0.01
+"""What an engine waits, as a share of its last call and in seconds, for those it answered to ask again.
+
+Without it two halves of the candidates that once fell out of step would be asked for in turns for ever, each while the
+other is computed.
+"""
+
 Waiting = tuple[ModelRequest, asyncio.Future[ModelResult]]
 
 
@@ -35,6 +44,7 @@ class Coalescer:
     model: LanguageModel
     _waiting: list[Waiting] = field(default_factory=list)
     _working: asyncio.Task[None] | None = None
+    _came: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def generate(self, request: ModelRequest) -> ModelResult:
         """Return the answer to one request."""
@@ -43,18 +53,32 @@ class Coalescer:
             return result
         future: asyncio.Future[ModelResult] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, future))
+        self._came.set()
         if self._working is None:
             self._working = asyncio.create_task(self._work())
         return await future
 
     async def _work(self) -> None:
         try:
-            await asyncio.sleep(COALESCE_S)
+            await self._gather(math.inf, COALESCE_S)
             while self._waiting:
                 batch, self._waiting = self._waiting, []
+                began = time.monotonic()
                 await self._answer([each for each in batch if not each[1].done()])
+                hold = max(HOLD_LEAST_S, HOLD_SHARE * (time.monotonic() - began))
+                await self._gather(len(self._waiting) + len(batch), hold)
         finally:
             self._working = None
+
+    async def _gather(self, enough: float, most_s: float) -> None:
+        """Wait until `enough` requests are here, `most_s` seconds at most."""
+        try:
+            async with asyncio.timeout(most_s):
+                while len(self._waiting) < enough:
+                    self._came.clear()
+                    await self._came.wait()
+        except TimeoutError:
+            pass
 
     async def _answer(self, batch: list[Waiting]) -> None:
         if not batch:
