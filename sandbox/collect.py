@@ -16,13 +16,13 @@ from peercycle.core.sandboxing import Limits, OutputFile
 from peercycle.sandbox.globs import check_patterns, is_literal, matches
 from peercycle.sandbox.openat2 import open_beneath
 from peercycle.sandbox.protections import Weakening
+from peercycle.sandbox.shut import FOLDER, keep_open, open_file, open_folder
 
 MAX_DEPTH = 32
 MAX_OUTPUTS = 1000
 MAX_NAME = 255
 MAX_REFUSALS = 50
 """Refusals listed one by one; the rest are counted."""
-_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 __all__ = ["check_patterns", "collect"]
 
@@ -46,11 +46,12 @@ async def collect(
 ) -> tuple[tuple[OutputFile, ...], tuple[str, ...]]:
     """Put the declared outputs into `artifacts`; return them, and those refused, each with the reason.
 
-    Files at or below an input are not outputs. A name that is not printable text is refused and shown escaped.
+    Files at or below an input are not outputs. A name that is not printable text is refused and shown escaped. What
+    the program shut to itself is collected all the same.
     """
     if not patterns:
         return (), ()
-    directory = os.open(work, _OPEN)
+    directory = _opened(work)
     try:
         most = sys.maxsize if "collector_caps" in without else limits.files
         candidates, refused = await asyncio.to_thread(_candidates, directory, patterns, inputs, most)
@@ -69,6 +70,16 @@ async def collect(
     finally:
         os.close(directory)
     return tuple(outputs), _listed(refused)
+
+
+def _opened(work: Path) -> int:
+    try:
+        directory = os.open(work, FOLDER)
+    except PermissionError:
+        work.chmod(0o700)
+        directory = os.open(work, FOLDER)
+    keep_open(directory)
+    return directory
 
 
 def _candidates(
@@ -131,7 +142,7 @@ def _walk(directory: int, refused: list[str]) -> Iterator[tuple[tuple[str, ...],
                 refused.append(f"{_shown('/'.join(inside))}: more than {MAX_DEPTH} folders deep")
                 continue
             try:
-                inner = os.open(name, _OPEN, dir_fd=parent)
+                inner = open_folder(parent, name)
             except OSError as error:
                 refused.append(f"{_shown('/'.join(inside))}: {_reason(error)}")
                 continue
@@ -153,7 +164,7 @@ def _body(directory: int, work: Path, found: _Found, room: int, without: Weakeni
         if "collector_beneath" in without:
             opened = os.open(work / found.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         else:
-            opened = open_beneath(directory, found.path)
+            opened = open_file(directory, found.path)
     except OSError as error:
         return _reason(error)
     try:

@@ -20,6 +20,7 @@ EXECUTIONS = "executions"
 _NEW = ".new-"
 _STALE_S = 3600.0
 _MAX_PATH = 1000
+_MAX_NAME = 255
 _MAX_TOP_LEVEL = 500
 NOTHING_LENT: Mapping[str, Path] = {}
 
@@ -113,9 +114,17 @@ def check_paths(names: Iterable[str]) -> dict[str, PurePosixPath]:
     paths: dict[str, PurePosixPath] = {}
     for name in names:
         path = PurePosixPath(name)
-        plain = name and len(name) <= _MAX_PATH and name.isprintable() and str(path) == name
+        plain = name and name.isprintable() and str(path) == name
         if not plain or path.is_absolute() or ".." in path.parts or name == ".":
-            raise RefusedRequestError(f"input path {name!r} must be a plain relative path such as 'src/run.py'")
+            raise RefusedRequestError(
+                f"input path {name[:_MAX_PATH]!r} must be a plain relative path such as 'src/run.py'"
+            )
+        if len(os.fsencode(name)) > _MAX_PATH or any(len(os.fsencode(part)) > _MAX_NAME for part in path.parts):
+            raise RefusedRequestError(
+                f"input path {name[:_MAX_NAME]!r} is too long: {_MAX_PATH} bytes, and {_MAX_NAME} for each name in it"
+            )
+        if name in paths:
+            raise RefusedRequestError(f"two inputs are to lie at {name!r}: rename one")
         paths[name] = path
     folders = {parent for path in paths.values() for parent in path.parents}
     for path in paths.values():

@@ -6,9 +6,10 @@ import os
 import stat
 from dataclasses import dataclass
 
+from peercycle.sandbox.shut import keep_open, open_folder
+
 MAX_DEPTH = 64
 """Folders below the working directory, one in the other; more is a breach, for no path could reach them."""
-_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,10 @@ class TreeUse:
 def measure(directory: int, *, max_bytes: int, max_entries: int) -> TreeUse:
     """Return the disk space and entries below an open directory, and stop as soon as either is too much.
 
-    It descends by descriptor, one per level, so that neither a deep path nor a link misleads it.
+    It descends by descriptor, one per level, so that neither a deep path nor a link misleads it. A folder that its
+    owner has shut is opened again.
     """
+    keep_open(directory)
     used = entries = 0
     stack = [(os.dup(directory), _names(directory))]
     try:
@@ -39,6 +42,8 @@ def measure(directory: int, *, max_bytes: int, max_entries: int) -> TreeUse:
                 status = os.stat(name, dir_fd=parent, follow_symlinks=False)
             except FileNotFoundError:
                 continue
+            except PermissionError:
+                return TreeUse(used, entries, "a folder cannot be looked into")
             used += status.st_blocks * 512
             if used > max_bytes or entries > max_entries:
                 return TreeUse(used, entries)
@@ -46,7 +51,7 @@ def measure(directory: int, *, max_bytes: int, max_entries: int) -> TreeUse:
                 if len(stack) > MAX_DEPTH:
                     return TreeUse(used, entries, f"folders are nested more than {MAX_DEPTH} deep")
                 try:
-                    inner = os.open(name, _OPEN, dir_fd=parent)
+                    inner = open_folder(parent, name)
                 except PermissionError:
                     return TreeUse(used, entries, "a folder cannot be read")
                 except OSError:

@@ -98,6 +98,9 @@ def fetch(path: bytes, size: int) -> None:
     try:
         folder = opened_folder(parents)
         try:
+            if stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+                # One that the program shut to itself is shut to this process too.
+                os.chmod(name, 0o600, dir_fd=folder)
             opened = os.open(name, OPEN, dir_fd=folder)
         finally:
             os.close(folder)

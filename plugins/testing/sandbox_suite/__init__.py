@@ -5,6 +5,8 @@ from __future__ import annotations
 from peercycle.plugins.testing.sandbox_suite import (
     behaviours,
     behaviours_of_files,
+    behaviours_of_overwriting,
+    behaviours_of_permission,
     endings,
     files,
     hiding,
@@ -18,6 +20,6 @@ from peercycle.plugins.testing.sandbox_suite import (
 from peercycle.plugins.testing.sandbox_suite.rows import ROWS, Nothing, Row
 
 __all__ = [
-    "ROWS", "Nothing", "Row", "behaviours", "behaviours_of_files", "endings", "files", "hiding", "kernel", "network", "outputs",
-    "resources", "soak", "table",
+    "ROWS", "Nothing", "Row", "behaviours", "behaviours_of_files", "behaviours_of_overwriting", "behaviours_of_permission",
+    "endings", "files", "hiding", "kernel", "network", "outputs", "resources", "soak", "table",
 ]  # fmt: skip

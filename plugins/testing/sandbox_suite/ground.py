@@ -50,6 +50,18 @@ def end():
 `alone` is false where the machine's processes are in sight: signals that could hit others are then not sent.
 """
 
+TELL = """
+import json, os, sys
+said = {}
+def tell(name, do):
+    try:
+        do()
+        said[name] = "done"
+    except OSError as error:
+        said[name] = [type(error).__name__, error.filename, error.filename2]
+"""
+"""Begins a program that tries things and tells of each what it raised, and for which names."""
+
 
 class Skip(Exception):  # noqa: N818  # no error
     """The row cannot be run here; the message says what it needs."""
