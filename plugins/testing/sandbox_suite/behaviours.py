@@ -75,9 +75,13 @@ async def a_file_that_cannot_be_executed_is_a_result(ground: Ground) -> list[str
 
 @behaviour
 async def both_streams_come_back_apart(ground: Ground) -> list[str]:
-    """What went to standard error is not in standard output."""
-    result = await ground.run("import sys; print('out'); print('err', file=sys.stderr)")
-    return unless((result.stdout.text, result.stderr.text) == ("out\n", "err\n"), f"they say {result.stdout.text!r}")
+    """What went to standard error is not in standard output; both are UTF-8, letters of four bytes included."""
+    wanted = "café €100 中文 😀\n", "résumé ✨\n"
+    # As bytes, so that the program's own text has nothing to do with it.
+    out, err = (each.encode() for each in wanted)
+    result = await ground.run(f"import os; os.write(1, {out!r}); os.write(2, {err!r})")
+    said = result.stdout.text, result.stderr.text
+    return unless(said == wanted, f"they say {said}")
 
 
 @behaviour
@@ -163,11 +167,11 @@ async def _refused(ground: Ground, complaint: str, **asked: object) -> list[str]
 
 @behaviour
 async def standard_input_arrives_whole(ground: Ground) -> list[str]:
-    """A megabyte of any bytes, and none at all."""
-    body = bytes(range(256)) * 4096
+    """Fifty megabytes of any bytes, and none at all."""
+    body = bytes(range(256)) * (50 << 12)
     look = "import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())"
     given = await ground.artifacts.put(body)
-    found = unless(f"sha256:{await ground.said(look, stdin=given)}" == given, "a megabyte did not arrive whole")
+    found = unless(f"sha256:{await ground.said(look, stdin=given)}" == given, "fifty megabytes did not arrive whole")
     empty = await ground.artifacts.put(b"")
     return found + unless(f"sha256:{await ground.said(look, stdin=empty)}" == empty, "an empty input is not empty")
 

@@ -38,11 +38,22 @@ async def inputs_arrive_byte_for_byte(ground: Ground) -> list[str]:
 
 @behaviour
 async def a_large_input_arrives_whole(ground: Ground) -> list[str]:
-    """Eight megabytes, which are not the program's own and do not count as its disk space."""
-    body = bytes(range(251)) * 33_425
-    ref = await ground.artifacts.put(body)
-    said = await ground.said("print(len(open('big', 'rb').read()))", files={"big": ref}, limits=changed(disk_mb=4))
-    return unless(said == str(len(body)), f"{said} bytes of {len(body)}")
+    """Fifty megabytes, which are not the program's own and do not count as its disk space."""
+    ref = await ground.artifacts.put(bytes(range(251)) * 208_880)
+    program = "import hashlib; print(hashlib.file_digest(open('big', 'rb'), 'sha256').hexdigest())"
+    said = await ground.said(program, files={"big": ref}, limits=changed(disk_mb=4))
+    return unless(f"sha256:{said}" == ref, "fifty megabytes did not arrive whole")
+
+
+@behaviour
+async def a_large_output_comes_whole(ground: Ground) -> list[str]:
+    """Fifty megabytes, where as many are allowed."""
+    result = await ground.run(
+        "open('big', 'wb').write(bytes(range(251)) * 208_880)", outputs=("big",), limits=changed(disk_mb=64)
+    )
+    hashes = [each.sha256 for each in result.outputs]
+    wanted = hashlib.sha256(bytes(range(251)) * 208_880).hexdigest()
+    return unless(hashes == [wanted], f"it ended {result.status}, and {len(hashes)} came: {result.refused}")
 
 
 @behaviour
