@@ -3,7 +3,8 @@
 Run as a script, `python -I -S launch.py DRIVER PLAN`, with the standard library only. It joins its cgroups, sets
 its limits, becomes an unprivileged user, and becomes bubblewrap, while its own parent stays to guard the driver's
 life. It is a process and no `preexec_fn`, because code between fork and exec is unsafe in a program that has threads.
-Every import is paid for at every start: hence the plan by `marshal`, which is built in, and from the same Python.
+Every import is paid for at every start: hence the plan by `marshal`, which is built in, and from the same Python. It
+is read from a descriptor, for one argument holds 128 KiB at most.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ FAILED = 120
 
 
 def main(argv: list[str]) -> None:
-    """Do the plan in `argv[2]` (marshal, as hexadecimal digits), and die with the process `argv[1]`."""
+    """Do the plan (marshal) that can be read from the descriptor `argv[2]`, and die with the process `argv[1]`."""
     driver = int(argv[1])
-    plan = marshal.loads(bytes.fromhex(argv[2]))  # noqa: S302  # our own driver wrote it
+    with open(int(argv[2]), "rb") as file:  # noqa: PTH123  # a descriptor
+        plan = marshal.load(file)  # noqa: S302  # our own driver wrote it
     if not plan["die_with_parent"]:
         become(0, plan)
     watched = os.pidfd_open(driver)

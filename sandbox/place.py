@@ -21,7 +21,7 @@ _NEW = ".new-"
 _STALE_S = 3600.0
 _MAX_PATH = 1000
 _MAX_NAME = 255
-_MAX_TOP_LEVEL = 500
+MAX_TOP_LEVEL = 500
 NOTHING_LENT: Mapping[str, Path] = {}
 
 
@@ -86,7 +86,7 @@ def fill(place: Place, uid: int | None, files: Mapping[str, bytes], lent: Mappin
     """
     paths = check_paths([*files, *lent])
     place.top_level = tuple(sorted({path.parts[0] for path in paths.values()}))
-    if len(place.top_level) > _MAX_TOP_LEVEL:
+    if len(place.top_level) > MAX_TOP_LEVEL:
         raise RefusedRequestError(f"{len(place.top_level)} inputs side by side: put them into folders (at most 500)")
     try:
         place.work.mkdir(mode=0o700)

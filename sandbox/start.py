@@ -42,7 +42,8 @@ class Start:
 
         `wrap` is a command to start it through, with `PARENT` in the launcher's place for its own process.
         """
-        with tempfile.TemporaryFile() as args, tempfile.TemporaryFile() as rules, self._stdin() as stdin:
+        temporary = tempfile.TemporaryFile
+        with temporary() as args, temporary() as rules, temporary() as plan, self._stdin() as stdin:
             _fill(args, packed(options(self.view, self.without)))
             command = [self.bwrap, "--args", str(args.fileno()), "--json-status-fd", str(report)]
             passed = [args.fileno(), report]
@@ -55,8 +56,11 @@ class Start:
                 command += ["--seccomp", str(rules.fileno())]
                 passed.append(rules.fileno())
             command += ["--", *program(self.view)]
+            _fill(plan, marshal.dumps(self.plan(command)))
+            passed.append(plan.fileno())
+            launcher = [sys.executable, "-I", "-S", launch.__file__]
             return subprocess.Popen(
-                [*wrap, *self.launcher(command, parent="PARENT" if wrap else str(os.getpid()))],
+                [*wrap, *launcher, "PARENT" if wrap else str(os.getpid()), str(plan.fileno())],
                 stdin=None if "empty_stdin" in self.without else stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -67,9 +71,9 @@ class Start:
                 start_new_session="own_session" not in self.without,
             )
 
-    def launcher(self, command: list[str], *, parent: str) -> list[str]:
-        """Return the launcher's command line for a command to become."""
-        plan = {
+    def plan(self, command: list[str]) -> dict[str, object]:
+        """Return what the launcher is to do before it becomes a command."""
+        return {
             "cgroups": [] if self.group is None else [str(path) for path in self.group.paths],
             "rlimits": rlimits(self.limits, self.without),
             "uid": self.uid,
@@ -78,7 +82,6 @@ class Start:
             "die_with_parent": "die_with_parent" not in self.without,
             "kill_orphans": "group_kill" not in self.without,
         }
-        return [sys.executable, "-I", "-S", launch.__file__, parent, marshal.dumps(plan).hex()]
 
     def _environment(self) -> dict[str, str]:
         """Return bubblewrap's own environment: the program reads it in /proc/1/environ, whatever it was told."""

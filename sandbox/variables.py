@@ -9,28 +9,37 @@ from collections.abc import Mapping, Sequence
 from peercycle.core.errors import RefusedRequestError
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
-_MAX_BYTES = 64 << 10
-_MAX_ARGUMENTS = 48 << 10
-"""Bytes of all arguments: the launcher is given them in one of its own, of which Linux takes 128 KiB, as digits."""
-_PER_ARGUMENT = 6
+MAX_VARIABLES, _MAX_VARIABLE_BYTES = 500, 64 << 10
+MAX_ARGUMENTS, _MAX_ARGUMENT_BYTES = 3000, 1 << 20
+"""bubblewrap takes 9,000 of its own, where an argument is one, a variable three, an input or a piece of data three; and
+Linux two megabytes, the environment included, where a stack may have its usual eight."""
+_LONGEST = (128 << 10) - 1
+"""Bytes of one argument that Linux takes."""
 
 
 def check_arguments(argv: Sequence[str]) -> None:
     """Raise `RefusedRequestError` for arguments that no program could be given."""
-    held = sum(_length("an argument", arg) + _PER_ARGUMENT for arg in argv)
-    if held > _MAX_ARGUMENTS:
-        raise RefusedRequestError(
-            f"the arguments of one execution have {held} bytes, over {_MAX_ARGUMENTS}: put the data into a file"
-        )
+    lengths = [_length("an argument", arg) for arg in argv]
+    for held, most, what in (
+        (len(lengths), MAX_ARGUMENTS, "one execution has {} arguments"),
+        (max(lengths, default=0), _LONGEST, "one argument has {} bytes"),
+        (sum(lengths), _MAX_ARGUMENT_BYTES, "the arguments of one execution have {} bytes"),
+    ):
+        if held > most:
+            raise RefusedRequestError(f"{what.format(held)}, over {most}: put the data into a file")
 
 
 def check_variables(variables: Mapping[str, str]) -> None:
     """Raise `RefusedRequestError` for a variable that no program could be given."""
     for name in variables:
         if not _NAME.fullmatch(name):
-            raise RefusedRequestError(f"environment variable {name!r} must be letters, digits and _")
+            raise RefusedRequestError(f"environment variable {name[:100]!r} must be letters, digits and _")
+    if len(variables) > MAX_VARIABLES:
+        raise RefusedRequestError(
+            f"one execution has {len(variables)} environment variables, over {MAX_VARIABLES}: put the data into a file"
+        )
     held = sum(len(name) + _length(f"environment variable {name!r}", value) for name, value in variables.items())
-    if held > _MAX_BYTES:
+    if held > _MAX_VARIABLE_BYTES:
         raise RefusedRequestError("the environment variables of one execution pass 64 KiB: put the data into a file")
 
 

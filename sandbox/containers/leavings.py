@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-LONGEST_PLAN = 4 << 20
+LONGEST_PLAN = 8 << 20
 CHUNK = 1 << 16
 WORK = "/work"
 MAX_DEPTH = 64

@@ -14,6 +14,7 @@ from peercycle.sandbox.fetching.download import download
 from peercycle.sandbox.fetching.settings import FetchSettings
 from peercycle.sandbox.fetching.store import DataStore, copied, digest_of
 
+MOST_DATA = 500
 PREPARE = "prepare it where there is a network: peercycle sandbox prepare --data …"
 
 
@@ -27,6 +28,8 @@ def check(specs: Sequence[DataSpec]) -> None:
             raise RefusedRequestError(
                 f"data {spec.name!r} is a Hugging Face dataset without `revision`: name a commit"
             )
+    if len(specs) > MOST_DATA:
+        raise RefusedRequestError(f"{len(specs)} pieces of data, over {MOST_DATA}: put them into folders")
     names = [spec.name for spec in specs]
     if len(set(names)) < len(names):
         raise RefusedRequestError(f"two data files have one name: {sorted(names)!r}")

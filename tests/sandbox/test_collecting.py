@@ -7,12 +7,13 @@ import errno
 import os
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from peercycle.core.errors import RefusedRequestError
 from peercycle.core.sandboxing import Limits
+from peercycle.sandbox import shut
 from peercycle.sandbox.collect import collect
 from peercycle.sandbox.globs import check_patterns, matches
 from peercycle.sandbox.openat2 import open_beneath
@@ -199,3 +200,41 @@ def test_no_path_leads_onto_another_device() -> None:
     finally:
         os.close(root)
     assert caught.value.errno == errno.EXDEV
+
+
+def test_what_a_program_shut_is_not_opened_through_a_link_that_it_puts_there_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First it is refused, as what is shut is; by the second look there is a link to a folder of the host, or a file."""
+    (tmp_path / "host").mkdir(mode=0o700)
+    (tmp_path / "host" / "key").write_text("secret")
+    (tmp_path / "host" / "key").chmod(0o400)
+    (tmp_path / "host").chmod(0o500)
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "folder").symlink_to(tmp_path / "host")
+    (tmp_path / "work" / "file").symlink_to(tmp_path / "host" / "key")
+
+    def refused_at_first(real: Any) -> Any:
+        answers = iter([PermissionError(errno.EACCES, "shut")])
+
+        def open_(*args: Any, **options: Any) -> int:
+            for error in answers:
+                raise error
+            return int(real(*args, **options))
+
+        return open_
+
+    directory = os.open(tmp_path / "work", os.O_RDONLY)
+    try:
+        monkeypatch.setattr(shut, "open_beneath", refused_at_first(open_beneath))
+        with pytest.raises(OSError, match="symbolic link"):
+            shut.open_file(directory, "file")
+        monkeypatch.setattr(os, "open", refused_at_first(os.open))
+        with pytest.raises(NotADirectoryError):
+            shut.open_folder(directory, "folder")
+    finally:
+        os.close(directory)
+    assert [oct(path.stat().st_mode & 0o777) for path in (tmp_path / "host", tmp_path / "host" / "key")] == [
+        "0o500",
+        "0o400",
+    ]

@@ -36,10 +36,10 @@ def test_what_a_dead_bubblewrap_leaves_behind_is_killed_by_the_guard(tmp_path: P
         "die_with_parent": True,
         "kill_orphans": True,
     }
-    digits = marshal.dumps(plan).hex()
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), digits], check=False, timeout=60
-    )
+    (tmp_path.parent / "plan").write_bytes(marshal.dumps(plan))
+    with (tmp_path.parent / "plan").open("rb") as file:
+        command = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), str(file.fileno())]
+        done = subprocess.run(command, check=False, timeout=60, pass_fds=[file.fileno()])
     assert done.returncode == (3 if "exit" in death else -signal.SIGTERM)
     left = [int(path.name) for path in tmp_path.iterdir()]
     assert len(left) == 2

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import pytest
 
+from peercycle.sandbox import place, profile, variables
+from peercycle.sandbox.fetching import materials
 from peercycle.sandbox.protections import ALL, MEANING, Protection
 
 if TYPE_CHECKING:
@@ -119,3 +123,29 @@ def test_a_standard_input_larger_than_the_disk_limit_is_read_to_its_end_and_coun
 
 def test_every_protection_says_what_it_is() -> None:
     assert set(MEANING) == set(get_args(Protection)) == ALL
+
+
+@pytest.mark.parametrize(("beyond", "fits"), [(0, True), (2000, False)])
+def test_bubblewrap_takes_the_most_that_a_request_may_hold_all_together(
+    harness: Harness, tmp_path: Path, beyond: int, fits: bool
+) -> None:
+    """It counts what it is told. It is told of a folder that is not there, and so ends as soon as it has counted."""
+    view = profile.View(
+        work=Path("/no-such-folder"),
+        etc=Path("/no-such-folder"),
+        inputs=((Path("/x"), "x"),) * (place.MAX_TOP_LEVEL + materials.MOST_DATA),
+        binds=((Path("/x"), "/x"),) * 10,
+        variables={f"V{n}": "" for n in range(variables.MAX_VARIABLES)},
+        argv=("x",) * (variables.MAX_ARGUMENTS + beyond),
+        memory_mb=64,
+        processes=8,
+    )
+    told = tmp_path / "told"
+    told.write_bytes(profile.packed(profile.options(view, frozenset())))
+    with told.open("rb") as file:
+        command = [harness.settings.bwrap, "--args", str(file.fileno()), "--", *profile.program(view)]
+        done = subprocess.run(
+            command, check=False, pass_fds=[file.fileno()], capture_output=True, text=True, timeout=60
+        )
+    assert ("Exceeded maximum number of arguments" not in done.stderr) is fits
+    assert done.returncode == 1

@@ -23,6 +23,19 @@ async def arguments_arrive_as_they_were_given(ground: Ground) -> list[str]:
 
 
 @behaviour
+async def long_command_lines_arrive_whole(ground: Ground) -> list[str]:
+    """The longest argument that Linux takes, nearly a megabyte in all, and many short ones; more is refused."""
+    look = "import sys; print(len(sys.argv) - 1, len(''.join(sys.argv[1:])))"
+    found = []
+    for given in (["x" * ((128 << 10) - 1)], ["\x01" * (64 << 10)] * 15, ["y"] * 2990):
+        wanted = f"{len(given)} {len(''.join(given))}"
+        found += unless(await ground.said(look, *given) == wanted, f"{wanted} did not arrive")
+    for argv in (("true", "x" * (128 << 10)), ("true", *["x" * (64 << 10)] * 16), ("true", *["y"] * 3000)):
+        found += await _refused(ground, f"{sum(map(len, argv))} bytes were taken", argv=argv)
+    return found
+
+
+@behaviour
 async def exit_codes_come_back(ground: Ground) -> list[str]:
     """0 is `ok`, every other up to 127 `nonzero`, and the code is told."""
     found = []
@@ -148,9 +161,9 @@ async def variables_of_the_request_are_set(ground: Ground) -> list[str]:
 
 @behaviour
 async def variables_that_cannot_be_set_are_refused(ground: Ground) -> list[str]:
-    """A name with a blank, one with `=`, a value with NUL, and more than a megabyte."""
-    found = []
-    for bad in ({"A B": "x"}, {"A=B": "x"}, {"": "x"}, {"A": "x\0y"}, {"A": "x" * (1 << 20)}):
+    """A name with a blank, one with `=`, a value with NUL, more than a megabyte, and ten thousand."""
+    found, many = [], {f"V{n}": "" for n in range(10_000)}
+    for bad in ({"A B": "x"}, {"A=B": "x"}, {"": "x"}, {"A": "x\0y"}, {"A": "x" * (1 << 20)}, many):
         found += await _refused(ground, f"{str(bad)[:40]} was taken", variables=bad)
     return found
 
