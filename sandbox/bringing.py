@@ -32,8 +32,8 @@ def check(request: ExecRequest) -> None:
     check_arguments(request.argv)
     check_variables(request.variables)
     collect.check_patterns(request.outputs)
-    place.check_paths([*request.files, *(f"data/{item.name}" for item in request.data)])
     materials.check(request.data)
+    place.check_paths([*request.files, *(f"data/{item.name}" for item in request.data)])
 
 
 async def gather(request: ExecRequest, artifacts: ArtifactStore, state: Path, fetch: FetchSettings) -> Brought:

@@ -82,19 +82,20 @@ def _in_flight(pid: int, name: str) -> int:
 
 def _mapped(pid: int, device: int, found: Hidden) -> None:
     try:
-        lines = Path(f"/proc/{pid}/maps").read_text(errors="replace").splitlines()
+        # As bytes: a text has more ends of lines than one, and a program gives its files names with any of them.
+        lines = Path(f"/proc/{pid}/maps").read_bytes().split(b"\n")
     except OSError:
         return
     for line in lines:
-        fields = line.split(None, 5)
-        if len(fields) < 6 or fields[4] == "0":
+        fields = line.split(maxsplit=5)
+        if len(fields) < 6 or fields[4] == b"0":
             continue
-        major, minor = (int(part, 16) for part in fields[3].split(":"))
+        major, minor = (int(part, 16) for part in fields[3].split(b":"))
         where, inode = os.makedev(major, minor), int(fields[4])
         # How much of it is there only its owner could ask; as much as is mapped, then.
-        start, end = (int(part, 16) for part in fields[0].split("-"))
+        start, end = (int(part, 16) for part in fields[0].split(b"-"))
         extent = int(fields[2], 16) + end - start
         if where == memory_device():
             found.memory[inode] = max(found.memory.get(inode, 0), extent)
-        elif where == device and fields[5].endswith(" (deleted)"):
+        elif where == device and fields[5].endswith(b" (deleted)"):
             found.disk[inode] = max(found.disk.get(inode, 0), extent)

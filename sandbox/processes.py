@@ -14,7 +14,7 @@ LABEL = "PEERCYCLE_EXECUTION"
 def start_time(pid: int) -> int | None:
     """Return when a process began, in clock ticks since boot: with its id, a name that is never reused."""
     try:
-        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        after_name = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
         return None
     return None if after_name[0] == "Z" else int(after_name[19])

@@ -102,11 +102,13 @@ async def disk_space_that_is_only_mapped_counts(ground: Ground) -> list[str]:
     """Files without a name and without a descriptor, held by a mapping."""
     program = """
 libc = ctypes.CDLL(None)
+# Whoever looks is not to take a part of a name for the end of a line, or for a line.
+names = ("x", "x\\x0cy", "x\\u2028y", "x\\x0cA-B C D zz:yy 1 q")
 for n in range(18):
-    with open("x", "w+b", buffering=0) as f:
+    with open(names[n % 4], "w+b", buffering=0) as f:
         f.write(part)
         libc.mmap(None, ctypes.c_size_t(1 << 20), 1, 1, f.fileno(), ctypes.c_long(0))
-    os.unlink("x")
+    os.unlink(names[n % 4])
 """
     return await _disk(ground, program, "in files that are only mapped")
 
