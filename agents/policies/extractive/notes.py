@@ -91,8 +91,8 @@ class TopicMatch(Word):
     matched: tuple[str, ...] = ()
     works: int = 0
     """Works that use at least one of the topic's words."""
-    verdict: Literal["good", "partial", "none", "unknown"] = "unknown"
-    """`none` where no word of its subject occurs, whatever else does; `unknown` where it has no content word."""
+    verdict: Literal["good", "partial", "unknown"] = "unknown"
+    """`unknown` where the topic has no content word that could be looked for."""
 
 
 class Term(Word):
@@ -124,6 +124,8 @@ class Notes(Record):
     strategy: Strategy
     facts: CorpusFacts
     topic: TopicMatch
+    off_topic: str | None = None
+    """What the run says of a list that has nothing or little to do with its topic: the judgement, a colon, its ground."""
     corpus: ArtifactRef | None = None
     """The corpus file that the studies read."""
     clusters: tuple[Cluster, ...] = ()

@@ -10,6 +10,7 @@ import pytest
 
 from peercycle.core.literature import Bibliography
 from peercycle.core.reviews import ReviewPoint
+from peercycle.core.topicality import off_topic
 from peercycle.core.writing import ResearchTask
 
 TEN_TOPICS = (
@@ -127,7 +128,11 @@ def test_a_topic_that_has_nothing_to_do_with_the_list_is_said(benches: SimpleNam
     paper = bench.manuscripts[-1]
     assert "no content word of the topic occurs in the list" in paper.latex
     assert "nothing to do with the topic" in paper.latex
-    assert "None of the words that name the topic's subject occurs" in paper.abstract
+    said = off_topic("Quantum error correction", bench.task.bibliography.entries)
+    assert said is not None
+    assert said[1:] in paper.latex, "in the words of the run's warning"
+    assert f"{said.partition(':')[0][1:]}. It is a map of the list and not of the topic" in paper.abstract
+    assert bench.logged == [], "the run has said it"
     assert benches.faults_of(bench, paper) == []
 
 
