@@ -91,6 +91,8 @@ class TopicMatch(Word):
     matched: tuple[str, ...] = ()
     works: int = 0
     """Works that use at least one of the topic's words."""
+    without: tuple[str, ...] = ()
+    """Keys of the works that use none of them."""
     verdict: Literal["good", "partial", "unknown"] = "unknown"
     """`unknown` where the topic has no content word that could be looked for."""
 

@@ -28,6 +28,7 @@ def match_topic(topic: str, works: Sequence[MappedWork]) -> TopicMatch:
         words=tuple(words.spelt.values()),
         matched=tuple(spelling for word, spelling in words.spelt.items() if word in everywhere),
         works=sum(map(bool, used)),
+        without=tuple(work.key for work, found in zip(works, used, strict=True) if not found),
         verdict="good" if good else "partial",
     )
 

@@ -8,9 +8,13 @@ from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.notes import CorpusFacts
 from peercycle.agents.policies.extractive.prose import capital, counted, listed, number_word, plural, shares
 from peercycle.agents.policies.extractive.sections.discussion import questions
+from peercycle.agents.policies.extractive.sections.mapping import named
 from peercycle.core.content_words import fold
 from peercycle.core.topicality import names_subject
 from peercycle.core.writing import Section
+
+MOST_NAMED = 6
+"""Works that use no word of the topic and are named as such; of more, the rest are counted."""
 
 
 def title(m: Material) -> str:
@@ -161,8 +165,25 @@ def _matches(m: Material) -> str:
     return join(
         f"Match of topic and list: {shares(found, total, 'content word')} of the topic {verb} in the list "
         f"({quoted}{general or ','} {form}), and {users} {which}.",
+        "" if m.off_topic else _others(m),
         f"Not found as spelt: {listed(absent)}." if absent else "",
     )
+
+
+def _others(m: Material) -> str:
+    """Return which works use no word of the topic, by name as far as they are few."""
+    without = m.notes.topic.without
+    if not without:
+        return ""
+    number = len(without)
+    them = plural(len(m.notes.topic.matched), "it", "any of them")
+    head = f"{capital(counted(number, 'work'))} {plural(number, 'does', 'do')} not use {them}"
+    shown = m.citable(without)[:MOST_NAMED]
+    if not shown:
+        return f"{head}."
+    rest = number - len(shown)
+    more = "" if not rest else f" and {counted(rest, 'other')}"
+    return f"{head}: {named(m, shown)}{more}."
 
 
 def _contents(m: Material) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from peercycle.core.literature import Bibliography
+from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.reviews import ReviewPoint
 from peercycle.core.topicality import off_topic
 from peercycle.core.writing import ResearchTask
@@ -169,3 +169,21 @@ def test_a_numerical_study_is_added_only_where_the_match_is_high(benches: Simple
         other = drafted(benches, name, topic=topic)
         ids = {experiment.id for experiment in other.plans[0].experiments}
         assert ids <= {"stability", "retrieval", "trends", "gaps"}
+
+
+@pytest.mark.parametrize(("foreign", "more"), [(1, None), (3, None), (8, "and two others.")])
+def test_works_that_share_no_word_with_the_topic_are_named(
+    benches: SimpleNamespace, foreign: int, more: str | None
+) -> None:
+    _, bibliography = benches.corpus("sorting")
+    others = tuple(
+        Reference(key=f"foreign{n}", title=f"Qu{'abcdefgh'[n]}rtz", authors=("Ann Lee",), year=2000)
+        for n in range(foreign)
+    )
+    mixed = bibliography.model_copy(update={"entries": (*bibliography.entries, *others)})
+    paper = drafted(benches, "sorting", bibliography=mixed, sandbox=False).manuscripts[-1]
+    first = paper.sections[0].body
+    number = {1: "One work does", 3: "Three works do", 8: "Eight works do"}[foreign]
+    assert f"{number} not use any of them: ``Quartz''~\\citep{{foreign0}}" in first
+    assert first.count("\\citep{foreign") == min(foreign, 6)
+    assert more is None or more in first
