@@ -130,6 +130,7 @@ async def drive(run: OpenRun, *, in_loop: bool) -> RunResult:
     try:
         await register(run)
         if run.record.terminal is None:
+            await run.tell_jump_while_stopped()
             async with _watched(run):
                 await _run_to_ending(run, in_loop)
             # Answered: whatever the clock says then, no later driver takes it for its own.

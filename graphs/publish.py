@@ -18,7 +18,7 @@ from peercycle.core.errors import DisclosureError, LeaseLostError, PeercycleErro
 from peercycle.core.events import RunEnd
 from peercycle.core.experiments import ExperimentResults
 from peercycle.core.reviews import Assessment
-from peercycle.core.runs import STATUS_OF_REASON, EndReason, RunStatus, Terminal
+from peercycle.core.runs import MACHINE_MADE, STATUS_OF_REASON, EndReason, RunStatus, Terminal
 from peercycle.core.writing import Manuscript
 from peercycle.graphs.context import DriverContext
 from peercycle.graphs.openrun import OpenRun
@@ -111,28 +111,33 @@ def made_by(run: OpenRun) -> dict[str, JSON]:
 async def _export(name: str, exporter: Exporter, edition: Edition | None, run: OpenRun, ctx: DriverContext) -> None:
     try:
         files = await exporter.export(edition, run.store, ctx)
-        if edition is not None:
-            require_disclosure(name, files, edition.disclosure)
+        require_disclosure(name, files, edition)
         for path, body in sorted(files.items()):
             if edition is not None:
                 await run.store.artifacts.put(body, media_type=_media_type(path), name=path)
             await asyncio.to_thread(write_file, run.path, path, body)
-    except (DisclosureError, LeaseLostError, ReplayDivergedError, GraphBubbleUp):
+    except (LeaseLostError, ReplayDivergedError, GraphBubbleUp):
         raise
-    except Exception as error:  # noqa: BLE001 - an exporter of a plugin may raise anything; the report tells
+    except Exception as error:
+        if edition is not None and isinstance(error, DisclosureError):
+            raise
         detail = "" if isinstance(error, PeercycleError) else traceback.format_exc(limit=-8)
         message = f"exporter {name!r} failed: {type(error).__name__}: {error}"
         await run.emit("export_failed", message, stage="finish", visit=ctx.visit, data={"traceback": detail})
 
 
-def require_disclosure(name: str, files: Mapping[str, bytes], sentence: str) -> None:
-    """Raise `DisclosureError` where a text file does not hold the sentence, blanks and escapes aside."""
-    wanted = _letters(sentence)
+def require_disclosure(name: str, files: Mapping[str, bytes], edition: Edition | None) -> None:
+    """Raise `DisclosureError` where a text file does not hold its sentence, blanks and escapes aside.
+
+    The sentence is the edition's for a paper, `MACHINE_MADE` for a report.
+    """
+    wanted = _letters(edition.disclosure if edition is not None else MACHINE_MADE)
+    source = "edition.disclosure" if edition is not None else "peercycle.core.runs.MACHINE_MADE"
     for path, body in files.items():
         if PurePosixPath(path).suffix in TEXT_SUFFIXES and wanted not in _letters(body.decode("utf-8", "replace")):
             raise DisclosureError(
                 f"exporter {name!r} wrote {path!r} without saying that it was made by a machine; "
-                f"every text file must hold edition.disclosure"
+                f"every text file must hold {source}"
             )
 
 
@@ -159,9 +164,12 @@ def write_file(root: Path, relative: str, body: bytes) -> None:
 
 
 async def write_report(run: OpenRun, visit: int) -> None:
-    """Write the report: a function of what the run keeps, so that it can be rebuilt at any time."""
+    """Write the report: a function of what the run keeps, so that it can be rebuilt at any time.
+
+    One that drops its disclosure is not kept; the run has ended by then, and its own report, made last, tells of it.
+    """
     ctx = DriverContext(run, stage="finish", candidate="", visit=visit)
-    for name, exporter in run.exporters.items():
+    for name, exporter in sorted(run.exporters.items(), key=lambda item: item[0] == "report"):
         if exporter.scope == "report":
             await _export(name, exporter, None, run, ctx)
 

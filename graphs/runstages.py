@@ -34,10 +34,7 @@ class LiteratureStage:
         A list that has nothing to do with the topic is said first, whoever writes.
         """
         known = ctx.run.task.bibliography
-        # In a thread: of a list off the topic, every entry is read.
-        warning = await asyncio.to_thread(off_topic, ctx.run.task.topic, known.entries)
-        if warning:
-            await ctx.log(warning, warning=True)
+        await self._warn_off_topic(known, ctx)
         if self.name in ctx.options.skip:
             return {"works": await ctx.save(known)}
         work = Work(task=ctx.run.task, bibliography=known, experiments_run=ctx.options.experiments != "off")
@@ -45,6 +42,8 @@ class LiteratureStage:
         found = await find(queries, ctx.run.task.topic, known, ctx)
         new = new_works(choose(found.works, known) if found.online else found.works, known)
         works = known.model_copy(update={"entries": (*known.entries, *new)}) if new else known
+        if not known.entries:
+            await self._warn_off_topic(works, ctx)
         await ctx.log(
             f"{counted(len(works.entries), 'work')}, {len(new)} of them found by {counted(len(queries), 'query', 'queries')}"
         )
@@ -52,6 +51,11 @@ class LiteratureStage:
             without = sum(not entry.abstract for entry in works.entries)
             await ctx.log(f"{found.remark}; {without} of the {len(works.entries)} kept have no abstract")
         return {"works": await ctx.save(works)}
+
+    async def _warn_off_topic(self, works: Bibliography, ctx: DriverContext) -> None:
+        # In a thread: of a list off the topic, every entry is read.
+        if warning := await asyncio.to_thread(off_topic, ctx.run.task.topic, works.entries):
+            await ctx.log(warning, warning=True)
 
 
 def read_task(state: Mapping[str, Any], read_bibliography: ReadBibliography | None = None) -> ResearchTask:

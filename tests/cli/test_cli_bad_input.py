@@ -61,7 +61,7 @@ def test_a_bibliography_that_cannot_be_used_begins_nothing(
     assert tree(folder) == before
 
 
-OFF_TOPIC = "the bibliography has nothing to do with the topic: no word of it occurs"
+OFF_TOPIC = "the bibliography has nothing to do with the topic: no word that names its subject occurs"
 
 
 @pytest.mark.parametrize(

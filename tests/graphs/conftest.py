@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from peercycle.core.contracts import Edition, StageContext
 from peercycle.core.journal import RunReader
 from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.reviews import Assessment, Review, ReviewPoint, Reward, Submission
-from peercycle.core.runs import RunOptions
+from peercycle.core.runs import MACHINE_MADE, RunOptions
 from peercycle.core.writing import ResearchTask
 from peercycle.plugins.manager import Plugins
 
@@ -86,7 +87,8 @@ class LineReport:
     async def export(self, edition: Edition | None, run: RunReader, ctx: StageContext) -> dict[str, bytes]:
         record = await run.record()
         ended = record.terminal
-        return {"report.json": (ended.model_dump_json() if ended else "{}").encode()}
+        told = {"machine_made": MACHINE_MADE, **(ended.model_dump() if ended else {})}
+        return {"report.json": json.dumps(told).encode()}
 
 
 class Kit:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from peercycle.agents.policies.extractive.corpus import MappedWork
 from peercycle.agents.policies.extractive.notes import Weighting
-from peercycle.agents.policies.extractive.terms import document_frequencies, is_content
+from peercycle.agents.policies.extractive.terms import document_frequencies
+from peercycle.core.content_words import is_content
 
 Vector = dict[str, float]
 """A sparse vector of unit length, or empty."""

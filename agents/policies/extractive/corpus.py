@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from peercycle.agents.policies.extractive.notes import CorpusFacts
 from peercycle.agents.policies.extractive.sameness import KnownWorks
-from peercycle.agents.policies.extractive.terms import tokens_of, words_of
+from peercycle.agents.policies.extractive.terms import tokens_of
+from peercycle.core.content_words import words_of
 from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.ranking import rank_works
+from peercycle.core.topicality import text_of
 
 MOST_MAPPED = 2000
 """Entries that are mapped at most: the work of clustering and of the studies grows faster than their number."""
@@ -37,6 +39,8 @@ class MappedWork:
     abstract: str
     """Empty where there is none that can be used."""
     year: int | None
+    words: str
+    """Title and abstract as given, usable or not: what a topic's words are looked for in."""
     title_tokens: tuple[str, ...]
     abstract_tokens: tuple[str, ...]
     apart: bool = False
@@ -98,6 +102,7 @@ def read_corpus(topic: str, bibliography: Bibliography) -> Corpus:
                 title=title,
                 abstract=abstract,
                 year=entry.year,
+                words=text_of(entry),
                 title_tokens=tuple(tokens_of(title)),
                 abstract_tokens=tuple(tokens_of(abstract)),
             )

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from peercycle.agents.policies.extractive.corpus import MappedWork
-from peercycle.agents.policies.extractive.stopwords import FUNCTION_WORDS, PLAINLY_FOREIGN
+from peercycle.agents.policies.extractive.foreign_words import PLAINLY_FOREIGN
+from peercycle.core.common_words import FUNCTION_WORDS
 
 
 def told_apart(works: Sequence[MappedWork]) -> tuple[MappedWork, ...]:

@@ -11,11 +11,10 @@ from peercycle.agents.policies.extractive.findings import Findings
 from peercycle.agents.policies.extractive.latex import escape
 from peercycle.agents.policies.extractive.notes import Notes
 from peercycle.agents.policies.extractive.planning import ABLATIONS, base_of
-from peercycle.agents.policies.extractive.prose import counted, number_word, plural
+from peercycle.agents.policies.extractive.prose import capital, counted, number_word, plural
 from peercycle.agents.policies.extractive.settings import ExtractiveSettings
-from peercycle.agents.policies.extractive.stopwords import STOPWORDS
-from peercycle.agents.policies.extractive.terms import fold, words_of
-from peercycle.agents.policies.extractive.topic import is_stray
+from peercycle.core.common_words import STOPWORDS
+from peercycle.core.content_words import fold, words_of
 from peercycle.core.contracts import Work
 from peercycle.core.literature import Bibliography, Reference
 
@@ -83,12 +82,12 @@ class Material:
     @property
     def on_topic(self) -> bool:
         """Whether the works may be spoken of as works on the topic; else they were given for it, and no more."""
-        return self.notes.topic.verdict in {"good", "unknown"}
+        return self.off_topic is None and self.notes.topic.verdict != "partial"
 
     @property
-    def stray(self) -> bool:
-        """Whether the topic's words, though some occur, do so in hardly any work: by chance, as it seems."""
-        return is_stray(self.notes.topic, self.notes.facts.works)
+    def off_topic(self) -> str | None:
+        """The run's judgement of a list that has nothing or little to do with the topic, without its ground; else None."""
+        return self.notes.off_topic and capital(self.notes.off_topic.partition(":")[0])
 
     @property
     def placed(self) -> str:

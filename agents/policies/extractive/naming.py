@@ -9,10 +9,12 @@ from collections.abc import Sequence
 
 from peercycle.agents.policies.extractive.clustering import LARGEST_SHARE
 from peercycle.agents.policies.extractive.corpus import MappedWork
+from peercycle.agents.policies.extractive.foreign_words import FOREIGN_WORDS, PLAINLY_FOREIGN
 from peercycle.agents.policies.extractive.forms import LIKE
 from peercycle.agents.policies.extractive.notes import Term
-from peercycle.agents.policies.extractive.stopwords import FOREIGN_WORDS, FUNCTION_WORDS, PLAINLY_FOREIGN
-from peercycle.agents.policies.extractive.terms import content_pairs, is_content
+from peercycle.agents.policies.extractive.terms import content_pairs
+from peercycle.core.common_words import FUNCTION_WORDS
+from peercycle.core.content_words import is_content
 
 TERMS_PER_NAME = 3
 MOST_TERMS = 18

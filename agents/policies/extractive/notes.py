@@ -91,8 +91,10 @@ class TopicMatch(Word):
     matched: tuple[str, ...] = ()
     works: int = 0
     """Works that use at least one of the topic's words."""
-    verdict: Literal["good", "partial", "none", "unknown"] = "unknown"
-    """`none` where no word of its subject occurs, whatever else does; `unknown` where it has no content word."""
+    without: tuple[str, ...] = ()
+    """Keys of the works that use none of them."""
+    verdict: Literal["good", "partial", "unknown"] = "unknown"
+    """`unknown` where the topic has no content word that could be looked for."""
 
 
 class Term(Word):
@@ -124,6 +126,8 @@ class Notes(Record):
     strategy: Strategy
     facts: CorpusFacts
     topic: TopicMatch
+    off_topic: str | None = None
+    """What the run says of a list that has nothing or little to do with its topic: the judgement, a colon, its ground."""
     corpus: ArtifactRef | None = None
     """The corpus file that the studies read."""
     clusters: tuple[Cluster, ...] = ()

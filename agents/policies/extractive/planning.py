@@ -13,8 +13,8 @@ from peercycle.agents.policies.extractive.forms import LIKE
 from peercycle.agents.policies.extractive.notes import Notes
 from peercycle.agents.policies.extractive.numeric import study_named
 from peercycle.agents.policies.extractive.settings import ExtractiveSettings
-from peercycle.agents.policies.extractive.terms import folded_stopwords
 from peercycle.core.base import JSON
+from peercycle.core.content_words import FOLDED_STOPWORDS
 from peercycle.core.experiments import Experiment
 from peercycle.core.sandboxing import EnvironmentSpec, Limits
 from peercycle.core.writing import UserStudy
@@ -46,7 +46,7 @@ def corpus_file(corpus: Corpus, notes: Notes) -> bytes:
         }
         for work in corpus.works
     ]
-    return json.dumps({"works": works, "stopwords": folded_stopwords()}, ensure_ascii=False).encode()
+    return json.dumps({"works": works, "stopwords": sorted(FOLDED_STOPWORDS)}, ensure_ascii=False).encode()
 
 
 def first_seed(run_seed: int) -> int:

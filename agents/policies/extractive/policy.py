@@ -17,7 +17,6 @@ from peercycle.agents.policies.extractive.repairing import mended
 from peercycle.agents.policies.extractive.revising import revision_of
 from peercycle.agents.policies.extractive.settings import ExtractiveSettings
 from peercycle.agents.policies.extractive.strategy import choose
-from peercycle.agents.policies.extractive.topic import topic_warning
 from peercycle.core.contracts import StageContext, Turn, Work
 from peercycle.core.experiments import Experiment, ExperimentPlan
 from peercycle.core.literature import Bibliography, Reference
@@ -43,10 +42,7 @@ class ExtractivePolicy:
     async def outline(self, work: Work, ctx: StageContext) -> Turn[Outline]:
         """Analyse the corpus under this candidate's strategy, and say what the map will hold."""
         corpus, notes = await self._analysed(work, ctx)
-        # What the run's start has warned of is not said twice; what only this policy's list of words shows, is.
-        said = await asyncio.to_thread(off_topic, work.task.topic, work.task.bibliography.entries)
-        topic = None if said else topic_warning(notes.topic, notes.facts.works)
-        for warning in filter(None, (bound_warning(notes.facts), topic)):
+        if warning := bound_warning(notes.facts):
             await ctx.log(warning, warning=True)
         if notes.declined is None:
             ref = await ctx.artifacts.put(
@@ -108,7 +104,8 @@ class ExtractivePolicy:
         corpus = await asyncio.to_thread(read_corpus, work.task.topic, self._source(work))
         strategy = choose(len(corpus.works), self.settings, ctx)
         notes = await asyncio.to_thread(analyse, work.task.topic, corpus, strategy, self.settings)
-        return corpus, notes
+        off = await asyncio.to_thread(off_topic, work.task.topic, self._source(work).entries)
+        return corpus, notes.model_copy(update={"off_topic": off})
 
     async def _composed(self, work: Work, notes: Notes, *, concluded: bool) -> Manuscript:
         # In a thread: the words of every entry are read.

@@ -1,60 +1,14 @@
-"""Words of a text: how they are cut, folded, counted and printed again."""
+"""The words of texts: how they are counted and printed again."""
 
 from __future__ import annotations
 
 import itertools
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 
-from peercycle.agents.policies.extractive.stopwords import FUNCTION_WORDS, STOPWORDS
-from peercycle.core.dollars import formulas
-
-_COMMAND = re.compile(r"\\[A-Za-z]+")
-_DOTTED = re.compile(r"\b(?:[A-Za-z]\.){2,}")
-"""An abbreviation such as `U.S.`, which is one word."""
-_MARKUP = re.compile(
-    r"<(script|style)\b.*?</\1\s*>|</?[A-Za-z!][^<>]{0,500}>|&(?:[A-Za-z]{2,8}|#\d{1,6});|(?:https?://|www\.)\S+",
-    re.IGNORECASE | re.DOTALL,
-)
-_WORD = re.compile(r"[^\W\d_](?:[\w]|['’-](?=\w))*")
-
-
-def words_of(text: str) -> list[str]:
-    """Return the words of a text as spelt there, without numbers, mathematics, markup and web addresses."""
-    text = _MARKUP.sub(" ", text.replace("&lt;", "<").replace("&gt;", ">"))
-    bare = _COMMAND.sub(" ", _without_formulas(text))
-    plain = (
-        unicodedata.normalize("NFKC", _DOTTED.sub(lambda found: f"{found[0].replace('.', '')} ", bare))
-        .replace("‐", "-")
-        .replace("‑", "-")
-    )
-    return _WORD.findall(plain)
-
-
-def _without_formulas(text: str) -> str:
-    """Return a text with a blank for each formula; what stands between two amounts of dollars stays."""
-    parts: list[str] = []
-    end = 0
-    for formula in formulas(text):
-        parts.append(text[end : formula.start])
-        end = formula.end
-    return " ".join([*parts, text[end:]])
-
-
-@lru_cache(maxsize=65536)
-def fold(word: str) -> str:
-    """Return the form under which a word is counted: lower case, the plainest English plurals undone."""
-    low = word.lower().replace("’", "'").removesuffix("'s")
-    if len(low) > 4 and low.endswith("ies"):
-        return low[:-3] + "y"
-    if len(low) > 4 and low.endswith(("sses", "shes", "ches", "xes")):
-        return low[:-2]
-    if len(low) > 3 and low.endswith("s") and not low.endswith(("ss", "us", "is", "as")):
-        return low[:-1]
-    return low
+from peercycle.core.common_words import FUNCTION_WORDS
+from peercycle.core.content_words import WORD, fold, is_content, words_of
 
 
 def tokens_of(text: str) -> list[str]:
@@ -62,30 +16,9 @@ def tokens_of(text: str) -> list[str]:
     return [fold(word) for word in words_of(text)]
 
 
-_FOLDED_STOPWORDS: frozenset[str] = STOPWORDS | frozenset(fold(word) for word in STOPWORDS)
-
-
-def is_content(token: str) -> bool:
-    """Return whether a folded word says something of the subject."""
-    return len(token) > 2 and token not in _FOLDED_STOPWORDS
-
-
-def folded_stopwords() -> tuple[str, ...]:
-    """Return the stop words as they are counted, sorted."""
-    return tuple(sorted(_FOLDED_STOPWORDS))
-
-
 def content_tokens(text: str) -> list[str]:
     """Return a text's folded content words in order."""
     return [token for token in tokens_of(text) if is_content(token)]
-
-
-def topic_tokens(topic: str) -> list[str]:
-    """Return a topic's folded words in order, function words left out.
-
-    Words that any abstract uses stay: in a topic, `current` or `state` may be the subject.
-    """
-    return [fold(word) for word in words_of(topic) if word.lower().replace("’", "'") not in FUNCTION_WORDS]
 
 
 def content_pairs(text: str) -> list[tuple[str, str]]:
@@ -159,7 +92,7 @@ def plain_titles(titles: Sequence[str], running: Iterable[str]) -> list[str]:
         acronym = any(letter.isupper() for part in word.split("-") for letter in part[1:])
         return word if (acronym and not found.string.isupper()) or fold(word) not in small else word.lower()
 
-    return [_WORD.sub(lowered, title) if capitals else title for title, capitals in zip(titles, styled, strict=True)]
+    return [WORD.sub(lowered, title) if capitals else title for title, capitals in zip(titles, styled, strict=True)]
 
 
 def _is_title_case(title: str) -> bool:

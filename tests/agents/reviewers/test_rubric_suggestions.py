@@ -68,3 +68,15 @@ def test_an_ablation_that_nobody_could_run_is_not_asked_for_again() -> None:
 
 def test_a_single_program_is_not_asked_for_an_ablation() -> None:
     assert _points(_results(a=6))[1] == ()
+
+
+def test_what_an_experiment_answered_is_told_from_a_later_point_of_the_same_check() -> None:
+    first, (asked, *_) = _points(_results(a=3))
+    ran = _results(a=4)
+    answering = ran.experiments[0].model_copy(update={"answers": (asked.id,)})
+    results = ran.model_copy(update={"experiments": (answering,)})
+    second, (again, *_) = _points(results, first)
+    assert again.check == asked.check == "experiments-are-repeated"
+    assert again.id != asked.id
+    third, _ = _points(results, second)
+    assert any("4" in p.text for p in third.points if p.check == "earlier-points-are-answered"), "nobody answered it"

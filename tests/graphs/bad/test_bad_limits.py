@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import resource
 import subprocess
 import sys
@@ -155,6 +156,30 @@ def test_a_clock_that_jumps_back_is_said_once_and_as_a_warning(
     warned = [event.message for _, event in events if event.data.get("warning")]
     lines = [f"the clock went back by {line}" for line in said]
     assert [line for line in warned if "clock" in line] == lines
+
+
+@pytest.mark.parametrize(("back", "said"), [(7200.0, True), (3.0, False)])
+def test_a_clock_that_was_set_back_while_the_run_was_stopped_is_said_by_the_resume(
+    task: ResearchTask, options: Options, tapped: Any, monkeypatch: Any, back: float, said: bool
+) -> None:
+    true_time, jumped = time.time, 0.0
+    monkeypatch.setattr(time, "time", lambda: true_time() - jumped)
+    tap, plugins = tapped(1)
+    stopped = asyncio.run(start(task, options(literature=("tap",), candidates=1, on_outage="stop"), plugins))
+    assert stopped.status == "stopped"
+    jumped = back
+    tap.open()
+    assert asyncio.run(resume(stopped.path, plugins)).status == "finished"
+    warned = [e.message for _, e in asyncio.run(read_run(stopped.path).events()) if e.data.get("warning")]
+    lines = [line for line in warned if "clock" in line]
+    assert len(lines) == said
+    for line in lines:
+        found = re.fullmatch(
+            r"the clock went back by ([\d,]+) s or more while the run was stopped: the time worked so far stands",
+            line,
+        )
+        assert found, line
+        assert back - 120 < float(found[1].replace(",", "")) <= back
 
 
 def test_an_outage_is_in_the_log_while_it_lasts_and_its_deadline_stops_the_run(

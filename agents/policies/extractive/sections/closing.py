@@ -28,24 +28,21 @@ def abstract(m: Material) -> str:
 
 
 def _what(m: Material) -> str:
-    if m.notes.topic.verdict == "none":
-        return (
-            f"This paper maps {m.works}{m.span} that {'was' if m.notes.facts.works == 1 else 'were'} given for the "
-            f"topic ``{m.topic_given}''. None of the words that name the topic's subject occurs in any title or "
-            "abstract, so this is a map of the list and not of the topic."
-        )
+    off = f" {m.off_topic}." if m.off_topic else ""
     if m.notes.facts.works == 1:
-        return f"This paper describes the one work that was given for the topic ``{m.topic_given}''."
+        return f"This paper describes the one work that was given for the topic ``{m.topic_given}''.{off}"
+    if m.off_topic:
+        return (
+            f"This paper maps {m.works}{m.span} that were given for the topic ``{m.topic_given}''.{off} It is a map of "
+            "the list and not of the topic."
+        )
     if not m.on_topic:
         topic = m.notes.topic
-        how = (
-            "has little to do with the topic as far as words show" if m.stray else "covers the topic in part at most"
-        )
         return (
             f"This paper maps {m.works}{m.span} that were given for the topic ``{m.topic_given}''. "
             f"{capital(shares(len(topic.matched), len(topic.words), 'content word'))} of the topic "
             f"{plural(len(topic.matched), 'occurs', 'occur')} in titles or abstracts, in {counted(topic.works, 'work')}, "
-            f"so this is a map of the list, which {how}."
+            "so this is a map of the list, which covers the topic in part at most."
         )
     return f"This paper is a systematic map of {m.works}{m.span} that were given as literature on {m.topic}."
 

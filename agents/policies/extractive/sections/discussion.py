@@ -8,7 +8,7 @@ from peercycle.agents.policies.extractive.material import Material, span_of
 from peercycle.agents.policies.extractive.notes import Cluster
 from peercycle.agents.policies.extractive.prose import capital, counted, listed, number_word, plural
 from peercycle.agents.policies.extractive.sections import measured_questions, result_gaps, result_stability
-from peercycle.agents.policies.extractive.terms import fold, is_content
+from peercycle.core.content_words import fold, is_content
 from peercycle.core.writing import Section
 
 QUIET_YEARS = 5
@@ -67,7 +67,7 @@ def _years(m: Material) -> str:
 def _topic_words(m: Material) -> str:
     missing = [word for word in m.notes.topic.words if word not in m.notes.topic.matched]
     absent = [word for word in missing if is_content(fold(word))]
-    if not absent or m.notes.topic.verdict == "none":
+    if not absent or not m.notes.topic.matched:
         return ""
     words = listed([f"``{escape(word)}''" for word in absent], "or")
     return f"No work of the list uses the topic's {plural(len(absent), 'word')} {words} in its title or abstract."
@@ -162,7 +162,7 @@ def questions(m: Material) -> list[str]:
         for name, year, keys in (_quiet(m) if firm else ())
         if name in telling
     ]
-    if m.notes.topic.verdict == "partial":
+    if m.notes.topic.verdict == "partial" and not m.off_topic:
         missing = [word for word in m.notes.topic.words if word not in m.notes.topic.matched]
         absent = [f"``{escape(word)}''" for word in missing if is_content(fold(word))]
         if absent:

@@ -53,10 +53,8 @@ def _list(m: Material) -> str:
             f"{capital(counted(undated, 'undated work'))} {plural(undated, 'is', 'are')} left out of all that "
             "concerns years."
         )
-    if m.stray:
-        parts.append(f"The list hardly treats the topic ``{m.topic_given}'' as far as words show.")
-    if m.notes.topic.verdict == "none":
-        parts.append(f"The list does not treat the topic ``{m.topic_given}'' as far as words show.")
+    if m.off_topic:
+        parts.append(f"{m.off_topic} ``{m.topic_given}''.")
     return join(*parts)
 
 

@@ -8,7 +8,13 @@ from peercycle.agents.policies.extractive.material import Material
 from peercycle.agents.policies.extractive.notes import CorpusFacts
 from peercycle.agents.policies.extractive.prose import capital, counted, listed, number_word, plural, shares
 from peercycle.agents.policies.extractive.sections.discussion import questions
+from peercycle.agents.policies.extractive.sections.mapping import named
+from peercycle.core.content_words import fold
+from peercycle.core.topicality import names_subject
 from peercycle.core.writing import Section
+
+MOST_NAMED = 6
+"""Works that use no word of the topic and are named as such; of more, the rest are counted."""
 
 
 def title(m: Material) -> str:
@@ -127,45 +133,57 @@ def _abstracts(facts: CorpusFacts, missing: int) -> str:
 
 def topic_sentences(m: Material) -> str:
     """Return how the topic's words occur in the list."""
-    topic, works = m.notes.topic, m.notes.facts.works
-    if works == 0:
+    topic = m.notes.topic
+    if m.notes.facts.works == 0:
         return ""
     if topic.verdict == "unknown":
         return (
             "The topic as given has no content word that could be looked for in the works, so nothing is said of how "
             "far the list belongs to it."
         )
+    warning = ""
+    if m.notes.off_topic:
+        warning = f"{capital(m.notes.off_topic)}. What follows is a map of the list and not of the topic."
+    elif topic.verdict == "partial":
+        warning = "The list covers the topic in part at most, and the map should be read with that in mind."
+    return join(_matches(m), warning)
+
+
+def _matches(m: Material) -> str:
+    """Return which of the topic's words occur, in how many works, and which do not."""
+    topic, works = m.notes.topic, m.notes.facts.works
     total, found = len(topic.words), len(topic.matched)
+    if not found:
+        return "Match of topic and list: no content word of the topic occurs in the list."
     quoted = listed([f"``{escape(word)}''" for word in topic.matched])
-    head = f"Match of topic and list: {shares(found, total, 'content word')} of the topic"
-    if topic.verdict == "none":
-        only = (
-            f", in any title or abstract, but for {quoted}, which any field uses"
-            if found
-            else ", in any title or abstract"
-        )
-        return (
-            f"Match of topic and list: no content word of the topic occurs in the list{only}. As far "
-            "as words show, the list has nothing to do with the topic; what follows is a map of the list, and says "
-            "nothing about the topic."
-        )
+    general = "" if any(names_subject(fold(word)) for word in topic.matched) else ", which any field uses,"
+    form = "in this or another form" if found == 1 else "in these or other forms"
     verb = plural(found, "occurs", "occur")
     users = f"{shares(topic.works, works, 'work')} {plural(topic.works, 'uses', 'use')}"
     which = "it" if found == 1 else "at least one of them"
-    absent = [word for word in topic.words if word not in topic.matched]
-    lacking = (
-        f"Not found as spelt: {listed([f'``{escape(word)}' + chr(39) * 2 for word in absent])}." if absent else ""
+    absent = [f"``{escape(word)}''" for word in topic.words if word not in topic.matched]
+    return join(
+        f"Match of topic and list: {shares(found, total, 'content word')} of the topic {verb} in the list "
+        f"({quoted}{general or ','} {form}), and {users} {which}.",
+        "" if m.off_topic else _others(m),
+        f"Not found as spelt: {listed(absent)}." if absent else "",
     )
-    warning = ""
-    if m.stray:
-        warning = (
-            "As far as words show, the list has little to do with the topic; what follows is a map of the list, and "
-            "says next to nothing about the topic."
-        )
-    elif topic.verdict == "partial":
-        warning = "The list covers the topic in part at most, and the map should be read with that in mind."
-    form = " in this or another form" if found == 1 else " in these or other forms"
-    return join(f"{head} {verb} in the list ({quoted},{form}), and {users} {which}.", lacking, warning)
+
+
+def _others(m: Material) -> str:
+    """Return which works use no word of the topic, by name as far as they are few."""
+    without = m.notes.topic.without
+    if not without:
+        return ""
+    number = len(without)
+    them = plural(len(m.notes.topic.matched), "it", "any of them")
+    head = f"{capital(counted(number, 'work'))} {plural(number, 'does', 'do')} not use {them}"
+    shown = m.citable(without)[:MOST_NAMED]
+    if not shown:
+        return f"{head}."
+    rest = number - len(shown)
+    more = "" if not rest else f" and {counted(rest, 'other')}"
+    return f"{head}: {named(m, shown)}{more}."
 
 
 def _contents(m: Material) -> str:

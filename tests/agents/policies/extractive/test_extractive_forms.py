@@ -27,7 +27,7 @@ ODD = "abcdefghijklmnop"
 
 def work(abstract: str, title: str = "T") -> MappedWork:
     return MappedWork(
-        key=abstract[:5], citable=True, title=title, abstract=abstract, year=2000,
+        key=abstract[:5], citable=True, title=title, abstract=abstract, year=2000, words=f"{title}. {abstract}",
         title_tokens=tuple(tokens_of(title)), abstract_tokens=tuple(tokens_of(abstract)),
     )  # fmt: skip
 

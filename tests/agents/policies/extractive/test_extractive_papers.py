@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from peercycle.core.literature import Bibliography
+from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.reviews import ReviewPoint
+from peercycle.core.topicality import off_topic
 from peercycle.core.writing import ResearchTask
 
 TEN_TOPICS = (
@@ -127,7 +128,11 @@ def test_a_topic_that_has_nothing_to_do_with_the_list_is_said(benches: SimpleNam
     paper = bench.manuscripts[-1]
     assert "no content word of the topic occurs in the list" in paper.latex
     assert "nothing to do with the topic" in paper.latex
-    assert "None of the words that name the topic's subject occurs" in paper.abstract
+    said = off_topic("Quantum error correction", bench.task.bibliography.entries)
+    assert said is not None
+    assert said[1:] in paper.latex, "in the words of the run's warning"
+    assert f"{said.partition(':')[0][1:]}. It is a map of the list and not of the topic" in paper.abstract
+    assert bench.logged == [], "the run has said it"
     assert benches.faults_of(bench, paper) == []
 
 
@@ -164,3 +169,21 @@ def test_a_numerical_study_is_added_only_where_the_match_is_high(benches: Simple
         other = drafted(benches, name, topic=topic)
         ids = {experiment.id for experiment in other.plans[0].experiments}
         assert ids <= {"stability", "retrieval", "trends", "gaps"}
+
+
+@pytest.mark.parametrize(("foreign", "more"), [(1, None), (3, None), (8, "and two others.")])
+def test_works_that_share_no_word_with_the_topic_are_named(
+    benches: SimpleNamespace, foreign: int, more: str | None
+) -> None:
+    _, bibliography = benches.corpus("sorting")
+    others = tuple(
+        Reference(key=f"foreign{n}", title=f"Qu{'abcdefgh'[n]}rtz", authors=("Ann Lee",), year=2000)
+        for n in range(foreign)
+    )
+    mixed = bibliography.model_copy(update={"entries": (*bibliography.entries, *others)})
+    paper = drafted(benches, "sorting", bibliography=mixed, sandbox=False).manuscripts[-1]
+    first = paper.sections[0].body
+    number = {1: "One work does", 3: "Three works do", 8: "Eight works do"}[foreign]
+    assert f"{number} not use any of them: ``Quartz''~\\citep{{foreign0}}" in first
+    assert first.count("\\citep{foreign") == min(foreign, 6)
+    assert more is None or more in first

@@ -10,7 +10,8 @@ from peercycle.agents.policies.extractive.findings import shown
 from peercycle.agents.policies.extractive.latex import cite, escape, titled
 from peercycle.agents.policies.extractive.prose import counted, listed, number_word, shares
 from peercycle.agents.policies.extractive.sentences import sentences_of, shortened
-from peercycle.agents.policies.extractive.terms import content_tokens, fold, spellings
+from peercycle.agents.policies.extractive.terms import content_tokens, spellings
+from peercycle.core.content_words import fold
 
 
 @pytest.mark.parametrize(
