@@ -1,4 +1,4 @@
-"""Seconds per megabyte that reading BibTeX takes, beside bibtexparser 2 on the same text.
+"""Seconds per megabyte that reading and writing BibTeX take, beside bibtexparser 2 on the same text.
 
     python benchmarks/bibtex.py [--megabytes 2] [--repeats 5]
 
@@ -30,7 +30,7 @@ NAMES = (
     "{Data Institute}", r"\O{}degaard, Nils", "Kim, Min-Jun", "Rossi, Maria", "Lee, Ada",
 )  # fmt: skip
 TARGET = 0.3
-"""Seconds per megabyte that reading may take."""
+"""Seconds per megabyte that reading may take, and writing."""
 
 
 def library(megabytes: float, *, abstracts: bool, seed: int = 0) -> str:
@@ -96,13 +96,13 @@ def measure(megabytes: float, repeats: int) -> list[dict[str, object]]:
 
 
 def main() -> int:
-    """Measure, write the result file, print a line for each row; 1 if reading is slower than the target."""
+    """Measure, write the result file, print a line for each row; 1 if reading or writing is slower than the target."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--megabytes", type=float, default=2.0)
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
     rows = measure(options.megabytes, options.repeats)
-    worst = max(float(str(row["seconds_per_megabyte"])) for row in rows if row["what"] == "peercycle read")
+    worst = max(float(str(row["seconds_per_megabyte"])) for row in rows if str(row["what"]).startswith("peercycle"))
     figures = {
         "target_seconds_per_megabyte": TARGET,
         "within_target": worst <= TARGET,
@@ -113,7 +113,7 @@ def main() -> int:
         kind = "with abstracts" if row["abstracts"] else "without abstracts"
         print(
             f"{row['what']}, {kind}: {row['megabytes']} MB, {row['seconds']} s, "
-            f"{row['seconds_per_megabyte']} s/MB (target for reading {TARGET})"
+            f"{row['seconds_per_megabyte']} s/MB (target for ours {TARGET})"
         )
     return 0 if worst <= TARGET else 1
 

@@ -19,12 +19,14 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from measuring import die_with_parent, write_result
+from measuring import write_result
 
 from peercycle.trainers.loop.arms import HEADS, ArmRow, compare, shown, table_rows
+from peercycle.trainers.loop.jobs import die_with_parent
 from peercycle.trainers.loop.settings import choose_arm, read_loop
 
 HERE = Path(__file__).resolve().parent
@@ -71,7 +73,7 @@ def run_arm(folder: Path, arm: str) -> float:
             stderr=log,
             check=False,
             # A killed benchmark leaves no loop behind; whose workers end with it, too.
-            preexec_fn=die_with_parent,
+            preexec_fn=partial(die_with_parent, os.getpid()),
         )
     if done.returncode:
         raise SystemExit(f"arm {arm} in {folder} failed: {(folder / f'{arm}.log').read_text().splitlines()[-1]}")

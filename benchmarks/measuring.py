@@ -1,13 +1,11 @@
-"""What every result file holds beside its figures (machine, versions, date and command), and children that end with us."""
+"""What every result file holds beside its figures: machine, versions, date and command."""
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import platform
 import shlex
-import signal
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -15,13 +13,6 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
-PR_SET_PDEATHSIG = 1
-LIBC = ctypes.CDLL(None)
-
-
-def die_with_parent() -> None:
-    """Have this process get SIGTERM when whoever started it dies: for `preexec_fn`, so that no kill leaves a child."""
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def machine() -> dict[str, Any]:

@@ -21,8 +21,12 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from measuring import die_with_parent, write_result
+from functools import partial
+
+from measuring import write_result
 from simpo_targets import Row, modes_that_meet_all, ratios, tokens_of
+
+from peercycle.trainers.loop.jobs import die_with_parent
 
 CELLS = "1024x1024,2048x2048,4096x4096,1792x256"
 TARGETS = "1024x1024,2048x2048"
@@ -93,7 +97,12 @@ class Bench:
         command += ["--device", asked.device, "--limit-gb", str(asked.limit_gb)]
         environment = {**os.environ, "OMP_NUM_THREADS": str(asked.threads)}
         done = subprocess.run(
-            command, capture_output=True, text=True, env=environment, check=False, preexec_fn=die_with_parent
+            command,
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=False,
+            preexec_fn=partial(die_with_parent, os.getpid()),
         )
         lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
         if lines:

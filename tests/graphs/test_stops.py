@@ -49,6 +49,22 @@ class Flaky:
         return ()
 
 
+class BackAfterOne(Flaky):
+    """It is up again as soon as it has refused one search."""
+
+    async def search(self, query: str, *, limit: int = 20, filters: Any = None) -> tuple[Reference, ...]:
+        try:
+            return await super().search(query, limit=limit, filters=filters)
+        finally:
+            Flaky.down = False
+
+
+class BackAfterOnePlugin:
+    @hookimpl
+    def register_literature(self, register: Any) -> None:
+        register("flaky", lambda settings: BackAfterOne())
+
+
 class FlakyPlugin:
     @hookimpl
     def register_literature(self, register: Any) -> None:
@@ -68,8 +84,8 @@ def test_an_outage_is_waited_through(task: ResearchTask, options: Options, kit: 
     Flaky.down = True
 
     async def main() -> str:
-        asyncio.get_running_loop().call_later(0.5, lambda: setattr(Flaky, "down", False))
-        result = await start(task, options(literature=("flaky",), on_outage="wait:30s"), kit(FlakyPlugin()))
+        waits = options(literature=("flaky",), on_outage="wait:30s")
+        result = await start(task, waits, kit(BackAfterOnePlugin()))
         events = await read_run(result.path).events(kinds=("outage",))
         assert events
         return result.status

@@ -47,6 +47,19 @@ class Napping:
         return ExecResult(status="ok", duration_s=self.naps, backend=self.name)
 
 
+class Held(Napping):
+    """One whose programs end when they are let go."""
+
+    def __init__(self, naps: float) -> None:
+        super().__init__(naps)
+        self.let_go = asyncio.Event()
+
+    async def run(self, *_: Any) -> ExecResult:
+        self.began += 1
+        await self.let_go.wait()
+        return ExecResult(status="ok", duration_s=self.naps, backend=self.name)
+
+
 def program(number: int) -> ExecRequest:
     return ExecRequest(
         argv=("python", str(number)), environment=EnvironmentSpec(name="base"), limits=Limits(wall_s=120)
@@ -71,7 +84,7 @@ def opened(task: ResearchTask, options: Options, kit: Kit) -> Opened:
             limited = options(budget={"sandbox_seconds": LIMIT, "kept_for_finish": 0.0})
             run = await create_and_open(task, limited, kit(), RunControl(), in_loop=False)
             try:
-                await asyncio.wait_for(work(run), 20)
+                await asyncio.wait_for(work(run), 60)
             finally:
                 await run.close()
 
@@ -139,10 +152,11 @@ def test_an_effect_that_is_asked_for_inside_another_does_not_wait_for_it(opened:
 
 def test_a_drain_ends_the_wait_and_leaves_the_finish_waiting(opened: Opened) -> None:
     async def work(run: OpenRun) -> None:
-        run.sandbox = Napping(0.3)  # type: ignore[assignment]
+        run.sandbox = sandbox = Held(0.0)  # type: ignore[assignment]
         ctx, last = at(run), at(run, "finish")
         held = [asyncio.create_task(ctx.run_sandbox(program(number))) for number in range(2)]
-        await asyncio.sleep(0.1)
+        while sandbox.began < 2:
+            await asyncio.sleep(0.01)
         waiting = asyncio.create_task(ctx.run_sandbox(program(2)))
         finishing = asyncio.create_task(last.run_sandbox(program(3)))
         await asyncio.sleep(0.05)
@@ -150,19 +164,24 @@ def test_a_drain_ends_the_wait_and_leaves_the_finish_waiting(opened: Opened) -> 
         with pytest.raises(GraphDrained):
             await waiting
         assert not any(task.done() for task in held)
+        sandbox.let_go.set()
         assert (await finishing).status == "ok"
         await asyncio.gather(*held)
 
     opened(work)
 
 
-@pytest.mark.parametrize(("prepares", "least", "most"), [(0.0, 0.1, 5.0), (60.0, 0.0, 0.0)], ids=["during", "before"])
+@pytest.mark.parametrize(
+    ("prepares", "least", "most"), [(0.0, 0.1, 50.0), (60.0, 0.0, 0.0)], ids=["during", "before"]
+)
 def test_an_execution_that_is_cancelled_counts_what_it_used(
     opened: Opened, prepares: float, least: float, most: float
 ) -> None:
     async def work(run: OpenRun) -> None:
-        run.sandbox = Napping(60.0, prepares)  # type: ignore[assignment]
+        run.sandbox = sandbox = Napping(60.0, prepares)  # type: ignore[assignment]
         task = asyncio.create_task(at(run).run_sandbox(program(1)))
+        while await seconds(run) != (0, 120) or sandbox.began < (prepares == 0):
+            await asyncio.sleep(0.01)
         await asyncio.sleep(0.2)
         assert await seconds(run) == (0, 120)
         task.cancel()

@@ -149,7 +149,7 @@ def test_the_loop_goes_on_while_the_disk_takes_a_record(
 
     def slow(path: Path, data: bytes) -> None:
         reached.set()
-        released.append(let_go.wait(5))
+        released.append(let_go.wait(60))
         real(path, data)
 
     async def main() -> None:
@@ -157,7 +157,7 @@ def test_the_loop_goes_on_while_the_disk_takes_a_record(
         monkeypatch.setattr(record, "replace_file", slow)
         ended = record_for().model_copy(update={"peercycle_version": "9"})
         first = asyncio.create_task(run.write_record(ended))
-        await asyncio.to_thread(reached.wait, 5)
+        await asyncio.to_thread(reached.wait, 60)
         second = asyncio.create_task(run.begin_effect(key_for(1), 1, Usage()))
         await asyncio.sleep(0.02)
         # In the order in which they came: what comes after the record waits for it.

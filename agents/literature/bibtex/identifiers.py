@@ -38,7 +38,8 @@ def address_of(fields: Mapping[str, str]) -> str | None:
         raw = (found[1] or found[2] or "") if found else ""
     elif found := _ADDRESS.search(raw):
         raw = found[1] or raw
-    return as_address(_ESCAPED.sub(r"\1", raw).replace("{", "").replace("}", "")) or None
+    plain = _ESCAPED.sub(r"\1", raw) if "\\" in raw else raw
+    return as_address(plain.replace("{", "").replace("}", "")) or None
 
 
 def as_address(text: str) -> str:

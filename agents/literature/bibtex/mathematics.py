@@ -35,17 +35,20 @@ def is_proper_math(text: str, start: int, end: int) -> bool:
     return is_balanced(span)
 
 
-_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_BRACE = re.compile(r"\\.|\{|\}", re.DOTALL)
+_STEPS = {"{": 1, "}": -1}
 
 
 def is_balanced(text: str) -> bool:
     """Tell whether LaTeX (which skips `\\{`) and BibTeX (which does not) both see matched braces."""
+    if "{" not in text and "}" not in text:
+        return True
     latex = bibtex = 0
-    for found in _BRACE.finditer(text):
-        piece = found[0]
+    for piece in _BRACE.findall(text):
+        step = _STEPS.get(piece[-1], 0)
+        bibtex += step
         if len(piece) == 1:
-            latex += 1 if piece == "{" else -1
-        bibtex += piece.count("{") - piece.count("}")
+            latex += step
         if latex < 0 or bibtex < 0:
             return False
     return latex == 0 and bibtex == 0

@@ -19,7 +19,7 @@ _DEFINITION = re.compile(
     r"\s*+(?:\\(?:new|provide|renew)command\*?\s*+\{?\s*+\\([A-Za-z]++)\s*+\}?\s*+(?:\[(\d)\])?+"
     r"|\\def\s*+\\([A-Za-z]++)\s*+((?:#\d)*+))\s*+(?=\{)"
 )
-_MATH = re.compile(rf"\\.|({MATH})", re.DOTALL)
+_MATH = re.compile(rf"\\.|{MATH}", re.DOTALL)
 _COMMAND = re.compile(r"\\([A-Za-z]++)")
 _BRACE = re.compile(r"(?:\\\\)*+(?:\\[{}]|([{}]))")
 DANGEROUS = frozenset(
@@ -103,6 +103,7 @@ def own(blocks: Iterable[str]) -> str:
     names: set[str] = set()
     if "$" in text:
         for found in _MATH.finditer(text):
-            names.update(_COMMAND.findall(found[1] or ""))
+            if found[0][0] == "$":
+                names.update(_COMMAND.findall(found[0]))
     pieces += (f"\\providecommand{{\\{name}}}{{}}" for name in sorted(names - _OWN.keys()))
     return " ".join([_MARK, *pieces]) if pieces else ""

@@ -18,10 +18,11 @@ _STYLES = [
 _DEFINED = {*_STYLES, *LETTERS, *TEXT_SYMBOLS, *(name for name in COMBINING if name.isalpha())}
 _DEFINED -= {"BibTeX", "euro", "textquotedbl", "k"}
 _SPECIAL = re.compile(
-    rf"\\url\s*+\{{[^{{}}]*+\}}|\\ensuremath\s*+\{{\s*+\\[A-Za-z]++\s*+\}}"
-    rf"|\\[A-Za-z]++\s*+|\\.|\\|{MATH}|[%&#_^$]|[^\x00-\x7f]",
+    rf"\\(?:url\s*+\{{[^{{}}]*+\}}|ensuremath\s*+\{{\s*+\\[A-Za-z]++\s*+\}}|[A-Za-z]++\s*+|.|)"
+    rf"|{MATH}|[%&#_^$\x80-\U0010ffff]",
     re.DOTALL,
 )
+_TO_LOOK_AT = re.compile(r"[\\%&#_^${}\x80-\U0010ffff]")
 _KEPT_ESCAPES = frozenset("{}\"'`^~=.&%#_$-/, ")
 
 
@@ -31,10 +32,10 @@ def safe_latex(raw: str, defined: frozenset[str] = frozenset()) -> str:
     Kept are the standard text commands and those that the preamble has `defined`. What cannot be mended
     in place is read as Unicode and written anew.
     """
-    if raw.isascii() and not _SPECIAL.search(raw) and "{" not in raw and "}" not in raw:
+    if _TO_LOOK_AT.search(raw) is None:
         return raw
     text = " ".join(_SPECIAL.sub(lambda found: _safe_token(found, defined), raw).split())
-    if to_unicode(text) != to_unicode(raw) or not is_balanced(text):
+    if (text != raw and to_unicode(text) != to_unicode(raw)) or not is_balanced(text):
         return to_latex(to_unicode(raw))
     return text
 

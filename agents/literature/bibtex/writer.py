@@ -99,7 +99,7 @@ def _fields(entry: Reference, defined: frozenset[str]) -> dict[str, str]:
     for name in ("author", "editor"):
         if name in fields and not is_proper(fields[name]):
             fields[name] = to_author_field(authors_of(fields[name]))
-        if name in fields and _OPEN_BACKSLASH.search(fields[name]):
+        if name in fields and fields[name].endswith("\\") and _OPEN_BACKSLASH.search(fields[name]):
             # A last backslash alone would make the closing brace part of the text.
             fields[name] += "textbackslash{}"
     return _agreeing(fields, entry)
@@ -117,7 +117,7 @@ def _doi(text: str) -> str:
 
 def _agreeing(fields: dict[str, str], entry: Reference) -> dict[str, str]:
     """Change what does not say the same as the words of `entry`."""
-    said = words_of(fields)
+    said, unchanged = words_of(fields), dict(fields)
     if said.get("title") != entry.title:
         _put(fields, "title", title_to_latex(entry.title))
     if said.get("authors") != entry.authors:
@@ -131,7 +131,8 @@ def _agreeing(fields: dict[str, str], entry: Reference) -> dict[str, str]:
         _put(fields, "abstract", to_latex(" ".join((entry.abstract or "").split())))
     if said.get("url") != entry.url:
         _put(fields, "url", as_address(entry.url or ""))
-    _put_ids(fields, entry)
+    if fields != unchanged or not entry.ids.items() <= said.get("ids", {}).items():
+        _put_ids(fields, entry)
     return fields
 
 

@@ -15,12 +15,15 @@ _GROUP = re.compile(
     r"|ministry|network|office|organi[sz]ation|project|research|society|team|union|universit(?:y|ies|é|ät))\b",
     re.IGNORECASE,
 )
-_SKIPPED = r"\\(?:[A-Za-z]+(?:\s+(?!and\s))?|.)|[{}]"
-"""Commands with the blank that ends them, as in `Bj\\o rn`, and braces: neither parts a list of names."""
+_SKIPPED = r"\{(?:[^{}\\]++|\\.)*+\}|\\(?:[A-Za-z]+(?:\s+(?!and\s))?|.)|[{}]"
+"""What parts no list of names: braces, a pair at once where none are inside it, and commands with the blank that
+ends them, as in `Bj\\o rn`."""
+_SEPARATORS = {"and": r"\s+and(?=\s)", ",": ",", " ": r"\s+"}
 _MARKS = {
     separator: re.compile(f"{_SKIPPED}|{pattern}", re.IGNORECASE | re.DOTALL)
-    for separator, pattern in (("and", r"\s+and(?=\s)"), (",", ","), (" ", r"\s+"))
+    for separator, pattern in _SEPARATORS.items()
 }
+_PLAIN = {separator: re.compile(pattern, re.IGNORECASE) for separator, pattern in _SEPARATORS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +41,20 @@ class Name:
     @property
     def spoken(self) -> str:
         """The name as it is spoken: given, family, suffix."""
-        return " ".join(part for part in (self.given, self.family, self.suffix) if part)
+        return " ".join(filter(None, (self.given, self.family, self.suffix)))
 
 
 def name_of(text: str) -> Name:
     """Return the parts of `Given von Family Jr.` or of `Family, Jr., Given`, plain text."""
-    words = text.replace(",", " , ").split()
-    flat = " ".join(words).replace(" ,", ",")
-    if _GROUP.search(flat):
-        return Name(flat, whole=True)
-    parts = [" ".join(part.split()) for part in flat.split(",")]
+    parts = [" ".join(part.split()) for part in text.split(",")]
     parts = [part for part in parts if part]
+    if len(parts) not in {1, 2, 3} or _GROUP.search(text):
+        return Name(" ".join(text.replace(",", " , ").split()).replace(" ,", ","), whole=True)
     if len(parts) == 2 and _SUFFIX.fullmatch(parts[1]):
         return _spoken(f"{parts[0]} {parts[1]}".split())
     if len(parts) == 1:
         return _spoken(parts[0].split())
-    return _listed(parts) if len(parts) in {2, 3} else Name(flat, whole=True)
+    return _listed(parts)
 
 
 def family_word(name: str) -> str:
@@ -70,22 +71,23 @@ def names_in(field: str, plain: Callable[[str], str]) -> list[Name]:
     Braces hold a name, or several words of one, together.
     """
     names = [_name_in(latex, plain) for latex in split_latex(field, "and") if latex.lower() != "others"]
-    return [name for name in names if name.spoken]
+    return [name for name in names if name.family or name.given or name.suffix]
 
 
 def _name_in(latex: str, plain: Callable[[str], str]) -> Name:
     if "{" not in latex:
         return name_of(plain(latex))
-    parts = [plain(part) for part in split_latex(latex, ",")]
-    if len(parts) in {2, 3}:
-        return _listed(parts)
-    if len(parts) > 3:
-        return Name(", ".join(parts), whole=True)
-    return _spoken([plain(word) for word in split_latex(latex, " ")])
+    parts = split_latex(latex, ",")
+    if len(parts) < 2:
+        return _spoken([plain(word) for word in split_latex(latex, " ")])
+    parts = [plain(part) for part in parts]
+    return _listed(parts) if len(parts) < 4 else Name(", ".join(parts), whole=True)
 
 
 def split_latex(latex: str, separator: str, *, empty: bool = False) -> list[str]:
     """Split at brace depth 0, at `,`, at blanks or at the word `and`; what is empty is left out unless `empty`."""
+    if "{" not in latex and "\\" not in latex:
+        return [part.strip() for part in _PLAIN[separator].split(latex) if empty or part.strip()]
     parts: list[str] = []
     depth = last = 0
     for found in _MARKS[separator].finditer(latex):
@@ -94,7 +96,7 @@ def split_latex(latex: str, separator: str, *, empty: bool = False) -> list[str]
             depth += 1
         elif mark == "}":
             depth = max(0, depth - 1)
-        elif depth == 0 and mark[0] != "\\":
+        elif depth == 0 and mark[0] not in "\\{":
             parts.append(latex[last : found.start()].strip())
             last = found.end()
     parts.append(latex[last:].strip())
