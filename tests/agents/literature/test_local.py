@@ -6,6 +6,8 @@ import asyncio
 import json
 import multiprocessing
 import random
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,11 +15,12 @@ import pytest
 from peercycle.agents.literature.local import LocalLiterature, LocalSettings
 from peercycle.agents.literature.local.cache import open_corpus
 from peercycle.agents.literature.local.corpus import read_jsonl
-from peercycle.agents.literature.local.index import query_terms
+from peercycle.agents.literature.local.index import create, fill, query_terms
 from peercycle.core.errors import BadInputError, LiteratureError, StoreError
 from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.ranking import rank_works
 from peercycle.core.sameness import deduplicate
+from peercycle.core.stems import terms
 
 
 def work(key: str, title: str, abstract: str = "", **fields: object) -> Reference:
@@ -41,6 +44,16 @@ def found(query: str, *works: Reference, **options: object) -> list[str]:
             return [reference.key for reference in await source.search(query)]
 
     return asyncio.run(main())
+
+
+def test_the_ranking_has_the_stems_that_the_index_counts() -> None:
+    # A stem that the index does not know would pass for the rarest of all.
+    words = "technology methodology ecological analogies possibly assembly reliably relational hopefulness studies"
+    with closing(sqlite3.connect(":memory:")) as connection:
+        create(connection)
+        fill(connection, [work("all", words)])
+        counted = {row[0] for row in connection.execute("SELECT term FROM terms")}
+    assert set(terms(words)) == counted
 
 
 def test_a_title_counts_more_than_an_abstract() -> None:
