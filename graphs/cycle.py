@@ -13,7 +13,7 @@ from langgraph.types import RetryPolicy, Send
 from peercycle.core.errors import PeercycleError
 from peercycle.core.runs import RunOptions
 from peercycle.graphs.context import DriverContext
-from peercycle.graphs.nodes import announced, call_stage, candidate_node, ending, seal_node
+from peercycle.graphs.nodes import Route, announced, call_stage, candidate_node, ending, seal_node
 from peercycle.graphs.openrun import OpenRun
 from peercycle.graphs.pool import current_pool
 from peercycle.graphs.publish import conclude_run, publish
@@ -68,7 +68,7 @@ def build_graph(
             node = candidate_node(stages[name], runs, declared, _next(name, rest))
             graph.add_node(name, cast(Any, node), destinations=(*rest, "seal"))
         graph.add_node("seal", cast(Any, seal_node(runs, channels)))
-        graph.add_conditional_edges(START, _next(START, order), [*order, "seal"])
+        graph.add_conditional_edges(START, _asked_in_loop(_next(START, order)), [*order, "seal"])
         graph.add_edge("seal", END)
         return graph.compile()
 
@@ -121,8 +121,17 @@ def _next(name: str, rest: Sequence[str]) -> Any:
     return route
 
 
+def _asked_in_loop(route: Route) -> Any:
+    """Return a route as a coroutine function: LangGraph asks any other in a thread, which every round waits for."""
+
+    async def asked(state: Any) -> str:
+        return route(state)
+
+    return asked
+
+
 def _fan_out(defaults: Mapping[str, Any]) -> Any:
-    def route(state: Any) -> list[Send]:
+    async def route(state: Any) -> list[Send]:
         seeds: list[int] = state["run"]["seeds"]
         return [
             Send(
@@ -144,7 +153,7 @@ def _fan_out(defaults: Mapping[str, Any]) -> Any:
 
 
 def _loop(defaults: Mapping[str, Any]) -> Any:
-    def route(state: Any) -> Any:
+    async def route(state: Any) -> Any:
         if state.get("ending"):
             return "finish"
         return Send("improve", {**defaults, **revision_of(state)})

@@ -56,7 +56,8 @@ async def create_and_open(
         fingerprint=fingerprint(resolved, ref, plugins),
         choices=tuple(choices),
     )
-    store = await create_run(Path(resolved.runs_dir), record, task, in_loop=in_loop)
+    async with current_pool().making:
+        store = await create_run(Path(resolved.runs_dir), record, task, in_loop=in_loop)
     try:
         run = await open_components(store.path, store, record, task, plugins, _control(control))
     except BaseException:

@@ -19,6 +19,11 @@ Key = tuple[int, str, str, bytes]
 """The plugin manager, the kind, the name and the settings of a component."""
 
 
+MADE_AT_ONCE = 2
+"""Run directories made at once: where many runs begin together, the first then work while the others are made. Made
+all at once, they would begin at one moment, and stay in step: all ask for the loop, then all wait for their models."""
+
+
 class Lifetime:
     """One entered component. Entering and leaving happen in one task, as cancel scopes demand."""
 
@@ -73,6 +78,8 @@ class Pool:
     _lives: dict[Key, Lifetime] = field(default_factory=dict)
     cycles: dict[Plugins, Any] = field(default_factory=dict)
     """The compiled cycle of each program's plugins: compiling costs as much as fifty stages."""
+    making: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MADE_AT_ONCE))
+    """Held while a run's directory is made."""
     _kept: list[Holding] | None = None
     """Models in use by the queue itself, while there is one."""
 
