@@ -16,7 +16,7 @@ from peercycle.agents.models.openai.bodies import Prefixing, body_of, prompt_bou
 from peercycle.agents.models.openai.exchange import Exchange
 from peercycle.agents.models.openai.faults import EXCERPT, with_raw
 from peercycle.agents.models.openai.keys import credentials, key_variable, require_plain_url
-from peercycle.agents.models.openai.settings import OPENAI_URL, OpenAISettings
+from peercycle.agents.models.openai.settings import OPENAI_URL, OpenAISettings, Patience
 from peercycle.core.errors import ContentFilterError, ModelError, OutageError, UsageError
 from peercycle.core.modelling import ModelRequest, ModelResult, Usage
 from peercycle.core.outlasting import together
@@ -45,9 +45,7 @@ class OpenAIModel:
         client = httpx.AsyncClient(
             base_url=settings.base_url.rstrip("/") + "/",
             timeout=timeout,
-            limits=httpx.Limits(
-                max_connections=settings.max_concurrency, max_keepalive_connections=settings.max_concurrency
-            ),
+            limits=connections(settings),
             transport=self._transport,
             # A proxy is for what is far away: an engine on this machine is reached directly.
             trust_env=self._transport is None and not is_here(settings.base_url),
@@ -133,6 +131,14 @@ class OpenAIModel:
     def _limit_field(self) -> str:
         own = self._settings.base_url.rstrip("/") == OPENAI_URL
         return self._settings.max_tokens_field or ("max_completion_tokens" if own else "max_tokens")
+
+
+def connections(patience: Patience) -> httpx.Limits:
+    """Return how many connections are held open: one for each request that may be on its way.
+
+    A transport that is handed to a client needs them too: httpx's client tells them to its own transport only.
+    """
+    return httpx.Limits(max_connections=patience.max_concurrency, max_keepalive_connections=patience.max_concurrency)
 
 
 def is_here(base_url: str) -> bool:

@@ -12,8 +12,8 @@ import httpx
 
 from peercycle.agents.models.openai.bodies import Prefixing
 from peercycle.agents.models.openai.keys import Credentials
-from peercycle.agents.models.openai.model import OpenAIModel, is_here
-from peercycle.agents.models.openai.settings import OpenAISettings
+from peercycle.agents.models.openai.model import OpenAIModel, connections, is_here
+from peercycle.agents.models.openai.settings import OpenAISettings, Patience
 from peercycle.core.errors import ModelError
 from peercycle.core.identity import Identity, identify
 
@@ -68,11 +68,11 @@ class VllmClient(OpenAIModel):
         return self._settings.base_url.rstrip("/").removesuffix("/v1")
 
 
-def socket_transport(url: str | None) -> httpx.AsyncBaseTransport | None:
+def socket_transport(url: str | None, patience: Patience) -> httpx.AsyncBaseTransport | None:
     """Return the way through a socket for `unix:PATH`, None for an address of the network."""
     if url is None or not url.startswith(SOCKET):
         return None
-    return httpx.AsyncHTTPTransport(uds=url.removeprefix(SOCKET))
+    return httpx.AsyncHTTPTransport(uds=url.removeprefix(SOCKET), limits=connections(patience))
 
 
 def http_url(url: str) -> str:

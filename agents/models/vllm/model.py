@@ -182,7 +182,7 @@ class VllmModel:
         )
         if self._server is not None:
             return VllmClient(chosen, self._server.transport(), self._server.key)
-        return VllmClient(chosen, socket_transport(settings.url))
+        return VllmClient(chosen, socket_transport(settings.url, settings))
 
     def _entered(self) -> VllmClient:
         if self._client is None:

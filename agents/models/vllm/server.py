@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 import httpx
 
+from peercycle.agents.models.openai.model import connections
 from peercycle.agents.models.vllm import keeper
 from peercycle.agents.models.vllm.arguments import command, environ, interpreter
 from peercycle.agents.models.vllm.settings import VllmSettings
@@ -47,7 +48,7 @@ class Server:
         """Return how the server is reached: through its socket, or None for a port."""
         if self._settings.listen == "loopback":
             return None
-        return httpx.AsyncHTTPTransport(uds=str(self._place() / "socket"))
+        return httpx.AsyncHTTPTransport(uds=str(self._place() / "socket"), limits=connections(self._settings))
 
     async def start(self) -> None:
         """Start the server and wait until it answers. Raises `ModelUnavailableError` with the end of its log."""
