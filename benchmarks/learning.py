@@ -36,10 +36,10 @@ RIVALS = ("sft", "nll-only")
 PUBLISHED = ("full", "one-iteration", "sft", "no-nll")
 """Order of the published ablation, best first: 5.36, 5.21 (no iteration), 5.12 (no reinforcement), 4.91 (no NLL)."""
 SMALL = (
-    ("tasks = 96", "tasks = 8"),
-    ("tasks = 384", "tasks = 32"),
-    ("tasks = 128", "tasks = 8"),
-    ("max_steps = 500", "max_steps = 20"),
+    ("tasks = 360", "tasks = 8"),
+    ("tasks = 1440", "tasks = 32"),
+    ("tasks = 256", "tasks = 8"),
+    ("max_steps = 1500", "max_steps = 20"),
 )
 
 
@@ -50,7 +50,7 @@ def prepare(folder: Path, seed: int, *, small: bool) -> Path:
     spec.loader.exec_module(make)
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "made" / "demonstrations.jsonl").exists():
-        make.make(folder / "made", seed=seed, tasks=600, demonstrations=20_000, each=4)
+        make.make(folder / "made", seed=seed, tasks=2000, demonstrations=20_000, each=4)
     shutil.copyfile(CITING / "citing.py", folder / "citing.py")
     text = (HERE / "learning.toml").read_text().replace("\niterations = 4\n", f"\niterations = 4\nseed = {seed}\n", 1)
     for before, after in SMALL if small else ():
