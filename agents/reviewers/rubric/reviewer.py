@@ -97,6 +97,8 @@ CHECKS: tuple[tuple[float, CheckFunction], ...] = (
 )
 """Every check with its weight in the rating."""
 EARLIER_WEIGHT = 1.0
+NUMBER = "review"
+"""The note that says which review of a paper, from 1, an assessment is."""
 
 AS_WRITTEN = frozenset({"text-is-own"})
 """Checks that hold the text against its sources word for word: nothing may be taken out of it."""
@@ -121,7 +123,15 @@ def assess(submission: Submission, settings: RubricSettings) -> Assessment:
     """
     weighted = make_checks(submission, settings)
     _refuse_unknown(settings)
-    return Assessment(reviews=(_review(weighted, settings),), machine_made=MACHINE_MADE)
+    number = _review_number(submission.earlier[-1]) + 1 if submission.earlier else 1
+    review = _review(weighted, settings, number)
+    return Assessment(reviews=(review,), machine_made=MACHINE_MADE, notes={NUMBER: number})
+
+
+def _review_number(assessment: Assessment) -> int:
+    """Return which review of a paper an assessment is: 1 where another reviewer made it."""
+    number = assessment.notes.get(NUMBER)
+    return number if isinstance(number, int) else 1
 
 
 def _refuse_unknown(settings: RubricSettings) -> None:
@@ -178,7 +188,7 @@ def rate(weighted: list[tuple[float, Finding]]) -> float | None:
     return round(1 + 9 * sum(weight * finding.score for weight, finding in given) / total, 4)
 
 
-def _review(weighted: list[tuple[float, Finding]], settings: RubricSettings) -> Review:
+def _review(weighted: list[tuple[float, Finding]], settings: RubricSettings, number: int) -> Review:
     findings = [finding for _, finding in weighted]
     passed = [f for f in findings if f.passed]
     failed = [f for f in findings if f.passed is False]
@@ -194,12 +204,13 @@ def _review(weighted: list[tuple[float, Finding]], settings: RubricSettings) -> 
         weaknesses=tuple(f"{f.check}: {f.evidence}" for f in failed),
         rating=rate(weighted),
         scale=Scale(calibrated=False, note=NOTE),
-        points=tuple(p for f in findings for p in _points(f, settings.points_per_check)),
+        points=tuple(p for f in findings for p in _points(f, settings.points_per_check, number)),
         checks=tuple(Check(name=f.check, passed=f.passed, evidence=f.evidence) for f in findings),
     )
 
 
-def _points(finding: Finding, limit: int) -> list[ReviewPoint]:
+def _points(finding: Finding, limit: int, number: int) -> list[ReviewPoint]:
+    """Return a check's points; the review's number in their ids keeps them apart from those of other rounds."""
     faults = list(finding.faults[:limit])
     if finding.passed is False and not faults:
         faults = [Fault(finding.evidence)]
@@ -207,7 +218,7 @@ def _points(finding: Finding, limit: int) -> list[ReviewPoint]:
         faults = list(finding.suggestions[:limit])
     return [
         ReviewPoint(
-            id=f"{finding.check}.{n}",
+            id=f"{finding.check}.{number}.{n}",
             text=f"{finding.check}: {f.text}",
             asks=f.asks,
             check=finding.check,
