@@ -18,6 +18,7 @@ from peercycle.graphs.cycle import build_graph
 from peercycle.graphs.many import start_many
 from peercycle.graphs.pool import MADE_AT_ONCE
 from peercycle.plugins.manager import Plugins
+from peercycle.store import directory
 
 
 def test_runs_that_begin_together_are_made_two_at_a_time(
@@ -27,7 +28,7 @@ def test_runs_that_begin_together_are_made_two_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     making, most = 0, 0
-    really = launch.create_run
+    really = directory.create_run
 
     async def create_run(runs_dir: Path, *given: Any, in_loop: bool) -> Any:
         nonlocal making, most
