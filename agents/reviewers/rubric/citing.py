@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.prose import LUMP, plain, stems, tokens
 from peercycle.core.citations import CiteUse, cite_uses
-from peercycle.core.latex_scan import span_at
+from peercycle.core.latex_scan import Span, span_at
 from peercycle.core.sentences import sentence_spans
 
 QUOTED = re.compile(r"“[^”]{1,1500}”|\"[^\"]{1,1500}\"")
@@ -54,16 +54,20 @@ def read_citations(i: Inspection) -> Cited:
     spans = sentence_spans(scan.text)
     fits: dict[str, list[bool]] = {}
     borrowed = _borrowed_words(i)
+    # Read once, however many works a sentence cites: a list of a thousand citations is one sentence.
+    read: dict[Span | None, tuple[str, frozenset[str], bool]] = {}
+    sought = {key: stems(works.get(key, "")) for key in {use.key for use in uses}}
     told: set[tuple[str, str]] = set()
     for use in uses:
         if (use.key, use.start) in in_lump:
             continue
         span = span_at(spans, use.start)
-        sentence = plain(_CITING.sub(" ", scan.at(span))) if span else ""
-        wanted = stems(works.get(use.key, ""))
-        spoken = stems(sentence)
-        fit = bool(wanted & spoken) if len(wanted) >= 3 else len(spoken) >= 3
-        fit = fit and not _is_borrowed(sentence, borrowed)
+        if span not in read:
+            text = plain(_CITING.sub(" ", scan.at(span))) if span else ""
+            read[span] = text, frozenset(stems(text)), _is_borrowed(text, borrowed)
+        sentence, spoken, pasted = read[span]
+        wanted = sought[use.key]
+        fit = (bool(wanted & spoken) if len(wanted) >= 3 else len(spoken) >= 3) and not pasted
         fits.setdefault(use.key, []).append(fit)
         if fit:
             told.add((use.key, sentence))
