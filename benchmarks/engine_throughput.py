@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import statistics
 import subprocess
@@ -15,11 +16,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from engine_subjects import Asking, options, questions
-from measuring import die_with_parent
 
 from peercycle.agents.models.vllm.arguments import environ, interpreter
 from peercycle.agents.models.vllm.settings import VllmSettings
@@ -28,6 +29,7 @@ from peercycle.core.writing import ResearchTask
 from peercycle.graphs.many import start_many
 from peercycle.graphs.pool import current_pool
 from peercycle.plugins.manager import Plugins
+from peercycle.trainers.loop.jobs import die_with_parent
 
 TARGET = 0.9
 WARM_TOKENS = 8
@@ -99,7 +101,7 @@ class BareEngine:
             stderr=self._said,
             text=True,
             env=environ(VllmSettings.model_validate(settings), None),
-            preexec_fn=die_with_parent,  # noqa: PLW1509 - it makes one call of the system and no other
+            preexec_fn=partial(die_with_parent, os.getpid()),
         )
         # A server keeps statistics, and `vllm.LLM` does where it is told to.
         self._ask({"model": settings["model"], "engine": {"disable_log_stats": False, **settings["engine_args"]}})
