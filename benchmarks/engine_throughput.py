@@ -101,7 +101,7 @@ class BareEngine:
             stderr=self._said,
             text=True,
             env=environ(VllmSettings.model_validate(settings), None),
-            preexec_fn=partial(die_with_parent, os.getpid()),
+            preexec_fn=partial(die_with_parent, os.getpid()),  # noqa: PLW1509 - the kernel is asked, no more
         )
         # A server keeps statistics, and `vllm.LLM` does where it is told to.
         self._ask({"model": settings["model"], "engine": {"disable_log_stats": False, **settings["engine_args"]}})

@@ -1,6 +1,6 @@
 """One cell of `simpo_long.py` in a process of its own: one forward and backward pass of one method, under a limit.
 
-Prints one line of JSON: peak_gb (beyond what model and data hold before the step), seconds, loss.
+Prints one line of JSON: peak_gb (beyond what model and data hold before the step), seconds, loss; on a GPU model_gb, too.
 """
 
 from __future__ import annotations
@@ -93,8 +93,12 @@ def make_pairs(prompt: int, completion: int, episodes: int, vocabulary: int) -> 
     return [PairIds(f"{a.id}>{b.id}", "t", a, b) for a, b in itertools.combinations(made, 2)]
 
 
-def ours(mode: str, model: Any, pairs: Any, grouped: bool) -> Callable[[], float]:
-    """Return a step of our trainer; `grouped` pairs go through the model together."""
+Step = Callable[[Any], float]
+"""Passes some pairs through a model and back, and returns their loss."""
+
+
+def ours(mode: str, model: Any, grouped: bool) -> Step:
+    """Return a step of our trainer, as a training makes it; `grouped` pairs go through the model together."""
     from peercycle.trainers.arguments import training_arguments
     from peercycle.trainers.simpo.objective import Objective
     from peercycle.trainers.simpo.scoring import install
@@ -105,15 +109,16 @@ def ours(mode: str, model: Any, pairs: Any, grouped: bool) -> Callable[[], float
     install(model, settings.head_tile_mb)
     taken: Any = "group" if grouped else mode
     trainer = PairTrainer(
-        plan=Plan([pairs], taken, Objective(BETA, GAMMA, LAMBDA, "sequence_mean")),
+        plan=Plan([[]], taken, Objective(BETA, GAMMA, LAMBDA, "sequence_mean")),
         on_metric=lambda *_: None,
         model=model,
-        args=training_arguments(settings, Path(mkdtemp()), 1, autocast=False),
+        args=training_arguments(settings, Path(mkdtemp()), 1, autocast=hasattr(model, "peft_config")),
     )
-    return lambda: float(trainer._run(model, pairs, train=True).values[0])
+    prepared = trainer.accelerator.prepare_model(model)
+    return lambda pairs: float(trainer._run(prepared, pairs, train=True).values[0])
 
 
-def trl_cpo(model: Any, pairs: Any) -> Callable[[], float]:
+def trl_cpo(model: Any, pairs: Any) -> Step:
     """Return a step of TRL's CPO trainer on the same ids."""
     from peercycle.trainers.with_trl.cpo import cpo_trainer, loss_of
     from peercycle.trainers.with_trl.settings import TrlCpoSettings
@@ -121,7 +126,7 @@ def trl_cpo(model: Any, pairs: Any) -> Callable[[], float]:
     settings = TrlCpoSettings(beta=BETA, gamma=GAMMA, nll_lambda=LAMBDA, method="full")
     trainer = cpo_trainer(model, [pairs], settings, Path(mkdtemp()))
 
-    def step() -> float:
+    def step(pairs: Any) -> float:
         loss = loss_of(trainer, pairs)
         loss.backward()
         return float(loss.detach())
@@ -153,33 +158,38 @@ def _objective(sums: Any, count: int) -> Any:
     return pair_terms(sums, counts, first, second, objective, Scale(1, count)).loss
 
 
-def fused(model: Any, pairs: Any, device: str) -> Callable[[], float]:
-    """Return a step of TRL's fused head under our loss."""
+def fused(model: Any, device: str) -> Step:
+    """Return a step of TRL's fused head under our loss, computed in the dtypes that our trainer computes in."""
+    import torch
+    from peft.helpers import disable_input_dtype_casting
     from trl.trainer import add_fused_lm_head  # type: ignore[attr-defined, unused-ignore]
 
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     add_fused_lm_head(inner)
-    ids, labels = _rows(pairs, device)
+    lora = hasattr(model, "peft_config")
 
-    def step() -> float:
-        logp = inner(input_ids=ids, labels=labels, fused_lm_head=True).log_probs
-        own = labels[:, 1:] != -100
-        loss = _objective((logp * own).double().sum(-1), int(own[0].sum()))
-        loss.backward()
+    def step(pairs: Any) -> float:
+        ids, labels = _rows(pairs, device)
+        with disable_input_dtype_casting(model, active=lora):
+            with torch.autocast(device, torch.bfloat16, enabled=lora):
+                logp = inner(input_ids=ids, labels=labels, fused_lm_head=True).log_probs
+            own = labels[:, 1:] != -100
+            loss = _objective((logp * own).double().sum(-1), int(own[0].sum()))
+            loss.backward()
         return float(loss.detach())
 
     return step
 
 
-def liger(model: Any, pairs: Any, device: str) -> Callable[[], float]:
+def liger(model: Any, device: str) -> Step:
     """Return a step of Liger's fused SimPO loss, which takes its pieces over pairs."""
     from liger_kernel.chunked_loss import LigerFusedLinearSimPOLoss  # type: ignore[import-not-found, unused-ignore]
 
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     loss_of = LigerFusedLinearSimPOLoss(beta=BETA, alpha=LAMBDA, gamma=GAMMA, compiled=False)
-    ids, labels = _rows(pairs, device)
 
-    def step() -> float:
+    def step(pairs: Any) -> float:
+        ids, labels = _rows(pairs, device)
         hidden = inner.get_decoder()(input_ids=ids, use_cache=False)[0][:, :-1]
         found = loss_of(inner.lm_head.weight, hidden, labels[:, 1:].contiguous())
         loss = found[0] if isinstance(found, tuple) else found
@@ -251,6 +261,11 @@ class Memory:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
         self._start = self._status("VmRSS")
 
+    @property
+    def start_gb(self) -> float:
+        """What was held at the beginning: on a GPU the model."""
+        return self._start / 1e9
+
     def peak_gb(self) -> float:
         """Return the peak since then, in units of 10^9 bytes."""
         if self._cuda:
@@ -268,15 +283,15 @@ class Memory:
         raise OSError(f"this system does not tell {name}")
 
 
-def make_step(mode: str, model: Any, pairs: Any, device: str) -> Callable[[], float]:
+def make_step(mode: str, model: Any, pairs: Any, device: str) -> Step:
     """Return a step of a method."""
     if mode == "trl-cpo":
         return trl_cpo(model, pairs)
     if mode == "trl-fused":
-        return fused(model, pairs, device)
+        return fused(model, device)
     if mode == "liger":
-        return liger(model, pairs, device)
-    return ours(mode.removesuffix("-n3"), model, pairs, grouped=mode == "group-n3")
+        return liger(model, device)
+    return ours(mode.removesuffix("-n3"), model, grouped=mode == "group-n3")
 
 
 def main() -> int:
@@ -306,28 +321,27 @@ def main() -> int:
     if asked.mode.startswith("float64"):
         print(json.dumps(references(model, pairs)))
         return 0
-    # A step of a few tokens first: libraries load and threads start outside the measurement.
     step = make_step(asked.mode, model, pairs, asked.device)
-    make_step_on_little(asked.mode, model, asked.device, vocabulary, episodes)
+    # A step of a few tokens first: libraries load and threads start outside the measurement.
+    step(make_pairs(8, 8, episodes, vocabulary))
+    if asked.device == "cuda":
+        # And a whole one where memory is taken from the driver piece by piece, and kernels are chosen by size.
+        step(pairs)
     for parameter in model.parameters():
         parameter.grad = None
     memory = Memory(asked.device)
     began = time.perf_counter()
-    loss = step()
+    loss = step(pairs)
     if asked.device == "cuda":
         import torch
 
         torch.cuda.synchronize()
     seconds = time.perf_counter() - began
-    print(json.dumps({"loss": loss, "seconds": round(seconds, 3), "peak_gb": round(memory.peak_gb(), 4)}))
+    found = {"loss": loss, "seconds": round(seconds, 3), "peak_gb": round(memory.peak_gb(), 4)}
+    if asked.device == "cuda":
+        found["model_gb"] = round(memory.start_gb, 3)
+    print(json.dumps(found))
     return 0
-
-
-def make_step_on_little(mode: str, model: Any, device: str, vocabulary: int, episodes: int) -> None:
-    """Do a step of eight tokens, and leave the model's forward as it was."""
-    original = model.forward
-    make_step(mode, model, make_pairs(8, 8, episodes, vocabulary), device)()
-    model.forward = original
 
 
 if __name__ == "__main__":

@@ -16,7 +16,10 @@ LEAST_GROWTH_GB = 1e-6
 
 @dataclass(slots=True)
 class Row:
-    """One method in one cell. `loss_float64` is the same loss by plain log-softmax in float64."""
+    """One method in one cell. `loss_float64` is the same loss by plain log-softmax in float64.
+
+    `peak_gb` is beyond what the model takes, which is told where it lies on a GPU (`model_gb`).
+    """
 
     name: str
     cell: str
@@ -25,6 +28,7 @@ class Row:
     tokens_per_s: float | None = None
     loss: float | None = None
     loss_float64: float | None = None
+    model_gb: float | None = None
     note: str = ""
 
 

@@ -19,7 +19,7 @@ class Opened:
     model: Any
     lora: bool
     autocast: bool
-    """Float32 masters, computed in bfloat16."""
+    """What is trained is held in float32 and computed in bfloat16."""
 
 
 def open_model(base: str, settings: TrainingSettings) -> Opened:
@@ -69,9 +69,9 @@ def _dtype(settings: TrainingSettings, on_gpu: bool) -> tuple[Any, bool]:
     import torch
 
     wanted = settings.dtype if settings.dtype != "auto" else "bfloat16" if on_gpu else "float32"
-    if wanted == "bfloat16" and settings.method == "full":
-        return torch.float32, True
-    return getattr(torch, wanted), False
+    autocast = wanted == "bfloat16"
+    # An adapter's matrices are float32 whatever they lie on; whole weights need a dtype in which small updates count.
+    return torch.float32 if autocast and settings.method == "full" else getattr(torch, wanted), autocast
 
 
 def _whole(base: str, dtype: Any) -> Any:

@@ -96,12 +96,23 @@ def test_completions_see_their_prompt_and_themselves_whatever_the_blocks(
     torch.testing.assert_close(out.transpose(1, 2), plain(query, shared[0], shared[1], seen), rtol=0, atol=1e-12)
 
 
-def test_the_bias_that_a_gpu_is_given_means_the_same() -> None:
-    own = rows(6, 0), rows(6, 1), rows(6, 2)
-    before = rows(4, 3), rows(4, 4)
-    (blocked,) = attention.in_blocks(own, before, None)
-    (biased,) = attention.in_one_call(own, before, None)
-    torch.testing.assert_close(biased, blocked, rtol=0, atol=1e-12)
+@pytest.mark.parametrize("heads", [1, 2])
+def test_what_a_gpu_is_asked_means_the_same(heads: int) -> None:
+    def three(length: int, seed: int) -> attention.Rows:
+        query, key, value = (rows(length, seed + n) for n in range(3))
+        return query, key[:, :heads], value[:, :heads]
+
+    prompt, completions = three(4, 0), [three(6, 3), three(3, 6), three(4, 9)]
+    repeated = [
+        (q, k.repeat_interleave(4 // heads, 1), v.repeat_interleave(4 // heads, 1))
+        for q, k, v in [prompt, *completions]
+    ]
+    blocked = attention.in_blocks(repeated[0], repeated[1:], None)
+    asked = attention.on_gpu(prompt, completions, None)
+    for mine, theirs in zip(asked, blocked, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-12)
+    # Where no completion is as long as the prompt, nothing brings the prompt's own part along.
+    torch.testing.assert_close(attention.on_gpu(prompt, completions[1:2], None)[0], blocked[0], rtol=0, atol=1e-12)
 
 
 def test_half_precision_adds_its_tiles_up_in_float32() -> None:

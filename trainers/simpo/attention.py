@@ -6,7 +6,7 @@ decoder hands down to its attention function, and which a recomputing backward p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -60,44 +60,73 @@ def shared_prefix_attention(
         out, _ = sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
         return out, None
     repeats = query.shape[1] // key.shape[1]
-    if repeats > 1:
+    # Kernels of GPUs read one key for several queries where it lies; others are given a copy for each.
+    if repeats > 1 and not query.is_cuda:
         key, value = key.repeat_interleave(repeats, 1), value.repeat_interleave(repeats, 1)
+    attend = on_gpu if query.is_cuda else in_blocks
     scale = kwargs.get("scaling")
     pieces: list[torch.Tensor] = []
     for group in groups:
-        prompt = slice(group.start, group.start + group.length)
-        before = key[:, :, prompt], value[:, :, prompt]
-        pieces.append(scaled_dot_product_attention(query[:, :, prompt], *before, is_causal=True, scale=scale))
-        for start, length in group.completions:
-            own = slice(start, start + length)
-            mine = query[:, :, own], key[:, :, own], value[:, :, own]
-            pieces += (in_one_call if query.is_cuda else in_blocks)(mine, before, scale)
+        prompt, *completions = (
+            (
+                query[:, :, start : start + length],
+                key[:, :, start : start + length],
+                value[:, :, start : start + length],
+            )
+            for start, length in ((group.start, group.length), *group.completions)
+        )
+        pieces += attend(prompt, completions, scale)
     return torch.cat(pieces, 2).transpose(1, 2).contiguous(), None
 
 
-Three = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-Two = tuple[torch.Tensor, torch.Tensor]
+Rows = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+"""Queries, keys and values, [batch, heads, tokens, width]."""
 
 
-def in_one_call(own: Three, before: Two, scale: float | None) -> list[torch.Tensor]:
-    """Attend to a prompt and to oneself by a bias that GPU kernels know: no mask is made."""
-    query, key, value = own
-    keys, values = torch.cat([before[0], key], 2), torch.cat([before[1], value], 2)
-    bias: Any = causal_lower_right(query.shape[2], keys.shape[2])
-    return [scaled_dot_product_attention(query, keys, values, attn_mask=bias, scale=scale)]
+def on_gpu(prompt: Rows, completions: Sequence[Rows], scale: float | None) -> list[torch.Tensor]:
+    """Attend without any mask: by kernels that know causality.
+
+    The fastest know it for as many queries as keys only. A completion not shorter than its prompt goes through them
+    together with it, which costs less than it saves; a shorter one by a bias that aligns the last query with the last key.
+    """
+    own: torch.Tensor | None = None
+    pieces: list[torch.Tensor] = []
+    before = prompt[0].shape[2]
+    for completion in completions:
+        query, keys, values = (torch.cat(both, 2) for both in zip(prompt, completion, strict=True))
+        if completion[0].shape[2] >= before:
+            whole = _causal(query, keys, values, scale)
+            own = whole[:, :, :before] if own is None else own
+            pieces.append(whole[:, :, before:])
+        else:
+            bias: Any = causal_lower_right(completion[0].shape[2], keys.shape[2])
+            few_keys = query.shape[1] > keys.shape[1]
+            pieces.append(
+                scaled_dot_product_attention(
+                    completion[0], keys, values, attn_mask=bias, scale=scale, enable_gqa=few_keys
+                )
+            )
+    return [_causal(*prompt, scale) if own is None else own, *pieces]
 
 
-def in_blocks(own: Three, before: Two, scale: float | None) -> list[torch.Tensor]:
-    """Do the same with a mask for some queries at a time, which needs no kernel of a kind."""
-    query, key, value = own
-    prompt, length = before[0].shape[2], query.shape[2]
-    done: list[torch.Tensor] = []
-    for at in range(0, length, QUERY_BLOCK):
-        end = min(at + QUERY_BLOCK, length)
-        keys, values = torch.cat([before[0], key[:, :, :end]], 2), torch.cat([before[1], value[:, :, :end]], 2)
-        mask = torch.ones((end - at, prompt + end), dtype=torch.bool, device=query.device).tril(prompt + at)
-        done.append(scaled_dot_product_attention(query[:, :, at:end], keys, values, attn_mask=mask, scale=scale))
-    return done
+def in_blocks(prompt: Rows, completions: Sequence[Rows], scale: float | None) -> list[torch.Tensor]:
+    """Attend with a mask for some queries at a time, which needs no kernel of a kind."""
+    pieces = [_causal(*prompt, scale)]
+    before = prompt[0].shape[2]
+    for query, key, value in completions:
+        length = query.shape[2]
+        for at in range(0, length, QUERY_BLOCK):
+            end = min(at + QUERY_BLOCK, length)
+            keys, values = torch.cat([prompt[1], key[:, :, :end]], 2), torch.cat([prompt[2], value[:, :, :end]], 2)
+            mask = torch.ones((end - at, before + end), dtype=torch.bool, device=query.device).tril(before + at)
+            block = query[:, :, at:end]
+            pieces.append(scaled_dot_product_attention(block, keys, values, attn_mask=mask, scale=scale))
+    return pieces
+
+
+def _causal(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None) -> torch.Tensor:
+    few_keys = query.shape[1] > key.shape[1]
+    return scaled_dot_product_attention(query, key, value, is_causal=True, scale=scale, enable_gqa=few_keys)
 
 
 def _mask(*args: Any, **kwargs: Any) -> torch.Tensor | None:

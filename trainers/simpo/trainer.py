@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,18 @@ class PairTrainer(Trainer):
         self._since_log.merge(tally)
         self._steps_since_log += 1
         return tally.values[0].float().to(self.args.device)
+
+    def compute_loss_context_manager(self) -> ExitStack:
+        """Return what a pass runs in: under autocast, adapters take values in the dtype in which they come.
+
+        They would make a float32 copy of each, which autocast turns back at once.
+        """
+        stack: ExitStack = super().compute_loss_context_manager()
+        if self.args.bf16 and hasattr(self.model, "peft_config"):
+            from peft.helpers import disable_input_dtype_casting
+
+            stack.enter_context(disable_input_dtype_casting(self.model))  # type: ignore[no-untyped-call]
+        return stack
 
     def measure(self, model: Any, pairs: Sequence[PairIds]) -> dict[str, float]:
         """Return the means over pairs without training on them."""
