@@ -86,6 +86,10 @@ class Asking:
 
     def __init__(self, calls: int, tokens: int) -> None:
         self.name = "write"
+        self.ask(calls, tokens)
+
+    def ask(self, calls: int, tokens: int) -> None:
+        """Have runs from now on ask so many times for so many tokens."""
         self._calls, self._tokens = calls, tokens
 
     async def __call__(self, state: Mapping[str, Any], ctx: StageContext) -> Mapping[str, JSON]:

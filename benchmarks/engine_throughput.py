@@ -150,9 +150,8 @@ async def by_themselves(model: Any, load: Load) -> Go:
     return Go(sampled, time.perf_counter() - began)
 
 
-async def through_runs(model: Any, settings: dict[str, Any], load: Load, room: Path) -> Go:
+async def through_runs(model: Any, plugins: Plugins, settings: dict[str, Any], load: Load, room: Path) -> Go:
     """Ask from within runs of the driver, their starts and ends included."""
-    plugins = Plugins.load(AskingAlike(load.calls, load.tokens), entry_points=False, environ={})
     models = {"default": {"name": "vllm", "settings": settings}}
     folder = Path(tempfile.mkdtemp(dir=room))
     jobs = [(ResearchTask(topic=f"run {n}"), options(folder, models, seed=n)) for n in range(load.runs)]
@@ -164,19 +163,29 @@ async def through_runs(model: Any, settings: dict[str, Any], load: Load, room: P
     if failed:
         sys.exit(f"a run failed: {failed[0]}")
     # By the engine's own count: no answer came from anywhere else.
-    return Go((await model.counters())[GENERATED] - before[GENERATED], seconds)
+    sampled = (await model.counters())[GENERATED] - before[GENERATED]
+    if not sampled:
+        sys.exit("the runs asked another engine than the one that is counted")
+    return Go(sampled, seconds)
 
 
 async def in_turns(settings: dict[str, Any], load: Load, rounds: int, room: Path) -> dict[str, list[float]]:
     """Return each way's tokens a second in every round."""
     room.mkdir(parents=True, exist_ok=True)
-    plugins = Plugins.load(entry_points=False, environ={})
+    asking = AskingAlike(load.calls, load.tokens)
+    # The runs' own plugins: a component is shared among those who name it through the same ones.
+    plugins = Plugins.load(asking, entry_points=False, environ={})
+
+    async def ours(load: Load) -> Go:
+        asking.ask(load.calls, load.tokens)
+        return await through_runs(model, plugins, settings, load, room)
+
     with BareEngine(settings) as bare:
         holding = await current_pool().acquire(plugins, "models", "vllm", settings)
         model = holding.component
         ways: dict[str, Way] = {
             "bare": bare.go,
-            "ours": lambda load: through_runs(model, settings, load, room),
+            "ours": ours,
             "served": lambda load: by_themselves(model, load),
         }
         try:
