@@ -1,4 +1,4 @@
-"""Does the loop learn? Three seeds, six arms, the same prompts, sampled tokens and updates; judged on held-out tasks.
+"""Does the loop learn? Three seeds, six arms, the same prompts, candidates and updates; judged on held-out tasks.
 
     python benchmarks/learning.py [--seeds 0,1,2] [--arms full,sft,…] [--parallel 2] [--keep DIR] [--small]
 

@@ -12,7 +12,8 @@ import resource
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -118,7 +119,18 @@ def ours(mode: str, model: Any, grouped: bool) -> Step:
     return lambda pairs: float(trainer._run(prepared, pairs, train=True).values[0])
 
 
-def trl_cpo(model: Any, pairs: Any) -> Step:
+@contextmanager
+def as_we_compute(model: Any, device: str) -> Iterator[None]:
+    """Within this, under an adapter, others compute in the dtypes that our trainer computes in."""
+    import torch
+    from peft.helpers import disable_input_dtype_casting
+
+    lora = hasattr(model, "peft_config")
+    with disable_input_dtype_casting(model, active=lora), torch.autocast(device, torch.bfloat16, enabled=lora):
+        yield
+
+
+def trl_cpo(model: Any, pairs: Any, device: str) -> Step:
     """Return a step of TRL's CPO trainer on the same ids."""
     from peercycle.trainers.with_trl.cpo import cpo_trainer, loss_of
     from peercycle.trainers.with_trl.settings import TrlCpoSettings
@@ -127,8 +139,9 @@ def trl_cpo(model: Any, pairs: Any) -> Step:
     trainer = cpo_trainer(model, [pairs], settings, Path(mkdtemp()))
 
     def step(pairs: Any) -> float:
-        loss = loss_of(trainer, pairs)
-        loss.backward()
+        with as_we_compute(model, device):
+            loss = loss_of(trainer, pairs)
+            loss.backward()
         return float(loss.detach())
 
     return step
@@ -159,20 +172,16 @@ def _objective(sums: Any, count: int) -> Any:
 
 
 def fused(model: Any, device: str) -> Step:
-    """Return a step of TRL's fused head under our loss, computed in the dtypes that our trainer computes in."""
-    import torch
-    from peft.helpers import disable_input_dtype_casting
+    """Return a step of TRL's fused head under our loss."""
     from trl.trainer import add_fused_lm_head  # type: ignore[attr-defined, unused-ignore]
 
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     add_fused_lm_head(inner)
-    lora = hasattr(model, "peft_config")
 
     def step(pairs: Any) -> float:
         ids, labels = _rows(pairs, device)
-        with disable_input_dtype_casting(model, active=lora):
-            with torch.autocast(device, torch.bfloat16, enabled=lora):
-                logp = inner(input_ids=ids, labels=labels, fused_lm_head=True).log_probs
+        with as_we_compute(model, device):
+            logp = inner(input_ids=ids, labels=labels, fused_lm_head=True).log_probs
             own = labels[:, 1:] != -100
             loss = _objective((logp * own).double().sum(-1), int(own[0].sum()))
             loss.backward()
@@ -190,10 +199,11 @@ def liger(model: Any, device: str) -> Step:
 
     def step(pairs: Any) -> float:
         ids, labels = _rows(pairs, device)
-        hidden = inner.get_decoder()(input_ids=ids, use_cache=False)[0][:, :-1]
-        found = loss_of(inner.lm_head.weight, hidden, labels[:, 1:].contiguous())
-        loss = found[0] if isinstance(found, tuple) else found
-        loss.backward()
+        with as_we_compute(model, device):
+            hidden = inner.get_decoder()(input_ids=ids, use_cache=False)[0][:, :-1]
+            found = loss_of(inner.lm_head.weight, hidden, labels[:, 1:].contiguous())
+            loss = found[0] if isinstance(found, tuple) else found
+            loss.backward()
         return float(loss.detach())
 
     return step
@@ -286,7 +296,7 @@ class Memory:
 def make_step(mode: str, model: Any, pairs: Any, device: str) -> Step:
     """Return a step of a method."""
     if mode == "trl-cpo":
-        return trl_cpo(model, pairs)
+        return trl_cpo(model, pairs, device)
     if mode == "trl-fused":
         return fused(model, device)
     if mode == "liger":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from peercycle.core.runs import ENDED_FOR_GOOD, Extension, RunOptions, RunRecord
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.checkpoint_file import check_checkpoints
 from peercycle.graphs.checkpoints import open_checkpoints
-from peercycle.graphs.collecting import collecting_seldom
 from peercycle.graphs.cycle import beginning_of, cycle_of, thread_of
 from peercycle.graphs.fingerprint import compare, fingerprint, require_same
 from peercycle.graphs.launch import create_and_open, open_existing
@@ -30,6 +29,7 @@ from peercycle.graphs.registry import forget, register
 from peercycle.graphs.result import RunResult, result_of
 from peercycle.graphs.selecting import decide_ending
 from peercycle.graphs.signals import draining_on_signals
+from peercycle.graphs.wallclock import tell_jump_while_stopped
 from peercycle.plugins.manager import Plugins
 
 POLL_S = 0.25
@@ -75,6 +75,8 @@ async def resume(
         # Before anything is written: a refusal leaves the run as it was.
         await check_checkpoints(path)
         run.record = await _extend(run, dict(changes or {}), accept_changes)
+        if run.record.terminal is None:
+            await tell_jump_while_stopped(run)
     except BaseException:
         await run.close()
         raise
@@ -131,10 +133,8 @@ async def drive(run: OpenRun, *, in_loop: bool) -> RunResult:
     try:
         await register(run)
         if run.record.terminal is None:
-            await run.tell_jump_while_stopped()
             async with _watched(run):
-                with collecting_seldom() if in_loop else nullcontext():
-                    await _run_to_ending(run, in_loop)
+                await _run_to_ending(run, in_loop)
             # Answered: whatever the clock says then, no later driver takes it for its own.
             await run.store.clear_stop()
         else:

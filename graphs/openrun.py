@@ -36,7 +36,7 @@ from peercycle.graphs.pool import Holding, Pool
 from peercycle.graphs.room import Room
 from peercycle.graphs.settings import component_settings
 from peercycle.graphs.stopwatch import Stopwatch
-from peercycle.graphs.wallclock import LEAST_JUMP_S, WallClock
+from peercycle.graphs.wallclock import WallClock, warn_of_jump
 from peercycle.plugins.manager import Plugins
 
 if TYPE_CHECKING:
@@ -136,27 +136,8 @@ class OpenRun:
         if elapsed >= at_least_s:
             self._clock = now
             await self.store.add_wall_clock(elapsed)
-            await self._tell_jump()
-
-    async def _tell_jump(self) -> None:
-        """Say, once for each, that the machine's clock was set back."""
-        if back := self._wall.went_back():
-            await self._warn_of_jump(f"{back:,.0f} s")
-
-    async def tell_jump_while_stopped(self) -> None:
-        """Say that the machine's clock was set back since the log's last line, by how much at least."""
-        lines = await self.store.events(after=await self.store.last_event() - 1)
-        back = max((event.at for _, event in lines), default=0.0) - time.time()
-        if back > LEAST_JUMP_S:
-            await self._warn_of_jump(f"{back:,.0f} s or more while the run was stopped")
-
-    async def _warn_of_jump(self, how_far: str) -> None:
-        until = "; --until counts by the clock as it is now" if self.options.budget.until is not None else ""
-        await self.emit(
-            "log",
-            f"the clock went back by {how_far}: the time worked so far stands{until}",
-            data={"warning": True},
-        )
+            if back := self._wall.went_back():
+                await warn_of_jump(self, f"{back:,.0f} s")
 
     async def literature(self, name: str) -> LiteratureSource:
         """Return this run's own instance of a source, with the run's bibliography in it."""

@@ -109,6 +109,9 @@ def made_by(run: OpenRun) -> dict[str, JSON]:
 
 
 async def _export(name: str, exporter: Exporter, edition: Edition | None, run: OpenRun, ctx: DriverContext) -> None:
+    ends: tuple[type[BaseException], ...] = (LeaseLostError, ReplayDivergedError, GraphBubbleUp)
+    if edition is not None:
+        ends += (DisclosureError,)
     try:
         files = await exporter.export(edition, run.store, ctx)
         require_disclosure(name, files, edition)
@@ -116,11 +119,9 @@ async def _export(name: str, exporter: Exporter, edition: Edition | None, run: O
             if edition is not None:
                 await run.store.artifacts.put(body, media_type=_media_type(path), name=path)
             await asyncio.to_thread(write_file, run.path, path, body)
-    except (LeaseLostError, ReplayDivergedError, GraphBubbleUp):
+    except ends:
         raise
-    except Exception as error:
-        if edition is not None and isinstance(error, DisclosureError):
-            raise
+    except Exception as error:  # noqa: BLE001 - an exporter of a plugin may raise anything; the report tells
         detail = "" if isinstance(error, PeercycleError) else traceback.format_exc(limit=-8)
         message = f"exporter {name!r} failed: {type(error).__name__}: {error}"
         await run.emit("export_failed", message, stage="finish", visit=ctx.visit, data={"traceback": detail})

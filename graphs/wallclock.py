@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from peercycle.graphs.openrun import OpenRun
 
 LEAST_JUMP_S = 5.0
 """A clock that is put right by no more than this is not worth a word."""
@@ -19,3 +23,19 @@ class WallClock:
         ahead = time.time() - time.monotonic()
         back, self._ahead = self._ahead - ahead, ahead
         return back if back > LEAST_JUMP_S else 0.0
+
+
+async def tell_jump_while_stopped(run: OpenRun) -> None:
+    """Say that the machine's clock was set back since the log's last line, by how much at least."""
+    lines = await run.store.events(after=await run.store.last_event() - 1)
+    back = max((event.at for _, event in lines), default=0.0) - time.time()
+    if back > LEAST_JUMP_S:
+        await warn_of_jump(run, f"{back:,.0f} s or more while the run was stopped")
+
+
+async def warn_of_jump(run: OpenRun, how_far: str) -> None:
+    """Say that the machine's clock was set back."""
+    until = "; --until counts by the clock as it is now" if run.options.budget.until is not None else ""
+    await run.emit(
+        "log", f"the clock went back by {how_far}: the time worked so far stands{until}", data={"warning": True}
+    )

@@ -16,7 +16,7 @@ from peercycle.core.sandboxing import Limits, OutputFile
 from peercycle.sandbox.globs import check_patterns, is_literal, matches
 from peercycle.sandbox.openat2 import open_beneath
 from peercycle.sandbox.protections import Weakening
-from peercycle.sandbox.shut import FOLDER, keep_open, open_file, open_folder
+from peercycle.sandbox.shut import open_file, open_folder, open_root
 
 MAX_DEPTH = 32
 MAX_OUTPUTS = 1000
@@ -51,7 +51,7 @@ async def collect(
     """
     if not patterns:
         return (), ()
-    directory = _opened(work)
+    directory = open_root(work)
     try:
         most = sys.maxsize if "collector_caps" in without else limits.files
         candidates, refused = await asyncio.to_thread(_candidates, directory, patterns, inputs, most)
@@ -70,16 +70,6 @@ async def collect(
     finally:
         os.close(directory)
     return tuple(outputs), _listed(refused)
-
-
-def _opened(work: Path) -> int:
-    try:
-        directory = os.open(work, FOLDER)
-    except PermissionError:
-        work.chmod(0o700)
-        directory = os.open(work, FOLDER)
-    keep_open(directory)
-    return directory
 
 
 def _candidates(

@@ -87,7 +87,9 @@ def fill(place: Place, uid: int | None, files: Mapping[str, bytes], lent: Mappin
     paths = check_paths([*files, *lent])
     place.top_level = tuple(sorted({path.parts[0] for path in paths.values()}))
     if len(place.top_level) > MAX_TOP_LEVEL:
-        raise RefusedRequestError(f"{len(place.top_level)} inputs side by side: put them into folders (at most 500)")
+        raise RefusedRequestError(
+            f"{len(place.top_level)} inputs side by side: put them into folders (at most {MAX_TOP_LEVEL})"
+        )
     try:
         place.work.mkdir(mode=0o700)
         place.inputs.mkdir(mode=0o755)

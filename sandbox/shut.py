@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 
 from peercycle.sandbox.openat2 import open_beneath
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _HANDLE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _LIST_AND_LOOK = 0o500
+
+
+def open_root(path: Path) -> int:
+    """Open the folder that a program worked in, as `open_folder` does."""
+    try:
+        opened = os.open(path, FOLDER)
+    except PermissionError:
+        path.chmod(0o700)
+        opened = os.open(path, FOLDER)
+    keep_open(opened)
+    return opened
 
 
 def open_folder(parent: int, name: str) -> int:

@@ -155,6 +155,16 @@ def test_doctor_names_a_broken_plugin_file_and_looks_at_the_rest(peercycle: Comm
     assert found["python"]["ok"]
 
 
+def test_garbage_is_looked_for_less_often_in_a_commands_own_process_alone() -> None:
+    look = (
+        "import gc, sys; from peercycle.cli.main import NEW_OBJECTS, main; sys.argv = ['peercycle', '--version']; "
+        "main(['--version']); kept = gc.get_threshold(); main(); "
+        "print(kept[0] < NEW_OBJECTS == gc.get_threshold()[0], kept[1:] == gc.get_threshold()[1:])"
+    )
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "True True"
+
+
 def test_doctor_imports_no_engine() -> None:
     code = (
         "import sys\nfrom peercycle.cli.main import main\nmain(['doctor', '--quick'])\n"

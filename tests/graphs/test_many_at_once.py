@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import pytest
 from peercycle.core.runs import RunOptions
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs import launch
-from peercycle.graphs.collecting import NEW_OBJECTS, collecting_seldom
 from peercycle.graphs.cycle import build_graph
 from peercycle.graphs.many import start_many
 from peercycle.graphs.pool import MADE_AT_ONCE
@@ -52,14 +50,3 @@ def test_no_way_on_is_asked_in_a_thread(kit: Callable[..., Plugins]) -> None:
     ways = [branch for graph in graphs for named in graph.builder.branches.values() for branch in named.values()]
     assert len(ways) == 4
     assert [way.path.func for way in ways] == [None] * 4
-
-
-def test_garbage_is_looked_for_as_before_once_the_last_run_has_ended() -> None:
-    before = gc.get_threshold()
-    first, second = collecting_seldom(), collecting_seldom()
-    first.__enter__()
-    second.__enter__()
-    first.__exit__(None, None, None)
-    assert gc.get_threshold() == (NEW_OBJECTS, *before[1:])
-    second.__exit__(None, None, None)
-    assert gc.get_threshold() == before

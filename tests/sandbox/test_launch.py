@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -36,8 +37,9 @@ def test_what_a_dead_bubblewrap_leaves_behind_is_killed_by_the_guard(tmp_path: P
         "die_with_parent": True,
         "kill_orphans": True,
     }
-    (tmp_path.parent / "plan").write_bytes(marshal.dumps(plan))
-    with (tmp_path.parent / "plan").open("rb") as file:
+    with tempfile.TemporaryFile() as file:
+        file.write(marshal.dumps(plan))
+        file.seek(0)
         command = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), str(file.fileno())]
         done = subprocess.run(command, check=False, timeout=60, pass_fds=[file.fileno()])
     assert done.returncode == (3 if "exit" in death else -signal.SIGTERM)

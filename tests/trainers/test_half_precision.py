@@ -73,7 +73,7 @@ def stepped(folder: Path, model: Any, pairs: Any, mode: Any, device: str) -> tup
 def test_every_mode_is_near_the_formula_under_an_adapter(tmp_path: Path, device: str, mode: str) -> None:
     pairs = single([40, 30, 80], 60) if mode == "group" else single([40, 80], 60)
     exact = in_float64(with_adapter(torch.bfloat16))
-    loss = formula(exact, pairs, DEFAULT.beta, DEFAULT.gamma, DEFAULT.nll_lambda, DEFAULT.nll_reduction)
+    loss: Any = formula(exact, pairs, DEFAULT.beta, DEFAULT.gamma, DEFAULT.nll_lambda, DEFAULT.nll_reduction)
     loss.backward()
     wanted = torch.cat([value.flatten() for value in gradients(exact)])
     model = with_adapter(torch.bfloat16)
@@ -98,7 +98,7 @@ def test_an_adapter_takes_what_it_is_given_without_a_float32_copy(tmp_path: Path
 
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_a_training_in_bfloat16_learns_what_one_in_float32_does(tmp_path: Path, method: str) -> None:
-    settings = {"method": method, "epochs": 4, "checkpointing": True}
+    settings: dict[str, Any] = {"method": method, "epochs": 4, "checkpointing": True}
     _, wide = trained(tmp_path / "wide", dtype="float32", **settings)
     _, half = trained(tmp_path / "half", dtype="bfloat16", **settings)
     first = next(value for name, value, _ in half if name == "loss")

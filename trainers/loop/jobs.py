@@ -18,6 +18,8 @@ from peercycle.core.runs import RunOptions
 
 JOB_FILE = "job.json"
 _PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None, use_errno=True)
+"""Opened here: a process that has just been forked is to open nothing."""
 
 
 class RolloutJob(Word):
@@ -75,8 +77,8 @@ def die_with_parent(parent: int) -> None:
     The kernel does it at once on Linux; elsewhere a thread looks every half second.
     """
     try:
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    except (OSError, AttributeError):
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    except AttributeError:
         threading.Thread(target=_watch, args=(parent,), daemon=True).start()
     if os.getppid() != parent:
         # It died before we asked.

@@ -76,10 +76,11 @@ class PairTrainer(Trainer):
         They would make a float32 copy of each, which autocast turns back at once.
         """
         stack: ExitStack = super().compute_loss_context_manager()
-        if self.args.bf16 and hasattr(self.model, "peft_config"):
+        model: Any = self.model
+        if self.args.bf16 and hasattr(model, "peft_config"):
             from peft.helpers import disable_input_dtype_casting
 
-            stack.enter_context(disable_input_dtype_casting(self.model))  # type: ignore[no-untyped-call]
+            stack.enter_context(disable_input_dtype_casting(model))
         return stack
 
     def measure(self, model: Any, pairs: Sequence[PairIds]) -> dict[str, float]:

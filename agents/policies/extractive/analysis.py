@@ -27,6 +27,8 @@ from peercycle.agents.policies.extractive.sentences import central_quotes, sente
 from peercycle.agents.policies.extractive.settings import ExtractiveSettings
 from peercycle.agents.policies.extractive.terms import pair_spellings, plain_titles, spellings
 from peercycle.agents.policies.extractive.topic import match_topic, nearest_to_topic
+from peercycle.core.literature import Reference
+from peercycle.core.topicality import off_topic
 
 LEAST_CLUSTERED = 4
 """Fewer works than this are described one by one."""
@@ -34,8 +36,10 @@ QUOTES_PER_CLUSTER = 8
 """More than are printed, so that a shorter one is at hand."""
 
 
-def analyse(topic: str, corpus: Corpus, strategy: Strategy, settings: ExtractiveSettings) -> Notes:
-    """Return the policy's notes on a corpus."""
+def analyse(
+    topic: str, entries: Sequence[Reference], corpus: Corpus, strategy: Strategy, settings: ExtractiveSettings
+) -> Notes:
+    """Return the policy's notes on a corpus, which was read from `entries`."""
     works = told_apart(corpus.works)
     abstracts = [work.abstract for work in works]
     texts = [*plain_titles([work.title for work in works], abstracts), *abstracts]
@@ -55,6 +59,7 @@ def analyse(topic: str, corpus: Corpus, strategy: Strategy, settings: Extractive
         strategy=strategy,
         facts=facts,
         topic=match_topic(topic, works),
+        off_topic=off_topic(topic, entries),
         clusters=clusters,
         unplaced=unplaced,
         passages=_passages(works, settings) if len(works) < LEAST_CLUSTERED else (),

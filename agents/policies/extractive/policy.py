@@ -20,7 +20,6 @@ from peercycle.agents.policies.extractive.strategy import choose
 from peercycle.core.contracts import StageContext, Turn, Work
 from peercycle.core.experiments import Experiment, ExperimentPlan
 from peercycle.core.literature import Bibliography, Reference
-from peercycle.core.topicality import off_topic
 from peercycle.core.writing import Manuscript, Outline, Revision
 
 
@@ -101,11 +100,10 @@ class ExtractivePolicy:
 
     async def _analysed(self, work: Work, ctx: StageContext) -> tuple[Corpus, Notes]:
         # Reading and clustering a thousand works takes seconds; other candidates, and a stop, go on meanwhile.
-        corpus = await asyncio.to_thread(read_corpus, work.task.topic, self._source(work))
+        topic, source = work.task.topic, self._source(work)
+        corpus = await asyncio.to_thread(read_corpus, topic, source)
         strategy = choose(len(corpus.works), self.settings, ctx)
-        notes = await asyncio.to_thread(analyse, work.task.topic, corpus, strategy, self.settings)
-        off = await asyncio.to_thread(off_topic, work.task.topic, self._source(work).entries)
-        return corpus, notes.model_copy(update={"off_topic": off})
+        return corpus, await asyncio.to_thread(analyse, topic, source.entries, corpus, strategy, self.settings)
 
     async def _composed(self, work: Work, notes: Notes, *, concluded: bool) -> Manuscript:
         # In a thread: the words of every entry are read.

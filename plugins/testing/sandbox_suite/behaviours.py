@@ -7,32 +7,10 @@ import json
 import secrets
 import time
 
-from peercycle.core.errors import RefusedRequestError, SandboxError
+from peercycle.core.errors import RefusedRequestError
 from peercycle.core.sandboxing import EnvironmentSpec, ExecRequest, Limits
-from peercycle.plugins.testing.sandbox_suite.ground import Ground, alive, changed, gone, unless, until
+from peercycle.plugins.testing.sandbox_suite.ground import Ground, alive, changed, gone, refused, unless, until
 from peercycle.plugins.testing.sandbox_suite.rows import behaviour
-
-ARGUMENTS = ("plain", "with space", "", "-x", "$HOME", "`id`", "quo\"te's", "new\nline", "*", "ünïcödé", "\\")
-
-
-@behaviour
-async def arguments_arrive_as_they_were_given(ground: Ground) -> list[str]:
-    """No shell reads them: blanks, quotes, an empty one, a newline and marks of shells are as they were."""
-    said = await ground.said("import json, sys; print(json.dumps(sys.argv[1:]))", *ARGUMENTS)
-    return unless(tuple(json.loads(said)) == ARGUMENTS, f"they arrived as {said}")
-
-
-@behaviour
-async def long_command_lines_arrive_whole(ground: Ground) -> list[str]:
-    """The longest argument that Linux takes, nearly a megabyte in all, and many short ones; more is refused."""
-    look = "import sys; print(len(sys.argv) - 1, len(''.join(sys.argv[1:])))"
-    found = []
-    for given in (["x" * ((128 << 10) - 1)], ["\x01" * (64 << 10)] * 15, ["y"] * 2990):
-        wanted = f"{len(given)} {len(''.join(given))}"
-        found += unless(await ground.said(look, *given) == wanted, f"{wanted} did not arrive")
-    for argv in (("true", "x" * (128 << 10)), ("true", *["x" * (64 << 10)] * 16), ("true", *["y"] * 3000)):
-        found += await _refused(ground, f"{sum(map(len, argv))} bytes were taken", argv=argv)
-    return found
 
 
 @behaviour
@@ -148,34 +126,6 @@ async def every_program_sees_the_same_small_environment(ground: Ground) -> list[
         "print(json.dumps([os.environ.get(n) for n in ('TZ', 'PYTHONHASHSEED', 'OMP_NUM_THREADS', 'LC_ALL')]))"
     )
     return unless(json.loads(said) == ["UTC", "0", "1", "C.UTF-8"], f"it sees {said}")
-
-
-@behaviour
-async def variables_of_the_request_are_set(ground: Ground) -> list[str]:
-    """With their values as they are; and none beside the standard ones."""
-    look = "import json, os; print(json.dumps({k: v for k, v in os.environ.items() if k.startswith('MY_')}))"
-    given = {"MY_ONE": "a b", "MY_TWO": "", "MY_THREE": "x=y\nz", "MY_FOUR": "ü"}
-    said = await ground.said(look, variables=given)
-    return unless(json.loads(said) == given, f"it sees {said}")
-
-
-@behaviour
-async def variables_that_cannot_be_set_are_refused(ground: Ground) -> list[str]:
-    """A name with a blank, one with `=`, a value with NUL, more than a megabyte, and ten thousand."""
-    found, many = [], {f"V{n}": "" for n in range(10_000)}
-    for bad in ({"A B": "x"}, {"A=B": "x"}, {"": "x"}, {"A": "x\0y"}, {"A": "x" * (1 << 20)}, many):
-        found += await _refused(ground, f"{str(bad)[:40]} was taken", variables=bad)
-    return found
-
-
-async def _refused(ground: Ground, complaint: str, **asked: object) -> list[str]:
-    try:
-        await ground.run("print('ran')", **asked)
-    except RefusedRequestError as error:
-        return unless("\n" not in str(error), "a refusal takes more than one line")
-    except SandboxError as error:
-        return [f"{complaint}: raised {type(error).__name__} instead of refusing"]
-    return [complaint]
 
 
 @behaviour
@@ -296,7 +246,7 @@ async def an_environment_prepared_twice_is_the_same(ground: Ground) -> list[str]
 @behaviour
 async def what_cannot_be_given_is_refused(ground: Ground) -> list[str]:
     """An argument with NUL, and more GPUs than any machine has."""
-    found = await _refused(ground, "999 GPUs were given", limits=Limits(gpus=999))
+    found = await refused(ground, "999 GPUs", limits=Limits(gpus=999))
     request = ExecRequest(argv=("python", "a\0b"), environment=ground.spec, requires=ground.requires)
     try:
         await ground.sandbox.run(request, ground.environment, ground.artifacts)

@@ -3,25 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
-from peercycle.core.errors import RefusedRequestError, SandboxError
 from peercycle.core.sandboxing import DataSpec
-from peercycle.plugins.testing.sandbox_suite.ground import TELL, Ground, unless
+from peercycle.plugins.testing.sandbox_suite.ground import TELL, Ground, refused, unless
 from peercycle.plugins.testing.sandbox_suite.rows import behaviour
-
-
-async def _refused(ground: Ground, naming: str, **asked: Any) -> list[str]:
-    """Return what is wrong unless a request is refused as its author's mistake, on one line that names the path."""
-    shown = naming if len(naming) < 40 else f"{naming[:40]}…"
-    try:
-        await ground.run("print('ran')", **asked)
-    except RefusedRequestError as error:
-        plain = "\n" not in str(error) and repr(naming)[:200] in str(error)
-        return unless(plain, f"{shown!r} is refused by {str(error)[:200]!r}")
-    except SandboxError as error:
-        return [f"{shown!r} raised {type(error).__name__} instead of a refusal"]
-    return [f"{shown!r} was taken"]
 
 
 @behaviour
@@ -31,11 +16,11 @@ async def an_input_over_a_folder_is_refused(ground: Ground) -> list[str]:
     data = (DataSpec(name="x", kind="artifact", source=ref),)
     found = []
     for files in ({"a": ref, "a/b": ref}, {"a/b": ref, "a": ref}, {"a/b/c": ref, "a": ref}):
-        found += await _refused(ground, "a", files=files)
+        found += await refused(ground, "a", naming="a", files=files)
     for name in ("a/", "a//b", ".", "./a", "a/."):
-        found += await _refused(ground, name, files={name: ref})
-    found += await _refused(ground, "data", files={"data": ref}, data=data)
-    return found + await _refused(ground, "data/x", files={"data/x/y": ref}, data=data)
+        found += await refused(ground, name, naming=name, files={name: ref})
+    found += await refused(ground, "data", naming="data", files={"data": ref}, data=data)
+    return found + await refused(ground, "data/x", naming="data/x", files={"data/x/y": ref}, data=data)
 
 
 @behaviour
@@ -43,8 +28,8 @@ async def two_inputs_of_one_name_are_refused(ground: Ground) -> list[str]:
     """A file and data, or a file and the script: neither is silently put in the other's place."""
     ref, other = await ground.artifacts.put(b"file"), await ground.artifacts.put(b"data")
     data = (DataSpec(name="x", kind="artifact", source=other),)
-    found = await _refused(ground, "data/x", files={"data/x": ref}, data=data)
-    found += await _refused(ground, "x", data=data * 2)
+    found = await refused(ground, "data/x", naming="data/x", files={"data/x": ref}, data=data)
+    found += await refused(ground, "x", naming="x", data=data * 2)
     try:
         ground.request("", argv=(), script=other, files={"script.py": ref})
     except ValueError as error:
@@ -60,7 +45,7 @@ async def an_input_of_too_long_a_name_is_refused(ground: Ground) -> list[str]:
     said = await ground.said("import os; print(len(os.fsencode(*os.listdir('a'))))", files={f"a/{longest}": ref})
     found = unless(said == "255", f"a name of 255 bytes arrived as one of {said}")
     for name in ("x" * 256, "ü" * 128, "a/" + "x" * 256 + "/b", "/".join(["x" * 250] * 5)):
-        found += await _refused(ground, name, files={name: ref})
+        found += await refused(ground, name, naming=name, files={name: ref})
     return found
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from peercycle.core.contracts import Sandbox
+from peercycle.core.errors import RefusedRequestError, SandboxError
 from peercycle.core.sandboxing import EnvironmentRef, EnvironmentSpec, ExecRequest, ExecResult, Guarantee, Limits
 from peercycle.plugins.testing.journal import BenchArtifacts
 
@@ -124,6 +125,19 @@ def changed(**limits: object) -> Limits:
 def unless(promised: object, complaint: str) -> list[str]:
     """Return the complaint unless what is promised holds."""
     return [] if promised else [complaint]
+
+
+async def refused(ground: Ground, what: str, naming: str = "", **asked: Any) -> list[str]:
+    """Return what is wrong unless a request is refused as its author's mistake, on one line with `naming` in it."""
+    shown = repr(what if len(what) < 40 else f"{what[:40]}…")
+    try:
+        await ground.run("print('ran')", **asked)
+    except RefusedRequestError as error:
+        plain = "\n" not in str(error) and (not naming or repr(naming)[:200] in str(error))
+        return unless(plain, f"{shown} is refused by {str(error)[:200]!r}")
+    except SandboxError as error:
+        return [f"{shown} raised {type(error).__name__} instead of a refusal"]
+    return [f"{shown} was taken"]
 
 
 def alive(mark: str) -> list[int]:

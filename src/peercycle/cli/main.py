@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from collections.abc import Sequence
@@ -21,13 +22,19 @@ INTERRUPTED = 130
 UNREAD = 141
 """What a shell reports for a program that SIGPIPE ended: whoever read its output has closed it."""
 
+NEW_OBJECTS = 10_000
+"""After how many Python looks for garbage in a command's process. By itself it does after 700, and through everything each
+hundredth time, which stops all runs for as long as some stages take; a stage leaves five objects that only this finds."""
+
 CLICK_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 """Base of typer's own complaints; some versions of typer carry click inside, others import it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 finished, 3 stopped or waiting, 1 failed, 2 usage."""
-    # Called with arguments, it is a part of somebody's process, which may be old.
+    # Called with arguments, it is a part of somebody's process, which may be old and has habits of its own.
+    if argv is None:
+        gc.set_threshold(NEW_OBJECTS, *gc.get_threshold()[1:])
     BEGUN.set(process_began() if argv is None else time.monotonic())
     arguments = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in arguments

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 
@@ -21,22 +22,29 @@ _UNPARTED = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "THAI", "LAO", "KHMER", "M
 """Scripts whose words, or their endings, stand together without a blank, so that none can be looked for."""
 
 
+_NUMBERED = re.compile(r"\b\d+[A-Za-z]\b")
+"""A word such as `5G` or `3D`, of which no letter says anything by itself."""
+
+
 class TopicWords:
     """The words of a topic that can be looked for, and which of them a text uses, in whatever form.
 
     Words are forms of one another by their stems, or where one begins with the other: `survive`, `survived`, `survival`.
-    A word with hyphens is used, too, where its parts are.
+    A word with hyphens is used, too, where its parts are, numbers and single letters aside: `COVID-19`, `e-learning`.
     """
 
     def __init__(self, topic: str) -> None:
         self.spelt: dict[str, str] = {}
         """Each word, as counted, to its spelling."""
-        for word in words_of(topic):
+        for word in _words(topic):
             if word.lower().replace("’", "'") not in FUNCTION_WORDS and not _is_unparted(word):
                 self.spelt.setdefault(fold(word), word)
         self.telling = frozenset(filter(names_subject, self.spelt)) or frozenset(self.spelt)
         """Those that say something of a subject, where there are any: every field uses `study` and `recent`."""
-        self._parts = {word: frozenset(word.split("-")) for word in self.spelt}
+        self._parts = {
+            word: frozenset(part for part in word.split("-") if len(part) > 1 and not part.isdigit()) or {word}
+            for word in self.spelt
+        }
         wanted = frozenset(self.spelt).union(*self._parts.values())
         self._roots = {
             word: (_root(word), word.removesuffix("ing").removesuffix("e").removesuffix("y")) for word in wanted
@@ -46,7 +54,7 @@ class TopicWords:
     def used_by(self, text: str) -> frozenset[str]:
         """Return the words, as counted, that a text uses."""
         found: set[str] = set()
-        for token in {*words_of(text)}:
+        for token in {*_words(text)}:
             forms = self._forms.get(token)
             if forms is None:
                 forms = self._forms[token] = self._words_like(fold(token))
@@ -99,6 +107,10 @@ def off_topic(topic: str, works: Sequence[Reference]) -> str | None:
         f"{sharing} of {counted(len(works), 'entry', 'entries')} {'uses' if sharing == 1 else 'use'} a word that names its "
         "subject, in whatever form"
     )
+
+
+def _words(text: str) -> list[str]:
+    return [*words_of(_NUMBERED.sub(" ", text)), *_NUMBERED.findall(text)]
 
 
 def _is_unparted(word: str) -> bool:
