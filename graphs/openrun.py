@@ -36,7 +36,7 @@ from peercycle.graphs.pool import Holding, Pool
 from peercycle.graphs.room import Room
 from peercycle.graphs.settings import component_settings
 from peercycle.graphs.stopwatch import Stopwatch
-from peercycle.graphs.wallclock import WallClock, warn_of_jump
+from peercycle.graphs.wallclock import WallClock, told_jump
 from peercycle.plugins.manager import Plugins
 
 if TYPE_CHECKING:
@@ -137,7 +137,8 @@ class OpenRun:
             self._clock = now
             await self.store.add_wall_clock(elapsed)
             if back := self._wall.went_back():
-                await warn_of_jump(self, f"{back:,.0f} s")
+                said = told_jump(f"{back:,.0f} s", self.options.budget.until)
+                await self.emit("log", said, data={"warning": True})
 
     async def literature(self, name: str) -> LiteratureSource:
         """Return this run's own instance of a source, with the run's bibliography in it."""

@@ -30,12 +30,11 @@ async def tell_jump_while_stopped(run: OpenRun) -> None:
     lines = await run.store.events(after=await run.store.last_event() - 1)
     back = max((event.at for _, event in lines), default=0.0) - time.time()
     if back > LEAST_JUMP_S:
-        await warn_of_jump(run, f"{back:,.0f} s or more while the run was stopped")
+        said = told_jump(f"{back:,.0f} s or more while the run was stopped", run.options.budget.until)
+        await run.emit("log", said, data={"warning": True})
 
 
-async def warn_of_jump(run: OpenRun, how_far: str) -> None:
-    """Say that the machine's clock was set back."""
-    until = "; --until counts by the clock as it is now" if run.options.budget.until is not None else ""
-    await run.emit(
-        "log", f"the clock went back by {how_far}: the time worked so far stands{until}", data={"warning": True}
-    )
+def told_jump(how_far: str, until: float | None) -> str:
+    """Return what a run's log says of a clock that was set back; `until` is the run's own last moment, if it has one."""
+    counts = "; --until counts by the clock as it is now" if until is not None else ""
+    return f"the clock went back by {how_far}: the time worked so far stands{counts}"
