@@ -67,8 +67,8 @@ def build(base: Base, target: Path, wanted: locking.Wanted, fetch: FetchSettings
         raise
     except SandboxError as error:
         raise SandboxError(
-            f"environment {wanted.name!r} is not built and could not be ({error}): connect to the network once, "
-            "or point PIP_FIND_LINKS at a folder with its wheels"
+            f"environment {wanted.name!r} is not built and could not be ({error}): correct the requirements; without "
+            "network connect once, or point PIP_FIND_LINKS at a folder with its wheels"
         ) from error
     finally:
         if fresh.exists():

@@ -172,7 +172,10 @@ def _pip(pip: list[str], target: Target, command: str, *args: str, limit: WriteL
         raise SandboxError(f"pip did not run to its end: {error}") from error
     if process.returncode != 0:
         lines = [line for line in said.decode("utf-8", "replace").splitlines() if "ERROR" in line]
-        raise PipRefusedError(" ".join(lines)[-500:] or f"pip ended with {process.returncode}")
+        text = " ".join(line.partition("ERROR: ")[2] or line for line in lines)
+        # Names of versions without number stand in between: what was asked stands first, what came of it last.
+        short = text if len(text) <= 500 else f"{text[:200]} … {text[-300:]}"
+        raise PipRefusedError(short or f"pip ended with {process.returncode}")
 
 
 def _awaited(process: subprocess.Popen[bytes], limit: WriteLimit) -> bytes:

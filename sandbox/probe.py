@@ -94,6 +94,8 @@ def _version(name: str) -> str:
 
 
 def _fix(problem: str) -> str:
+    if "cannot build an environment in" in problem:
+        return "Name a folder that this user may write, with room: --set sandboxes.bubblewrap.state_dir=DIR"
     if "bubblewrap" in problem and "install" in problem:
         return INSTALL
     if any(word in problem for word in ("namespace", "uid map", "Operation not permitted", "Permission denied")):

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from peercycle.sandbox import cgroups, processes
+from peercycle.sandbox.canaries import BAIT
 from peercycle.sandbox.cgroups import PREFIX, Group, Hierarchy
 from peercycle.sandbox.place import Leftover, leftovers, remove_tree
 
@@ -17,7 +18,18 @@ from peercycle.sandbox.place import Leftover, leftovers, remove_tree
 def reap(state: Path) -> tuple[str, ...]:
     """Remove every execution whose driver is dead, and say what was removed. One that lives is left alone."""
     removed = [line for leftover in leftovers(state) for line in _remove(leftover)]
-    return (*removed, *_remove_forgotten(cgroups.find()))
+    return (*removed, *_remove_bait(state), *_remove_forgotten(cgroups.find()))
+
+
+def _remove_bait(state: Path) -> list[str]:
+    """Remove what probes that were killed had laid out."""
+    done = []
+    for path in sorted(state.glob(f"{BAIT}*")):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > FORGOTTEN_S:
+                path.unlink()
+                done.append(f"removed {path}")
+    return done
 
 
 _NAME = re.compile(re.escape(PREFIX) + r"(?:[a-z]+-)?(\d+)-(\d+)(?:-[0-9a-f]+)?")

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from peercycle.core.base import Word
+from peercycle.core.errors import UsageError
 from peercycle.sandbox.fetching.settings import FetchSettings
 
 NAME = "bubblewrap"
@@ -48,4 +49,10 @@ def state_at(configured: Path | None) -> Path:
         return ROOT_STATE
     import platformdirs
 
-    return Path(platformdirs.user_data_dir("peercycle", appauthor=False))
+    try:
+        return Path(platformdirs.user_data_dir("peercycle", appauthor=False))
+    except RuntimeError as error:
+        raise UsageError(
+            "this user has no home directory, where sandboxes keep what they build: set HOME, or name a folder with "
+            "--set sandboxes.bubblewrap.state_dir=DIR (docker has one, too)"
+        ) from error

@@ -29,6 +29,7 @@ def measure(directory: int, *, max_bytes: int, max_entries: int) -> TreeUse:
     """
     keep_open(directory)
     used = entries = 0
+    linked: set[int] = set()
     stack = [(os.dup(directory), _names(directory))]
     try:
         while stack:
@@ -44,7 +45,7 @@ def measure(directory: int, *, max_bytes: int, max_entries: int) -> TreeUse:
                 continue
             except PermissionError:
                 return TreeUse(used, entries, "a folder cannot be looked into")
-            used += status.st_blocks * 512
+            used += _space(status, linked)
             if used > max_bytes or entries > max_entries:
                 return TreeUse(used, entries)
             if stat.S_ISDIR(status.st_mode):
@@ -64,6 +65,15 @@ def measure(directory: int, *, max_bytes: int, max_entries: int) -> TreeUse:
         for opened, _ in stack:
             os.close(opened)
     return TreeUse(used, entries)
+
+
+def _space(status: os.stat_result, linked: set[int]) -> int:
+    """Return what a name adds to the space: a file of many names takes it once. All lie in one file system."""
+    if status.st_ino in linked:
+        return 0
+    if status.st_nlink > 1:
+        linked.add(status.st_ino)
+    return status.st_blocks * 512
 
 
 def _names(directory: int) -> list[str]:

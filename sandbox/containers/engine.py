@@ -67,6 +67,8 @@ def refusals(doing: str) -> Iterator[None]:
 def said(error: Exception) -> str:
     """Return the daemon's own words, on one line."""
     words = getattr(error, "explanation", None) or str(error) or type(error).__name__
+    if "could not select device driver" in str(words):
+        return "it has no GPU to give: install NVIDIA's container toolkit and restart Docker, or ask for gpus=0"
     return " ".join(str(words).split())[-400:]
 
 

@@ -148,7 +148,8 @@ class Warden:
             prctl(PR_SET_DUMPABLE, 1)
             victim(1000)
             for name, value in self.plan["rlimits"].items():
-                limit(getattr(resource, name), value)
+                # At the hard limit the kernel kills, at the soft one before it says why.
+                limit(getattr(resource, name), value, value + 1 if name == "RLIMIT_CPU" else value)
             if self.plan["filter"]:
                 confine(base64.b64decode(self.plan["filter"]))
         except BaseException as error:  # noqa: BLE001  # nothing of this process may go on past here
@@ -280,11 +281,12 @@ def victim(score: int) -> None:
         setting.write(str(score))
 
 
-def limit(kind: int, value: int) -> None:
+def limit(kind: int, soft: int, hard: int) -> None:
     """Lower a limit; a lower one that stands already stays."""
-    hard = resource.getrlimit(kind)[1]
-    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(kind, (value, value))
+    most = resource.getrlimit(kind)[1]
+    if most != resource.RLIM_INFINITY:
+        soft, hard = min(soft, most), min(hard, most)
+    resource.setrlimit(kind, (soft, hard))
 
 
 class Filter(ctypes.Structure):

@@ -86,6 +86,14 @@ async def the_working_directory_is_where_it_starts(ground: Ground) -> list[str]:
 
 
 @behaviour
+async def a_file_of_many_names_takes_its_space_once(ground: Ground) -> list[str]:
+    """Nine megabytes under twenty names, where sixteen are allowed."""
+    program = "import os\nopen('a', 'wb').write(os.urandom(9 << 20))\nfor n in range(19): os.link('a', f'b{n}')\n"
+    result = await ground.run(program + "import time; time.sleep(0.5)", limits=changed(disk_mb=16, files=200))
+    return unless(result.status == "ok", f"it ended {result.status}")
+
+
+@behaviour
 async def bad_input_paths_are_refused(ground: Ground) -> list[str]:
     """One that climbs, an absolute one, an empty one, one that is a file and a folder at once."""
     ref = await ground.artifacts.put(b"x")

@@ -35,7 +35,12 @@ class Errand:
         from peercycle.cli import materials
         from peercycle.core.sandboxing import EnvironmentSpec, ExecRequest
         from peercycle.store.artifacts import FileArtifactStore
+        from peercycle.store.disk import disk_errors
 
+        if self.save is not None:
+            # Before anything runs: what it takes minutes to write is not to be lost for a folder.
+            with disk_errors("keep outputs in", self.save):
+                self.save.mkdir(parents=True, exist_ok=True)
         artifacts = FileArtifactStore(scratch / "artifacts", _unregistered)
         request = ExecRequest(
             argv=self.argv,
@@ -126,9 +131,20 @@ async def _unregistered(ref: str, size: int, media_type: str, name: str) -> None
     """Keep no row: there is no run."""
 
 
+MOST_LENT = 256 << 20
+"""Bytes of one file that is lent by `--file`: it is read whole."""
+
+
 def _read(path: Path) -> bytes:
+    from peercycle.cli.materials import require_file
     from peercycle.core.errors import BadInputError
 
+    size = require_file("--file", str(path))
+    if size > MOST_LENT:
+        raise BadInputError(
+            f"--file {path}: {size >> 20} MB, over the {MOST_LENT >> 20} MB of a program's inputs; lend it as data, which "
+            f"is mounted and not read: --data {path.name}={path}"
+        )
     try:
         return path.read_bytes()
     except OSError as error:
@@ -141,6 +157,7 @@ def read_limits(pairs: list[str] | tuple[str, ...]) -> Limits:
 
     from pydantic import ValidationError
 
+    from peercycle.cli.materials import uncapitalised
     from peercycle.core.errors import UsageError
     from peercycle.core.sandboxing import Limits
 
@@ -148,18 +165,20 @@ def read_limits(pairs: list[str] | tuple[str, ...]) -> Limits:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if name not in Limits.model_fields or not equals:
+            if name in Limits.model_fields:
+                raise UsageError(f"--limit {pair}: write {name}=NUMBER")
             near = get_close_matches(name, Limits.model_fields, n=1) or list(Limits.model_fields)
-            raise UsageError(f"--limit {pair}: write NAME=VALUE with NAME one of {', '.join(near)}")
+            raise UsageError(f"--limit {pair}: write NAME=NUMBER with NAME one of {', '.join(near)}")
         values[name] = value
     try:
         return Limits.model_validate(values)
     except ValidationError as error:
         fault = error.errors()[0]
-        raise UsageError(f"--limit {fault['loc'][0]}={fault['input']}: {fault['msg'].lower()}") from None
+        raise UsageError(f"--limit {fault['loc'][0]}={fault['input']}: {uncapitalised(fault['msg'])}") from None
 
 
-def say_result(result: ExecResult, save: Path | None) -> None:
-    """Say how it ended; what it wrote has been shown."""
+def say_result(result: ExecResult, asked: tuple[str, ...], save: Path | None) -> None:
+    """Say how it ended; what it wrote has been shown. `asked` are the outputs that were asked for."""
     for name, stream in (("standard output", result.stdout), ("standard error", result.stderr)):
         if stream.truncated:
             say(f"{name} was cut: {stream.total_bytes} bytes came, which is over the limit", error=True)
@@ -171,3 +190,5 @@ def say_result(result: ExecResult, save: Path | None) -> None:
         say(f"collected {kept.path}: {kept.size} bytes, {where}, {kept.artifact}", error=True)
     for reason in result.refused:
         say(f"not collected: {reason}", error=True)
+    if asked and not result.outputs and not result.refused:
+        say(f"nothing collected: it wrote nothing that is called {' or '.join(asked)}", error=True)

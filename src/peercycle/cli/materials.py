@@ -31,6 +31,10 @@ def _datum(text: str) -> DataSpec:
     digest = hashed.group(2) if hashed else None
     source = hashed.group(1) if hashed else source
     how = "write NAME=FILE, NAME=URL#sha256=…, or NAME=hf:OWNER/NAME@REVISION"
+    if "://" in source and digest is None:
+        raise UsageError(
+            f"--data {text}: a URL needs its file's hash behind it, 64 hexadecimal digits in small letters; {how}"
+        )
     if not equals or not source:
         raise UsageError(f"--data {text}: {how}")
     values: dict[str, Any] = {"name": name, "kind": "path", "source": source, "sha256": digest}
@@ -45,7 +49,28 @@ def _datum(text: str) -> DataSpec:
         return DataSpec.model_validate(values)
     except ValidationError as error:
         fault = error.errors()[0]
-        raise UsageError(f"--data {text}: {fault['loc'][0]}: {fault['msg'].lower()}; {how}") from None
+        raise UsageError(f"--data {text}: {fault['loc'][0]}: {uncapitalised(fault['msg'])}; {how}") from None
+
+
+def uncapitalised(message: str) -> str:
+    """Return a message as it goes on behind a colon; what it quotes keeps its letters."""
+    return message[:1].lower() + message[1:]
+
+
+def require_file(option: str, source: str) -> int:
+    """Return the bytes of a local file. Raises `BadInputError` where it is none: a device or a pipe may never end."""
+    import stat
+
+    from peercycle.core.errors import BadInputError
+
+    try:
+        status = Path(source).stat()
+    except OSError as error:
+        raise BadInputError(f"{option} {source}: {error.strerror}") from None
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
+        raise BadInputError(f"{option} {source}: it is {kind}; name a file")
+    return status.st_size
 
 
 def _digest(source: str) -> str:
@@ -53,6 +78,7 @@ def _digest(source: str) -> str:
 
     from peercycle.core.errors import BadInputError
 
+    require_file("--data", source)
     try:
         with Path(source).open("rb") as body:
             return hashlib.file_digest(body, "sha256").hexdigest()

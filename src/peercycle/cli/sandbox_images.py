@@ -70,7 +70,9 @@ def prepare(
         str | None,
         typer.Option("--backend", metavar="NAME", help="Which sandbox.", show_default="the first that passes"),
     ] = None,
-    environment: Annotated[str, typer.Option(help="What to install: base, scientific or tex.")] = "scientific",
+    environment: Annotated[
+        str, typer.Option(help="What to install: base, scientific, tex or pandoc.")
+    ] = "scientific",
     require: Annotated[
         list[str] | None, typer.Option("--require", metavar="NAME==VERSION", help="Install it too; may be repeated.")
     ] = None,

@@ -61,7 +61,9 @@ def execute(
         list[str] | None, typer.Option("--out", metavar="GLOB", help="Collect what it writes; may be repeated.")
     ] = None,
     save: Annotated[Path | None, typer.Option("--save", metavar="DIR", help="Keep what was collected here.")] = None,
-    environment: Annotated[str, typer.Option(help="What it finds installed: base, scientific or tex.")] = "base",
+    environment: Annotated[
+        str, typer.Option(help="What it finds installed: base, scientific, tex or pandoc.")
+    ] = "base",
     require: Annotated[
         list[str] | None, typer.Option("--require", metavar="NAME==VERSION", help="Install it too; may be repeated.")
     ] = None,
@@ -112,7 +114,7 @@ def execute(
         print_json({**result.model_dump(mode="json"), "guarantees": sorted(result.guarantees)})
     else:
         live.close()
-        say_result(result, save)
+        say_result(result, errand.outputs, save)
         if hint := lending_hint(errand.argv, result.exit_code):
             say(hint, error=True)
     return 0 if result.status == "ok" else 1

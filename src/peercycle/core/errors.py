@@ -194,6 +194,7 @@ class RefusedRequestError(SandboxError, EffectError):
     """
 
     ends_run = False
+    exit_code = 2
 
 
 class SandboxUnavailableError(SandboxError):

@@ -1,0 +1,68 @@
+"""What `peercycle sandbox exec` is asked for in vain: said on one line, before anything runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Command = Callable[..., Any]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (("--file", "/dev/zero"), "--file /dev/zero: it is no regular file; name a file"),
+        (("--file", "pipe"), "--file pipe: it is no regular file; name a file"),
+        (("--file", "."), "--file .: it is a folder; name a file"),
+        (("--file", "large"), "--data large=large"),
+        (("--data", "x=/dev/zero"), "--data /dev/zero: it is no regular file; name a file"),
+        (("--data", "../x=given"), "'^[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}$'"),
+        (("--data", "x=https://example.org/x#sha256=00"), "64 hexadecimal digits in small letters"),
+        (("--limit", "wall_s"), "--limit wall_s: write wall_s=NUMBER"),
+        (("--limit", "wall_z=3"), "write NAME=NUMBER with NAME one of wall_s"),
+    ],
+)
+def test_what_cannot_be_lent_or_limited_is_refused(
+    peercycle: Command, folder: Path, asked: tuple[str, str], said: str
+) -> None:
+    _needs_a_sandbox(peercycle)
+    os.mkfifo(folder / "pipe")
+    (folder / "given").write_text("x")
+    with (folder / "large").open("wb") as large:
+        large.truncate(257 << 20)
+    done = peercycle("sandbox", "exec", *asked, "--", "true")
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert said in done.err
+
+
+def test_a_folder_that_can_keep_nothing_is_told_before_the_program_runs(peercycle: Command, folder: Path) -> None:
+    _needs_a_sandbox(peercycle)
+    (folder / "file").write_text("stays")
+    done = peercycle("sandbox", "exec", "--save", "file", "--out", "a", "--", "sh", "-c", "echo ran; echo > a")
+    assert (done.code, done.out, done.err.count("\n")) == (1, "", 1)
+    assert "keep outputs in" in done.err
+    assert (folder / "file").read_text() == "stays"
+
+
+def test_outputs_that_were_not_written_are_said_to_be_missing(peercycle: Command, folder: Path) -> None:
+    _needs_a_sandbox(peercycle)
+    done = peercycle("sandbox", "exec", "--out", "a.json", "--out", "*.png", "--", "true")
+    assert (done.code, done.err.splitlines()[-1]) == (
+        0,
+        "nothing collected: it wrote nothing that is called a.json or *.png",
+    )
+
+
+def test_a_mistake_of_the_requests_author_is_a_mistake_of_usage(peercycle: Command, folder: Path) -> None:
+    _needs_a_sandbox(peercycle)
+    done = peercycle("sandbox", "exec", "--out", "../a", "--", "true")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+
+
+def _needs_a_sandbox(peercycle: Command) -> None:
+    if peercycle("sandbox", "probe", "--json").code:
+        pytest.skip("needs a sandbox that passes its probe: see `peercycle doctor`")
