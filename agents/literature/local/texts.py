@@ -70,7 +70,7 @@ class TextSearch:
         new = sorted((term for term in fed.terms if term not in query.terms), key=lambda t: (-fed.terms[t], t))
         more = self._candidates(new[:FED_BACK_TERMS], FED_BACK_CANDIDATES) if new else []
         ranker, ids = self._ranker(list(dict.fromkeys([*ids, *more])))
-        best = ranker.rank(fed, feedback=False)
+        best = ranker.smoothed(ranker.rank(fed, feedback=False))
         return [self._works[ids[place]][0] for place, _ in best[:limit]]
 
     def _candidates(self, terms: list[str], limit: int) -> list[int]:
