@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from peercycle.core.literature import Reference
+from peercycle.core.neighbours import share_scores
 from peercycle.core.ranking import Document, Query, Ranker, Statistics, fused, rank_works
 from peercycle.core.stems import stem, terms
 
@@ -52,6 +53,30 @@ def test_feedback_finds_what_the_query_has_no_word_for() -> None:
     without = ranked("coral bleaching heat", *works, feedback=False)
     assert 5 not in without
     assert ranked("coral bleaching heat", *works, feedback=True)[:6] == [*without, 5]
+
+
+def test_a_work_is_drawn_towards_the_scores_of_those_like_it() -> None:
+    reefs, herring = {"coral": 0.8, "reef": 0.6}, {"herring": 1.0}
+    # Of two with one score, the one among the best of its kind gains, and the one that stands alone keeps what it had.
+    first, second, alone, middle = share_scores([3.0, 2.5, 2.0, 2.0], [reefs, reefs, herring, reefs])
+    assert first > second > middle > alone == 2.0
+    assert first < 3.0 and max(first, second, middle) <= 3.0
+
+
+def test_works_of_the_querys_kind_pass_one_that_shares_as_much_by_chance() -> None:
+    kind = [("Reefs", f"coral heat algae bleach reef polyp warm sea of kind {n}") for n in range(6)]
+    chance = ("Trade", "coral heat salted barrels of ports and merchants and quays")
+    lone = ("Reefs", "coral heat reef polyp bleach warm of atolls and lagoons")
+    others = [("Trade", f"heat of kilns, salted barrels of ports and merchants and quays {n}") for n in range(25)]
+    works = [*kind, chance, lone, *others]
+    documents = [Document.of(*each) for each in works]
+    ranker, query = Ranker(documents), Query.of("coral heat")
+    before = [place for place, _ in ranker.rank(query, feedback=False)]
+    after = ranker.smoothed(ranker.rank(query, feedback=False))
+    assert before.index(6) < before.index(7), "it is no case: chance is not ahead by its words"
+    places = [place for place, _ in after]
+    assert places.index(7) < places.index(6)
+    assert [score for _, score in after] == sorted((score for _, score in after), reverse=True)
 
 
 def test_the_order_does_not_depend_on_hashes_or_on_the_pool_beside_ties() -> None:

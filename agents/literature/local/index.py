@@ -75,25 +75,31 @@ def search(connection: sqlite3.Connection, terms: Sequence[str], limit: int, tit
     return [load(connection, number) for number in search_ids(connection, terms, limit, title_weight)]
 
 
-def search_ids(connection: sqlite3.Connection, terms: Sequence[str], limit: int, title_weight: float) -> list[int]:
-    """Return the numbers of the best works."""
+def search_ids(
+    connection: sqlite3.Connection,
+    terms: Sequence[str],
+    limit: int,
+    title_weight: float,
+    enough: int = ENOUGH_DOCUMENTS,
+) -> list[int]:
+    """Return the numbers of the best works; see `ENOUGH_DOCUMENTS` for `enough`."""
     if not terms:
         return []
     rows = connection.execute(
         "SELECT rowid, bm25(texts, ?, 1.0) AS score FROM texts WHERE texts MATCH ? ORDER BY score, rowid LIMIT ?",
-        (title_weight, _expression(connection, terms), limit),
+        (title_weight, _expression(connection, terms, enough), limit),
     ).fetchall()
     return [int(row[0]) for row in rows]
 
 
-def _expression(connection: sqlite3.Connection, terms: Sequence[str]) -> str:
+def _expression(connection: sqlite3.Connection, terms: Sequence[str], enough: int) -> str:
     """Return the MATCH expression: all terms count, but a row must hold one of the rarer ones."""
     counts = _document_counts(connection, terms)
     by_rarity = sorted((term for term in terms if counts[term]), key=lambda term: counts[term])
     if not by_rarity:
         return _any_of(terms)
     needed, total = 0, 0
-    while needed < len(by_rarity) and (needed == 0 or total < ENOUGH_DOCUMENTS):
+    while needed < len(by_rarity) and (needed == 0 or total < enough):
         total += counts[by_rarity[needed]]
         needed += 1
     everything = _any_of(by_rarity)

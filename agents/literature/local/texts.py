@@ -13,7 +13,10 @@ from peercycle.agents.literature.local import index
 from peercycle.core.literature import Reference
 from peercycle.core.ranking import TEXT_TERMS, Document, Query, Ranker, Statistics
 
-CANDIDATES = 1000
+CANDIDATES = 500
+ENOUGH_DOCUMENTS = 20_000
+"""As that of the index: with a hundred terms, 4,000 documents are those of a few rare words, and works that share many
+of the others are missed."""
 FED_BACK_CANDIDATES = 200
 FED_BACK_TERMS = 12
 MOST_KEPT = 20_000
@@ -67,10 +70,11 @@ class TextSearch:
         new = sorted((term for term in fed.terms if term not in query.terms), key=lambda t: (-fed.terms[t], t))
         more = self._candidates(new[:FED_BACK_TERMS], FED_BACK_CANDIDATES) if new else []
         ranker, ids = self._ranker(list(dict.fromkeys([*ids, *more])))
-        return [self._works[ids[place]][0] for place, _ in ranker.rank(fed, feedback=False)[:limit]]
+        best = ranker.smoothed(ranker.rank(fed, feedback=False))
+        return [self._works[ids[place]][0] for place, _ in best[:limit]]
 
     def _candidates(self, terms: list[str], limit: int) -> list[int]:
-        return index.search_ids(self.connection, terms, limit, self.title_weight)
+        return index.search_ids(self.connection, terms, limit, self.title_weight, enough=ENOUGH_DOCUMENTS)
 
     def _ranker(self, ids: list[int]) -> tuple[Ranker, list[int]]:
         if len(self._works) > MOST_KEPT:

@@ -1,9 +1,11 @@
-"""Ranking a pool of works by a text: BM25 over two fields, pairs of words, and feedback from the best works.
+"""Ranking a pool of works by a text: BM25 over two fields, pairs of words, feedback from the best works, neighbours.
 
 - Term scores are those of BM25F (Robertson, Zaragoza and Taylor 2004, CIKM), title and abstract its fields.
 - Neighbouring words of the query count as pairs, as in the sequential dependence model (Metzler and Croft 2005, SIGIR).
 - Feedback is RM3 (Abdul-Jaleel et al. 2004, TREC): terms of the works ranked first join the query, and the pool is
   ranked again.
+- The best are drawn towards those that they resemble (score regularization, Diaz 2005, CIKM): works on one thing are
+  relevant together, and one that words alone put high stands alone.
 - How often a work is cited plays no part.
 """
 
@@ -16,11 +18,13 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from peercycle.core.literature import Reference
+from peercycle.core.neighbours import share_scores
 from peercycle.core.sameness import RRF_K
 from peercycle.core.stems import terms
 
-K1, B = 1.6, 0.75
-"""Above the usual 1.2, because a title's term counts three times and would be saturated by one occurrence."""
+K1, B = 2.5, 0.9
+"""Above the usual 1.2 and 0.75: a title's term counts three times and would be saturated by one occurrence, and a long
+abstract shares words with any text."""
 K3 = 3.0
 """How soon another occurrence of a term in the query ceases to count."""
 PAIR_WEIGHT = 0.25
@@ -28,6 +32,9 @@ FEEDBACK_WORKS = 10
 FEEDBACK_TERMS = 40
 FEEDBACK_WEIGHT = 0.5
 """The share of the terms fed back in the query's second form."""
+SMOOTHED_WORKS = 100
+PROFILE_TERMS = 40
+"""So many terms of a work, those that tell most, are compared with those of others."""
 TEXT_TERMS = 12
 """A query of at least so many different terms is a text; what is fed back to a shorter one may lead astray."""
 
@@ -107,6 +114,7 @@ class Ranker:
         self._documents = documents
         self._title_weight = title_weight
         self._statistics = statistics or Statistics.of(documents)
+        self._weights: dict[str, float] = {}
 
     def rank(self, query: Query, *, feedback: bool | None = None) -> list[tuple[int, float]]:
         """Return the places of documents that have something of the query, and their scores, the best first.
@@ -117,7 +125,7 @@ class Ranker:
         first = _sorted(scores)
         if not first or not (len(query.terms) >= TEXT_TERMS if feedback is None else feedback):
             return first
-        return _sorted(self._scores(self.fed_back(query, first)))
+        return self.smoothed(_sorted(self._scores(self.fed_back(query, first))))
 
     def fed_back(self, query: Query, first: Sequence[tuple[int, float]]) -> Query:
         """Return the query with the terms that tell most of the documents ranked first."""
@@ -137,26 +145,49 @@ class Ranker:
             weights[term] = weights.get(term, 0.0) + FEEDBACK_WEIGHT * asked * model[term] / kept
         return Query(weights, {pair: (1 - FEEDBACK_WEIGHT) * weight for pair, weight in query.pairs.items()})
 
+    def smoothed(self, ranked: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+        """Return a ranking whose best works have a share of the scores of the works most like them."""
+        best = ranked[:SMOOTHED_WORKS]
+        shared = share_scores([score for _, score in best], [self._profile(place) for place, _ in best])
+        scores = {place: score for (place, _), score in zip(best, shared, strict=True)}
+        # A mean of scores among the best is never less than the least of them, so the others stay behind.
+        return [*_sorted(scores), *ranked[SMOOTHED_WORKS:]]
+
+    def _profile(self, place: int) -> dict[str, float]:
+        """Return what a document's telling terms count, as a vector of length 1."""
+        bag = self._bag(self._documents[place])
+        weights = {}
+        for term, count in bag.items():
+            if (weight := self._weights.get(term)) is None:
+                weight = self._weights[term] = self._statistics.weight(term)
+            weights[term] = weight * count / (K1 + count)
+        kept = sorted(weights, key=weights.__getitem__, reverse=True)[:PROFILE_TERMS]
+        length = math.sqrt(sum(weights[term] ** 2 for term in kept)) or 1.0
+        return {term: weights[term] / length for term in kept}
+
     def _scores(self, query: Query) -> dict[int, float]:
         weights = {term: asked * self._statistics.weight(term) for term, asked in query.terms.items()}
         pairs = {
             pair: PAIR_WEIGHT * asked * min(self._statistics.weight(pair[0]), self._statistics.weight(pair[1]))
             for pair, asked in query.pairs.items()
         }
+        # Sets meet sets by the hashes they keep; a pair's would be computed again for a dictionary.
+        asked_terms, asked_pairs = frozenset(weights), frozenset(pairs)
         scores: dict[int, float] = {}
         for place, document in enumerate(self._documents):
-            shared = weights.keys() & document.words
+            shared = asked_terms & document.words
             if not shared:
                 continue
             title, abstract = self._norms(document)
-            score = 0.0
-            # In one order: a sum of floats must not depend on the order of a set.
-            for term in sorted(shared):
-                count = title * document.title.get(term, 0) + abstract * document.abstract.get(term, 0)
-                score += weights[term] * count / (K1 + count)
-            for pair in sorted(pairs.keys() & document.pairs):
-                score += pairs[pair]
-            scores[place] = score
+            in_title, in_abstract = document.title, document.abstract
+            parts = [pairs[pair] for pair in asked_pairs & document.pairs]
+            for term in shared:
+                count = abstract * in_abstract[term] if term in in_abstract else 0.0
+                if term in in_title:
+                    count += title * in_title[term]
+                parts.append(weights[term] * count / (K1 + count))
+            # Rounded once: a plain sum of floats would depend on the order of a set.
+            scores[place] = math.fsum(parts)
         return scores
 
     def _norms(self, document: Document) -> tuple[float, float]:
@@ -174,10 +205,10 @@ class Ranker:
     def _bag(self, document: Document) -> dict[str, float]:
         """Return the counts of stems over both fields."""
         title, abstract = self._norms(document)
-        return {
-            term: title * document.title.get(term, 0) + abstract * document.abstract.get(term, 0)
-            for term in sorted(document.words)
-        }
+        bag = {term: abstract * count for term, count in document.abstract.items()}
+        for term, count in document.title.items():
+            bag[term] = bag.get(term, 0.0) + title * count
+        return bag
 
 
 def _sorted(scores: Mapping[int, float]) -> list[tuple[int, float]]:

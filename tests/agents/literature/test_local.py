@@ -240,3 +240,11 @@ def test_a_text_is_ranked_as_in_the_whole_pool_where_short_works_abound() -> Non
     pool = [work_of(n) for n in range(600)]
     query = " ".join(draw.sample(topic, 15))
     assert found(query, *pool) == [pool[place].key for place in rank_works(query, pool)[:20]]
+
+
+def test_a_text_finds_a_work_that_has_many_of_its_words_and_none_of_the_rarest() -> None:
+    rare, common = [f"rare{n}" for n in range(12)], [f"common{n}" for n in range(10)]
+    # Each rare word is in 400 works, each common one in 481; the one work that has all the common ones has no rare one.
+    pool = [work(f"w{n}", f"{rare[n % 12]} {common[n % 10]} case{n}") for n in range(4800)]
+    pool.append(work("near", " ".join(common)))
+    assert found(" ".join((*rare, *common)), *pool)[0] == "near"
