@@ -149,10 +149,7 @@ def make(registration: Registration, settings: Mapping[str, JSON]) -> Any:
     Raises `SettingsError`; an error of ours that the factory raises, with a note of who raised it; `PluginError`
     for any other.
     """
-    from peercycle.plugins.validation import validated
-
-    what = f"{SINGULAR[registration.kind]} {registration.name!r} ({registration.owner})"
-    values = validated(registration.settings_model, settings, what)
+    what, values = _described(registration), require_settings(registration, settings)
     try:
         return registration.factory(values)
     except PeercycleError as error:
@@ -162,6 +159,17 @@ def make(registration: Registration, settings: Mapping[str, JSON]) -> Any:
         raise PluginError(
             f"the factory of {what} failed: {type(error).__name__}: {error}. {go_on_without(registration.plugin)}"
         ) from error
+
+
+def require_settings(registration: Registration, settings: Mapping[str, JSON]) -> BaseModel:
+    """Return the settings of a component as its own model. Raises `SettingsError` naming each bad key."""
+    from peercycle.plugins.validation import validated
+
+    return validated(registration.settings_model, settings, _described(registration))
+
+
+def _described(registration: Registration) -> str:
+    return f"{SINGULAR[registration.kind]} {registration.name!r} ({registration.owner})"
 
 
 def _qualified(offer: Registration, among: Iterable[Registration]) -> str:

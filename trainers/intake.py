@@ -36,10 +36,10 @@ def check_ids(store: Any, model: Any, base: str) -> None:
     from peercycle.trainers.simpo.scoring import text_config
 
     config = text_config(model)
-    largest = store.largest_id()
-    if largest >= config.vocab_size:
+    least, largest = store.least_and_largest_id()
+    if least < 0 or largest >= config.vocab_size:
         raise BadInputError(
-            f"the pairs hold token id {largest}, and {base!r} has {config.vocab_size} tokens; train the model that "
+            f"the pairs hold token id {least if least < 0 else largest}, and {base!r} has {config.vocab_size} tokens; train the model that "
             "sampled them"
         )
     first = getattr(config, "bos_token_id", None)

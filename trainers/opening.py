@@ -32,6 +32,8 @@ def open_model(base: str, settings: TrainingSettings) -> Opened:
 
     torch.manual_seed(settings.seed)
     on_gpu = torch.cuda.is_available()
+    if settings.offload and not on_gpu:
+        raise UsageError("offload moves what a GPU keeps into the host's memory, and here is no GPU: leave it out")
     dtype, autocast = _dtype(settings, on_gpu)
     is_adapter = (Path(base) / ADAPTER_FILE).is_file()
     try:

@@ -67,11 +67,24 @@ def newest_checkpoint(folder: Path) -> Path | None:
             step = json.loads((path / STATE_FILE).read_text(encoding="utf-8"))["global_step"]
             if str(step) != number:
                 raise ValueError(f"its state is of step {step}")
+            for weights in path.glob("*.safetensors"):
+                _require_whole(weights)
         except (OSError, ValueError, KeyError, TypeError):
             shutil.rmtree(path, ignore_errors=True)
             continue
         whole.append((int(number), path))
     return max(whole)[1] if whole else None
+
+
+def _require_whole(weights: Path) -> None:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        # Its header says how long it is, which is held against the file.
+        with safe_open(weights, "pt"):
+            return
+    except SafetensorError as error:
+        raise ValueError(f"{weights.name} is damaged") from error
 
 
 def fingerprint_of(rows: Any) -> str:

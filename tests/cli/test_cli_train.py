@@ -58,6 +58,10 @@ def test_an_unknown_arm_names_those_that_there_are(peercycle: Command, loop: Pat
         ("[tasks]", '[run]\njudge = "rubrik"\n[tasks]', "no reviewer is called 'rubrik'"),
         ("[tasks]", '[engine]\nname = "transformer"\n[tasks]', "no model backend is called 'transformer'"),
         ("[tasks]", '[run]\nreviwer = "rubric"\n[tasks]', "run.reviwer"),
+        ("[arms.plain]", "[train.settings]\ngama = 1.0", "unknown setting 'gama' of trainer 'simpo'"),
+        ("[arms.plain]", "[train.settings]\nlearning_rate = -1.0", "learning_rate"),
+        ("[arms.plain]", "[train.settings]\nnll_lambda = nan", "train.settings.nll_lambda is no finite number"),
+        ("[tasks]", '[engine]\nname = "transformers"\nsettings = { max_bach = 2 }\n[tasks]', "max_bach"),
     ],
 )
 def test_a_wrong_name_is_told_before_anything_is_begun(

@@ -80,7 +80,7 @@ def read_pairs(folder: Path, split: Split | None = None) -> Iterator[PreferenceP
         which = "pairs" if split is None else f"pairs of split {split!r}"
         raise BadInputError(f"{str(folder)!r} holds no {which}; `peercycle pairs RUNS… --out DIR` writes some")
     for name, path in found:
-        with path.open(encoding="utf-8") as lines:
+        with path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
                 try:
                     yield pair_of(json.loads(line), name)

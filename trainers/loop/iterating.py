@@ -11,6 +11,7 @@ from typing import cast
 
 from peercycle import __version__
 from peercycle.core.base import JSON
+from peercycle.store.disk import disk_errors
 from peercycle.store.lease import take_lease
 from peercycle.store.policies import add_metrics, file_sha256, find_policy, name_policy
 from peercycle.trainers.loop.evaluating import EVALUATION, Evaluation
@@ -44,7 +45,8 @@ def run_loop(frame: Frame, versions: Mapping[str, str]) -> LoopRecord:
     Raises `LoopError` for a step that fails, `FingerprintError` where the loop was begun otherwise, `RunInUseError`.
     """
     folder = frame.place.folder
-    folder.mkdir(parents=True, exist_ok=True)
+    with disk_errors("make", folder):
+        folder.mkdir(parents=True, exist_ok=True)
     lease = take_lease(folder)
     try:
         record = _begin(frame, inputs_of(frame.settings, frame.place.policies, versions))
@@ -65,8 +67,8 @@ def _begin(frame: Frame, inputs: Mapping[str, str]) -> LoopRecord:
     settings, content = frame.settings, content_of(frame.settings)
     record = read_record(frame.place.folder)
     if record is not None:
-        require_same(record, content, inputs)
-        return record
+        require_same(record, content, inputs, frame.place)
+        return record.model_copy(update={"settings": content, "inputs": dict(inputs)})
     return LoopRecord(
         name=settings.name,
         arm=settings.arm,

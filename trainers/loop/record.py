@@ -66,7 +66,7 @@ class Place:
 def content_of(settings: LoopSettings) -> dict[str, JSON]:
     """Return the settings that decide what a loop makes."""
     content: dict[str, JSON] = settings.model_dump(mode="json", exclude=set(LIMITS))
-    content["sample"] = settings.sample.model_dump(mode="json", exclude={"parallel"})
+    content["sample"] = settings.sample.model_dump(mode="json", exclude={"parallel", "least"})
     return content
 
 
@@ -80,14 +80,25 @@ def write_record(folder: Path, record: LoopRecord) -> None:
     write_json(folder / FILE, record.model_dump(mode="json"))
 
 
-def require_same(record: LoopRecord, settings: Mapping[str, JSON], inputs: Mapping[str, str]) -> None:
-    """Raise `FingerprintError`, naming the keys, where a loop is gone on with otherwise than it was begun."""
+def require_same(record: LoopRecord, settings: Mapping[str, JSON], inputs: Mapping[str, str], place: Place) -> None:
+    """Raise `FingerprintError`, naming the keys, where a loop is gone on with otherwise than it was begun.
+
+    What no step was done with yet may change: all settings before the first rollouts, those of training before the
+    first training.
+    """
     changed = _changed("", record.settings, settings) + _changed("inputs", record.inputs, inputs)
-    if changed:
-        raise FingerprintError(
-            f"loop {record.name!r} was begun with another {', '.join(changed)}; set it back, or give the loop "
-            f"another name to begin a new one"
-        )
+    done = {manifest.step for manifest in steps_done(place.folder)}
+    if "train" not in done:
+        changed = [key for key in changed if key.partition(".")[0] != "train"]
+    if not changed:
+        return
+    if "sample" in done:
+        way = "or give the loop another name to begin a new one"
+    elif any(place.folder.glob("[0-9][0-9][0-9]")):
+        way = f"or remove {str(place.folder)!r}, where nothing was sampled to its end, and go on"
+    else:
+        return
+    raise FingerprintError(f"loop {record.name!r} was begun with another {', '.join(changed)}; set it back, {way}")
 
 
 def _changed(

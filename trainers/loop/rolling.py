@@ -95,6 +95,12 @@ def evaluation(frame: Frame, folder: Path, policy: PolicyRef, iteration: int) ->
 
     def work(out: Path) -> Done:
         rows = _roll(frame, job, chosen)
+        if rows and all(row.status != "complete" for row in rows):
+            first = next((row.error for row in rows if row.error), "no reason was given")
+            raise LoopError(
+                f"none of the {len(rows)} rollouts of {policy.name!r} on held-out tasks came to an end, the first: {first}; "
+                "mend that and go on"
+            )
         found = evaluate(policy.name, rows, judged=judged, independent=no_own_judge(job.options) is None)
         write_json(out / EVALUATION, found.model_dump(mode="json"))
         figures = cast("dict[str, JSON]", found.model_dump(mode="json", exclude={"by_task"}))

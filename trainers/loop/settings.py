@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -161,7 +162,22 @@ def read_loop(path: Path) -> LoopSettings:
         raise SettingsError(f"loop file {str(path)!r} cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"loop file {str(path)!r} is not TOML: {error}") from None
+    if (key := _not_finite("", table)) is not None:
+        raise SettingsError(f"loop file {str(path)!r}: {key} is no finite number")
     return checked(_absolute(table, path.resolve().parent), str(path))
+
+
+def _not_finite(at: str, value: Any) -> str | None:
+    """Return the first key whose value is `nan` or `inf`, which no record of a loop can hold."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else at
+    if isinstance(value, Mapping):
+        below = (_not_finite(f"{at}.{key}" if at else key, each) for key, each in value.items())
+    elif isinstance(value, list):
+        below = (_not_finite(f"{at}.{number}", each) for number, each in enumerate(value))
+    else:
+        return None
+    return next((found for found in below if found is not None), None)
 
 
 def checked(table: Mapping[str, Any], where: str) -> LoopSettings:

@@ -135,15 +135,16 @@ class PairStore:
                             digest.update(bytes(part.numpy()))
         return digest.hexdigest()
 
-    def largest_id(self) -> int:
-        """Return the highest token id of any pair."""
-        return max(
-            int(ids.max())
+    def least_and_largest_id(self) -> tuple[int, int]:
+        """Return the lowest and the highest token id of any pair."""
+        found = [
+            (int(ids.min()), int(ids.max()))
             for pair in (*self.train, *self.heldout)
             for episode in (pair.winner, pair.loser)
             for segment in episode.segments
             for ids in (segment.prompt, segment.completion)
-        )
+        ]
+        return min(least for least, _ in found), max(largest for _, largest in found)
 
 
 def take_in(pairs: Iterable[PreferencePair], max_tokens: int | None) -> PairStore:

@@ -13,8 +13,11 @@ from peercycle.cli.output import print_json, print_table, say, warn
 from peercycle.cli.parameters import AsJson, DisabledPlugins, PluginFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from peercycle.core.base import JSON
+    from peercycle.plugins.manager import Plugins
+    from peercycle.plugins.registry import Kind
     from peercycle.trainers.loop.record import LoopRecord
     from peercycle.trainers.loop.settings import LoopSettings
 
@@ -68,6 +71,8 @@ def train(
     policies = policies_dir if policies_dir is not None else _policies_dir()
     chosen = _arms(settings, arm or ())
     for each in chosen:
+        _plugins_of(each, no_plugin or ())
+    for each in chosen:
         tell_of_the_end(each, _drive(each, loops_dir, policies, no_plugin or (), as_json), as_json)
     if len(chosen) > 1 or chosen[0].arm is not None:
         _compare(chosen, loops_dir, policies, as_json)
@@ -96,26 +101,14 @@ def _arms(settings: LoopSettings, names: Sequence[str]) -> list[LoopSettings]:
 def _drive(
     settings: LoopSettings, loops_dir: Path, policies: Path, disabled: Sequence[str], as_json: bool
 ) -> LoopRecord:
-    from peercycle.cli.configuring import load_plugins
-    from peercycle.trainers.extras import require_train
     from peercycle.trainers.loop.frame import Frame
     from peercycle.trainers.loop.iterating import run_loop
     from peercycle.trainers.loop.processes import StayingSampler
     from peercycle.trainers.loop.record import Place
     from peercycle.trainers.loop.starting import no_own_judge, run_options
 
-    plugins = load_plugins(None, settings.plugins, disabled)
-    # A wrong name is to be said before anything is sampled.
-    plugins.find("policies", settings.start.policy)
+    plugins = _plugins_of(settings, disabled)
     options = run_options(settings, settings.start.base)
-    for reviewer in (options.reviewer, options.judge or options.reviewer):
-        plugins.find("reviewers", reviewer)
-    plugins.find("rewards", options.reward)
-    plugins.find("models", settings.engine.name.partition("/")[0])
-    trainers = [settings.train.trainer, *([settings.warmup.trainer] if settings.warmup else [])]
-    for name in trainers:
-        if plugins.find("trainers", name).plugin == "builtin":
-            require_train()
     frame = Frame(
         settings=settings,
         place=Place.of(settings, loops_dir, policies),
@@ -136,6 +129,38 @@ def _drive(
         return run_loop(frame, versions)
     finally:
         sampler.end()
+
+
+def _plugins_of(settings: LoopSettings, disabled: Sequence[str]) -> Plugins:
+    """Return the plugins of a loop. A wrong name or setting of any step is said here, before anything is sampled."""
+    from peercycle.cli.configuring import load_plugins
+    from peercycle.graphs.settings import backend_of, component_settings
+    from peercycle.plugins.registry import require_settings
+    from peercycle.trainers.extras import require_train
+    from peercycle.trainers.loop.starting import run_options
+
+    plugins = load_plugins(None, settings.plugins, disabled)
+    options = run_options(settings, settings.start.base)
+    chosen: list[tuple[Kind, str, Mapping[str, JSON]]] = [
+        ("models", *backend_of(choice, options)) for choice in options.models.values()
+    ]
+    named: list[tuple[Kind, str]] = [
+        ("policies", options.policy),
+        ("reviewers", options.reviewer),
+        ("reviewers", options.judge or options.reviewer),
+        ("rewards", options.reward),
+    ]
+    chosen += [(kind, name, component_settings(options, kind, name)) for kind, name in named]
+    trainers = [(settings.train.trainer, settings.train.settings)]
+    if settings.warmup is not None:
+        trainers.append((settings.warmup.trainer, settings.warmup.settings))
+    for name, given in trainers:
+        chosen.append(("trainers", name, {"seed": settings.seed, **given}))
+        if plugins.find("trainers", name).plugin == "builtin":
+            require_train()
+    for kind, name, values in chosen:
+        require_settings(plugins.find(kind, name), values)
+    return plugins
 
 
 def _command(job: Path) -> Sequence[str]:

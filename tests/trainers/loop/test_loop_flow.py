@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -103,14 +104,46 @@ def test_a_failed_rollout_is_recorded_and_does_not_end_the_iteration(train: Trai
     assert all(row["reward"] is None for row in failed)
 
 
-def test_an_iteration_of_which_most_rollouts_fail_is_an_error_that_says_why(train: Train, toy_loop: Write) -> None:
+def test_a_policy_of_which_no_held_out_rollout_ends_is_no_beginning(train: Train, toy_loop: Write) -> None:
     folder = toy_loop(engine="settings = { broken_every = 1 }")
     done = train(["loop.toml"], folder)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert line.startswith("error: ")
-    assert "15 of 15 rollouts of iteration 1 failed" in line
+    assert line.startswith("error: none of the ")
+    assert "on held-out tasks came to an end" in line
     assert "this seed is refused" in line
+    # An engine that works is another beginning.
+    path = folder / "loop.toml"
+    path.write_text(path.read_text().replace("broken_every = 1", "broken_every = 0"))
+    assert train(["loop.toml", "--iterations", "1"], folder).returncode == 0
+
+
+def test_an_iteration_of_which_too_many_rollouts_fail_says_why_and_how_to_go_on(
+    train: Train, toy_loop: Write
+) -> None:
+    folder = toy_loop(engine="settings = { broken_every = 3 }", sample="least = 1.0")
+    done = train(["loop.toml", "--iterations", "1"], folder)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "of 15 rollouts of iteration 1 failed, the first: " in line
+    assert "this seed is refused" in line
+    path, begun = folder / "loop.toml", "loops/toy/main"
+    mended = path.read_text().replace("broken_every = 3", "broken_every = 0")
+    path.write_text(mended)
+    refused = train(["loop.toml", "--iterations", "1"], folder)
+    assert refused.returncode == 2
+    assert f"begun with another engine.settings.broken_every; set it back, or remove '{begun}'" in refused.stderr
+    shutil.rmtree(folder / begun)
+    assert train(["loop.toml", "--iterations", "1"], folder).returncode == 0
+
+
+def test_what_an_iteration_asks_of_its_rollouts_may_be_lowered(train: Train, toy_loop: Write) -> None:
+    folder = toy_loop(engine="settings = { broken_every = 3 }", sample="least = 1.0")
+    assert train(["loop.toml", "--iterations", "1"], folder).returncode == 1
+    path = folder / "loop.toml"
+    path.write_text(path.read_text().replace("least = 1.0", "least = 0.5"))
+    done = train(["loop.toml", "--iterations", "1"], folder)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_trainer_that_fails_is_told_in_one_line_and_its_iteration_can_be_gone_on_with(
@@ -122,6 +155,9 @@ def test_a_trainer_that_fails_is_told_in_one_line_and_its_iteration_can_be_gone_
     assert "the loss is not finite" in done.stderr.splitlines()[-1]
     assert read_manifest(folder / "loops/toy/main/001/pair") is not None
     assert read_manifest(folder / "loops/toy/main/001/train") is None
+    path = folder / "loop.toml"
+    path.write_text(path.read_text().replace("fail = true", "fail = false"))
+    assert train(["loop.toml", "--iterations", "1"], folder).returncode == 0
 
 
 def test_a_loop_is_not_gone_on_with_under_other_settings(train: Train, toy_loop: Write) -> None:
