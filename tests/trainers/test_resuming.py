@@ -93,6 +93,15 @@ def test_a_disk_that_fills_at_the_checkpoint_is_an_error_and_leaves_no_half(repo
     assert not list((tmp_path / "checkpoints").glob("checkpoint-*"))
 
 
+def test_a_checkpoint_whose_weights_were_cut_off_is_passed_over_for_the_one_before(tmp_path: Path) -> None:
+    trained(tmp_path, **SAVING, keep_checkpoints=3)
+    whole = sorted((tmp_path / "checkpoints").glob("checkpoint-*"))
+    assert len(whole) > 1
+    weights = whole[-1] / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:200])
+    assert newest_checkpoint(tmp_path / "checkpoints") == whole[-2]
+
+
 def free_port() -> int:
     with socket.socket() as each:
         each.bind(("127.0.0.1", 0))

@@ -145,6 +145,7 @@ def test_an_adapter_is_trained_on_in_the_next_iteration_or_merged(tmp_path: Path
         ([], "there are no pairs to train on"),
         ([pair(1, split="heldout")], "1 are held out"),
         ([pair(300)], "token id 340, and .* has 256 tokens"),
+        ([pair(-25)], "token id -5, and .* has 256 tokens"),
         ([pair(1), pair(2, tokenizer_hash="a" * 64)], None),
         ([pair(1, tokenizer_hash="a" * 64), pair(2, tokenizer_hash="b" * 64)], "sampled with 2 tokenizers"),
     ],
