@@ -15,7 +15,8 @@ from peercycle.sandbox import reap, settings
 def test_what_a_killed_probe_laid_out_is_removed_once_no_probe_can_be_at_it(tmp_path: Path) -> None:
     for name, age in (("canary-0123", 120), ("canary-4567", 0), ("other-0123", 120)):
         (tmp_path / name).write_text("secret")
-        os.utime(tmp_path / name, (time.time() - age,) * 2)
+        then = time.time() - age
+        os.utime(tmp_path / name, (then, then))
     assert f"removed {tmp_path / 'canary-0123'}" in reap.reap(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["canary-4567", "other-0123"]
 
