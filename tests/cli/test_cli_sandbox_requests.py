@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +65,32 @@ def test_a_mistake_of_the_requests_author_is_a_mistake_of_usage(peercycle: Comma
     _needs_a_sandbox(peercycle)
     done = peercycle("sandbox", "exec", "--out", "../a", "--", "true")
     assert (done.code, done.err.count("\n")) == (2, 1)
+
+
+@pytest.fixture
+def open_state() -> Iterator[Path]:
+    """Yield a folder into which the users of executions may go, too."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_program_and_leaves_nothing_behind(
+    peercycle: Command, folder: Path, open_state: Path, number: signal.Signals
+) -> None:
+    _needs_a_sandbox(peercycle)
+    place = ("--backend", "bubblewrap", "--set", f"sandboxes.bubblewrap.state_dir={open_state}")
+    if peercycle("sandbox", "probe", *place, "--json").code:
+        pytest.skip("needs bubblewrap: see `peercycle doctor`")
+    command = [sys.executable, "-m", "peercycle", "sandbox", "exec", *place, "--", "sh", "-c", "echo begun; sleep 60"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        assert list((open_state / "executions").iterdir())
+        process.send_signal(number)
+        assert process.wait(timeout=60) == 128 + number
+    assert not list((open_state / "executions").iterdir())
 
 
 def _needs_a_sandbox(peercycle: Command) -> None:

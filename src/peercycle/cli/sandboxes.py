@@ -9,7 +9,7 @@ import typer
 
 from peercycle.cli import sandbox_images
 from peercycle.cli.entering import components, in_first_that_passes, probe_all, reap_all
-from peercycle.cli.loops import wait_for
+from peercycle.cli.loops import wait_for, wait_unless_ended
 from peercycle.cli.output import print_json, say
 from peercycle.cli.parameters import AsJson, SettingOverrides
 
@@ -101,7 +101,7 @@ def execute(
     live = None if as_json else Live()
     with tempfile.TemporaryDirectory(prefix="peercycle-exec-") as scratch:
         try:
-            result = wait_for(
+            result = wait_unless_ended(
                 in_first_that_passes(plugins, tables, backend, lambda it: errand.run(it, Path(scratch), live))
             )
         except SandboxError as error:
