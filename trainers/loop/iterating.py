@@ -11,6 +11,7 @@ from typing import cast
 
 from peercycle import __version__
 from peercycle.core.base import JSON
+from peercycle.core.errors import RunInUseError
 from peercycle.store.disk import disk_errors
 from peercycle.store.lease import take_lease
 from peercycle.store.policies import add_metrics, file_sha256, find_policy, name_policy
@@ -47,7 +48,13 @@ def run_loop(frame: Frame, versions: Mapping[str, str]) -> LoopRecord:
     folder = frame.place.folder
     with disk_errors("make", folder):
         folder.mkdir(parents=True, exist_ok=True)
-    lease = take_lease(folder)
+    try:
+        lease = take_lease(folder)
+    except RunInUseError as error:
+        driven = str(error).partition(";")[0]
+        raise RunInUseError(
+            f"a loop's folder {driven}; wait for it, or end it there with Ctrl-C: the same command goes on with it"
+        ) from None
     try:
         record = _begin(frame, inputs_of(frame.settings, frame.place.policies, versions))
         ended = record.terminal

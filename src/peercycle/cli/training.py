@@ -225,6 +225,4 @@ def _compare(chosen: Sequence[LoopSettings], loops_dir: Path, policies: Path, as
         print_json({"event": "arms", "arms": [row.model_dump(mode="json") for row in rows]})
         return
     say()
-    if not sys.stdout.isatty():
-        say("\t".join(HEADS))
     print_table(HEADS, table_rows(rows))

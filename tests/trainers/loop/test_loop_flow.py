@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from peercycle.store.lease import take_lease
 from peercycle.store.policies import find_policy, list_policies
 from peercycle.trainers.loop.manifest import STEPS, read_manifest
 
@@ -77,6 +78,21 @@ def test_a_loop_leaves_a_manifest_for_every_step_and_a_policy_for_every_iteratio
     # The same command again does nothing again.
     again = train(["loop.toml", "--iterations", "2", "--json"], folder)
     assert events(again) == [last]
+
+
+def test_a_loop_that_is_driven_already_is_refused_and_says_how_it_ends(train: Train, toy_loop: Write) -> None:
+    folder = toy_loop()
+    held = folder / "loops" / "toy" / "main"
+    held.mkdir(parents=True)
+    lease = take_lease(held)
+    try:
+        done = train(["loop.toml"], folder)
+    finally:
+        lease.release()
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: a loop's folder 'main' is driven by process ")
+    assert "Ctrl-C" in line
 
 
 def test_a_loop_that_ended_at_its_limit_goes_on_behind_it(train: Train, toy_loop: Write) -> None:
