@@ -12,11 +12,12 @@ from typing import Any, Protocol
 
 from peercycle.core.errors import SandboxError
 from peercycle.core.sandboxing import CanaryResult, ExecResult, Guarantee, Limits
+from peercycle.sandbox.place import new_execution
 
 SMALL = Limits(wall_s=20, memory_mb=256, processes=16, disk_mb=8, files=100, output_bytes=8192)
 
 BAIT = "canary-"
-"""How the files that a probe lays out begin."""
+"""How the files that a probe lays out begin; then whose they are, as an execution's name."""
 
 
 class NoArtifacts:
@@ -158,7 +159,7 @@ print(f"read {len(found)} of {len(sys.argv) - 1}" if found else "hidden")
 
 async def host_files_hidden(ground: Ground) -> CanaryResult:
     """Lay a file that anyone may read beside the executions, and try to read it and some that every host has."""
-    secret = ground.state / f"{BAIT}{secrets.token_hex(8)}"
+    secret = ground.state / f"{BAIT}{new_execution()}"
     await asyncio.to_thread(secret.write_text, "secret")
     try:
         result = await ground.run(_FILES, str(secret), *ground.host_files)

@@ -16,7 +16,7 @@ from peercycle.core.contracts import ArtifactStore
 from peercycle.core.errors import RefusedRequestError, SandboxError
 from peercycle.core.outlasting import outlast
 from peercycle.core.sandboxing import EnvironmentRef, ExecRequest, ExecResult, OutputFile
-from peercycle.sandbox import bringing, cgroups, collect, environments, place, slots
+from peercycle.sandbox import afterwards, bringing, cgroups, collect, environments, place, slots
 from peercycle.sandbox.cgroups import Group
 from peercycle.sandbox.place import Place
 from peercycle.sandbox.profile import View
@@ -144,6 +144,8 @@ async def holding(settings: BubblewrapSettings, without: Weakening, request: Exe
 
 def _lay_out(settings: BubblewrapSettings, without: Weakening, request: ExecRequest, slot: Slot) -> Held:
     """Make the directory and the cgroup of an execution; what was made is gone again where this raises."""
+    if "die_with_parent" not in without:
+        afterwards.keep(state_directory(settings))
     execution = place.new_execution()
     hierarchy = cgroups.find() if settings.cgroups == "auto" else None
     group = None if hierarchy is None else cgroups.group_in(hierarchy, execution)

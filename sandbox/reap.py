@@ -15,18 +15,22 @@ from peercycle.sandbox.cgroups import PREFIX, Group, Hierarchy
 from peercycle.sandbox.place import Leftover, leftovers, remove_tree
 
 
-def reap(state: Path) -> tuple[str, ...]:
-    """Remove every execution whose driver is dead, and say what was removed. One that lives is left alone."""
+def reap(state: Path, *, dead: str = "") -> tuple[str, ...]:
+    """Remove every execution whose driver is dead, and say what was removed. One that lives is left alone.
+
+    `dead` is how the names begin that one of these drivers gave (`place.new_execution`): what its probes laid out goes
+    at once, that of others once no probe can be at it.
+    """
     removed = [line for leftover in leftovers(state) for line in _remove(leftover)]
-    return (*removed, *_remove_bait(state), *_remove_forgotten(cgroups.find()))
+    return (*removed, *_remove_bait(state, dead), *_remove_forgotten(cgroups.find()))
 
 
-def _remove_bait(state: Path) -> list[str]:
+def _remove_bait(state: Path, dead: str) -> list[str]:
     """Remove what probes that were killed had laid out."""
     done = []
     for path in sorted(state.glob(f"{BAIT}*")):
         with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > FORGOTTEN_S:
+            if (dead and path.name.startswith(BAIT + dead)) or time.time() - path.stat().st_mtime > FORGOTTEN_S:
                 path.unlink()
                 done.append(f"removed {path}")
     return done

@@ -12,8 +12,9 @@ from peercycle.core.contracts import ArtifactStore
 from peercycle.core.errors import RefusedRequestError
 from peercycle.core.outlasting import outlast
 from peercycle.core.sandboxing import EnvironmentRef, ExecRequest, ExecResult, OutputFile
-from peercycle.sandbox import bringing, place
+from peercycle.sandbox import afterwards, bringing, place
 from peercycle.sandbox.containers import profile
+from peercycle.sandbox.containers.engine import url_of
 from peercycle.sandbox.containers.environments import opened, state_directory
 from peercycle.sandbox.containers.session import CancelledError
 from peercycle.sandbox.containers.settings import NAME, DockerSettings
@@ -38,6 +39,8 @@ async def execute(
     env = await asyncio.to_thread(opened, settings, environment)
     state = state_directory(settings)
     brought = await bringing.gather(request, artifacts, state, settings.fetch)
+    if "die_with_parent" not in without:
+        await asyncio.to_thread(afterwards.keep, state, url_of(settings))
     made = await asyncio.to_thread(place.make, state, place.new_execution(), {"backend": NAME})
     try:
         await asyncio.to_thread(place.fill, made, None, brought.files, brought.lent)
