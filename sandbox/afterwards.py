@@ -71,8 +71,8 @@ def _reap(state: Path, daemon: str, owner: str) -> None:
         from peercycle.sandbox.containers import leftovers
         from peercycle.sandbox.containers.settings import DockerSettings
 
-        leftovers.reap(DockerSettings(base_url=daemon))
-    reap.reap(state, dead=owner)
+        leftovers.reap(DockerSettings(base_url=daemon), owner)
+    reap.reap_of(state, owner)
 
 
 if __name__ == "__main__":

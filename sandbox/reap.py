@@ -15,22 +15,26 @@ from peercycle.sandbox.cgroups import PREFIX, Group, Hierarchy
 from peercycle.sandbox.place import Leftover, leftovers, remove_tree
 
 
-def reap(state: Path, *, dead: str = "") -> tuple[str, ...]:
-    """Remove every execution whose driver is dead, and say what was removed. One that lives is left alone.
-
-    `dead` is how the names begin that one of these drivers gave (`place.new_execution`): what its probes laid out goes
-    at once, that of others once no probe can be at it.
-    """
+def reap(state: Path) -> tuple[str, ...]:
+    """Remove every execution whose driver is dead, and say what was removed. One that lives is left alone."""
     removed = [line for leftover in leftovers(state) for line in _remove(leftover)]
-    return (*removed, *_remove_bait(state, dead), *_remove_forgotten(cgroups.find()))
+    return (*removed, *_remove_bait(state, BAIT, FORGOTTEN_S), *_remove_forgotten(cgroups.find()))
 
 
-def _remove_bait(state: Path, dead: str) -> list[str]:
+def reap_of(state: Path, owner: str) -> None:
+    """Remove what one dead driver left, by how the names begin that it gave (`place.new_execution`)."""
+    for leftover in leftovers(state):
+        if leftover.execution.startswith(owner):
+            _remove(leftover)
+    _remove_bait(state, BAIT + owner, 0.0)
+
+
+def _remove_bait(state: Path, prefix: str, age_s: float) -> list[str]:
     """Remove what probes that were killed had laid out."""
     done = []
-    for path in sorted(state.glob(f"{BAIT}*")):
+    for path in sorted(state.glob(f"{prefix}*")):
         with contextlib.suppress(OSError):
-            if (dead and path.name.startswith(BAIT + dead)) or time.time() - path.stat().st_mtime > FORGOTTEN_S:
+            if time.time() - path.stat().st_mtime >= age_s:
                 path.unlink()
                 done.append(f"removed {path}")
     return done

@@ -43,15 +43,18 @@ def killed_for_memory(client: APIClient, container: str, since: float) -> bool:
         return any(event.get("Action", event.get("status")) == "oom" for event in seen)
 
 
-def reap(settings: DockerSettings) -> tuple[str, ...]:
-    """Remove the containers of dead drivers, and say which. One whose driver lives is left alone."""
+def reap(settings: DockerSettings, of: str = "") -> tuple[str, ...]:
+    """Remove the containers of dead drivers, and say which. One whose driver lives is left alone.
+
+    `of` names one driver: how the names of its executions begin.
+    """
     removed = []
     with engine(settings) as client:
         with refusals("list its containers"):
             found: list[dict[str, Any]] = client.containers(all=True, filters={"label": [owner.EXECUTION]})
         for container in found:
             marks = container.get("Labels") or {}
-            if owner.is_dead(marks):
+            if marks[owner.EXECUTION].startswith(of) and owner.is_dead(marks):
                 remove(client, container["Id"])
                 removed.append(f"removed container {container['Id'][:12]} of {marks[owner.EXECUTION]}")
     return tuple(removed)

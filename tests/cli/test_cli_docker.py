@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +32,24 @@ class OnDocker:
     def __init__(self, settings: DockerSettings) -> None:
         self.settings = settings
 
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def command(self, *arguments: str) -> list[str]:
         told = {"base_url": self.settings.base_url, "state_dir": self.settings.state_dir}
         overrides = [part for name, value in told.items() for part in ("--set", f"sandboxes.docker.{name}={value}")]
-        command = [sys.executable, "-m", "peercycle", "sandbox", arguments[0], *overrides, *arguments[1:]]
-        return subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+        return [sys.executable, "-m", "peercycle", "sandbox", arguments[0], *overrides, *arguments[1:]]
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(self.command(*arguments), capture_output=True, text=True, timeout=110, check=False)
 
     def json(self, *arguments: str) -> Any:
         done = self(*arguments)
         assert done.returncode == 0, done.stderr[-800:]
         return json.loads(done.stdout)
+
+    def left(self) -> list[str]:
+        """What there is of executions: containers and folders."""
+        with engine(self.settings) as client:
+            containers = [str(each["Id"]) for each in client.containers(all=True)]
+        return containers + [each.name for each in (state_directory(self.settings) / "executions").iterdir()]
 
 
 @pytest.fixture
@@ -138,3 +148,22 @@ def test_containers_of_dead_drivers_are_reaped_by_their_labels_and_others_are_le
             for each in client.containers(all=True):
                 client.remove_container(each["Id"], force=True)
     assert list((state_directory(settings) / "executions").glob("*")) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_ends_the_program_and_leaves_neither_container_nor_folder(
+    on_docker: OnDocker, number: signal.Signals
+) -> None:
+    asked = on_docker.command("exec", "--backend", "docker", "--", "sh", "-c", "echo begun; sleep 60")
+    with subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        assert len(on_docker.left()) == 2, "its folder and its container"
+        process.send_signal(number)
+        process.communicate(timeout=60)
+        assert process.returncode == (-number if number is signal.SIGKILL else 128 + number)
+    # One that was told to end has cleaned up when it is gone; what was killed leaves that to its keeper.
+    end = time.monotonic() + (60 if number is signal.SIGKILL else 0)
+    while (left := on_docker.left()) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert left == []

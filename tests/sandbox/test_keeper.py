@@ -83,7 +83,8 @@ def test_a_keeper_is_nobodys_child_and_holds_no_key_and_no_open_file_of_its_driv
 def test_what_a_killed_driver_left_is_removed_and_what_others_hold_is_not(tmp_path: Path) -> None:
     driver = drive(tmp_path)
     began = start_time(driver.pid)
-    for name in (f"executions/{driver.pid}-{began}-aa", f"executions/.new-{driver.pid}-{began}-bb"):
+    others = "executions/1-1-dd"  # dead as well, and none of its business
+    for name in (f"executions/{driver.pid}-{began}-aa", f"executions/.new-{driver.pid}-{began}-bb", others):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "owner.json").write_text("{}")
     for bait in (f"{BAIT}{driver.pid}-{began}-cc", f"{BAIT}{new_execution()}"):
@@ -94,7 +95,7 @@ def test_what_a_killed_driver_left_is_removed_and_what_others_hold_is_not(tmp_pa
     end = time.monotonic() + 10
     while keeper.left(str(tmp_path), f"{driver.pid}-") and time.monotonic() < end:
         time.sleep(0.02)
-    assert list((tmp_path / "executions").iterdir()) == []
+    assert list((tmp_path / "executions").iterdir()) == [tmp_path / others]
     assert [path.name.startswith(f"{BAIT}{os.getpid()}-") for path in tmp_path.glob(f"{BAIT}*")] == [True]
 
 
