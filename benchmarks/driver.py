@@ -310,7 +310,9 @@ def measure(steps: int, runs: int, with_dbos: bool, repeats: int) -> dict[str, A
             "dbos": dbos(steps, room) if with_dbos else {"skipped": "--no-dbos"},
             "driver_over_bare": round(driver["ms_per_step"] / bare["ms_per_step"], 2),
             "driver_over_bare_with_our_saver": round(driver["ms_per_step"] / ours["ms_per_step"], 2),
-            "many_runs": many_runs(runs, room / "many"),
+            "many_runs": min(
+                (many_runs(runs, room / f"many{n}") for n in range(repeats)), key=lambda one: one["seconds"]
+            ),
             "targets": TARGETS,
         }
 

@@ -19,6 +19,8 @@ THREADS = 4
 SHARE = 8
 """A thread takes so many waiting logs by itself before it asks others for help: each thread that wakes up takes the
 interpreter from the loop, and a disk that is slow for one is as slow for several."""
+LOOK_EVERY = 8
+"""So many syncs of a log to a look at its length: that, too, gives the interpreter away and waits to have it back."""
 LOG_BYTES = 4_000_000
 """The write-ahead log is folded into the database once it is longer."""
 
@@ -39,6 +41,7 @@ class Log:
         self._database = database
         self._descriptor = os.open(log_of(database), os.O_RDWR | os.O_CLOEXEC)
         self._growth = Growth()
+        self._syncs = 0
         self._waiting: list[Synced] = []
         self._told: list[Synced] = []
         """Those that the sync under way is for."""
@@ -72,7 +75,8 @@ class Log:
         self._failure = None
         try:
             sync_log(self._descriptor)
-            if self._growth.is_long(os.fstat(self._descriptor).st_size):
+            self._syncs += 1
+            if self._syncs % LOOK_EVERY == 0 and self._growth.is_long(os.fstat(self._descriptor).st_size):
                 fold_log(self._database)
         except Exception as error:  # noqa: BLE001 - told to those who wait; the thread is there for other logs, too
             self._failure = error
