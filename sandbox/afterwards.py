@@ -1,79 +1,116 @@
-"""What happens after a driver's death: a keeper, started before its first execution, removes what it left.
-
-`python -m peercycle.sandbox.afterwards STATE OWNER DAEMON` is what the keeper becomes where there is something to remove.
-"""
+"""What comes after a driver's death: its reaper, one for each process, told where that keeps its executions."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
-import time
+import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import peercycle
 from peercycle.core.errors import SandboxError
-from peercycle.sandbox import keeper
-from peercycle.sandbox.processes import labelled, start_time
-
-DEATH_S = 10.0
-"""How long the guards of what the driver ran may take to end it; what is still there then is killed."""
-PATIENCE_S = 60.0
-"""How long what is left may be held by somebody, as by a child process of the driver's, before it is left to `reap`."""
-PAUSE_S = 0.1
-
-_kept: set[tuple[int, Path, str]] = set()
+from peercycle.sandbox import reaper
+from peercycle.sandbox.estate import Place
+from peercycle.sandbox.processes import start_time
 
 
-def keep(state: Path, daemon: str = "") -> None:
-    """Start the keeper of this process's executions below `state`, in containers of the daemon at a URL or in none.
+@dataclass(slots=True)
+class _Reaper:
+    """The reaper of one process, and what it was told."""
 
-    One for all of them: it waits for the end of the process. Raises `SandboxError` where it cannot be started.
+    pipe: int = -1
+    places: list[Place] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def tell(self, place: Place) -> None:
+        """Have what this process leaves there removed when it has ended."""
+        with self.lock:
+            if place in self.places:
+                return
+            if not self._said(place):
+                # None yet, or it was killed.
+                self.pipe = _start(self.pipe)
+                if not all(self._said(each) for each in (*self.places, place)):
+                    raise SandboxError("the process that cleans up after this one ended at once")
+            self.places.append(place)
+
+    def _said(self, place: Place) -> bool:
+        line = json.dumps(place).encode() + b"\n"
+        with contextlib.suppress(OSError):
+            return os.write(self.pipe, line) == len(line)
+        return False
+
+
+_reapers: dict[int, _Reaper] = {}
+"""By process: a fork has what its parent had, and keeps its executions itself."""
+
+
+def reap_at_death(state: Path, daemon: str | None = None) -> None:
+    """Have what this process leaves in a state directory removed when it has ended, however it does.
+
+    Raises `SandboxError` where the process that does it cannot be started.
     """
+    _reapers.setdefault(os.getpid(), _Reaper()).tell((str(state), daemon, [] if daemon is None else _third_party()))
+
+
+def _start(old: int) -> int:
+    """Start a reaper, and return where it listens."""
+    if old >= 0:
+        os.close(old)
     pid = os.getpid()
-    if (pid, state, daemon) in _kept:
-        return
-    began = str(start_time(pid))
-    then = [sys.executable, "-m", __spec__.name, str(state), f"{pid}-{began}-", daemon]
+    listening, said = os.pipe2(os.O_CLOEXEC)
     try:
-        subprocess.run(
-            [sys.executable, "-I", "-S", keeper.__file__, str(pid), began, str(state), *then],
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-I",
+                "-S",
+                "-B",
+                reaper.__file__,
+                str(pid),
+                str(start_time(pid)),
+                str(listening),
+                _ROOT,
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            # No key of the driver's: what it needs is where this package was imported from, and `rm`.
-            env={"PATH": "/usr/bin:/bin", "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            pass_fds=[listening],
+            # No key of the driver's: all that it starts is `rm`.
+            env={"PATH": f"{os.environ.get('PATH', '')}:/usr/bin:/bin"},
             cwd="/",
-            check=True,
+            # A signal to the driver's group is none to it.
+            start_new_session=True,
+            check=False,
         )
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise SandboxError(f"cannot start the process that cleans up after this one ({error})") from error
-    _kept.add((pid, state, daemon))
+        problem = f"exit code {done.returncode}" if done.returncode else ""
+    except OSError as error:
+        problem = str(error.strerror)
+    finally:
+        os.close(listening)
+    if problem:
+        os.close(said)
+        raise SandboxError(
+            f"cannot start the process that cleans up after this one ({problem}): is a limit of processes reached?"
+        )
+    return said
 
 
-def main(argv: list[str]) -> None:
-    """Remove what a dead driver left, once its programs are gone."""
-    state, owner, daemon = Path(argv[1]), argv[2], argv[3]
-    began = time.monotonic()
-    while (names := keeper.left(str(state), owner)) and time.monotonic() < began + PATIENCE_S:
-        dying = any(labelled(name) for name in names)
-        if not dying or time.monotonic() > began + DEATH_S:
-            # Tried again: somebody may hold it still, or the daemon be busy.
-            with contextlib.suppress(SandboxError):
-                _reap(state, daemon, owner)
-        time.sleep(PAUSE_S)
+_ROOT = str(Path(peercycle.__file__).absolute().parent.parent)
+"""Where this package is imported from."""
 
 
-def _reap(state: Path, daemon: str, owner: str) -> None:
-    from peercycle.sandbox import reap
-
-    if daemon:
-        from peercycle.sandbox.containers import leftovers
-        from peercycle.sandbox.containers.settings import DockerSettings
-
-        leftovers.reap(DockerSettings(base_url=daemon), owner)
-    reap.reap_of(state, owner)
+def _third_party() -> list[str]:
+    """Return where Docker's SDK is imported from, but for folders that others than this user and root may write."""
+    return [path for path in map(os.path.abspath, sys.path) if _is_ours(path)]
 
 
-if __name__ == "__main__":
-    main(sys.argv)
+def _is_ours(path: str) -> bool:
+    with contextlib.suppress(OSError):
+        status = Path(path).stat()
+        return status.st_uid in (0, os.geteuid()) and not status.st_mode & 0o022
+    return False

@@ -12,12 +12,9 @@ from typing import Any, Protocol
 
 from peercycle.core.errors import SandboxError
 from peercycle.core.sandboxing import CanaryResult, ExecResult, Guarantee, Limits
-from peercycle.sandbox.place import new_execution
+from peercycle.sandbox.place import BAIT, new_execution
 
 SMALL = Limits(wall_s=20, memory_mb=256, processes=16, disk_mb=8, files=100, output_bytes=8192)
-
-BAIT = "canary-"
-"""How the files that a probe lays out begin; then whose they are, as an execution's name."""
 
 
 class NoArtifacts:

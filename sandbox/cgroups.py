@@ -11,6 +11,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from peercycle.sandbox.processes import start_time
+
 PREFIX = "peercycle-"
 """Start of the name of every group that we make."""
 
@@ -118,6 +120,19 @@ def find() -> Hierarchy | None:
     return None
 
 
+def owned(owner: str) -> list[Group]:
+    """Return the groups whose names go on with `owner`, where this process could have made them: each directory one."""
+    mounts = _mounts()
+    places = {place for each in (*_version_2(mounts), *_version_1(mounts)) for place in (each.memory, each.pids)}
+    return [Group(2, path, path) for place in sorted(places) for path in sorted(place.glob(f"{PREFIX}{owner}*"))]
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a path that somebody wrote down is that of a group which bears our name."""
+    mounted = any(path.parent.is_relative_to(mount.point) for mount in _mounts())
+    return mounted and path.name.startswith(PREFIX) and path.resolve() == path
+
+
 @dataclass(frozen=True, slots=True)
 class _Mount:
     kind: str
@@ -182,7 +197,7 @@ def _version_2(mounts: list[_Mount]) -> list[Hierarchy]:
 
 def _works(hierarchy: Hierarchy) -> bool:
     """Make a group, limit it, and move a process into it: writing permission alone does not tell."""
-    group = group_in(hierarchy, f"trial-{os.getpid()}-{time.monotonic_ns()}")
+    group = group_in(hierarchy, f"{os.getpid()}-{start_time(os.getpid())}-trial{time.monotonic_ns()}")
     waiting = None
     try:
         create(group, memory_bytes=64 << 20, processes=8)

@@ -145,7 +145,7 @@ async def holding(settings: BubblewrapSettings, without: Weakening, request: Exe
 def _lay_out(settings: BubblewrapSettings, without: Weakening, request: ExecRequest, slot: Slot) -> Held:
     """Make the directory and the cgroup of an execution; what was made is gone again where this raises."""
     if "die_with_parent" not in without:
-        afterwards.keep(state_directory(settings))
+        afterwards.reap_at_death(state_directory(settings))
     execution = place.new_execution()
     hierarchy = cgroups.find() if settings.cgroups == "auto" else None
     group = None if hierarchy is None else cgroups.group_in(hierarchy, execution)

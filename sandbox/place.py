@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import stat
 import subprocess
 import time
 import uuid
@@ -17,7 +18,9 @@ from peercycle.sandbox.processes import start_time
 from peercycle.sandbox.profile import ETC
 
 EXECUTIONS = "executions"
-_NEW = ".new-"
+NEW = ".new-"
+BAIT = "canary-"
+"""How the files begin that a probe lays out beside the executions; then whose they are, as an execution's name."""
 _STALE_S = 3600.0
 _MAX_PATH = 1000
 _MAX_NAME = 255
@@ -67,7 +70,7 @@ def make(state: Path, execution: str, owner: Mapping[str, object]) -> Place:
     try:
         executions.mkdir(parents=True, exist_ok=True)
         _traversable(executions)
-        fresh = executions / f"{_NEW}{execution}"
+        fresh = executions / f"{NEW}{execution}"
         fresh.mkdir(mode=0o711)
         fresh.chmod(0o711)
         lock = os.open(fresh / "owner.json", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -157,7 +160,7 @@ def etc_folder(state: Path) -> Path:
                 continue
         except OSError:
             pass
-        fresh = folder / f"{_NEW}{uuid.uuid4().hex}"
+        fresh = folder / f"{NEW}{uuid.uuid4().hex}"
         fresh.write_text(text)
         fresh.chmod(0o644)
         fresh.rename(target)
@@ -212,9 +215,9 @@ def leftovers(state: Path) -> list[Leftover]:
         return []
     found = []
     for root in sorted(executions.iterdir()):
-        if root.name.startswith(_NEW):
+        if root.name.startswith(NEW):
             if _unfinished(root):
-                found.append(Leftover(root.name.removeprefix(_NEW), root, ()))
+                found.append(Leftover(root.name.removeprefix(NEW), root, ()))
             continue
         record = _unowned(root)
         if record is not None:
@@ -229,7 +232,7 @@ def _unfinished(root: Path) -> bool:
     try:
         if time.time() - root.stat().st_mtime > _STALE_S:
             return True
-        pid, began, _ = root.name.removeprefix(_NEW).split("-")
+        pid, began, _ = root.name.removeprefix(NEW).split("-")
         alive = str(start_time(int(pid))) == began
     except (OSError, ValueError):
         return False
@@ -238,15 +241,22 @@ def _unfinished(root: Path) -> bool:
 
 
 def _unowned(root: Path) -> dict[str, object] | None:
-    """Return the label of an execution that nobody has locked; None where its driver lives or it is gone."""
+    """Return the label of an execution that nobody has locked; None where its driver lives, it is gone or not ours."""
+    label = root / "owner.json"
     try:
-        with (root / "owner.json").open("rb") as record:
+        # Whoever may write into the folder may put a pipe there, or a link to what is not for him to read.
+        with os.fdopen(os.open(label, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as record:
+            status = os.fstat(record.fileno())
+            if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+                return None
             fcntl.flock(record, fcntl.LOCK_EX | fcntl.LOCK_NB)
             loaded = json.loads(record.read() or b"{}")
             return loaded if isinstance(loaded, dict) else {}
     except BlockingIOError:
         return None
     except FileNotFoundError:
-        return {} if root.is_dir() and not (root / "owner.json").exists() else None
-    except (OSError, ValueError):
+        return {} if root.is_dir() and not label.exists() else None
+    except ValueError:
         return {}
+    except OSError:
+        return None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -44,6 +46,15 @@ def labelled(execution: str) -> list[int]:
             continue
         if mark in environment.split(b"\0"):
             found.append(pid)
+    return found
+
+
+def kill_labelled(execution: str) -> list[int]:
+    """Kill the bubblewraps of an execution, and return which there were."""
+    found = labelled(execution)
+    for pid in found:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
     return found
 
 

@@ -67,7 +67,7 @@ MEANING: Mapping[Protection, str] = {
     "collector_regular": "an output is a regular file with one name",
     "core_limit": "`RLIMIT_CORE` is 0",
     "cpu_limit": "`RLIMIT_CPU`, for each process",
-    "die_with_parent": "a guard process, `--die-with-parent` and the parent-death signal, and a keeper that removes what is left",
+    "die_with_parent": "a guard process, `--die-with-parent` and the parent-death signal, and a reaper that removes what is left",
     "disk_watch": "bytes and entries below the working directory are looked at",
     "empty_stdin": "standard input is `/dev/null`, or the file that was given",
     "exit_report": "how the program ended is read from bubblewrap's report, not from its exit code",

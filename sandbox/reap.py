@@ -3,44 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
-import signal
 import time
 from pathlib import Path
 
 from peercycle.sandbox import cgroups, processes
-from peercycle.sandbox.canaries import BAIT
 from peercycle.sandbox.cgroups import PREFIX, Group, Hierarchy
-from peercycle.sandbox.place import Leftover, leftovers, remove_tree
+from peercycle.sandbox.place import BAIT, Leftover, leftovers, remove_tree
 
 
 def reap(state: Path) -> tuple[str, ...]:
     """Remove every execution whose driver is dead, and say what was removed. One that lives is left alone."""
     removed = [line for leftover in leftovers(state) for line in _remove(leftover)]
-    return (*removed, *_remove_bait(state, BAIT, FORGOTTEN_S), *_remove_forgotten(cgroups.find()))
+    return (*removed, *_remove_bait(state), *_remove_forgotten(cgroups.find()))
 
 
-def reap_of(state: Path, owner: str) -> None:
-    """Remove what one dead driver left, by how the names begin that it gave (`place.new_execution`)."""
-    for leftover in leftovers(state):
-        if leftover.execution.startswith(owner):
-            _remove(leftover)
-    _remove_bait(state, BAIT + owner, 0.0)
-
-
-def _remove_bait(state: Path, prefix: str, age_s: float) -> list[str]:
+def _remove_bait(state: Path) -> list[str]:
     """Remove what probes that were killed had laid out."""
     done = []
-    for path in sorted(state.glob(f"{prefix}*")):
+    for path in sorted(state.glob(f"{BAIT}*")):
         with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime >= age_s:
+            if time.time() - path.stat().st_mtime > FORGOTTEN_S:
                 path.unlink()
                 done.append(f"removed {path}")
     return done
 
 
-_NAME = re.compile(re.escape(PREFIX) + r"(?:[a-z]+-)?(\d+)-(\d+)(?:-[0-9a-f]+)?")
+_NAME = re.compile(re.escape(PREFIX) + r"(\d+)-\d+-.*")
 FORGOTTEN_S = 60.0
 
 
@@ -65,22 +54,16 @@ def _remove_forgotten(hierarchy: Hierarchy | None) -> list[str]:
 
 
 def _remove(leftover: Leftover) -> list[str]:
-    done = [f"killed process {pid} of {leftover.execution}" for pid in _kill(leftover)]
+    done = [f"killed process {pid} of {leftover.execution}" for pid in processes.kill_labelled(leftover.execution)]
     for path in leftover.cgroups:
         # The label is a file: only what bears our name is touched.
-        if not path.name.startswith(PREFIX) or not path.exists():
+        if not cgroups.is_ours(path) or not path.exists():
             continue
         group = Group(2, path, path)
         group.kill()
-        if group.remove():
-            done.append(f"removed cgroup {path}")
+        if not group.remove():
+            # The folder is all that still names it.
+            return done
+        done.append(f"removed cgroup {path}")
     remove_tree(leftover.root)
     return [*done, f"removed {leftover.root}"]
-
-
-def _kill(leftover: Leftover) -> list[int]:
-    found = processes.labelled(leftover.execution)
-    for pid in found:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
-    return found

@@ -40,7 +40,7 @@ async def execute(
     state = state_directory(settings)
     brought = await bringing.gather(request, artifacts, state, settings.fetch)
     if "die_with_parent" not in without:
-        await asyncio.to_thread(afterwards.keep, state, url_of(settings))
+        await asyncio.to_thread(afterwards.reap_at_death, state, url_of(settings))
     made = await asyncio.to_thread(place.make, state, place.new_execution(), {"backend": NAME})
     try:
         await asyncio.to_thread(place.fill, made, None, brought.files, brought.lent)

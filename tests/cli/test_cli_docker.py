@@ -162,7 +162,7 @@ def test_a_signal_ends_the_program_and_leaves_neither_container_nor_folder(
         process.send_signal(number)
         process.communicate(timeout=60)
         assert process.returncode == (-number if number is signal.SIGKILL else 128 + number)
-    # One that was told to end has cleaned up when it is gone; what was killed leaves that to its keeper.
+    # One that was told to end has cleaned up when it is gone; what was killed leaves that to its reaper.
     end = time.monotonic() + (60 if number is signal.SIGKILL else 0)
     while (left := on_docker.left()) and time.monotonic() < end:
         time.sleep(0.05)

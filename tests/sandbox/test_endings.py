@@ -272,7 +272,7 @@ asyncio.run(main())
 """
 
 
-def test_a_driver_killed_by_signal_9_leaves_no_process_and_where_its_keeper_dies_too_reap_removes_the_rest(
+def test_a_driver_killed_by_signal_9_leaves_no_process_and_where_its_reaper_dies_too_reap_removes_the_rest(
     harness: Harness, state: Path
 ) -> None:
     mark = secrets.token_hex(8)
@@ -284,8 +284,8 @@ def test_a_driver_killed_by_signal_9_leaves_no_process_and_where_its_keeper_dies
             time.sleep(0.02)
         # A living driver's execution is left alone.
         assert not of(state, asyncio.run(harness.sandbox.reap()))
-        for keeper in running(f"{state}\0{driver.pid}-"):
-            os.kill(keeper, signal.SIGKILL)
+        for reaper in running(f"reaper.py\0{driver.pid}\0"):
+            os.kill(reaper, signal.SIGKILL)
         driver.kill()
         assert driver.wait() == -signal.SIGKILL
     finally:
