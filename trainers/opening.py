@@ -88,6 +88,11 @@ def _adapter(base: str, dtype: Any) -> Any:
     under = PeftConfig.from_pretrained(base).base_model_name_or_path
     if not under:
         raise ValueError("its adapter_config.json names no base model")
+    if Path(under).is_absolute() and not Path(under).is_dir():
+        raise UsageError(
+            f"the adapter {base!r} lies on {under!r}, which is gone; put it back there, or write where it is now as "
+            f"base_model_name_or_path into {str(Path(base) / ADAPTER_FILE)!r}"
+        )
     return PeftModel.from_pretrained(_whole(str(under), dtype), base, is_trainable=True)
 
 

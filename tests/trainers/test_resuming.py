@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -79,6 +80,17 @@ def test_checkpoints_of_another_training_are_not_gone_on_from(tmp_path: Path) ->
     with pytest.raises(UsageError, match="with other data"):
         trained(tmp_path, PAIRS[:4], **SAVING)
     trained(tmp_path, PAIRS[:4], **SAVING, resume=False)
+
+
+def test_a_training_goes_on_where_its_base_was_moved_and_an_adapter_without_its_base_is_named(tmp_path: Path) -> None:
+    first = shutil.copytree(tiny_folder(), tmp_path / "first")
+    begun, _ = trained(tmp_path / "out", base=str(first), **SAVING)
+    moved = first.rename(tmp_path / "moved")
+    gone_on, _ = trained(tmp_path / "out", base=str(moved), **SAVING)
+    assert gone_on.weights_sha256 == begun.weights_sha256
+    moved.rename(tmp_path / "gone")
+    with pytest.raises(UsageError, match=r"lies on '.*moved', which is gone; put it back there, or write"):
+        trained(tmp_path / "next", base=str(tmp_path / "out"), **SAVING)
 
 
 def test_a_disk_that_fills_at_the_checkpoint_is_an_error_and_leaves_no_half(repository: Path, tmp_path: Path) -> None:

@@ -19,10 +19,12 @@ from peercycle.trainers.loop.evaluating import EVALUATION, Evaluation
 from peercycle.trainers.loop.frame import Frame, PolicyRef
 from peercycle.trainers.loop.learning import demonstrated, export, first, pair, train
 from peercycle.trainers.loop.manifest import Done, perform, read_manifest
+from peercycle.trainers.loop.moving import follow_adapters
 from peercycle.trainers.loop.promoting import Ending, Verdict, decide, first_verdict
 from peercycle.trainers.loop.record import (
     LoopRecord,
     LoopTerminal,
+    base_of,
     content_of,
     read_record,
     require_same,
@@ -75,6 +77,8 @@ def _begin(frame: Frame, inputs: Mapping[str, str]) -> LoopRecord:
     record = read_record(frame.place.folder)
     if record is not None:
         require_same(record, content, inputs, frame.place)
+        if (before := base_of(record)) != settings.start.base:
+            follow_adapters(frame.place.root, frame.place.policies, before, settings.start.base)
         return record.model_copy(update={"settings": content, "inputs": dict(inputs)})
     return LoopRecord(
         name=settings.name,

@@ -14,6 +14,7 @@ from peercycle.graphs.many import Outcome, start_many
 from peercycle.store.runs import is_run
 from peercycle.trainers.loop.jobs import RolloutJob
 from peercycle.trainers.loop.manifest import write_lines
+from peercycle.trainers.loop.moving import follow_run
 from peercycle.trainers.loop.rollouts import Rollout, as_rows, read_rollouts, unread
 from peercycle.trainers.loop.tasks import task_hash
 
@@ -48,6 +49,7 @@ async def sample(job: RolloutJob, plugins: Any, *, last: bool = True) -> int:
     async def begin(index: int, launched: Callable[[Any], None] | None) -> RunResult:
         path = folder / RUNS / str(options[index].run_id)
         if is_run(path):
+            follow_run(path, options[index], plugins)
             return await resume(path, plugins, on_launch=launched)
         return await start(tasks[index], options[index], plugins, on_launch=launched)
 

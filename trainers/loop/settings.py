@@ -152,6 +152,8 @@ class LoopSettings(Word):
 
 LIMITS = frozenset({"arms", "iterations"})
 """Settings that a loop may be gone on with under another value."""
+PATHS = frozenset({"plugins", "start.base", "tasks.file", "warmup.demonstrations"})
+"""Settings that say where something lies. What lies there is told by its hash: a loop's folder may be moved."""
 
 
 def read_loop(path: Path) -> LoopSettings:

@@ -21,7 +21,7 @@ DEFAULTS: Mapping[str, JSON] = {"rounds": 0, "exporters": [], "experiments": "of
 
 def inputs_of(settings: LoopSettings, policies: Path, versions: Mapping[str, str]) -> dict[str, str]:
     """Return the hashes of what a loop is begun with. Raises where a file is missing."""
-    inputs = {"tasks": _hash(settings.tasks.file, "tasks.file"), "base": base_identity(settings.start.base, policies)}
+    inputs = {"tasks": _hash(settings.tasks.file, "tasks.file"), "base": _base(settings.start.base, policies)}
     if settings.warmup is not None:
         inputs["demonstrations"] = _hash(settings.warmup.demonstrations, "warmup.demonstrations")
     inputs |= {f"plugin file {number}": _hash(path, "plugins") for number, path in enumerate(settings.plugins)}
@@ -32,6 +32,12 @@ def _hash(path: str, key: str) -> str:
     if not Path(path).is_file():
         raise SettingsError(f"{key}: there is no file {path!r}")
     return file_sha256(Path(path))
+
+
+def _base(base: str, policies: Path) -> str:
+    if not Path(base).is_dir() and (Path(base).is_absolute() or base.startswith(".")):
+        raise SettingsError(f"start.base: there is no folder {base!r}")
+    return base_identity(base, policies)
 
 
 def stored_base(base: str, policies: Path) -> StoredPolicy | None:
