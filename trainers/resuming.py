@@ -68,6 +68,11 @@ def checkpoint_of_plan(folder: Path, settings: TrainingSettings, base: str, data
     return str(found)
 
 
+def share_done(checkpoint: str | None, steps: int) -> float:
+    """Return which share of its steps a training has done that goes on from a checkpoint."""
+    return 0.0 if checkpoint is None else int(Path(checkpoint).name.partition("-")[2]) / max(steps, 1)
+
+
 def newest_checkpoint(folder: Path) -> Path | None:
     """Return the newest checkpoint that was written whole; remove those that were not.
 

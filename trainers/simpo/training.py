@@ -56,7 +56,8 @@ def _train(store: Any, base: str, out: Path, settings: SimpoSettings, on_metric:
     from peercycle.trainers.arguments import quiet, training_arguments, without_printing
     from peercycle.trainers.finishing import finish
     from peercycle.trainers.opening import open_model
-    from peercycle.trainers.resuming import checkpoint_to_resume
+    from peercycle.trainers.reporting import WholeJob
+    from peercycle.trainers.resuming import checkpoint_to_resume, share_done
     from peercycle.trainers.simpo import attention
     from peercycle.trainers.simpo.batches import steps_of
     from peercycle.trainers.simpo.evaluating import Evaluation
@@ -84,7 +85,7 @@ def _train(store: Any, base: str, out: Path, settings: SimpoSettings, on_metric:
         on_metric=on_metric,
         model=opened.model,
         args=training_arguments(settings, out / CHECKPOINTS, len(steps), autocast=opened.autocast),
-        callbacks=[evaluation],
+        callbacks=[WholeJob(on_metric), evaluation],
     )
     evaluation.trainer = trainer
     without_printing(trainer)
@@ -92,7 +93,8 @@ def _train(store: Any, base: str, out: Path, settings: SimpoSettings, on_metric:
     began = time.monotonic()
     trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
     if trainer.args.should_save:
-        write_work(out, time.monotonic() - began, trainer.tokens)
+        tokens = sum(pair.winner.length + pair.loser.length for step in steps for pair in step)
+        write_work(out, time.monotonic() - began, tokens, share_done(resume, len(steps)))
     account: dict[str, JSON] = {
         "dropped": dict(store.dropped),
         "heldout_pairs": len(store.heldout),

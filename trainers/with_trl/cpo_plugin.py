@@ -77,8 +77,8 @@ def _train(store: Any, base: str, out: Path, settings: TrlCpoSettings, on_metric
     from peercycle.trainers.finishing import finish
     from peercycle.trainers.intake import check_hashes, check_ids
     from peercycle.trainers.opening import open_model
-    from peercycle.trainers.reporting import Relay
-    from peercycle.trainers.resuming import checkpoint_to_resume
+    from peercycle.trainers.reporting import Relay, WholeJob
+    from peercycle.trainers.resuming import checkpoint_to_resume, share_done
     from peercycle.trainers.simpo.batches import steps_of
     from peercycle.trainers.with_trl.cpo import cpo_trainer
 
@@ -92,12 +92,13 @@ def _train(store: Any, base: str, out: Path, settings: TrlCpoSettings, on_metric
     steps = steps[: settings.max_steps]
     folder = out / "checkpoints"
     trainer = cpo_trainer(opened.model, steps, settings, folder, autocast=opened.autocast)
+    trainer.add_callback(WholeJob(on_metric))
     trainer.add_callback(Relay(on_metric))
     without_printing(trainer)
     began = time.monotonic()
     resume = checkpoint_to_resume(trainer, folder, settings, base, store.fingerprint())
     trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
     tokens = sum(pair.winner.length + pair.loser.length for step in steps for pair in step)
-    write_work(out, time.monotonic() - began, tokens)
+    write_work(out, time.monotonic() - began, tokens, share_done(resume, len(steps)))
     account: dict[str, JSON] = {"steps": len(steps), "pairs": len(store.train), "dropped": dict(store.dropped)}
     return finish(trainer, out, base, "trl-cpo", settings, {}, account, lora=opened.lora)

@@ -80,8 +80,8 @@ def _train(given: _Rows, base: str, out: Path, settings: SftSettings, on_metric:
     from peercycle.trainers.exporting import write_work
     from peercycle.trainers.finishing import finish
     from peercycle.trainers.opening import open_model
-    from peercycle.trainers.reporting import Relay
-    from peercycle.trainers.resuming import checkpoint_to_resume, fingerprint_of
+    from peercycle.trainers.reporting import Relay, WholeJob
+    from peercycle.trainers.resuming import checkpoint_to_resume, fingerprint_of, share_done
 
     quiet()
     with disk_errors("write", out):
@@ -96,13 +96,14 @@ def _train(given: _Rows, base: str, out: Path, settings: SftSettings, on_metric:
     steps = min(steps, settings.max_steps or steps)
     folder = out / "checkpoints"
     trainer = _trainer(opened, given.rows, settings, folder, batch, steps)
+    trainer.add_callback(WholeJob(on_metric))
     trainer.add_callback(Relay(on_metric))
     without_printing(trainer)
     began = time.monotonic()
     resume = checkpoint_to_resume(trainer, folder, settings, base, fingerprint_of(given.rows))
     trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
     tokens = round(sum(len(row["input_ids"]) for row in given.rows) * steps * batch / len(given.rows))
-    write_work(out, time.monotonic() - began, tokens)
+    write_work(out, time.monotonic() - began, tokens, share_done(resume, steps))
     account: dict[str, JSON] = {"steps": steps, "sequences": len(given.rows), "dropped": dict(given.dropped)}
     return finish(trainer, out, base, "sft", settings, {}, account, lora=opened.lora)
 
