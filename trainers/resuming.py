@@ -15,6 +15,8 @@ from peercycle.trainers.simpo.settings import TrainingSettings
 
 STATE_FILE = "trainer_state.json"
 PLAN_FILE = "plan.json"
+CHECKPOINTS = "checkpoints"
+"""Where checkpoints and their plan lie, in a training's output folder."""
 _FREE = {
     "save_every",
     "keep_checkpoints",

@@ -10,14 +10,14 @@ from typing import Any
 
 from peercycle.core.base import JSON
 from peercycle.core.training import PolicyCheckpoint, PreferencePair
-from peercycle.store.disk import disk_errors
 from peercycle.trainers.exporting import write_work
 from peercycle.trainers.extras import require_train
 from peercycle.trainers.intake import check_hashes, check_ids
+from peercycle.trainers.placing import output_folder
+from peercycle.trainers.resuming import CHECKPOINTS
 from peercycle.trainers.simpo.settings import SimpoSettings
 
 OnMetric = Callable[[str, float, int], None]
-CHECKPOINTS = "checkpoints"
 
 
 class Simpo:
@@ -46,7 +46,7 @@ class Simpo:
 
         store = take_in(pairs, settings.max_tokens)
         check_hashes(store.hashes, base, settings.tokenizer_hash, settings.template_hash)
-        with warnings.catch_warnings():
+        with output_folder(out, base), warnings.catch_warnings():
             # Notes of other libraries on each other; our own checks raise.
             warnings.simplefilter("ignore")
             return _train(store, base, out, settings, on_metric)
@@ -68,8 +68,6 @@ def _train(store: Any, base: str, out: Path, settings: SimpoSettings, on_metric:
     from peercycle.trainers.simpo.trainer import PairTrainer, Plan
 
     quiet()
-    with disk_errors("write", out):
-        out.mkdir(parents=True, exist_ok=True)
     opened = open_model(base, settings)
     check_ids(store, opened.model, base)
     steps = steps_of(store.train, settings.batch_pairs, settings.epochs, settings.seed, settings.max_steps)
