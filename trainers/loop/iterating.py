@@ -12,7 +12,7 @@ from typing import cast
 from peercycle import __version__
 from peercycle.core.base import JSON
 from peercycle.core.errors import RunInUseError
-from peercycle.store.disk import disk_errors
+from peercycle.store.disk import disk_errors, replace_file
 from peercycle.store.lease import take_lease
 from peercycle.store.policies import add_metrics, file_sha256, find_policy, name_policy
 from peercycle.trainers.loop.evaluating import EVALUATION, Evaluation, metrics_of
@@ -172,7 +172,7 @@ class _Iterations:
                 add_metrics(frame.place.policies, policy.name, metrics_of(self.evaluations[-1]))
             if verdict.promoted and policy.kept:
                 name_policy(frame.place.policies, frame.best_name, find_policy(frame.place.policies, policy.name))
-            (out / "verdict.json").write_text(verdict.model_dump_json(indent=1) + "\n", encoding="utf-8")
+            replace_file(out / "verdict.json", f"{verdict.model_dump_json(indent=1)}\n".encode())
             return Done(("verdict.json",), figures=cast("dict[str, JSON]", verdict.model_dump(mode="json")))
 
         place = frame.place.step(iteration, "promote")
