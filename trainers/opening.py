@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from peercycle.core.errors import UsageError
+from peercycle.trainers.dataset.rows import fault_of
 from peercycle.trainers.extras import require_train
 from peercycle.trainers.model_folder import ADAPTER_FILE, folder_of
 from peercycle.trainers.simpo.settings import TrainingSettings
@@ -40,7 +41,7 @@ def open_model(base: str, settings: TrainingSettings) -> Opened:
         model = _adapter(base, dtype) if is_adapter else _whole(base, dtype)
     except (OSError, ValueError, KeyError) as error:
         raise UsageError(
-            f"{base!r} cannot be opened as a language model: {' '.join(str(error).split())[:300]}"
+            f"{base!r} cannot be opened as a language model: {' '.join(fault_of(error).split())[:300]}"
         ) from None
     if settings.method == "lora" and not is_adapter:
         model = _with_adapter(model, settings)

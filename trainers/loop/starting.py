@@ -13,7 +13,7 @@ from peercycle.core.identity import weights_hash
 from peercycle.core.runs import RunOptions
 from peercycle.graphs.trained import ROLE
 from peercycle.store.policies import StoredPolicy, file_sha256, find_policy
-from peercycle.trainers.loop.settings import LoopSettings
+from peercycle.trainers.loop.settings import LoopSettings, fault_line
 
 DEFAULTS: Mapping[str, JSON] = {"rounds": 0, "exporters": [], "experiments": "off", "sandbox": "none"}
 """What a rollout does where `[run]` does not say: nothing is published, and the first version is what was sampled."""
@@ -75,8 +75,7 @@ def run_options(settings: LoopSettings, model: str) -> RunOptions:
     try:
         return RunOptions.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise SettingsError(f"run.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise SettingsError(f"run.{fault_line(error.errors()[0], RunOptions)}") from None
 
 
 def no_own_judge(options: RunOptions) -> str | None:
