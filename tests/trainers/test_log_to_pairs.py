@@ -18,6 +18,7 @@ from peercycle.trainers import pairing
 from peercycle.trainers.pair_advice import ADVICE, advice
 from peercycle.trainers.pair_building import PairSet, build_pairs, require_pairs
 from peercycle.trainers.pair_settings import PairReport, PairSettings
+from peercycle.trainers.segments import LoggedTurn, UnfaithfulLogError, check_fidelity, segments_of
 
 QUESTION = Message(role="user", content="Write on rivers.")
 COUNTED = " ".join(map(str, range(100)))
@@ -205,6 +206,25 @@ def test_turns_under_prompts_of_their_own_are_segments_of_their_own(tmp_path: Pa
     (pair,), _ = made(run)
     assert [bytes(segment.completion_ids) for segment in pair.chosen.segments] == [b"an outline", b"a paper"]
     assert pair.multi_turn
+
+
+@pytest.mark.parametrize(
+    ("ids", "mask", "said"),
+    [
+        ((3, 4), (True, False), "the masks hold 1 tokens and the policy sampled 2"),
+        ((3, 5), (True, True), "no segment begins with what turn 1 saw and said"),
+        ((3, 4, 4), (False, True, True), "no segment begins with what turn 1 saw and said"),
+    ],
+)
+def test_segments_that_are_not_what_the_engine_saw_and_said_are_dropped(
+    ids: tuple[int, ...], mask: tuple[bool, ...], said: str
+) -> None:
+    turn = LoggedTurn(messages=(), text="", prompt_ids=(1, 2), completion_ids=(3, 4))
+    (whole,) = segments_of([turn])
+    check_fidelity([whole], [turn])
+    other = whole.model_copy(update={"completion_ids": ids, "policy_mask": mask})
+    with pytest.raises(UnfaithfulLogError, match=said):
+        check_fidelity([other], [turn])
 
 
 def test_ids_that_do_not_continue_the_turn_before_are_dropped_and_counted(tmp_path: Path) -> None:
