@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,8 @@ def test_what_goes_on_with_a_stopped_loop_names_its_arm_and_its_folder(peercycle
         ("my loops/small", "go on with: peercycle train LOOP.toml --arm plain --loops-dir 'my loops'"),
     ):
         assert peercycle("status", name).out.splitlines()[-1] == said
+    os.chdir(folder / "loops" / "small" / "plain")
+    assert peercycle("status", ".").out.splitlines()[-1].endswith(f" --arm plain --loops-dir {folder / 'loops'}")
 
 
 def test_without_the_extra_the_line_names_it(peercycle: Command, loop: Path, monkeypatch: pytest.MonkeyPatch) -> None:

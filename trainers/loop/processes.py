@@ -118,8 +118,8 @@ def _check(code: int, folder: Path) -> None:
         raise StoppedError("the loop was asked to stop; the same command goes on with it")
     if code == FULL_DISK:
         raise LoopError(
-            f"{folder.parent.name}/{folder.name}: the disk of {str(folder.absolute())!r} is full; make room there, and the "
-            "same command goes on with what is done"
+            f"{folder.parent.name}/{folder.name}: nothing more can be written to the disk of "
+            f"{str(folder.absolute())!r} (is it full?); make room there, and the same command goes on with what is done"
         )
 
 

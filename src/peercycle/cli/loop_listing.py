@@ -85,5 +85,9 @@ def _again(folder: Path, arm: str | None) -> str:
     import shlex
 
     command = ["peercycle", "train", "LOOP.toml", *(("--arm", arm) if arm else ())]
-    loops = folder.parent.parent
-    return shlex.join([*command, *(() if loops == LOOPS else ("--loops-dir", str(loops)))])
+    loops, here = folder.resolve().parent.parent, Path.cwd()
+    if loops == LOOPS.resolve():
+        return shlex.join(command)
+    return shlex.join(
+        [*command, "--loops-dir", str(loops.relative_to(here) if loops.is_relative_to(here) else loops)]
+    )

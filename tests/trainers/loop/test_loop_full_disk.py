@@ -50,8 +50,8 @@ def test_a_disk_that_fills_while_papers_are_sampled_is_named_and_the_loop_goes_o
     (line,) = done.stderr.splitlines()
     sampled = filled / "loops/toy/main/001/sample"
     assert line == (
-        f"error: 001/sample: the disk of {str(sampled)!r} is full; make room there, and the same command goes on with "
-        "what is done"
+        f"error: 001/sample: nothing more can be written to the disk of {str(sampled)!r} (is it full?); make room there, "
+        "and the same command goes on with what is done"
     )
     assert read_manifest(sampled) is None
     assert not (sampled / "rollouts.jsonl").exists()
