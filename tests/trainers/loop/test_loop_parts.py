@@ -103,7 +103,18 @@ def test_no_task_serves_two_iterations_unless_it_may(tmp_path: Path) -> None:
     assert len(shard(tasks, sample.model_copy(update={"reuse": True}), 4)) == sample.tasks
 
 
-@pytest.mark.parametrize(("text", "said"), [("{}\n", "line 1"), ("not JSON\n", "line 1"), ("", "both are needed")])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{}\n", "line 1: no research task: topic is missing$"),
+        (
+            '{"topic": "t", "topics": 1}\n',
+            "line 1: no research task: topics: there is no such key; did you mean 'topic'",
+        ),
+        ("not JSON\n", "line 1: no research task: Invalid JSON"),
+        ("", "both are needed"),
+    ],
+)
 def test_tasks_that_are_none_are_named(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "tasks.jsonl"
     path.write_text(text)
