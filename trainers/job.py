@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from peercycle.core.errors import PeercycleError, SettingsError
 from peercycle.trainers.dataset.files import read_pairs
-from peercycle.trainers.loop.settings import fault_line
+from peercycle.trainers.faults import fault_line
 
 
 def main(arguments: list[str] | None = None) -> int:

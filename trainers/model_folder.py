@@ -7,8 +7,8 @@ from typing import Any
 
 from peercycle.core.errors import UsageError
 from peercycle.core.identity import template_hash, tokenizer_hash
-from peercycle.trainers.dataset.rows import fault_of
 from peercycle.trainers.extras import require_train
+from peercycle.trainers.faults import fault_of
 
 ADAPTER_FILE = "adapter_config.json"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from peercycle.core.errors import UsageError
-from peercycle.trainers.dataset.rows import fault_of
 from peercycle.trainers.extras import require_train
+from peercycle.trainers.faults import fault_of
 from peercycle.trainers.model_folder import ADAPTER_FILE, folder_of
 from peercycle.trainers.simpo.settings import TrainingSettings
 

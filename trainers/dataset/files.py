@@ -15,7 +15,8 @@ from peercycle.store.bodies import json_text
 from peercycle.store.disk import disk_errors
 from peercycle.trainers.dataset.atif import trajectory
 from peercycle.trainers.dataset.card import card
-from peercycle.trainers.dataset.rows import fault_of, pair_of, row_of
+from peercycle.trainers.dataset.rows import pair_of, row_of
+from peercycle.trainers.faults import fault_of
 from peercycle.trainers.pair_building import LoggedPair, PairSet, require_pairs
 from peercycle.trainers.pair_settings import PairReport
 from peercycle.trainers.splits import Split

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
-
 from peercycle.core.base import JSON
 from peercycle.core.modelling import Message
 from peercycle.core.training import Episode, PreferencePair
@@ -54,16 +52,6 @@ def pair_of(row: Mapping[str, Any], split: str) -> PreferencePair:
             "multi_turn": row["multi_turn"],
         }
     )
-
-
-def fault_of(error: Exception) -> str:
-    """Return what makes a row none, from what reading it raised."""
-    if isinstance(error, ValidationError):
-        fault = error.errors()[0]
-        return f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}".removeprefix(": ")
-    if isinstance(error, KeyError):
-        return f"it has no {error}"
-    return "it is no JSON object" if isinstance(error, TypeError) else str(error)
 
 
 def features() -> list[dict[str, Any]]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from peercycle.core.base import JSON, Word
 from peercycle.core.errors import SettingsError, UnknownNameError
-from peercycle.core.nearest import did_you_mean
 from peercycle.core.runs import ModelChoice
+from peercycle.trainers.faults import fault_line
 from peercycle.trainers.pair_settings import PairSettings
 
 
@@ -153,7 +153,6 @@ class LoopSettings(Word):
 
 LIMITS = frozenset({"arms", "iterations"})
 """Settings that a loop may be gone on with under another value."""
-_SET_BY_US = frozenset({"arm"})
 PATHS = frozenset({"plugins", "start.base", "tasks.file", "warmup.demonstrations"})
 """Settings that say where something lies. What lies there is told by its hash: a loop's folder may be moved."""
 
@@ -192,31 +191,6 @@ def checked(table: Mapping[str, Any], where: str) -> LoopSettings:
         raise SettingsError(
             f"{where}: {'; '.join(fault_line(fault, LoopSettings) for fault in error.errors())}"
         ) from None
-
-
-def fault_line(fault: Any, model: type[BaseModel]) -> str:
-    """Return what pydantic says of a key of `model` as one clause; for a key that is unknown, the nearest ones."""
-    *above, last = fault["loc"] or ("the file",)
-    place = ".".join(map(str, fault["loc"])) or "the file"
-    if fault["type"] == "missing":
-        return f"{place} is missing"
-    if fault["type"] != "extra_forbidden":
-        return f"{place}: {fault['msg'].removeprefix('Value error, ')}"
-    known = _fields(model, above)
-    near = did_you_mean(str(last), known) or f"; there are {', '.join(known)}"
-    return f"{place}: there is no such key{near}"
-
-
-def _fields(model: type[BaseModel], path: Sequence[int | str]) -> list[str]:
-    """Return the keys of a table that a model describes, however deep it lies."""
-    for name in path:
-        field = model.model_fields.get(str(name))
-        kinds = [] if field is None else [field.annotation, *get_args(field.annotation)]
-        below = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
-        if below is None:
-            return []
-        model = below
-    return [name for name in model.model_fields if name not in _SET_BY_US]
 
 
 def choose_arm(settings: LoopSettings, name: str) -> LoopSettings:

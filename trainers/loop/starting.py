@@ -13,7 +13,8 @@ from peercycle.core.identity import weights_hash
 from peercycle.core.runs import RunOptions
 from peercycle.graphs.trained import ROLE
 from peercycle.store.policies import StoredPolicy, file_sha256, find_policy
-from peercycle.trainers.loop.settings import LoopSettings, fault_line
+from peercycle.trainers.faults import fault_line
+from peercycle.trainers.loop.settings import LoopSettings
 
 DEFAULTS: Mapping[str, JSON] = {"rounds": 0, "exporters": [], "experiments": "off", "sandbox": "none"}
 """What a rollout does where `[run]` does not say: nothing is published, and the first version is what was sampled."""

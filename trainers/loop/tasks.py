@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from peercycle.core.base import canonical_json, sha256_hex
 from peercycle.core.errors import BadInputError, UsageError
 from peercycle.core.writing import ResearchTask
-from peercycle.trainers.loop.settings import SampleSettings, fault_line
+from peercycle.trainers.faults import fault_line
+from peercycle.trainers.loop.settings import SampleSettings
 from peercycle.trainers.splits import share_of, split_of
 
 

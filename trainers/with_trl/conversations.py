@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from peercycle.core.errors import BadInputError
 from peercycle.core.modelling import Message
 from peercycle.core.training import Episode, PreferencePair
-from peercycle.trainers.dataset.rows import fault_of
+from peercycle.trainers.faults import fault_of
 
 IGNORED = -100
 Row = dict[str, list[int]]
