@@ -80,11 +80,15 @@ def seal(
     return record
 
 
-def write_work(out: Path, seconds: float, tokens: int) -> None:
-    """Write what a training took: seconds, tokens of the pairs trained on, and the most memory held."""
+def write_work(out: Path, seconds: float, tokens: int, before: float = 0.0) -> None:
+    """Write what a training took: tokens of all that was trained on, seconds of its last try, the most memory held.
+
+    `before` is the share of its steps that an earlier try had done, which is no part of the speed.
+    """
     from peercycle.trainers.simpo.metrics import peak_gb
 
-    work = {"seconds": round(seconds, 3), "tokens": tokens, "tokens_per_s": round(tokens / max(seconds, 1e-9), 1)}
+    speed = tokens * (1 - before) / max(seconds, 1e-9)
+    work = {"seconds": round(seconds, 3), "tokens": tokens, "tokens_per_s": round(speed, 1)}
     replace_file(out / WORK_FILE, canonical_json({**work, "peak_gb": round(peak_gb(), 3)}) + b"\n")
 
 

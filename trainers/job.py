@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from peercycle.core.errors import PeercycleError, SettingsError
 from peercycle.trainers.dataset.files import read_pairs
+from peercycle.trainers.faults import fault_line
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -64,9 +65,7 @@ def _settings(path: Path | None, model: Any) -> Any:
     except OSError as error:
         raise SettingsError(f"the settings {str(path)!r} cannot be read: {error.strerror}") from None
     except ValidationError as error:
-        fault = error.errors()[0]
-        place = ".".join(str(part) for part in fault["loc"])
-        raise SettingsError(f"{str(path)!r}: {place}: {fault['msg']}") from None
+        raise SettingsError(f"{str(path)!r}: {fault_line(error.errors()[0], model)}") from None
     except ValueError as error:
         raise SettingsError(f"{str(path)!r} is not JSON: {error}") from None
 

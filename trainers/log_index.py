@@ -14,12 +14,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+from peercycle.core.counting import counted
 from peercycle.core.errors import BadInputError, PeercycleError
 from peercycle.core.runs import RunRecord
 from peercycle.store.database import check_version, connect_read_only, damaged
 from peercycle.store.directory import run_status
 from peercycle.store.reader import DATABASE_FILE
 from peercycle.store.record import read_record
+from peercycle.trainers.pair_settings import FEW, name_run
 
 NOT_THE_POLICY = ("reviewer", "judge", "reward")
 """Roles of models whose completions are never policy tokens."""
@@ -59,21 +61,27 @@ class IndexRow(NamedTuple):
 
 
 def index_runs(
-    runs: Iterable[Path], dropped: Counter[str], *, iterations: Mapping[str, int] | None = None
+    runs: Iterable[Path],
+    dropped: Counter[str],
+    *,
+    iterations: Mapping[str, int] | None = None,
+    left_out: dict[str, list[str]] | None = None,
 ) -> list[IndexRow]:
     """Return the rows of every run that has ended; `iterations` gives the training iteration by run id.
 
-    What is left out is counted in `dropped`. Raises `BadInputError` where no run has ended.
+    What is left out is counted in `dropped`, and the first few runs are named in `left_out`. Raises `BadInputError` where no run has ended.
     """
     rows: list[IndexRow] = []
     paths = sorted(set(runs), key=str)
     statuses: Counter[str] = Counter()
+    left_out = {} if left_out is None else left_out
     for path in paths:
         try:
             status = run_status(path)
             statuses[status] += 1
             if status not in ENDED:
                 dropped[f"runs that are {status}"] += 1
+                name_run(left_out, f"runs that are {status}", path.name)
                 continue
             record = read_record(path)
             rows += index_run(path, record, dropped, iteration=(iterations or {}).get(record.run_id, 0))
@@ -81,9 +89,15 @@ def index_runs(
             if len(paths) == 1:
                 raise
             dropped["runs that cannot be read"] += 1
+            name_run(left_out, "runs that cannot be read", path.name)
     if not any(statuses[status] for status in ENDED):
         found = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items())) or "none readable"
-        raise BadInputError(f"none of {len(paths)} runs has finished ({found}); pairs are made of finished runs")
+        named = ", ".join([name for names in left_out.values() for name in names][:FEW])
+        of = f": {named}{' …' if len(paths) > FEW else ''}" if named else ""
+        raise BadInputError(
+            f"none of {counted(len(paths), 'run')} has finished ({found}){of}; pairs are made of finished runs: "
+            "`peercycle resume RUN` goes on with one"
+        )
     return rows
 
 

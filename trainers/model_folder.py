@@ -8,6 +8,7 @@ from typing import Any
 from peercycle.core.errors import UsageError
 from peercycle.core.identity import template_hash, tokenizer_hash
 from peercycle.trainers.extras import require_train
+from peercycle.trainers.faults import fault_of
 
 ADAPTER_FILE = "adapter_config.json"
 
@@ -42,7 +43,7 @@ def load_tokenizer(base: str, *, needs_template: bool = False) -> Any:
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(base)
     except (OSError, ValueError, KeyError) as error:
-        raise UsageError(f"{base!r} has no tokenizer that can be loaded: {str(error).splitlines()[0]}") from None
+        raise UsageError(f"{base!r} has no tokenizer that can be loaded: {fault_of(error).splitlines()[0]}") from None
     if needs_template and not tokenizer.chat_template:
         raise UsageError(f"the tokenizer of {base!r} has no chat template; conversations cannot be tokenised with it")
     return tokenizer

@@ -8,6 +8,7 @@ from typing import Any
 
 from peercycle.core.errors import UsageError
 from peercycle.trainers.extras import require_train
+from peercycle.trainers.faults import fault_of
 from peercycle.trainers.model_folder import ADAPTER_FILE, folder_of
 from peercycle.trainers.simpo.settings import TrainingSettings
 
@@ -40,7 +41,7 @@ def open_model(base: str, settings: TrainingSettings) -> Opened:
         model = _adapter(base, dtype) if is_adapter else _whole(base, dtype)
     except (OSError, ValueError, KeyError) as error:
         raise UsageError(
-            f"{base!r} cannot be opened as a language model: {' '.join(str(error).split())[:300]}"
+            f"{base!r} cannot be opened as a language model: {' '.join(fault_of(error).split())[:300]}"
         ) from None
     if settings.method == "lora" and not is_adapter:
         model = _with_adapter(model, settings)
@@ -88,6 +89,11 @@ def _adapter(base: str, dtype: Any) -> Any:
     under = PeftConfig.from_pretrained(base).base_model_name_or_path
     if not under:
         raise ValueError("its adapter_config.json names no base model")
+    if Path(under).is_absolute() and not Path(under).is_dir():
+        raise UsageError(
+            f"the adapter {base!r} lies on {under!r}, which is gone; put it back there, or write where it is now as "
+            f"base_model_name_or_path into {str(Path(base) / ADAPTER_FILE)!r}"
+        )
     return PeftModel.from_pretrained(_whole(str(under), dtype), base, is_trainable=True)
 
 

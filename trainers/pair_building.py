@@ -13,7 +13,8 @@ from peercycle.core.errors import BadInputError, DamagedRunError
 from peercycle.core.training import Episode, PreferencePair
 from peercycle.trainers.episodes import LoggedEpisode, Retokenize, read_episode
 from peercycle.trainers.log_index import IndexRow, index_runs
-from peercycle.trainers.pair_settings import PairReport, PairSettings
+from peercycle.trainers.pair_advice import advice
+from peercycle.trainers.pair_settings import PairReport, PairSettings, name_run
 from peercycle.trainers.pairing import PairChoice, choose_pairs, describe
 from peercycle.trainers.segments import UnfaithfulLogError
 
@@ -44,6 +45,8 @@ class PairSet:
     settings: PairSettings
     retokenize: Retokenize | None = None
     dropped: Counter[str] = field(default_factory=Counter)
+    left_out: dict[str, list[str]] = field(default_factory=dict)
+    """Names of runs, by why they were."""
     _kept: list[PairChoice] = field(default_factory=list)
     _multi_turn: int = 0
 
@@ -61,6 +64,7 @@ class PairSet:
                 continue
             except DamagedRunError:
                 streamed["pairs of a damaged run"] += 1
+                name_run(self.left_out, "pairs of a damaged run", choice.chosen.run_id)
                 continue
             kept.append(choice)
             multi_turn += pair.pair.multi_turn
@@ -76,7 +80,8 @@ class PairSet:
         """Return the account, once the stream has ended."""
         report = describe(self.rows, self._kept, self.dropped)
         retokenized = len(self._kept) if self.retokenize is not None else 0
-        return report.model_copy(update={"multi_turn": self._multi_turn, "retokenized": retokenized})
+        more = {"multi_turn": self._multi_turn, "retokenized": retokenized, "left_out": self.left_out}
+        return report.model_copy(update=more)
 
     def _read(self, row: IndexRow) -> LoggedEpisode:
         return read_episode(row, discontinued=self.settings.discontinued, retokenize=self.retokenize)
@@ -116,16 +121,17 @@ def build_pairs(
     ended.
     """
     dropped: Counter[str] = Counter()
-    rows = index_runs(runs, dropped, iterations=iterations)
+    left_out: dict[str, list[str]] = {}
+    rows = index_runs(runs, dropped, iterations=iterations, left_out=left_out)
     choices = choose_pairs(rows, settings, dropped, retokenize=retokenize is not None)
-    return PairSet(rows, choices, settings, retokenize, dropped)
+    return PairSet(rows, choices, settings, retokenize, dropped, left_out)
 
 
 def require_pairs(report: PairReport) -> None:
     """Raise `BadInputError`, saying what was dropped, where a log gave no pair."""
     if report.pairs == 0:
-        why = "; ".join(f"{count} {reason}" for reason, count in report.dropped.items()) or "nothing was scored"
-        raise BadInputError(f"the log gives no pair ({why}); sample more candidates per task, or ease the settings")
+        why = f" ({'; '.join(report.dropped_lines())})" if report.dropped else ""
+        raise BadInputError(f"the log gives no pair{why}; {advice(report.dropped)}")
 
 
 def is_multi_turn(episode: Episode) -> bool:

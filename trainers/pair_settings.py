@@ -75,6 +75,17 @@ class PairSettings(Word):
         return self
 
 
+FEW = 5
+"""Runs that are named for one reason; the others are counted."""
+
+
+def name_run(left_out: dict[str, list[str]], reason: str, name: str) -> None:
+    """Write down that a run was left out, where not many were for that reason."""
+    names = left_out.setdefault(reason, [])
+    if name not in names and len(names) < FEW:
+        names.append(name)
+
+
 class PairReport(Word):
     """What went in, what came out, and why the rest did not."""
 
@@ -89,6 +100,8 @@ class PairReport(Word):
     retokenized: int = 0
     dropped: dict[str, int] = {}
     """Reason to count; each reason says whether it counts runs, candidates, tasks or pairs."""
+    left_out: dict[str, list[str]] = {}
+    """Reason to the ids of the first few runs that were left out for it."""
     chosen_longer: float | None = None
     """Share of pairs whose winner is the longer text; far from one half is a sign of length bias."""
     reward_length_correlation: float | None = None
@@ -102,9 +115,23 @@ class PairReport(Word):
             f"{counted(self.pairs, 'pair')} ({self.train} train, {self.heldout} held out, {self.replayed} replayed) "
             f"from {counted(self.candidates, 'candidate')} of {counted(self.tasks, 'task')} in {counted(self.runs, 'run')}"
         ]
-        told += [f"dropped: {count} {reason}" for reason, count in sorted(self.dropped.items())]
+        told += [f"dropped: {line}" for line in self.dropped_lines()]
         if self.chosen_longer is not None:
             told.append(f"the winner is the longer text in {self.chosen_longer:.0%} of the pairs")
         if self.reward_length_correlation is not None:
             told.append(f"reward and length correlate with r = {self.reward_length_correlation:.2f}")
         return tuple(told)
+
+    def dropped_lines(self) -> tuple[str, ...]:
+        """Return what was left out, a line for each reason; runs are named, the first few of them."""
+        return tuple(
+            f"{count} {reason}{self._named(reason, count)}" for reason, count in sorted(self.dropped.items())
+        )
+
+    def _named(self, reason: str, count: int) -> str:
+        names = self.left_out.get(reason)
+        if not names:
+            return ""
+        # Of a damaged run, pairs are counted, and not how many runs they were of.
+        others = count - len(names) if reason.startswith("runs ") else 0
+        return f" ({', '.join(names)}{f' and {others} more' if others > 0 else ''})"

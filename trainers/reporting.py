@@ -19,16 +19,38 @@ OF_THE_MACHINE = frozenset(
         "train_steps_per_second",
         "total_flos",
         "train_loss",
+        "num_tokens",  # TRL's, since its process began; `work.json` has those of the whole training
     }
 )
 """What differs from one machine, or one interruption, to the next: logged for trackers, and no metric of a training."""
 
 
 def tell(on_metric: Callable[[str, float, int], None], logs: dict[str, Any], step: int) -> None:
-    """Hand every finite number of a log on."""
-    for name, value in logs.items():
+    """Hand every finite number of a log on, by name: a checkpoint keeps no other order."""
+    for name, value in sorted(logs.items()):
         if isinstance(value, int | float) and math.isfinite(value) and name not in OF_THE_MACHINE:
             on_metric(name, float(value), step)
+
+
+class WholeJob(TrainerCallback):
+    """Has a training that goes on from a checkpoint tell of all its steps, each once, as if it had never been killed."""
+
+    def __init__(self, on_metric: Callable[[str, float, int], None]) -> None:
+        self._on_metric = on_metric
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Tell what was logged before the checkpoint, which holds it."""
+        for line in state.log_history:
+            tell(self._on_metric, {name: value for name, value in line.items() if name != "step"}, int(line["step"]))
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Log before each checkpoint: of a step that is in it and in no log, nobody would hear."""
+        if control.should_save:
+            control.should_log = True
 
 
 class Relay(TrainerCallback):

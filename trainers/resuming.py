@@ -9,12 +9,25 @@ from typing import Any
 
 from peercycle.core.base import JSON, canonical_json, sha256_hex
 from peercycle.core.errors import UsageError
+from peercycle.core.identity import weights_hash
 from peercycle.store.disk import disk_errors, replace_file
 from peercycle.trainers.simpo.settings import TrainingSettings
 
 STATE_FILE = "trainer_state.json"
 PLAN_FILE = "plan.json"
-_FREE = {"save_every", "keep_checkpoints", "log_every", "eval_every", "report_to", "resume", "name", "head_tile_mb"}
+CHECKPOINTS = "checkpoints"
+"""Where checkpoints and their plan lie, in a training's output folder."""
+_FREE = {
+    "save_every",
+    "keep_checkpoints",
+    "log_every",
+    "eval_every",
+    "report_to",
+    "resume",
+    "name",
+    "head_tile_mb",
+    "conversations",  # by what was read of it
+}
 """Settings that may change between a training and its resumption."""
 
 
@@ -30,9 +43,11 @@ def checkpoint_to_resume(trainer: Any, folder: Path, settings: TrainingSettings,
 def checkpoint_of_plan(folder: Path, settings: TrainingSettings, base: str, data: str) -> str | None:
     """Return the checkpoint to go on from, or None for a beginning, whose plan is then written down.
 
-    `data` is a hash of what is trained on. Raises `UsageError` where the folder holds checkpoints of another plan.
+    `data` is a hash of what is trained on; the base is known by that of its weights: both may be moved. Raises
+    `UsageError` where the folder holds checkpoints of another plan.
     """
-    plan: dict[str, JSON] = {"base": base, "data": data, **settings.model_dump(mode="json", exclude=_FREE)}
+    known = weights_hash(Path(base)) if Path(base).is_dir() else None
+    plan: dict[str, JSON] = {"base": known or base, "data": data, **settings.model_dump(mode="json", exclude=_FREE)}
     path = folder / PLAN_FILE
     with disk_errors("write", folder):
         if not settings.resume:
@@ -53,6 +68,11 @@ def checkpoint_of_plan(folder: Path, settings: TrainingSettings, base: str, data
             "folder, or set resume = false to begin anew"
         )
     return str(found)
+
+
+def share_done(checkpoint: str | None, steps: int) -> float:
+    """Return which share of its steps a training has done that goes on from a checkpoint."""
+    return 0.0 if checkpoint is None else int(Path(checkpoint).name.partition("-")[2]) / max(steps, 1)
 
 
 def newest_checkpoint(folder: Path) -> Path | None:

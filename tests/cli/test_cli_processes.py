@@ -80,6 +80,26 @@ def test_help_imports_nothing_heavy() -> None:
     assert "resume" in done.stdout
 
 
+@pytest.mark.parametrize("module", ["typer", "peercycle.cli.app"])
+def test_ctrl_c_while_the_command_line_is_imported_ends_it_without_a_traceback(tmp_path: Path, module: str) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, signal, sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}:\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "peercycle", "--version"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
 def test_no_command_writes_to_standard_error_or_warns_by_itself(start: Start) -> None:
     out, err = start("--version").communicate(timeout=WAIT_S)
     assert (out.startswith("peercycle "), err) == (True, "")

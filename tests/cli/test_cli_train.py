@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from peercycle.trainers import extras
+from peercycle.trainers.loop.record import LoopRecord
 
 Command = Callable[..., Any]
 
@@ -79,6 +81,23 @@ def test_missing_tasks_are_named(peercycle: Command, loop: Path, monkeypatch: py
     said = refused(peercycle("train", "loop.toml"))
     assert "tasks.file: there is no file" in said
     assert not (loop.parent / "loops/small/main/loop.json").exists()
+
+
+def test_what_goes_on_with_a_stopped_loop_names_its_arm_and_its_folder(peercycle: Command, folder: Path) -> None:
+    for place, arm in (("loops/small/plain", "plain"), ("loops/other/main", None), ("my loops/small/plain", "plain")):
+        record = LoopRecord(
+            name="small", arm=arm, created_at=0.0, peercycle_version="0", settings={}, inputs={}
+        ).model_dump_json()
+        (folder / place).mkdir(parents=True)
+        (folder / place / "loop.json").write_text(record)
+    for name, said in (
+        ("small", "go on with: peercycle train LOOP.toml --arm plain"),
+        ("other", "go on with: peercycle train LOOP.toml"),
+        ("my loops/small", "go on with: peercycle train LOOP.toml --arm plain --loops-dir 'my loops'"),
+    ):
+        assert peercycle("status", name).out.splitlines()[-1] == said
+    os.chdir(folder / "loops" / "small" / "plain")
+    assert peercycle("status", ".").out.splitlines()[-1].endswith(f" --arm plain --loops-dir {folder / 'loops'}")
 
 
 def test_without_the_extra_the_line_names_it(peercycle: Command, loop: Path, monkeypatch: pytest.MonkeyPatch) -> None:

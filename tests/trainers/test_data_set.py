@@ -83,6 +83,17 @@ def test_the_same_runs_give_the_same_bytes_in_any_order(tmp_path: Path, runs: li
     assert set(first) == {"README.md", "report.json", "data/train.jsonl", "data/heldout.jsonl"}
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [("{}", "it has no 'id'"), ("[]", "it is no JSON object"), ("{", "Expecting property name")],
+)
+def test_a_line_that_is_no_pair_is_named_and_why(tmp_path: Path, line: str, said: str) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "train.jsonl").write_text(line + "\n")
+    with pytest.raises(BadInputError, match=f"^line 1 of .*train.jsonl' is no pair: {said}"):
+        list(read_pairs(tmp_path))
+
+
 def test_the_card_says_what_plain_trl_would_learn(tmp_path: Path, runs: list[Path]) -> None:
     write_dataset(pairs_of(runs), tmp_path / "out")
     card = (tmp_path / "out" / "README.md").read_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,11 @@ from tests.trainers.logs import Draft, Said, draft, logged_run
 from peercycle.core.errors import BadInputError, DamagedRunError
 from peercycle.core.modelling import Message
 from peercycle.core.training import PreferencePair
+from peercycle.trainers import pairing
+from peercycle.trainers.pair_advice import ADVICE, advice
 from peercycle.trainers.pair_building import PairSet, build_pairs, require_pairs
 from peercycle.trainers.pair_settings import PairReport, PairSettings
+from peercycle.trainers.segments import LoggedTurn, UnfaithfulLogError, check_fidelity, segments_of
 
 QUESTION = Message(role="user", content="Write on rivers.")
 COUNTED = " ".join(map(str, range(100)))
@@ -116,7 +120,7 @@ def test_the_best_that_was_not_cut_wins_in_place_of_a_better_one_that_was(tmp_pa
 @pytest.mark.parametrize("status", [None, "failed", "waiting"])
 def test_a_log_with_no_finished_run_is_an_error_that_says_what_it_found(tmp_path: Path, status: str | None) -> None:
     run = logged_run(tmp_path, "r", [draft("one", 2.0), draft("two", 1.0)], status=status)
-    with pytest.raises(BadInputError, match=f"none of 1 runs has finished \\(1 {status or 'crashed'}\\)"):
+    with pytest.raises(BadInputError, match=f"none of 1 run has finished \\(1 {status or 'crashed'}\\)"):
         made(run)
 
 
@@ -125,6 +129,48 @@ def test_one_unfinished_run_among_others_is_counted(tmp_path: Path, four: Path) 
     pairs, report = made(four, other)
     assert len(pairs) == 1
     assert report.dropped == {"runs that are crashed": 1}
+
+
+def test_runs_that_are_left_out_are_named_a_few_of_them(tmp_path: Path, four: Path) -> None:
+    crashed = [
+        logged_run(tmp_path, f"other-{n}", [draft("one", 2.0), draft("two", 1.0)], status=None) for n in range(7)
+    ]
+    damaged = logged_run(tmp_path, "damaged", [draft("one", 2.0), draft("two", 1.0)])
+    (damaged / "run.sqlite").write_bytes(b"none" * 1000)
+    _, report = made(four, damaged, *crashed)
+    assert "dropped: 1 runs that cannot be read (damaged)" in report.lines()
+    names = ", ".join(f"other-{n}" for n in range(5))
+    assert f"dropped: 7 runs that are crashed ({names} and 2 more)" in report.lines()
+    with pytest.raises(BadInputError, match=r"\(7 crashed\): other-0, .*, other-4 …; .* `peercycle resume RUN`"):
+        made(*crashed)
+
+
+@pytest.mark.parametrize(
+    ("settings", "advised"),
+    [
+        ({"min_margin": 4.5}, "lower --min-margin"),
+        ({"max_length_ratio": 1.1}, "raise --max-length-ratio"),
+        ({"max_prompt_tokens": 10}, "raise --max-prompt-tokens"),
+        ({"max_tokens": 60}, "raise --max-tokens"),
+    ],
+)
+def test_what_to_do_where_no_pair_is_left_depends_on_what_took_most_away(
+    four: Path, settings: dict[str, Any], advised: str
+) -> None:
+    _, report = made(four, **settings)
+    with pytest.raises(BadInputError, match=f"gives no pair .*; {advised}$"):
+        require_pairs(report)
+
+
+def test_every_reason_that_a_pair_is_left_out_for_has_its_advice() -> None:
+    source = "".join(
+        (Path(pairing.__file__).parent / f"{name}.py").read_text()
+        for name in ("pairing", "pair_building", "log_index")
+    )
+    reasons = set(re.findall(r'"((?:candidates|tasks|pairs) [a-z\' ]+)"', source))
+    assert len(reasons) > 15
+    assert reasons <= ADVICE.keys()
+    assert advice({"tasks with one candidate": 1, "pairs below the least margin": 3}) == "lower --min-margin"
 
 
 def test_a_rejected_try_and_a_later_visit_are_no_part_of_an_episode(tmp_path: Path) -> None:
@@ -160,6 +206,25 @@ def test_turns_under_prompts_of_their_own_are_segments_of_their_own(tmp_path: Pa
     (pair,), _ = made(run)
     assert [bytes(segment.completion_ids) for segment in pair.chosen.segments] == [b"an outline", b"a paper"]
     assert pair.multi_turn
+
+
+@pytest.mark.parametrize(
+    ("ids", "mask", "said"),
+    [
+        ((3, 4), (True, False), "the masks hold 1 tokens and the policy sampled 2"),
+        ((3, 5), (True, True), "no segment begins with what turn 1 saw and said"),
+        ((3, 4, 4), (False, True, True), "no segment begins with what turn 1 saw and said"),
+    ],
+)
+def test_segments_that_are_not_what_the_engine_saw_and_said_are_dropped(
+    ids: tuple[int, ...], mask: tuple[bool, ...], said: str
+) -> None:
+    turn = LoggedTurn(messages=(), text="", prompt_ids=(1, 2), completion_ids=(3, 4))
+    (whole,) = segments_of([turn])
+    check_fidelity([whole], [turn])
+    other = whole.model_copy(update={"completion_ids": ids, "policy_mask": mask})
+    with pytest.raises(UnfaithfulLogError, match=said):
+        check_fidelity([other], [turn])
 
 
 def test_ids_that_do_not_continue_the_turn_before_are_dropped_and_counted(tmp_path: Path) -> None:

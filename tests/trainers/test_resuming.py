@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from tests.trainers.test_simpo_training import FAST, PAIRS, trained
 from tests.trainers.tiny import tiny_folder
 
 from peercycle.core.errors import UsageError
+from peercycle.plugins.manager import Plugins
 from peercycle.trainers.resuming import newest_checkpoint
 from peercycle.trainers.simpo.settings import SimpoSettings
 from peercycle.trainers.simpo.training import Simpo
@@ -72,6 +74,37 @@ def test_a_training_killed_after_a_step_and_within_a_checkpoint_ends_with_the_sa
     assert again == resumed
 
 
+@pytest.mark.parametrize("name", ["simpo", "sft", "trl-cpo"])
+@pytest.mark.parametrize("log_every", [1, 2])
+def test_a_training_that_goes_on_tells_of_all_its_steps_and_tokens_once(
+    tmp_path: Path, name: str, log_every: int
+) -> None:
+    saving = {**SAVING, "keep_checkpoints": 3, "log_every": log_every}
+    plain = {key: value for key, value in saving.items() if key != "probe_tokens"}
+    told: dict[str, list[tuple[str, float, int]]] = {"whole": [], "killed": []}
+
+    def train(out: str) -> dict[str, Any]:
+        given = plain if name == "sft" else saving
+        registration = Plugins.load(entry_points=False).find("trainers", name)
+        settings = registration.settings_model.model_validate(given)
+        told[out].clear()
+        trainer = registration.factory(settings)
+        trainer.train(iter(PAIRS), str(tiny_folder()), tmp_path / out, settings, lambda *each: told[out].append(each))
+        work: dict[str, Any] = json.loads((tmp_path / out / "work.json").read_bytes())
+        return work
+
+    whole = train("whole")
+    # A kill after the first checkpoint leaves that one alone.
+    shutil.copytree(tmp_path / "whole" / "checkpoints", tmp_path / "killed" / "checkpoints")
+    for later in ("checkpoint-2", "checkpoint-3"):
+        shutil.rmtree(tmp_path / "killed" / "checkpoints" / later)
+    again = train("killed")
+    assert again["tokens"] == whole["tokens"] > 0
+    assert told["killed"] == told["whole"]
+    assert {step for metric, _, step in told["killed"] if metric == "loss"} == {1, 2, 3}
+    assert again["tokens_per_s"] == pytest.approx(whole["tokens"] * 2 / 3 / again["seconds"], rel=0.05)
+
+
 def test_checkpoints_of_another_training_are_not_gone_on_from(tmp_path: Path) -> None:
     trained(tmp_path, **SAVING)
     with pytest.raises(UsageError, match="with other beta, seed; give another"):
@@ -79,6 +112,17 @@ def test_checkpoints_of_another_training_are_not_gone_on_from(tmp_path: Path) ->
     with pytest.raises(UsageError, match="with other data"):
         trained(tmp_path, PAIRS[:4], **SAVING)
     trained(tmp_path, PAIRS[:4], **SAVING, resume=False)
+
+
+def test_a_training_goes_on_where_its_base_was_moved_and_an_adapter_without_its_base_is_named(tmp_path: Path) -> None:
+    first = shutil.copytree(tiny_folder(), tmp_path / "first")
+    begun, _ = trained(tmp_path / "out", base=str(first), **SAVING)
+    moved = first.rename(tmp_path / "moved")
+    gone_on, _ = trained(tmp_path / "out", base=str(moved), **SAVING)
+    assert gone_on.weights_sha256 == begun.weights_sha256
+    moved.rename(tmp_path / "gone")
+    with pytest.raises(UsageError, match=r"lies on '.*moved', which is gone; put it back there, or write"):
+        trained(tmp_path / "next", base=str(tmp_path / "out"), **SAVING)
 
 
 def test_a_disk_that_fills_at_the_checkpoint_is_an_error_and_leaves_no_half(repository: Path, tmp_path: Path) -> None:

@@ -258,6 +258,9 @@ def test_a_job_in_a_process_of_its_own_trains_on_a_data_set(
     (tmp_path / "settings.json").write_text('{"beta": -1}')
     assert main(["simpo", *places, "--settings", str(tmp_path / "settings.json")]) == 2
     assert "beta: Input should be greater than 0" in capsys.readouterr().err
+    (tmp_path / "settings.json").write_text('{"learning_rat": 1.0}')
+    assert main(["simpo", *places, "--settings", str(tmp_path / "settings.json")]) == 2
+    assert "learning_rat: there is no such key; did you mean 'learning_rate'" in capsys.readouterr().err
 
 
 def test_without_the_extra_one_line_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

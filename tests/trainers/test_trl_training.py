@@ -129,9 +129,11 @@ def test_a_conversation_teaches_the_assistants_turns_only(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", "line 1 of .* is no conversation"),
+        ("{", "line 1 of .* is no conversation: Expecting property name"),
+        ("{}", "is no conversation: it has no 'messages'$"),
+        ("[]", "is no conversation: it is no JSON object$"),
         ('{"messages": [{"role": "user", "content": "q"}]}', "no assistant's turn"),
-        ('{"messages": [{"role": "nobody", "content": "q"}]}', "line 1"),
+        ('{"messages": [{"role": "nobody", "content": "q"}]}', "line 1 of .*: 0.role: Input should be"),
     ],
 )
 def test_a_line_that_is_no_conversation_is_refused_by_number(tmp_path: Path, line: str, message: str) -> None:

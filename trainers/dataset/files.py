@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, get_args
 
-from pydantic import ValidationError
-
 from peercycle.core.errors import BadInputError, UsageError
 from peercycle.core.training import PreferencePair
 from peercycle.store.bodies import json_text
@@ -18,6 +16,7 @@ from peercycle.store.disk import disk_errors
 from peercycle.trainers.dataset.atif import trajectory
 from peercycle.trainers.dataset.card import card
 from peercycle.trainers.dataset.rows import pair_of, row_of
+from peercycle.trainers.faults import fault_of
 from peercycle.trainers.pair_building import LoggedPair, PairSet, require_pairs
 from peercycle.trainers.pair_settings import PairReport
 from peercycle.trainers.splits import Split
@@ -85,8 +84,7 @@ def read_pairs(folder: Path, split: Split | None = None) -> Iterator[PreferenceP
                 try:
                     yield pair_of(json.loads(line), name)
                 except (ValueError, KeyError, TypeError) as error:
-                    reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else repr(error)
-                    raise BadInputError(f"line {number} of {str(path)!r} is no pair: {reason}") from None
+                    raise BadInputError(f"line {number} of {str(path)!r} is no pair: {fault_of(error)}") from None
 
 
 def _write_bodies(pairs: PairSet, asides: dict[Split, Path], form: Format) -> dict[Split, int]:

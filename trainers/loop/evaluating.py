@@ -63,6 +63,12 @@ def gain(after: Evaluation, before: Evaluation) -> Difference | None:
     return paired_difference(after.by_task, before.by_task)
 
 
+def metrics_of(found: Evaluation) -> dict[str, float]:
+    """Return what a policy's record says of its evaluation."""
+    values = {"heldout_judge": found.judge, "heldout_steering": found.steering, "heldout_tasks": float(found.tasks)}
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def _by_task(values: Iterable[tuple[str, float]]) -> dict[str, float]:
     found: dict[str, list[float]] = {}
     for task, value in values:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from peercycle.core.base import Word, canonical_json, sha256_hex
 from peercycle.core.errors import RunInUseError
@@ -16,7 +17,8 @@ from peercycle.trainers.loop.jobs import RolloutJob
 from peercycle.trainers.loop.manifest import Told
 from peercycle.trainers.loop.processes import Command
 from peercycle.trainers.loop.record import Place
-from peercycle.trainers.loop.settings import LoopSettings
+from peercycle.trainers.loop.settings import PATHS, LoopSettings
+from peercycle.trainers.loop.starting import inputs_of
 from peercycle.trainers.loop.tasks import Tasks, read_tasks
 
 SEEDS = 1_000_003
@@ -85,6 +87,11 @@ class Frame:
 
 
 def start_folder(settings: LoopSettings, place: Place) -> Path:
-    """Return where iteration 0 lies: shared by every arm that begins alike."""
-    chosen = settings.model_dump(mode="json", include=_BEGINNING)
+    """Return where iteration 0 lies: shared by every arm that begins alike, wherever the loop's folder is moved to."""
+    chosen: dict[str, Any] = settings.model_dump(mode="json", include=_BEGINNING)
+    for path in PATHS:
+        table, _, key = path.rpartition(".")
+        if (holder := chosen.get(table) if table else chosen) is not None:
+            del holder[key]
+    chosen["inputs"] = inputs_of(settings, place.policies, {})
     return place.root / f"start-{sha256_hex(canonical_json(chosen))[:8]}"

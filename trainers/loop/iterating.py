@@ -12,22 +12,25 @@ from typing import cast
 from peercycle import __version__
 from peercycle.core.base import JSON
 from peercycle.core.errors import RunInUseError
-from peercycle.store.disk import disk_errors
+from peercycle.store.disk import disk_errors, replace_file
 from peercycle.store.lease import take_lease
 from peercycle.store.policies import add_metrics, file_sha256, find_policy, name_policy
-from peercycle.trainers.loop.evaluating import EVALUATION, Evaluation
+from peercycle.trainers.loop.evaluating import EVALUATION, Evaluation, metrics_of
 from peercycle.trainers.loop.frame import Frame, PolicyRef
 from peercycle.trainers.loop.learning import demonstrated, export, first, pair, train
 from peercycle.trainers.loop.manifest import Done, perform, read_manifest
+from peercycle.trainers.loop.moving import follow_adapters
 from peercycle.trainers.loop.promoting import Ending, Verdict, decide, first_verdict
 from peercycle.trainers.loop.record import (
     LoopRecord,
     LoopTerminal,
+    base_of,
     content_of,
     read_record,
     require_same,
     write_record,
 )
+from peercycle.trainers.loop.restoring import lacking, naming_kept
 from peercycle.trainers.loop.rolling import evaluation, review, reward, sample
 from peercycle.trainers.loop.starting import inputs_of
 
@@ -59,7 +62,8 @@ def run_loop(frame: Frame, versions: Mapping[str, str]) -> LoopRecord:
         record = _begin(frame, inputs_of(frame.settings, frame.place.policies, versions))
         ended = record.terminal
         further = ended is not None and ended.reason == "iteration_limit"
-        if ended is not None and not (further and frame.settings.iterations > ended.iterations):
+        further = further and ended is not None and frame.settings.iterations > ended.iterations
+        if ended is not None and not further and not lacking(frame):
             return record
         record = record.model_copy(update={"terminal": None})
         write_record(folder, record)
@@ -75,6 +79,8 @@ def _begin(frame: Frame, inputs: Mapping[str, str]) -> LoopRecord:
     record = read_record(frame.place.folder)
     if record is not None:
         require_same(record, content, inputs, frame.place)
+        if (before := base_of(record)) != settings.start.base:
+            follow_adapters(frame.place.root, frame.place.policies, before, settings.start.base)
         return record.model_copy(update={"settings": content, "inputs": dict(inputs)})
     return LoopRecord(
         name=settings.name,
@@ -144,8 +150,9 @@ class _Iterations:
             return None
         told = settings.on == "demonstrations"
         folder = frame.place.step(iteration, "train")
-        out = train(frame, folder, iteration, settings.trainer, settings.settings, start.model, data, told=told)
         name = f"{frame.best_name}-{iteration:03d}"
+        with naming_kept(frame, name):
+            out = train(frame, folder, iteration, settings.trainer, settings.settings, start.model, data, told=told)
         return export(frame, frame.place.step(iteration, "export"), iteration, out, name, parent=start.name)
 
     def _judge(self, policy: PolicyRef, iteration: int, folder: Path) -> None:
@@ -162,10 +169,10 @@ class _Iterations:
                 decide(self.evaluations, before, frame.settings.promote) if before else first_verdict(policy.name)
             )
             if policy.kept and policy.name != frame.settings.start.base:
-                add_metrics(frame.place.policies, policy.name, _metrics(self.evaluations[-1]))
+                add_metrics(frame.place.policies, policy.name, metrics_of(self.evaluations[-1]))
             if verdict.promoted and policy.kept:
                 name_policy(frame.place.policies, frame.best_name, find_policy(frame.place.policies, policy.name))
-            (out / "verdict.json").write_text(verdict.model_dump_json(indent=1) + "\n", encoding="utf-8")
+            replace_file(out / "verdict.json", f"{verdict.model_dump_json(indent=1)}\n".encode())
             return Done(("verdict.json",), figures=cast("dict[str, JSON]", verdict.model_dump(mode="json")))
 
         place = frame.place.step(iteration, "promote")
@@ -173,9 +180,3 @@ class _Iterations:
         inputs = {each.policy: file_sha256(path) for each, path in pairs}
         perform(place, "promote", iteration, inputs, frame.settings.promote.model_dump(mode="json"), work, frame.told)
         self.verdicts.append(Verdict.model_validate(json.loads((place / "verdict.json").read_bytes())))
-
-
-def _metrics(found: Evaluation) -> dict[str, float]:
-    """Return what a policy's record says of its evaluation."""
-    values = {"heldout_judge": found.judge, "heldout_steering": found.steering, "heldout_tasks": float(found.tasks)}
-    return {name: value for name, value in values.items() if value is not None}

@@ -17,6 +17,8 @@ from peercycle.core.errors import BadInputError
 from peercycle.core.runs import RunOptions
 
 JOB_FILE = "job.json"
+FULL_DISK = 28
+"""What a worker exits with where the disk is full: its log may have had no room for a word of it."""
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 """Opened here: a process that has just been forked is to open nothing."""

@@ -16,6 +16,7 @@ from peercycle.trainers.loop.jobs import TrainJob
 from peercycle.trainers.loop.manifest import Done, perform, read_lines, write_json, write_lines
 from peercycle.trainers.loop.pairing import PAIRS, make_pairs
 from peercycle.trainers.loop.processes import run_job
+from peercycle.trainers.loop.restoring import kept_again, naming_kept
 from peercycle.trainers.loop.rolling import REWARDS
 from peercycle.trainers.loop.sampling import RUNS
 from peercycle.trainers.loop.starting import base_identity, stored_base
@@ -34,8 +35,10 @@ def first(frame: Frame, folder: Path) -> PolicyRef:
         )
         if data is None:
             raise LoopError(f"{warmup.demonstrations!r} holds no demonstration of a task that may be trained on")
-        trained = train(frame, folder / "train", 0, warmup.trainer, warmup.settings, base, data, told=True)
-        return export(frame, folder / "export", 0, trained, f"{frame.settings.name}-{folder.name}", parent=base)
+        name = f"{frame.settings.name}-{folder.name}"
+        with naming_kept(frame, name):
+            trained = train(frame, folder / "train", 0, warmup.trainer, warmup.settings, base, data, told=True)
+        return export(frame, folder / "export", 0, trained, name, parent=base)
     stored = stored_base(base, frame.place.policies)
     if stored is not None:
         return PolicyRef(name=stored.name, model=str(stored.model), weights=weights_hash(stored.model), kept=True)
@@ -160,5 +163,5 @@ def export(frame: Frame, folder: Path, iteration: int, trained: Path, name: str,
 
     inputs = {"weights": stored.record.weights_sha256}
     perform(folder, "export", iteration, inputs, {"name": name}, work, frame.told)
-    kept = open_policy(frame.place.policies / name)
+    kept = kept_again(frame.place.policies, record, trained, folder.parent)
     return PolicyRef(name=name, model=str(kept.model), weights=weights_hash(kept.model), kept=True)

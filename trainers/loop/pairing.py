@@ -65,9 +65,11 @@ def make_pairs(
     `LoopError` where a held-out task is among the pairs.
     """
     dropped: Counter[str] = Counter()
-    rows = [_rewarded(row, rewards) for row in index_runs(runs, dropped, iterations=iterations)]
+    left_out: dict[str, list[str]] = {}
+    indexed = index_runs(runs, dropped, iterations=iterations, left_out=left_out)
+    rows = [_rewarded(row, rewards) for row in indexed]
     choices = choose_pairs(rows, settings, dropped)
-    pairs = PairSet(rows, choices, settings, None, dropped)
+    pairs = PairSet(rows, choices, settings, None, dropped, left_out)
     with disk_errors("write", out), out.open("wb") as file:
         for pair in pairs.pairs():
             if pair.split == "heldout":

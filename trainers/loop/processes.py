@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from peercycle.core.errors import LoopError
-from peercycle.store.disk import replace_file
-from peercycle.trainers.loop.jobs import JOB_FILE, Job, RolloutJob
+from peercycle.store.disk import disk_errors, replace_file
+from peercycle.trainers.loop.jobs import FULL_DISK, JOB_FILE, Job, RolloutJob
 
 LOG = "worker.log"
 SHOWN = 300
@@ -36,7 +36,9 @@ def run_job(job: Job, command: Command) -> None:
     path = folder / JOB_FILE
     replace_file(path, job.model_dump_json(indent=1).encode())
     log = folder / LOG
-    with log.open("ab") as output:
+    with disk_errors("write", log):
+        output = log.open("ab")
+    with output:
         child = subprocess.Popen(
             list(command(path)), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=_environment()
         )
@@ -46,8 +48,7 @@ def run_job(job: Job, command: Command) -> None:
             # Ctrl-C reaches the child as well, which drains; any other end of ours must not leave it behind.
             _end(child)
             raise
-    if code == StoppedError.exit_code:
-        raise StoppedError("the loop was asked to stop; the same command goes on with it")
+    _check(code, folder)
     if code != 0:
         raise LoopError(f"{folder.parent.name}/{folder.name}: {_last_line(log, code)}; all of it is in {log}")
 
@@ -80,8 +81,7 @@ class StayingSampler:
         except ValueError:
             # Killed in the middle of a line, or something wrote into its standard output.
             raise LoopError(f"the sampler said {answer[:SHOWN]!r}, which is no answer; see {self._log}") from None
-        if found["code"] == StoppedError.exit_code:
-            raise StoppedError("the loop was asked to stop; the same command goes on with it")
+        _check(found["code"], path.parent)
         if found["code"] != 0:
             raise LoopError(f"{path.parent.parent.name}/{path.parent.name}: {found['error']}")
 
@@ -110,6 +110,17 @@ class StayingSampler:
                     text=True,
                 )
         return self._child
+
+
+def _check(code: int, folder: Path) -> None:
+    """Raise for an exit code that says all there is to say of a step."""
+    if code == StoppedError.exit_code:
+        raise StoppedError("the loop was asked to stop; the same command goes on with it")
+    if code == FULL_DISK:
+        raise LoopError(
+            f"{folder.parent.name}/{folder.name}: nothing more can be written to the disk of "
+            f"{str(folder.absolute())!r} (is it full?); make room there, and the same command goes on with what is done"
+        )
 
 
 def _environment() -> dict[str, str]:

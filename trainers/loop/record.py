@@ -10,7 +10,7 @@ from peercycle.core.base import JSON, Record, Word, canonical_json
 from peercycle.core.errors import FingerprintError
 from peercycle.trainers.loop.manifest import STEPS, Manifest, StepName, read_json, read_manifest, write_json
 from peercycle.trainers.loop.promoting import Ending
-from peercycle.trainers.loop.settings import LIMITS, LoopSettings
+from peercycle.trainers.loop.settings import LIMITS, PATHS, LoopSettings
 
 FILE = "loop.json"
 
@@ -86,7 +86,8 @@ def require_same(record: LoopRecord, settings: Mapping[str, JSON], inputs: Mappi
     What no step was done with yet may change: all settings before the first rollouts, those of training before the
     first training.
     """
-    changed = _changed("", record.settings, settings) + _changed("inputs", record.inputs, inputs)
+    changed = [key for key in _changed("", record.settings, settings) if key not in PATHS]
+    changed += _changed("inputs", record.inputs, inputs)
     done = {manifest.step for manifest in steps_done(place.folder)}
     if "train" not in done:
         changed = [key for key in changed if key.partition(".")[0] != "train"]
@@ -98,7 +99,22 @@ def require_same(record: LoopRecord, settings: Mapping[str, JSON], inputs: Mappi
         way = f"or remove {str(place.folder)!r}, where nothing was sampled to its end, and go on"
     else:
         return
-    raise FingerprintError(f"loop {record.name!r} was begun with another {', '.join(changed)}; set it back, {way}")
+    raise FingerprintError(
+        f"loop {record.name!r} was begun with another {', '.join(changed)}{_gone(record)}; set it back, {way}"
+    )
+
+
+def base_of(record: LoopRecord) -> str:
+    """Return the base that a loop was begun with: a name, or the whole path of a folder where that lay then."""
+    start = record.settings.get("start")
+    return str(start.get("base", "")) if isinstance(start, dict) else ""
+
+
+def _gone(record: LoopRecord) -> str:
+    base = base_of(record)
+    return (
+        f" (its base lay at {base!r}, which is gone)" if Path(base).is_absolute() and not Path(base).is_dir() else ""
+    )
 
 
 def _changed(

@@ -8,6 +8,7 @@ from typing import cast
 
 from peercycle.core.base import JSON, sha256_hex
 from peercycle.core.errors import LoopError
+from peercycle.store.disk import replace_file
 from peercycle.store.policies import file_sha256
 from peercycle.trainers.loop.evaluating import EVALUATION, Evaluation, evaluate
 from peercycle.trainers.loop.frame import Frame, PolicyRef
@@ -113,7 +114,7 @@ def evaluation(frame: Frame, folder: Path, policy: PolicyRef, iteration: int) ->
 
 def _roll(frame: Frame, job: RolloutJob, tasks: bytes) -> list[Rollout]:
     folder = Path(job.folder)
-    (folder / TASKS).write_bytes(tasks)
+    replace_file(folder / TASKS, tasks)
     if frame.roll is not None:
         frame.roll(job)
     else:

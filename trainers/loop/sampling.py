@@ -11,9 +11,11 @@ from peercycle.core.errors import PeercycleError, StaleEngineError
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.driver import resume, start
 from peercycle.graphs.many import Outcome, start_many
+from peercycle.store.disk import FULL
 from peercycle.store.runs import is_run
-from peercycle.trainers.loop.jobs import RolloutJob
+from peercycle.trainers.loop.jobs import FULL_DISK, RolloutJob
 from peercycle.trainers.loop.manifest import write_lines
+from peercycle.trainers.loop.moving import follow_run
 from peercycle.trainers.loop.rollouts import Rollout, as_rows, read_rollouts, unread
 from peercycle.trainers.loop.tasks import task_hash
 
@@ -28,8 +30,9 @@ RUNS = "runs"
 async def sample(job: RolloutJob, plugins: Any, *, last: bool = True) -> int:
     """Run every task, go on with those that a killed sampler began, and write `rollouts.jsonl`; return the exit code.
 
-    A run that fails is a row that says so. Where the queue was drained by a signal nothing is written, and the code
-    is 3. Raises `StaleEngineError` where an answer came from other weights than those that were to be sampled.
+    A run that fails is a row that says so. Where the queue was drained by a signal, or the disk is full, nothing is
+    written, and the code is 3 or `FULL_DISK`: what no run of the loop's could help is no rollout. Raises
+    `StaleEngineError` where an answer came from other weights than those that were to be sampled.
     """
     folder = Path(job.folder)
     lines = (folder / TASKS).read_text(encoding="utf-8").splitlines()
@@ -48,6 +51,7 @@ async def sample(job: RolloutJob, plugins: Any, *, last: bool = True) -> int:
     async def begin(index: int, launched: Callable[[Any], None] | None) -> RunResult:
         path = folder / RUNS / str(options[index].run_id)
         if is_run(path):
+            follow_run(path, options[index], plugins)
             return await resume(path, plugins, on_launch=launched)
         return await start(tasks[index], options[index], plugins, on_launch=launched)
 
@@ -58,6 +62,8 @@ async def sample(job: RolloutJob, plugins: Any, *, last: bool = True) -> int:
         await (plugins.close() if last else plugins.drain_events())
     if not all(outcome.begun for outcome in outcomes) or any(o.reason == "drained" for o in outcomes):
         return 3
+    if any(FULL in outcome.message for outcome in outcomes):
+        return FULL_DISK
     rows = [row for outcome in outcomes for row in _rows(outcome, str(options[outcome.index].run_id))]
     require_weights(rows, job.weights)
     write_lines(folder / ROLLOUTS, as_rows(rows))

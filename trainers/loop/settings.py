@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from peercycle.core.base import JSON, Word
 from peercycle.core.errors import SettingsError, UnknownNameError
 from peercycle.core.runs import ModelChoice
+from peercycle.trainers.faults import fault_line
 from peercycle.trainers.pair_settings import PairSettings
 
 
@@ -152,6 +153,8 @@ class LoopSettings(Word):
 
 LIMITS = frozenset({"arms", "iterations"})
 """Settings that a loop may be gone on with under another value."""
+PATHS = frozenset({"plugins", "start.base", "tasks.file", "warmup.demonstrations"})
+"""Settings that say where something lies. What lies there is told by its hash: a loop's folder may be moved."""
 
 
 def read_loop(path: Path) -> LoopSettings:
@@ -185,8 +188,9 @@ def checked(table: Mapping[str, Any], where: str) -> LoopSettings:
     try:
         return LoopSettings.model_validate(dict(table))
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}" for fault in error.errors()]
-        raise SettingsError(f"{where}: {'; '.join(faults)}") from None
+        raise SettingsError(
+            f"{where}: {'; '.join(fault_line(fault, LoopSettings) for fault in error.errors())}"
+        ) from None
 
 
 def choose_arm(settings: LoopSettings, name: str) -> LoopSettings:

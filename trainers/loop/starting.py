@@ -13,6 +13,7 @@ from peercycle.core.identity import weights_hash
 from peercycle.core.runs import RunOptions
 from peercycle.graphs.trained import ROLE
 from peercycle.store.policies import StoredPolicy, file_sha256, find_policy
+from peercycle.trainers.faults import fault_line
 from peercycle.trainers.loop.settings import LoopSettings
 
 DEFAULTS: Mapping[str, JSON] = {"rounds": 0, "exporters": [], "experiments": "off", "sandbox": "none"}
@@ -21,7 +22,7 @@ DEFAULTS: Mapping[str, JSON] = {"rounds": 0, "exporters": [], "experiments": "of
 
 def inputs_of(settings: LoopSettings, policies: Path, versions: Mapping[str, str]) -> dict[str, str]:
     """Return the hashes of what a loop is begun with. Raises where a file is missing."""
-    inputs = {"tasks": _hash(settings.tasks.file, "tasks.file"), "base": base_identity(settings.start.base, policies)}
+    inputs = {"tasks": _hash(settings.tasks.file, "tasks.file"), "base": _base(settings.start.base, policies)}
     if settings.warmup is not None:
         inputs["demonstrations"] = _hash(settings.warmup.demonstrations, "warmup.demonstrations")
     inputs |= {f"plugin file {number}": _hash(path, "plugins") for number, path in enumerate(settings.plugins)}
@@ -32,6 +33,12 @@ def _hash(path: str, key: str) -> str:
     if not Path(path).is_file():
         raise SettingsError(f"{key}: there is no file {path!r}")
     return file_sha256(Path(path))
+
+
+def _base(base: str, policies: Path) -> str:
+    if not Path(base).is_dir() and (Path(base).is_absolute() or base.startswith(".")):
+        raise SettingsError(f"start.base: there is no folder {base!r}")
+    return base_identity(base, policies)
 
 
 def stored_base(base: str, policies: Path) -> StoredPolicy | None:
@@ -69,8 +76,7 @@ def run_options(settings: LoopSettings, model: str) -> RunOptions:
     try:
         return RunOptions.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise SettingsError(f"run.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise SettingsError(f"run.{fault_line(error.errors()[0], RunOptions)}") from None
 
 
 def no_own_judge(options: RunOptions) -> str | None:

@@ -11,7 +11,8 @@ from peercycle.core.errors import PeercycleError, UsageError
 from peercycle.graphs.pool import Holding, current_pool
 from peercycle.graphs.settings import backend_of
 from peercycle.graphs.trained import ROLE
-from peercycle.trainers.loop.jobs import RolloutJob, read_job
+from peercycle.store.disk import FULL
+from peercycle.trainers.loop.jobs import FULL_DISK, RolloutJob, read_job
 from peercycle.trainers.loop.sampling import sample
 
 ADAPTER = "adapter_config.json"
@@ -35,9 +36,8 @@ async def stay(paths: AsyncIterator[Path], plugins: Any, answer: Callable[[dict[
                     loaded = job.load
                 answer({"code": await sample(job, plugins, last=False)})
             except PeercycleError as error:
-                answer(
-                    {"code": error.exit_code if error.exit_code != 3 else 1, "error": " ".join(str(error).split())}
-                )
+                code = FULL_DISK if FULL in str(error) else 1 if error.exit_code == 3 else error.exit_code
+                answer({"code": code, "error": " ".join(str(error).split())})
     finally:
         if held is not None:
             await held.release()

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from peercycle.core.base import canonical_json, sha256_hex
 from peercycle.core.errors import BadInputError, UsageError
 from peercycle.core.writing import ResearchTask
+from peercycle.trainers.faults import fault_line
 from peercycle.trainers.loop.settings import SampleSettings
 from peercycle.trainers.splits import share_of, split_of
 
@@ -40,7 +41,7 @@ def read_tasks(path: Path, heldout: float) -> Tasks:
             try:
                 task = ResearchTask.model_validate_json(line)
             except ValidationError as error:
-                reason = error.errors()[0]["msg"]
+                reason = fault_line(error.errors()[0], ResearchTask).removeprefix("the file: ")
                 raise BadInputError(f"{str(path)!r}, line {number}: no research task: {reason}") from None
             found[task_hash(task)] = task
     # By a number that depends on the hash alone: the order of the file decides nothing.

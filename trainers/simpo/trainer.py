@@ -42,8 +42,6 @@ class PairTrainer(Trainer):
     def __init__(self, *, plan: Plan, on_metric: OnMetric, **options: Any) -> None:
         super().__init__(train_dataset=_Numbers(len(plan.steps)), **options)
         self.plan = plan
-        self.tokens = 0
-        """Tokens of all pairs trained on by this process's group since it started."""
         self.pending: dict[str, float] = {}
         """Numbers that go with the next log of a step."""
         self._on_metric = on_metric
@@ -198,7 +196,6 @@ class PairTrainer(Trainer):
             means = self._since_log.means(self._steps_since_log)
             logs = {**logs, **means, **self._since_log.work(), "peak_gb": peak_gb()}
             logs |= {"tokens_per_s": self._since_log.tokens / seconds, **self.pending}
-            self.tokens += self._since_log.tokens
             self._since_log, self._steps_since_log, self._logged_at = Tally.empty(), 0, time.monotonic()
             self.pending = {}
         super().log(logs, start_time)

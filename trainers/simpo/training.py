@@ -10,14 +10,14 @@ from typing import Any
 
 from peercycle.core.base import JSON
 from peercycle.core.training import PolicyCheckpoint, PreferencePair
-from peercycle.store.disk import disk_errors
 from peercycle.trainers.exporting import write_work
 from peercycle.trainers.extras import require_train
 from peercycle.trainers.intake import check_hashes, check_ids
+from peercycle.trainers.placing import output_folder
+from peercycle.trainers.resuming import CHECKPOINTS
 from peercycle.trainers.simpo.settings import SimpoSettings
 
 OnMetric = Callable[[str, float, int], None]
-CHECKPOINTS = "checkpoints"
 
 
 class Simpo:
@@ -46,7 +46,7 @@ class Simpo:
 
         store = take_in(pairs, settings.max_tokens)
         check_hashes(store.hashes, base, settings.tokenizer_hash, settings.template_hash)
-        with warnings.catch_warnings():
+        with output_folder(out, base), warnings.catch_warnings():
             # Notes of other libraries on each other; our own checks raise.
             warnings.simplefilter("ignore")
             return _train(store, base, out, settings, on_metric)
@@ -56,7 +56,8 @@ def _train(store: Any, base: str, out: Path, settings: SimpoSettings, on_metric:
     from peercycle.trainers.arguments import quiet, training_arguments, without_printing
     from peercycle.trainers.finishing import finish
     from peercycle.trainers.opening import open_model
-    from peercycle.trainers.resuming import checkpoint_to_resume
+    from peercycle.trainers.reporting import WholeJob
+    from peercycle.trainers.resuming import checkpoint_to_resume, share_done
     from peercycle.trainers.simpo import attention
     from peercycle.trainers.simpo.batches import steps_of
     from peercycle.trainers.simpo.evaluating import Evaluation
@@ -67,8 +68,6 @@ def _train(store: Any, base: str, out: Path, settings: SimpoSettings, on_metric:
     from peercycle.trainers.simpo.trainer import PairTrainer, Plan
 
     quiet()
-    with disk_errors("write", out):
-        out.mkdir(parents=True, exist_ok=True)
     opened = open_model(base, settings)
     check_ids(store, opened.model, base)
     steps = steps_of(store.train, settings.batch_pairs, settings.epochs, settings.seed, settings.max_steps)
@@ -84,7 +83,7 @@ def _train(store: Any, base: str, out: Path, settings: SimpoSettings, on_metric:
         on_metric=on_metric,
         model=opened.model,
         args=training_arguments(settings, out / CHECKPOINTS, len(steps), autocast=opened.autocast),
-        callbacks=[evaluation],
+        callbacks=[WholeJob(on_metric), evaluation],
     )
     evaluation.trainer = trainer
     without_printing(trainer)
@@ -92,7 +91,8 @@ def _train(store: Any, base: str, out: Path, settings: SimpoSettings, on_metric:
     began = time.monotonic()
     trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
     if trainer.args.should_save:
-        write_work(out, time.monotonic() - began, trainer.tokens)
+        tokens = sum(pair.winner.length + pair.loser.length for step in steps for pair in step)
+        write_work(out, time.monotonic() - began, tokens, share_done(resume, len(steps)))
     account: dict[str, JSON] = {
         "dropped": dict(store.dropped),
         "heldout_pairs": len(store.heldout),

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from peercycle.core.errors import BadInputError
 from peercycle.core.modelling import Message
 from peercycle.core.training import Episode, PreferencePair
+from peercycle.trainers.faults import fault_of
 
 IGNORED = -100
 Row = dict[str, list[int]]
@@ -51,7 +52,7 @@ def rows_of_file(path: Path, tokenizer: Any) -> Iterator[Row]:
                     messages = _MESSAGES.validate_python(json.loads(line)["messages"])
                     yield row_of_messages(messages, tokenizer)
                 except (ValueError, KeyError, TypeError) as error:
-                    reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+                    reason = fault_of(error)
                     raise BadInputError(f"line {number} of {str(path)!r} is no conversation: {reason}") from None
 
 

@@ -11,8 +11,9 @@ from typing import Any
 from peercycle.core.base import JSON
 from peercycle.core.errors import BadInputError, UsageError
 from peercycle.core.training import PolicyCheckpoint, PreferencePair
-from peercycle.store.disk import disk_errors
 from peercycle.trainers.extras import require_train
+from peercycle.trainers.placing import output_folder
+from peercycle.trainers.resuming import CHECKPOINTS
 from peercycle.trainers.with_trl.settings import TrlCpoSettings
 
 OnMetric = Callable[[str, float, int], None]
@@ -43,7 +44,7 @@ class TrlCpo:
         from peercycle.trainers.simpo.batches import take_in
 
         store = take_in(_single_turns(pairs), settings.max_tokens)
-        with warnings.catch_warnings():
+        with output_folder(out, base), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _train(store, base, out, settings, on_metric)
 
@@ -77,27 +78,26 @@ def _train(store: Any, base: str, out: Path, settings: TrlCpoSettings, on_metric
     from peercycle.trainers.finishing import finish
     from peercycle.trainers.intake import check_hashes, check_ids
     from peercycle.trainers.opening import open_model
-    from peercycle.trainers.reporting import Relay
-    from peercycle.trainers.resuming import checkpoint_to_resume
+    from peercycle.trainers.reporting import Relay, WholeJob
+    from peercycle.trainers.resuming import checkpoint_to_resume, share_done
     from peercycle.trainers.simpo.batches import steps_of
     from peercycle.trainers.with_trl.cpo import cpo_trainer
 
     quiet()
     check_hashes(store.hashes, base, settings.tokenizer_hash, settings.template_hash)
-    with disk_errors("write", out):
-        out.mkdir(parents=True, exist_ok=True)
     opened = open_model(base, settings)
     check_ids(store, opened.model, base)
     steps = steps_of(store.train, min(settings.batch_pairs, len(store.train)), settings.epochs, settings.seed)
     steps = steps[: settings.max_steps]
-    folder = out / "checkpoints"
+    folder = out / CHECKPOINTS
     trainer = cpo_trainer(opened.model, steps, settings, folder, autocast=opened.autocast)
+    trainer.add_callback(WholeJob(on_metric))
     trainer.add_callback(Relay(on_metric))
     without_printing(trainer)
     began = time.monotonic()
     resume = checkpoint_to_resume(trainer, folder, settings, base, store.fingerprint())
     trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
     tokens = sum(pair.winner.length + pair.loser.length for step in steps for pair in step)
-    write_work(out, time.monotonic() - began, tokens)
+    write_work(out, time.monotonic() - began, tokens, share_done(resume, len(steps)))
     account: dict[str, JSON] = {"steps": len(steps), "pairs": len(store.train), "dropped": dict(store.dropped)}
     return finish(trainer, out, base, "trl-cpo", settings, {}, account, lora=opened.lora)

@@ -13,9 +13,10 @@ from typing import Any
 from peercycle.core.base import JSON
 from peercycle.core.errors import BadInputError, UsageError
 from peercycle.core.training import PolicyCheckpoint, PreferencePair
-from peercycle.store.disk import disk_errors
 from peercycle.trainers.extras import require_train
 from peercycle.trainers.intake import Hashes, check_hashes
+from peercycle.trainers.placing import output_folder
+from peercycle.trainers.resuming import CHECKPOINTS
 from peercycle.trainers.with_trl.conversations import Row, rows_of_file, rows_of_pairs, within
 from peercycle.trainers.with_trl.settings import SftSettings
 
@@ -49,7 +50,7 @@ class Sft:
         """
         require_train("torch", "transformers", "accelerate", "peft", "datasets", "trl")
         settings = settings if isinstance(settings, SftSettings) else self._settings
-        with warnings.catch_warnings():
+        with output_folder(out, base), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _train(_rows(pairs, base, settings), base, out, settings, on_metric)
 
@@ -80,12 +81,10 @@ def _train(given: _Rows, base: str, out: Path, settings: SftSettings, on_metric:
     from peercycle.trainers.exporting import write_work
     from peercycle.trainers.finishing import finish
     from peercycle.trainers.opening import open_model
-    from peercycle.trainers.reporting import Relay
-    from peercycle.trainers.resuming import checkpoint_to_resume, fingerprint_of
+    from peercycle.trainers.reporting import Relay, WholeJob
+    from peercycle.trainers.resuming import checkpoint_to_resume, fingerprint_of, share_done
 
     quiet()
-    with disk_errors("write", out):
-        out.mkdir(parents=True, exist_ok=True)
     opened = open_model(base, settings)
     vocabulary = opened.model.config.get_text_config().vocab_size
     largest = max(max(row["input_ids"]) for row in given.rows)
@@ -94,15 +93,16 @@ def _train(given: _Rows, base: str, out: Path, settings: SftSettings, on_metric:
     batch = min(settings.batch_pairs, len(given.rows))
     steps = max(1, round(len(given.rows) * settings.epochs / batch))
     steps = min(steps, settings.max_steps or steps)
-    folder = out / "checkpoints"
+    folder = out / CHECKPOINTS
     trainer = _trainer(opened, given.rows, settings, folder, batch, steps)
+    trainer.add_callback(WholeJob(on_metric))
     trainer.add_callback(Relay(on_metric))
     without_printing(trainer)
     began = time.monotonic()
     resume = checkpoint_to_resume(trainer, folder, settings, base, fingerprint_of(given.rows))
     trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
     tokens = round(sum(len(row["input_ids"]) for row in given.rows) * steps * batch / len(given.rows))
-    write_work(out, time.monotonic() - began, tokens)
+    write_work(out, time.monotonic() - began, tokens, share_done(resume, steps))
     account: dict[str, JSON] = {"steps": steps, "sequences": len(given.rows), "dropped": dict(given.dropped)}
     return finish(trainer, out, base, "sft", settings, {}, account, lora=opened.lora)
 

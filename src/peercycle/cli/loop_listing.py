@@ -70,11 +70,24 @@ def print_loops(folders: list[Path], as_json: bool) -> None:
     if as_json:
         print_json({"loops": found})
         return
-    for each in found:
+    for folder, each in zip(folders, found, strict=True):
         whose = f"{each['loop']}/{each['arm']}" if each["arm"] else each["loop"]
         how = f"{each['status']}: {each['reason']}" if each["reason"] else each["status"]
         say(f"loop {whose}: {how}" + (f" ({each['message']})" if each["message"] else ""))
         for step in each["steps"]:
             say(step_line({**step, "loop": each["loop"], "arm": each["arm"], "fresh": True}))
         if each["status"] == "stopped":
-            say("go on with: peercycle train LOOP.toml")
+            say(f"go on with: {_again(folder, each['arm'])}")
+
+
+def _again(folder: Path, arm: str | None) -> str:
+    """Return the command that goes on with a loop; its file may lie anywhere."""
+    import shlex
+
+    command = ["peercycle", "train", "LOOP.toml", *(("--arm", arm) if arm else ())]
+    loops, here = folder.resolve().parent.parent, Path.cwd()
+    if loops == LOOPS.resolve():
+        return shlex.join(command)
+    return shlex.join(
+        [*command, "--loops-dir", str(loops.relative_to(here) if loops.is_relative_to(here) else loops)]
+    )

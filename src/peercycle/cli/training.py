@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -201,20 +202,30 @@ def _work(path: Path, parent: int | None) -> int:
     """Be a worker: do one job and end."""
     import asyncio
 
+    from peercycle.core.errors import StoreError
     from peercycle.plugins.manager import Plugins
-    from peercycle.trainers.loop.jobs import RolloutJob, die_with_parent, read_job
+    from peercycle.store.disk import FULL
+    from peercycle.trainers.loop.jobs import FULL_DISK, RolloutJob, die_with_parent, read_job
 
     if parent is not None:
         die_with_parent(parent)
     job = read_job(path)
     plugins = Plugins.load(files=job.plugins, disabled=job.disabled)
-    if isinstance(job, RolloutJob):
-        from peercycle.trainers.loop.sampling import sample
+    try:
+        if isinstance(job, RolloutJob):
+            from peercycle.trainers.loop.sampling import sample
 
-        return asyncio.run(sample(job, plugins))
-    from peercycle.trainers.loop.training import train as train_one
+            return asyncio.run(sample(job, plugins))
+        from peercycle.trainers.loop.training import train as train_one
 
-    return train_one(job, plugins)
+        return train_one(job, plugins)
+    except StoreError as error:
+        if FULL not in str(error):
+            raise
+        # For the log, where that still has room.
+        with suppress(OSError):
+            say(f"error: {error}", error=True)
+        return FULL_DISK
 
 
 def _compare(chosen: Sequence[LoopSettings], loops_dir: Path, policies: Path, as_json: bool) -> None:

@@ -13,6 +13,8 @@ from peercycle.core.errors import PeercycleError, StoreError
 
 DIRECTORY_MODE = 0o700
 FILE_MODE = 0o600
+FULL = "is the disk full"
+"""What a `StoreError` says where there is no room: also for who has only its words, as of a run that it ended."""
 
 
 def sync_file(descriptor: int) -> None:
@@ -81,7 +83,7 @@ def as_store_error(error: Exception, doing: str, path: Path) -> PeercycleError:
     if isinstance(error, PeercycleError):
         return error
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-    asks = " (is the disk full?)" if _out_of_room(error) else ""
+    asks = f" ({FULL}?)" if _out_of_room(error) else ""
     kept = "; what it held before is kept" if os.path.isfile(path) else ""  # noqa: PTH113 - of a folder closed to us, it raises nothing
     return StoreError(f"cannot {doing} {str(path)!r}: {reason}{asks}{kept}")
 

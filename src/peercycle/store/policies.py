@@ -92,9 +92,13 @@ def open_policy(folder: Path, registry: Path | None = None) -> StoredPolicy:
         with _hashing:
             digest = _digest(str(weights), found.st_size, found.st_mtime_ns)
     if digest != record.weights_sha256:
+        again = ""
+        if registry is not None:
+            place = str(registry / weights.parent.name)
+            again = f", or remove {place!r} and have the loop that trained them put them back (`peercycle train`)"
         raise DamagedRunError(
             f"the weights of {folder.name!r} are not those of its record "
-            f"(sha256 {digest[:12]}…, expected {record.weights_sha256[:12]}…); restore or export them again"
+            f"(sha256 {digest[:12]}…, expected {record.weights_sha256[:12]}…); restore them{again}"
         )
     return StoredPolicy(folder.name, record, weights)
 

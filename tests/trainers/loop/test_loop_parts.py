@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import sys
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from peercycle.trainers.loop.jobs import RolloutJob, TrainJob, read_job
 from peercycle.trainers.loop.manifest import FILE, Done, Manifest, Told, perform
 from peercycle.trainers.loop.processes import StayingSampler
 from peercycle.trainers.loop.settings import SampleSettings, choose_arm, read_loop
+from peercycle.trainers.loop.starting import run_options
 from peercycle.trainers.loop.statistics import paired_difference
 from peercycle.trainers.loop.tasks import read_tasks, shard
 
@@ -101,12 +103,50 @@ def test_no_task_serves_two_iterations_unless_it_may(tmp_path: Path) -> None:
     assert len(shard(tasks, sample.model_copy(update={"reuse": True}), 4)) == sample.tasks
 
 
-@pytest.mark.parametrize(("text", "said"), [("{}\n", "line 1"), ("not JSON\n", "line 1"), ("", "both are needed")])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{}\n", "line 1: no research task: topic is missing$"),
+        (
+            '{"topic": "t", "topics": 1}\n',
+            "line 1: no research task: topics: there is no such key; did you mean 'topic'",
+        ),
+        ("not JSON\n", "line 1: no research task: Invalid JSON"),
+        ("", "both are needed"),
+    ],
+)
 def test_tasks_that_are_none_are_named(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "tasks.jsonl"
     path.write_text(text)
     with pytest.raises(BadInputError, match=said):
         read_tasks(path, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("iteration = 2", "iteration: there is no such key; did you mean 'iterations'"),
+        ("[sample]\ntask = 3", "sample.task: there is no such key; did you mean 'tasks'?"),
+        (
+            "[warmup]\ndemonstrations = 'd'\ntrane = 's'",
+            "warmup.trane: there is no such key; did you mean 'trainer'?",
+        ),
+        ("[promote]\nqqq = 3", "promote.qqq: there is no such key; there are min_gain, sure, patience, "),
+        ("[engine]\nsettings = {}", "engine.name is missing"),
+        ("[run]\nseed = 3", "run: the loop itself sets seed"),
+    ],
+)
+def test_a_key_that_is_unknown_or_wrong_is_named_with_the_nearest_ones(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "loop.toml").write_text(f"{text}\n{LOOP}" if "[" not in text else f"{LOOP}{text}\n")
+    with pytest.raises(SettingsError, match=f"^{re.escape(str(tmp_path / 'loop.toml'))}: {re.escape(said)}"):
+        read_loop(tmp_path / "loop.toml")
+
+
+def test_fields_of_a_run_that_are_unknown_are_named_with_the_nearest_ones(tmp_path: Path) -> None:
+    (tmp_path / "loop.toml").write_text(f"{LOOP}[run]\nreviwer = 'rubric'\n")
+    settings = read_loop(tmp_path / "loop.toml")
+    with pytest.raises(SettingsError, match=r"^run\.reviwer: there is no such key; did you mean 'reviewer'"):
+        run_options(settings, "base")
 
 
 def test_an_arm_is_its_own_settings_over_the_files(tmp_path: Path) -> None:
