@@ -115,6 +115,17 @@ def test_the_key_is_on_every_call(monkeypatch: pytest.MonkeyPatch) -> None:
         assert [received.headers.get("x-api-key") for received in service.received] == ["s3cret"] * 5
 
 
+@pytest.mark.parametrize("key", ["cl\u00e9", "two\nlines"])
+def test_a_key_that_no_header_can_carry_is_named_by_its_variable_and_not_shown(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEMANTIC_SCHOLAR_API_KEY", key)
+    with WebService(answers(EXCHANGES)) as service:
+        with pytest.raises(SourceUnavailableError, match=r"^SEMANTIC_SCHOLAR_API_KEY holds") as raised:
+            ask(service, use_everything)
+        assert service.received == [] and key.split("\n", maxsplit=1)[0] not in str(raised.value)
+
+
 def test_without_a_key_none_is_sent() -> None:
     with WebService(answers(EXCHANGES)) as service:
         ask(service, use_everything)
