@@ -191,6 +191,28 @@ def test_an_outage_is_never_an_empty_answer(status: int) -> None:
             ask(service, question, tries=1)
 
 
+@pytest.mark.parametrize("data", [{"data": None}, {}])
+def test_a_search_that_counts_works_and_tells_none_is_an_outage(data: dict[str, Any]) -> None:
+    with WebService([Reply.of({"total": 5, "offset": 0, **data})]) as service:
+        with pytest.raises(SourceUnavailableError, match="counts 5 works and tells none"):
+            ask(service, lambda source: source.search("x"), tries=1)
+
+
+def test_one_bad_record_costs_no_other() -> None:
+    good = {"paperId": "1", "title": "Good", "authors": [{"name": "Ann Lee"}]}
+    bad = [
+        {"title": f"Bad {number}", "authors": value} for number, value in enumerate(([None, 5, "A", {}], 7, "Bob"))
+    ]
+    records = [*bad, {"title": "Bad 3", "journal": 7}, good]
+    with WebService([Reply.of({"total": 5, "offset": 0, "data": records})]) as service:
+        found = ask(service, lambda source: source.search("x"), tries=1)
+    with WebService([Reply.of({"offset": 0, "data": [{"citedPaper": record} for record in records]})]) as service:
+        cited = ask(service, lambda source: source.expand("s2:9", "references"), tries=1)
+    for works in (found, cited):
+        assert [work.title for work in works] == ["Bad 0", "Bad 1", "Bad 2", "Bad 3", "Good"]
+        assert [work.authors for work in works] == [(), (), (), (), ("Ann Lee",)]
+
+
 HOSTILE: list[Any] = [
     [], {"data": 5}, {"data": {"a": 1}}, {"data": [None, 5, "x", []]}, {"data": [{"title": 7, "authors": 3}]},
     {"data": [{"title": "t", "authors": [None, 3, {"name": None}], "year": "never", "externalIds": [], "url": 4}]},
