@@ -61,7 +61,15 @@ def read_jsonl(text: str) -> Bibliography:
             row = json.loads(line)
             if not isinstance(row, dict) or not isinstance(row.get("title"), str) or not row["title"].strip():
                 raise ValueError("a work needs a title")
+            if "\\ud" in line.lower():
+                # What JSON may write and UTF-8 may not would fail only where the whole corpus is kept or indexed.
+                json.dumps(row, ensure_ascii=False).encode()
             works.append(_reference(row, number))
+        except UnicodeEncodeError as error:
+            half = error.object[error.start].encode("unicode_escape").decode()
+            problems.append(
+                BibliographyProblem(line=number, message=f"not a work: it holds half a character, {half}")
+            )
         except (ValueError, RecursionError) as error:
             problems.append(BibliographyProblem(line=number, message=f"not a work: {error}"))
     return Bibliography(entries=tuple(works), problems=tuple(problems))

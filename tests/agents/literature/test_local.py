@@ -118,11 +118,14 @@ def test_a_bad_line_of_a_corpus_costs_only_itself() -> None:
         '{"title": ""}',
         "",
         '{"title": "Two"}',
+        '{"title": "Three", "abstract": "half a character: \\ud83d"}',
+        '{"title": "Four \\ud83d\\ude00"}',
     ]
     read = read_jsonl("\n".join(lines))
-    assert [reference.title for reference in read.entries] == ["One", "Two"]
+    assert [reference.title for reference in read.entries] == ["One", "Two", "Four \U0001f600"]
     assert read.entries[0].ids == {"doi": "10.1/a"}
-    assert [problem.line for problem in read.problems] == [2, 3, 4]
+    assert [problem.line for problem in read.problems] == [2, 3, 4, 7]
+    assert read.problems[-1].message == r"not a work: it holds half a character, \ud83d"
 
 
 def corpus_of(folder: Path, titles: list[str]) -> Path:
