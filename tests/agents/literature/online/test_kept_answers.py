@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,13 @@ def test_a_request_beyond_the_allowance_is_not_sent() -> None:
         log = asyncio.run(main(service.url))
         assert (log.sent, len(service.received)) == (2, 2)
     assert [line["kept"] for line in log.lines if isinstance(line, dict)] == [False, False, True]
+
+
+def test_a_file_that_cannot_be_used_says_what_to_do(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE)) as other:
+        other.execute("CREATE TABLE answers (x)")
+    with pytest.raises(StoreError, match=r"no such column.*; remove it, or set XDG_CACHE_HOME"):
+        KeptAnswers(tmp_path).get("k")
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
