@@ -88,8 +88,20 @@ async def find(queries: Sequence[str], topic: str, known: Bibliography, ctx: Dri
 async def search_all(queries: Sequence[str], ctx: DriverContext) -> tuple[list[tuple[Reference, ...]], bool]:
     """Search for every query at once; return the answers in the order of the queries, and whether one came from outside."""
     said = await together(sources.search_each(ctx, query, FOUND_A_QUERY) for query in queries)
+    await _say_refusals(said, ctx)
     rankings = [fuse([sources.works_of(one) for one in answer], FOUND_A_QUERY) for answer in said]
     return rankings, any(one.online for answer in said for one in answer)
+
+
+async def _say_refusals(said: Sequence[Sequence[sources.Said]], ctx: DriverContext) -> None:
+    """Say once of each source what it refused: where another answered, it would pass for one that found nothing."""
+    refusals: dict[str, list[LiteratureError]] = {}
+    for one in (one for answer in said for one in answer):
+        if one.refusal is not None:
+            refusals.setdefault(one.source, []).append(one.refusal)
+    for source, errors in refusals.items():
+        queries = counted(len(said), "query", "queries")
+        await ctx.log(f"{source} refused {len(errors)} of {queries}, the first so: {errors[0]}", warning=True)
 
 
 def choose(ranked: Sequence[Reference], known: Bibliography) -> list[Reference]:

@@ -199,6 +199,16 @@ def test_a_log_can_be_followed_until_the_run_ends(start: Start) -> None:
     assert driver.returncode == 0
 
 
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["lines", "json"])
+def test_an_output_without_room_is_one_line_and_exit_1(form: tuple[str, ...], folder: Path) -> None:
+    command = [sys.executable, "-m", "peercycle", "search", "depth", "refs.bib", *form]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, cwd=folder, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        1, "error: cannot write: No space left on device; make room, and try again\n",
+    )  # fmt: skip
+
+
 def test_a_pipe_that_closes_is_no_traceback(peercycle: Callable[..., Any], folder: Path) -> None:
     assert peercycle(*RUN).code == 0
     done = subprocess.run(

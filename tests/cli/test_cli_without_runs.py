@@ -25,6 +25,7 @@ def test_search_finds_works_by_their_words(peercycle: Command) -> None:
     )
     nothing = peercycle("search", "whales", "refs.bib")
     assert (nothing.code, nothing.out, nothing.err) == (0, "", "nothing fits 'whales'\n")
+    assert len(peercycle("search", "whales " * 1000, "refs.bib").err) < 300
     assert peercycle("search", "depth").code == 2
     assert peercycle("search", "depth", "refs.bib", "--bib").out.startswith("@article{networks,\n")
     assert "--json and --bib" in peercycle("search", "depth", "refs.bib", "--bib", "--json").err

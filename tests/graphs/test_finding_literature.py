@@ -239,6 +239,19 @@ def test_an_outage_stops_the_run_or_is_passed_over_and_said(
     assert "503" in said and ("semantic-scholar" if policy == "continue" else "127.0.0.1") in said
 
 
+def test_a_source_that_refuses_every_query_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with WebService([Reply.of({"error": "no such field"}, 400)]) as service:
+        monkeypatch.setenv("PEERCYCLE_SEMANTIC_SCHOLAR_URL", service.url)
+        result = asyncio.run(start(ResearchTask(topic=TOPIC), given(tmp_path), plugins()))
+    assert result.status == "finished"
+    said = [line for line in events(result.path, "log") if "refused" in line]
+    assert len(said) == 2, "once by the stage literature, once by related"
+    assert said[0].startswith("semantic-scholar refused 1 of 1 query, the first so: ")
+    assert "no such field" in (result.path / "report.md").read_text(encoding="utf-8")
+    assert asyncio.run(replay(result.path, plugins())).differences == ()
+
+
 def test_what_stopped_at_an_outage_goes_on_when_it_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     down = True

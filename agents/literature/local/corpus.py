@@ -13,6 +13,8 @@ from peercycle.core.errors import BadInputError
 from peercycle.core.literature import Bibliography, BibliographyProblem, Provenance, Reference
 
 _SCHEMES = {"doi": "doi", "arxiv": "arxiv", "arxivid": "arxiv", "acl": "acl", "corpusid": "corpus", "s2": "s2"}
+_UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What UTF-8 or TeX cannot hold, breaks a line or drives a terminal. BibTeX's reader leaves most of it out, too."""
 
 
 def read_corpus(path: Path) -> Bibliography:
@@ -59,20 +61,20 @@ def read_jsonl(text: str) -> Bibliography:
             continue
         try:
             row = json.loads(line)
-            if not isinstance(row, dict) or not isinstance(row.get("title"), str) or not row["title"].strip():
+            if not isinstance(row, dict) or (title := _text(row.get("title"))) is None:
                 raise ValueError("a work needs a title")
-            works.append(_reference(row, number))
+            works.append(_reference(row, title, number))
         except (ValueError, RecursionError) as error:
             problems.append(BibliographyProblem(line=number, message=f"not a work: {error}"))
     return Bibliography(entries=tuple(works), problems=tuple(problems))
 
 
-def _reference(row: Mapping[str, Any], number: int) -> Reference:
+def _reference(row: Mapping[str, Any], title: str, number: int) -> Reference:
     year = row.get("year")
     ids = _ids(row)
     return Reference(
         key=_key(row, number),
-        title=row["title"],
+        title=title,
         authors=_authors(row.get("authors") or row.get("author")),
         year=int(year) if isinstance(year, int | str) and re.fullmatch(r"-?\d{1,4}", str(year)) else None,
         venue=_text(row.get("venue") or row.get("journal")),
@@ -85,16 +87,18 @@ def _reference(row: Mapping[str, Any], number: int) -> Reference:
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value.strip() else None
+    """Return a text that can be kept and shown, on one line; None for one without a word."""
+    text = _UNUSABLE.sub(" ", value) if isinstance(value, str) else ""
+    return text if text.strip() else None
 
 
 def _authors(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
-        return tuple(part.strip() for part in re.split(r"\s+and\s+|;", value) if part.strip())
+        return tuple(part.strip() for part in re.split(r"\s+and\s+|;", _text(value) or "") if part.strip())
     if not isinstance(value, list):
         return ()
     names = [item.get("name") if isinstance(item, dict) else item for item in value]
-    return tuple(name for name in names if isinstance(name, str) and name.strip())
+    return tuple(text for name in names if (text := _text(name)) is not None)
 
 
 def _ids(row: Mapping[str, Any]) -> dict[str, str]:
@@ -105,7 +109,9 @@ def _ids(row: Mapping[str, Any]) -> dict[str, str]:
     if isinstance(row.get("paperId"), str):
         given["s2"] = row["paperId"]
     return {
-        _SCHEMES[name.lower()]: str(value) for name, value in given.items() if isinstance(value, str | int) and value
+        _SCHEMES[name.lower()]: text
+        for name, value in given.items()
+        if isinstance(value, str | int) and value and (text := _text(str(value)))
     }
 
 

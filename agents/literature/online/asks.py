@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
+from urllib.parse import unquote
 
 from peercycle.agents.literature.online.settings import Kind
 
 T = TypeVar("T")
 
 USER_AGENT = "peercycle"
+HIDDEN = b"[key]"
+SHORTEST_SECRET = 6
+"""A shorter value is no secret, and taking it out would spoil answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,17 @@ class Ask:
     def address(self) -> str:
         """What may be shown of where it is sent."""
         return f"{self.url}?{self.parameters}" if self.parameters else self.url
+
+    def hide(self, said: bytes) -> bytes:
+        """Return what a service said without the secrets it was sent: some quote the key that they refuse."""
+        secrets = [value for name, value in self.headers.items() if name.lower() != "user-agent"]
+        for parameter in self.secret_parameters.split("&"):
+            value = parameter.partition("=")[2]
+            secrets += [value, unquote(value)]
+        for secret in sorted(set(secrets), key=len, reverse=True):
+            if len(secret) >= SHORTEST_SECRET:
+                said = said.replace(secret.encode(), HIDDEN)
+        return said
 
 
 @dataclass(frozen=True, slots=True)

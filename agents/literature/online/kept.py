@@ -130,7 +130,10 @@ class KeptAnswers:
                 except sqlite3.DatabaseError:
                     return self._anew(statement, values)
             except (OSError, sqlite3.OperationalError) as error:
-                raise StoreError(f"the kept answers in {str(self.path)!r} cannot be used: {error}") from None
+                raise StoreError(
+                    f"the kept answers in {str(self.path)!r} cannot be used: {error}; "
+                    f"remove it, or set XDG_CACHE_HOME, or the source's setting cache, to another folder"
+                ) from None
             except sqlite3.DatabaseError as error:
                 message = f"the kept answers in {str(self.path)!r} are damaged, and stay so: {error}"
                 raise StoreError(message) from None

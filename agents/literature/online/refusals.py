@@ -8,20 +8,24 @@ import time
 from email.utils import parsedate_to_datetime
 
 from peercycle.agents.literature.online.exchange import Exchange
+from peercycle.agents.literature.online.settings import Kind
 from peercycle.core.errors import BadRequestError, PeercycleError, SourceUnavailableError, WorkNotFoundError
 
 RATE_LIMITED = 429
 TRANSIENT = frozenset({403, 408, 425, 500, 502, 503, 504})
 """Semantic Scholar answers 403 now and then to what it answers a second later."""
 KEPT = frozenset({200, 400, 404, 410})
-"""Statuses whose answers stay the same for a while."""
+"""Statuses whose answers stay the same for a while, unless they mean an outage."""
 _LONGEST_SAID = 200
 
 
-def error_of(host: str, answer: Exchange) -> PeercycleError:
-    """Return what a status other than 200 and 429 means to the caller."""
+def error_of(host: str, answer: Exchange, kind: Kind) -> PeercycleError:
+    """Return what a status other than 200 and 429 means to the caller, who asked a question of this kind."""
     said = said_by(answer)
     told = f": {said}" if said else ""
+    if answer.status in {404, 410} and kind == "search":
+        # A search names no work that could be unknown: what is not there is the search itself.
+        return SourceUnavailableError(f"{host} has no search there ({answer.status}{told}); is its address right?")
     if answer.status in {404, 410}:
         return WorkNotFoundError(f"{host} knows no such work ({answer.status}{told})")
     if answer.status in {401, 403}:

@@ -71,7 +71,7 @@ class Transport:
             kept = await asyncio.to_thread(self._answers().get, key)
             if kept is not None and self._is_good(kept, ask):
                 note(ask, kept.status, 0.0, kept=True)
-                return self._understood(kept, parse)
+                return self._understood(kept, ask, parse)
             if self._settings.mode == "cache-only":
                 raise SourceUnavailableError(
                     f"no answer of {self._host} is kept for this request, and the mode is cache-only; "
@@ -86,9 +86,9 @@ class Transport:
         lifetime = self._settings.lifetimes.seconds("refusal" if kept.status != 200 else ask.kind)
         return 0 <= time.time() - kept.fetched_at < lifetime
 
-    def _understood(self, kept: Kept, parse: Callable[[bytes], T]) -> Fetched[T]:
+    def _understood(self, kept: Kept, ask: Ask, parse: Callable[[bytes], T]) -> Fetched[T]:
         if kept.status != 200:
-            raise error_of(self._host, Exchange(kept.status, {}, kept.body))
+            raise error_of(self._host, Exchange(kept.status, {}, kept.body), ask.kind)
         return Fetched(parse(kept.body), kept.fetched_at)
 
     async def _ask(self, key: str, ask: Ask, parse: Callable[[bytes], T]) -> Fetched[T]:

@@ -13,6 +13,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from peercycle.agents.literature.online.addresses import is_loopback, origin_of
@@ -73,8 +74,8 @@ class Sender:
                 if answer.status == RATE_LIMITED:
                     failure = await self._rate_limited(answer)
                 else:
-                    error = error_of(self.host, answer)
-                    if answer.status in KEPT:
+                    error = error_of(self.host, answer, ask.kind)
+                    if answer.status in KEPT and not isinstance(error, SourceUnavailableError):
                         await keep(answer)
                     if answer.status not in TRANSIENT or not isinstance(error, SourceUnavailableError):
                         raise error
@@ -124,10 +125,11 @@ class Sender:
                     most_bytes=ask.most_bytes or self._settings.most_bytes,
                 )
             status = answer.status
-            return answer
-        except SourceUnavailableError:
+            # Before anything is kept, journalled or said of it.
+            return replace(answer, body=ask.hide(answer.body))
+        except SourceUnavailableError as error:
             # A connection error by its class, and final: too large, or redirected where nobody may go.
-            raise
+            raise SourceUnavailableError(ask.hide(str(error).encode()).decode()) from None
         except TimeoutError:
             question = clock.question
             over = question is not None and question.left() <= 0

@@ -82,13 +82,23 @@ def _is_record(item: Any) -> bool:
     )
 
 
+def _mended(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record without what the package breaks at: one bad author would cost the whole answer."""
+    for work in (record, record.get("citedPaper"), record.get("citingPaper")):
+        if isinstance(work, dict):
+            authors, journal = work.get("authors"), work.get("journal")
+            work["authors"] = [one for one in authors if isinstance(one, dict)] if isinstance(authors, list) else []
+            work["journal"] = journal if isinstance(journal, dict) else None
+    return record
+
+
 def _parse_batch(body: bytes) -> list[Any]:
     """Return the records of a batch, one for each id asked for. Raises `ValueError`."""
     answer = json.loads(body)
     if not isinstance(answer, list):
         raise ValueError(f"no list: {str(answer)[:100]}")
     # The package drops works that are not known, and with them the order; an empty record keeps the place.
-    return [item if isinstance(item, dict) else {"paperId": ""} for item in answer]
+    return [_mended(item) if isinstance(item, dict) else {"paperId": ""} for item in answer]
 
 
 def _parse(body: bytes) -> Any:
@@ -99,6 +109,8 @@ def _parse(body: bytes) -> Any:
     if set(answer) <= {"error", "message", "code"} and answer:
         raise ValueError(f"an error in place of an answer: {str(answer)[:100]}")
     if "total" in answer:
+        if answer.get("data") is None and not answer.get("offset") and answer["total"]:
+            raise ValueError(f"it counts {str(answer['total'])[:20]} works and tells none")
         # A search that finds nothing has no data at all, which the package would ask for again and again.
         answer.setdefault("data", [])
     for name in ("data", "recommendedPapers"):
@@ -107,5 +119,5 @@ def _parse(body: bytes) -> Any:
         if not isinstance(answer.get(name, []), list):
             raise ValueError(f"its {name} are no list")
         if name in answer:
-            answer[name] = [item for item in answer[name] if _is_record(item)]
+            answer[name] = [_mended(item) for item in answer[name] if _is_record(item)]
     return answer

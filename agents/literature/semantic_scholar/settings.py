@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from peercycle.agents.literature.online.settings import OnlineSettings
+from peercycle.core.errors import SourceUnavailableError
 
 KEY_VARIABLE = "SEMANTIC_SCHOLAR_API_KEY"
 URL_VARIABLE = "PEERCYCLE_SEMANTIC_SCHOLAR_URL"
@@ -20,5 +21,10 @@ class SemanticScholarSettings(OnlineSettings):
 
 
 def api_key() -> str:
-    """Return the key of the environment; empty where there is none."""
-    return os.environ.get(KEY_VARIABLE, "").strip()
+    """Return the key of the environment; empty where there is none. Raises `SourceUnavailableError` for what is no key."""
+    key = os.environ.get(KEY_VARIABLE, "").strip()
+    if not key.isascii() or not key.isprintable():
+        raise SourceUnavailableError(
+            f"{KEY_VARIABLE} holds characters that no header can carry; set it anew, or unset it"
+        )
+    return key

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import sys
 import time
@@ -56,6 +57,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         close_output()
         return UNREAD
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            raise
+        # Mostly of standard output itself, where the line of JSON that says so has no room either.
+        close_output()
+        where = f" {error.filename!r}" if error.filename else ""
+        return _complain(f"cannot write{where}: {error.strerror}; make room, and try again", 1, as_json)
     if code == INTERRUPTED:
         # Some versions of typer raise, others return this.
         warn("interrupted")

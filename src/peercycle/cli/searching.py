@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from peercycle.plugins.manager import Plugins
 
 SHOWN_AUTHORS = 3
+SHOWN_CHARACTERS = 200
+"""Of a query that nothing fits."""
 LOCAL = "local"
 
 
@@ -196,7 +198,8 @@ def _print(
         for work in found:
             say(line_of(work))
     if not found and not as_json:
-        say(f"nothing fits {query!r}", error=True)
+        shown = query if len(query) <= SHOWN_CHARACTERS else f"{query[:SHOWN_CHARACTERS]}…"
+        say(f"nothing fits {shown!r}", error=True)
     return 0
 
 

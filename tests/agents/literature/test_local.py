@@ -125,6 +125,20 @@ def test_a_bad_line_of_a_corpus_costs_only_itself() -> None:
     assert [problem.line for problem in read.problems] == [2, 3, 4]
 
 
+def test_what_no_text_can_hold_or_drives_a_terminal_is_left_out_of_a_corpus_of_json() -> None:
+    row = {
+        "title": "a \x1b]0;b\x07 \0c\ud83d \U0001f600",
+        "authors": ["Ann\n\x9bLee"],
+        "abstract": "\u202ed",
+        "doi": "10.1/\ud83d",
+    }
+    read = read_jsonl("\n".join([json.dumps(row), json.dumps({"title": "\0\ud83d"})]))
+    (work,) = read.entries
+    assert (work.title.split(), work.authors) == (["a", "]0;b", "c", "\U0001f600"], ("Ann  Lee",))
+    assert (work.abstract, work.ids) == (" d", {"doi": "10.1/ "})
+    assert [problem.line for problem in read.problems] == [2]
+
+
 def corpus_of(folder: Path, titles: list[str]) -> Path:
     path = folder / "corpus.jsonl"
     path.write_text("\n".join(json.dumps({"title": title, "key": f"w{n}"}) for n, title in enumerate(titles)))

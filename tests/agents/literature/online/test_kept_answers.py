@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,13 @@ from peercycle.agents.literature.online.asks import Ask, Manners
 from peercycle.agents.literature.online.kept import FILE, Kept, KeptAnswers, key_of
 from peercycle.agents.literature.online.settings import OnlineSettings
 from peercycle.agents.literature.online.transport import Transport
-from peercycle.core.errors import BudgetExceededError, SourceUnavailableError, StoreError, WorkNotFoundError
+from peercycle.core.errors import (
+    BudgetExceededError,
+    PeercycleError,
+    SourceUnavailableError,
+    StoreError,
+    WorkNotFoundError,
+)
 from peercycle.core.requests import REQUESTS, RequestLog
 from peercycle.plugins.testing.web import Reply, WebService
 
@@ -152,6 +160,30 @@ def test_no_key_is_in_the_cache_or_in_the_log(tmp_path: Path) -> None:
         assert b"s3cret" not in path.read_bytes()
 
 
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 503])
+def test_a_key_that_a_service_repeats_is_in_no_answer_message_or_cache(status: int, tmp_path: Path) -> None:
+    async def main(url: str) -> str:
+        async with Transport(
+            OnlineSettings(interval_s=0, tries=1, cache=str(tmp_path)), url, Manners(0)
+        ) as transport:
+            ask = Ask("GET", f"{url}/x", headers={"x-api-key": "s3cret"}, secret_parameters="api_key=s3%2Fcrets")
+            try:
+                return str((await transport.fetch(ask, json.loads)).value)
+            except PeercycleError as error:
+                return str(error)
+
+    body = {"error": "the key s3cret, and s3%2Fcrets, or s3/crets"}
+    reply = Reply.of(body, status)
+    if status == 302:
+        reply = Reply(302, headers={"Location": "http://10.0.0.7/?key=s3cret&api_key=s3%2Fcrets"})
+    with WebService([reply]) as service:
+        said = asyncio.run(main(service.url))
+    assert "[key]" in said and "crets" not in said and "s3cret" not in said
+    with contextlib.closing(KeptAnswers(tmp_path)) as answers:
+        kept = answers.get(key_of("GET", f"{service.url}/x", "", None))
+        assert kept is None or b"s3" not in kept.body
+
+
 def test_a_request_beyond_the_allowance_is_not_sent() -> None:
     async def main(url: str) -> RequestLog:
         log = RequestLog(allowed=2)
@@ -169,6 +201,13 @@ def test_a_request_beyond_the_allowance_is_not_sent() -> None:
         log = asyncio.run(main(service.url))
         assert (log.sent, len(service.received)) == (2, 2)
     assert [line["kept"] for line in log.lines if isinstance(line, dict)] == [False, False, True]
+
+
+def test_a_file_that_cannot_be_used_says_what_to_do(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE)) as other:
+        other.execute("CREATE TABLE answers (x)")
+    with pytest.raises(StoreError, match=r"no such column.*; remove it, or set XDG_CACHE_HOME"):
+        KeptAnswers(tmp_path).get("k")
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from peercycle.agents.literature.online.asks import Ask, Manners
-from peercycle.agents.literature.online.settings import OnlineSettings
+from peercycle.agents.literature.online.settings import Kind, OnlineSettings
 from peercycle.agents.literature.online.transport import Transport
 from peercycle.core.errors import (
     BadRequestError,
@@ -37,7 +37,9 @@ class Seen:
     seconds: float
 
 
-def asked(*replies: Reply, path: str = "/x", times: int = 1, body: Any = None, **settings: Any) -> Seen:
+def asked(
+    *replies: Reply, path: str = "/x", times: int = 1, body: Any = None, kind: Kind = "work", **settings: Any
+) -> Seen:
     """Ask a service that gives these replies in turn, the last one for ever; `times` in a row."""
 
     async def main(service: WebService) -> Seen:
@@ -45,7 +47,7 @@ def asked(*replies: Reply, path: str = "/x", times: int = 1, body: Any = None, *
         value, error, began = None, None, time.monotonic()
         async with Transport(options, service.url, Manners(0)) as transport:
             for _ in range(times):
-                ask = Ask("POST" if body else "GET", f"{service.url}{path}", "q=a", body)
+                ask = Ask("POST" if body else "GET", f"{service.url}{path}", "q=a", body, kind)
                 try:
                     value, error = (await transport.fetch(ask, json.loads)).value, None
                 except PeercycleError as problem:
@@ -99,6 +101,13 @@ def test_the_caller_sees_a_typed_error_after_few_requests(row: str) -> None:
     assert said in str(seen.error) and "\n" not in str(seen.error)
     assert seen.requests == requests
     assert seen.seconds < DEADLINE_S
+
+
+def test_a_search_that_is_not_there_is_an_outage_and_is_not_kept() -> None:
+    seen = asked(Reply(404, b"no such page"), times=2, kind="search")
+    assert type(seen.error) is SourceUnavailableError, seen.error
+    assert "no such page" in str(seen.error) and "is its address right?" in str(seen.error)
+    assert seen.requests == 2
 
 
 def test_a_burst_of_failures_is_outlived() -> None:

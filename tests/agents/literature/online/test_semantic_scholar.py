@@ -115,6 +115,17 @@ def test_the_key_is_on_every_call(monkeypatch: pytest.MonkeyPatch) -> None:
         assert [received.headers.get("x-api-key") for received in service.received] == ["s3cret"] * 5
 
 
+@pytest.mark.parametrize("key", ["cl\u00e9", "two\nlines"])
+def test_a_key_that_no_header_can_carry_is_named_by_its_variable_and_not_shown(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEMANTIC_SCHOLAR_API_KEY", key)
+    with WebService(answers(EXCHANGES)) as service:
+        with pytest.raises(SourceUnavailableError, match=r"^SEMANTIC_SCHOLAR_API_KEY holds") as raised:
+            ask(service, use_everything)
+        assert service.received == [] and key.split("\n", maxsplit=1)[0] not in str(raised.value)
+
+
 def test_without_a_key_none_is_sent() -> None:
     with WebService(answers(EXCHANGES)) as service:
         ask(service, use_everything)
@@ -178,6 +189,28 @@ def test_an_outage_is_never_an_empty_answer(status: int) -> None:
     for question in questions:
         with WebService([Reply(status)]) as service, pytest.raises(SourceUnavailableError):
             ask(service, question, tries=1)
+
+
+@pytest.mark.parametrize("data", [{"data": None}, {}])
+def test_a_search_that_counts_works_and_tells_none_is_an_outage(data: dict[str, Any]) -> None:
+    with WebService([Reply.of({"total": 5, "offset": 0, **data})]) as service:
+        with pytest.raises(SourceUnavailableError, match="counts 5 works and tells none"):
+            ask(service, lambda source: source.search("x"), tries=1)
+
+
+def test_one_bad_record_costs_no_other() -> None:
+    good = {"paperId": "1", "title": "Good", "authors": [{"name": "Ann Lee"}]}
+    bad = [
+        {"title": f"Bad {number}", "authors": value} for number, value in enumerate(([None, 5, "A", {}], 7, "Bob"))
+    ]
+    records = [*bad, {"title": "Bad 3", "journal": 7}, good]
+    with WebService([Reply.of({"total": 5, "offset": 0, "data": records})]) as service:
+        found = ask(service, lambda source: source.search("x"), tries=1)
+    with WebService([Reply.of({"offset": 0, "data": [{"citedPaper": record} for record in records]})]) as service:
+        cited = ask(service, lambda source: source.expand("s2:9", "references"), tries=1)
+    for works in (found, cited):
+        assert [work.title for work in works] == ["Bad 0", "Bad 1", "Bad 2", "Bad 3", "Good"]
+        assert [work.authors for work in works] == [(), (), (), (), ("Ann Lee",)]
 
 
 HOSTILE: list[Any] = [
