@@ -250,7 +250,7 @@ def main() -> int:
     parser.add_argument("--model", choices=SHAPES, help="throughput of this one alone; writes no result file")
     parser.add_argument("--runs", type=int, default=32)
     parser.add_argument("--calls", type=int, default=10, help="a run, of the tiny model")
-    parser.add_argument("--small-calls", type=int, default=3, help="a run, of the small model")
+    parser.add_argument("--small-calls", type=int, default=10, help="a run, of the small model")
     parser.add_argument("--tokens", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--words", type=int, default=3500, help="of the reviewed paper: at least 4,000 tokens")
