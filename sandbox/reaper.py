@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 def main(argv: list[str]) -> None:
     """Wait for the driver's end, as nobody's child: one that waits for all its children must not wait for this."""
     driver, began, said, root = int(argv[1]), argv[2], int(argv[3]), argv[4]
-    if os.fork():
-        os._exit(0)
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         # Who ends a service or a session sends these to all that is left of it, which is when this has its work to do.
         signal.signal(number, signal.SIG_IGN)
+    if os.fork():
+        os._exit(0)
     places = hear_until_dead(driver, began, said)
+    # Only now: it would wait with 5 MB more.
     sys.path.append(root)
     from peercycle.sandbox import estate
 

@@ -40,5 +40,7 @@ def advice(dropped: Mapping[str, int]) -> str:
     if not dropped:
         return "nothing was scored: run tasks with --candidates 2 or more, and a reviewer"
     order = [*ADVICE]
+    if all(reason.startswith("runs ") for reason in dropped):
+        return "`peercycle status` says how each run stands, `peercycle resume RUN` goes on with one"
     most = max(dropped, key=lambda reason: (dropped[reason], -order.index(reason) if reason in ADVICE else -99))
     return ADVICE.get(most, "sample more candidates per task")

@@ -13,7 +13,7 @@ from peercycle.trainers.resuming import CHECKPOINTS, PLAN_FILE
 
 @contextmanager
 def output_folder(out: Path, base: str) -> Iterator[None]:
-    """Make the folder for a training; one that is refused leaves none that was not there.
+    """Make the folder for a training; one that is refused leaves no empty folder of that name.
 
     Raises `UsageError`, with nothing written, where it is the base's own, or holds what no training of ours began.
     """
@@ -43,7 +43,8 @@ def _require_own(out: Path, base: str) -> None:
         )
     if (out / CHECKPOINTS / PLAN_FILE).is_file():
         return
-    foreign = sorted(path.name for path in out.iterdir() if path.name != CHECKPOINTS)
+    # One that was killed before it had written its plan leaves an empty folder for checkpoints.
+    foreign = sorted(path.name for path in out.iterdir() if path.name != CHECKPOINTS or any(path.glob("*")))
     if foreign:
         more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
         raise UsageError(

@@ -61,10 +61,11 @@ def run_loop(frame: Frame, versions: Mapping[str, str]) -> LoopRecord:
     try:
         record = _begin(frame, inputs_of(frame.settings, frame.place.policies, versions))
         ended = record.terminal
-        further = ended is not None and ended.reason == "iteration_limit"
-        further = further and ended is not None and frame.settings.iterations > ended.iterations
-        if ended is not None and not further and not lacking(frame):
-            return record
+        if ended is not None and not lacking(frame):
+            # At its limit, and the limit was raised since.
+            further = ended.reason == "iteration_limit" and frame.settings.iterations > ended.iterations
+            if not further:
+                return record
         record = record.model_copy(update={"terminal": None})
         write_record(folder, record)
         record = record.model_copy(update={"terminal": _Iterations(frame).run()})

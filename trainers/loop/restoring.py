@@ -1,4 +1,4 @@
-"""What a loop exported and is gone from the registry, or is damaged there: put back, or named."""
+"""What a loop exported and is gone from the registry: put back. What is damaged there: named."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from peercycle.core.errors import DamagedRunError
+from peercycle.core.errors import DamagedRunError, PeercycleError
 from peercycle.core.training import PolicyCheckpoint
 from peercycle.store.policies import RECORD_FILE, StoredPolicy, add_metrics, keep_policy, open_policy
 from peercycle.trainers.loop.evaluating import EVALUATION, Evaluation, metrics_of
@@ -47,9 +47,9 @@ def naming_kept(frame: Frame, name: str) -> Iterator[None]:
         yield
     except DamagedRunError as error:
         place = frame.place.policies / name
-        try:
-            open_policy(place, frame.place.policies)
-        except DamagedRunError:
-            if place.is_dir():
+        if place.is_dir():
+            try:
+                open_policy(place, frame.place.policies)
+            except PeercycleError:
                 error.add_note(f"and {str(place)!r}, which is damaged, too")
         raise

@@ -13,7 +13,7 @@ from peercycle.core.errors import BadInputError
 from peercycle.core.literature import Bibliography, BibliographyProblem, Provenance, Reference
 
 _SCHEMES = {"doi": "doi", "arxiv": "arxiv", "arxivid": "arxiv", "acl": "acl", "corpusid": "corpus", "s2": "s2"}
-_UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """What UTF-8 or TeX cannot hold, breaks a line or drives a terminal. BibTeX's reader leaves most of it out, too."""
 
 
@@ -88,8 +88,7 @@ def _reference(row: Mapping[str, Any], title: str, number: int) -> Reference:
 
 def _text(value: object) -> str | None:
     """Return a text that can be kept and shown, on one line; None for one without a word."""
-    text = _UNUSABLE.sub(" ", value) if isinstance(value, str) else ""
-    return text if text.strip() else None
+    return " ".join(_UNUSABLE.sub(" ", value).split()) or None if isinstance(value, str) else None
 
 
 def _authors(value: object) -> tuple[str, ...]:

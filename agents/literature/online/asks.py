@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
-from urllib.parse import unquote
+from urllib.parse import unquote_plus
 
 from peercycle.agents.literature.online.settings import Kind
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 USER_AGENT = "peercycle"
 HIDDEN = b"[key]"
 SHORTEST_SECRET = 6
-"""A shorter value is no secret, and taking it out would spoil answers."""
+"""Shorter values are not looked for: hiding them would spoil what is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Ask:
         secrets = [value for name, value in self.headers.items() if name.lower() != "user-agent"]
         for parameter in self.secret_parameters.split("&"):
             value = parameter.partition("=")[2]
-            secrets += [value, unquote(value)]
+            secrets += [value, unquote_plus(value)]
         for secret in sorted(set(secrets), key=len, reverse=True):
             if len(secret) >= SHORTEST_SECRET:
                 said = said.replace(secret.encode(), HIDDEN)

@@ -130,9 +130,11 @@ class KeptAnswers:
                 except sqlite3.DatabaseError:
                     return self._anew(statement, values)
             except (OSError, sqlite3.OperationalError) as error:
+                busy = getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+                mend = "try again when the process that holds it has ended" if busy else "remove it"
                 raise StoreError(
                     f"the kept answers in {str(self.path)!r} cannot be used: {error}; "
-                    f"remove it, or set XDG_CACHE_HOME, or the source's setting cache, to another folder"
+                    f"{mend}, or set XDG_CACHE_HOME, or the source's setting cache, to another folder"
                 ) from None
             except sqlite3.DatabaseError as error:
                 message = f"the kept answers in {str(self.path)!r} are damaged, and stay so: {error}"

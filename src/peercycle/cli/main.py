@@ -60,8 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
             raise
-        # Mostly of standard output itself, where the line of JSON that says so has no room either.
-        close_output()
+        if error.filename is None:
+            # Of standard output itself, where the line of JSON that says so has no room either.
+            close_output()
         where = f" {error.filename!r}" if error.filename else ""
         return _complain(f"cannot write{where}: {error.strerror}; make room, and try again", 1, as_json)
     if code == INTERRUPTED:

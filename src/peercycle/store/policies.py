@@ -95,10 +95,10 @@ def open_policy(folder: Path, registry: Path | None = None) -> StoredPolicy:
         again = ""
         if registry is not None:
             place = str(registry / weights.parent.name)
-            again = f", or remove {place!r} and have the loop that trained them put them back (`peercycle train`)"
+            again = f"; where the loop that trained them is still there, remove {place!r} and run it again"
         raise DamagedRunError(
             f"the weights of {folder.name!r} are not those of its record "
-            f"(sha256 {digest[:12]}…, expected {record.weights_sha256[:12]}…); restore them{again}"
+            f"(sha256 {digest[:12]}…, expected {record.weights_sha256[:12]}…); restore them from a copy{again}"
         )
     return StoredPolicy(folder.name, record, weights)
 

@@ -111,11 +111,10 @@ def request_stop(path: Path, how: str = "drain") -> None:
 
 def read_stop(path: Path) -> str | None:
     """Return what `request_stop` asked for, or None."""
-    if not os.path.lexists(path / STOP_FILE):
-        # Nearly always, and looked for often: an open that fails costs twenty times as much.
-        return None
     with disk_errors("read", path / STOP_FILE):
         try:
+            # Nearly always there is none, and it is looked for often: an open that fails costs much more.
+            os.lstat(path / STOP_FILE)
             return (path / STOP_FILE).read_text(encoding="utf-8").strip() or None
         except FileNotFoundError:
             return None

@@ -20,7 +20,7 @@ SHARE = 8
 """A thread takes so many waiting logs by itself before it asks others for help: each thread that wakes up takes the
 interpreter from the loop, and a disk that is slow for one is as slow for several."""
 LOOK_EVERY = 8
-"""So many syncs of a log to a look at its length: that, too, gives the interpreter away and waits to have it back."""
+"""A log's length is looked at once in so many syncs: that, too, gives the interpreter away and waits to have it back."""
 LOG_BYTES = 4_000_000
 """The write-ahead log is folded into the database once it is longer."""
 

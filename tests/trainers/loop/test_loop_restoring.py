@@ -30,7 +30,7 @@ def test_a_policy_that_is_damaged_in_the_registry_alone_is_one_folder_to_remove(
     done = train(["loop.toml", "--iterations", "2"], folder)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert "or remove 'policies/toy-001' and have the loop that trained them put them back" in line
+    assert "where the loop that trained them is still there, remove 'policies/toy-001' and run it again" in line
     shutil.rmtree(kept.parent)
     # The loop has ended; what it exported is put back all the same, with what was measured of it.
     done = train(["loop.toml"], folder)
