@@ -11,7 +11,6 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import peercycle
 from peercycle.core.errors import SandboxError
 from peercycle.sandbox import reaper
 from peercycle.sandbox.estate import Place
@@ -100,7 +99,7 @@ def _start(old: int) -> int:
     return said
 
 
-_ROOT = str(Path(peercycle.__file__).absolute().parent.parent)
+_ROOT = str(Path(__file__).absolute().parents[2])
 """Where this package is imported from."""
 
 
