@@ -18,6 +18,7 @@ from peercycle.agents.formats.scores import read_decision, read_score
         ("**5**", 5),
         ("5.67", 5.67),
         ("5,67", 5.67),
+        ("5.666666667", 5.666666667),
         ("Rating: 7", 7),
         ("Overall score is 3", 3),
         ("`4`", 4),
@@ -29,7 +30,24 @@ def test_a_rating_is_the_number_that_it_begins_with(said: str, value: float) -> 
 
 
 @pytest.mark.parametrize(
-    "said", ["0", "11", "100", "-3", "5-6", "3 to 5", "I like it", "999999999999", "", "N/A", "very good 7", "٧"]
+    "said",
+    [
+        "0",
+        "11",
+        "100",
+        "-3",
+        "5-6",
+        "3 to 5",
+        "I like it",
+        "999999999999",
+        "",
+        "N/A",
+        "very good 7",
+        "٧",
+        "1e999",
+        "2.5e3",
+        "6.5.1",
+    ],
 )
 def test_what_is_no_rating_is_missing_and_never_zero(said: str) -> None:
     assert read_score("rating", said, 1, 10).value is None
