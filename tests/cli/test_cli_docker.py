@@ -49,7 +49,7 @@ class OnDocker:
         """What there is of executions: containers and folders."""
         with engine(self.settings) as client:
             containers = [str(each["Id"]) for each in client.containers(all=True)]
-        return containers + [each.name for each in (state_directory(self.settings) / "executions").iterdir()]
+        return containers + [each.name for each in (state_directory(self.settings) / "executions").glob("*")]
 
 
 @pytest.fixture
