@@ -10,6 +10,8 @@ from typing import Any
 from peercycle.core.base import JSON
 from peercycle.core.modelling import Completion, Usage
 
+LARGEST_COUNT = 1 << 40
+"""More tokens than any answer has, and less than a database's numbers hold."""
 REASONING = ("reasoning_content", "reasoning")
 """Where servers put what a model thought before it answered."""
 
@@ -141,7 +143,8 @@ def _kept(found: Mapping[str, Any]) -> JSON:
 
 
 def _count(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    """Return a count that a server may have made; 0 for none, and for what no answer of `LARGEST_COUNT` could have."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LARGEST_COUNT else 0
 
 
 def _no_number(constant: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -13,6 +14,8 @@ from peercycle.core.errors import ModelUnavailableError, SettingsError
 HIDDEN = "[key]"
 SHORTEST = 6
 """A value shorter than this is no secret, and taking it out would spoil texts."""
+_ESCAPED = re.compile(r"(?<!\\)((?:\\\\)*)\\u00([2-6][0-9a-f]|7[0-9a-e])", re.IGNORECASE)
+"""A printable letter of ASCII as JSON may spell it."""
 SHORTEST_BEGINNING = 8
 """So much of a secret counts as the secret where a text ends with it: what breaks off may break off there."""
 
@@ -25,7 +28,12 @@ class Credentials:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
     def hide(self, text: str) -> str:
-        """Return a text without any secret, nor the beginning of one at its end: some servers quote a refused key."""
+        """Return a text without any secret, nor the beginning of one at its end: some servers quote a refused key.
+
+        Letters that JSON spells as escapes are spelled out first, for whoever reads it does so, too.
+        """
+        if self.secrets and "\\u00" in text:
+            text = _ESCAPED.sub(_spelled_out, text)
         for secret in self.secrets:
             text = text.replace(secret, HIDDEN)
         for secret in self.secrets:
@@ -33,6 +41,12 @@ class Credentials:
                 if text.endswith(secret[:length]):
                     return text[:-length] + HIDDEN
         return text
+
+
+def _spelled_out(escaped: re.Match[str]) -> str:
+    letter = chr(int(escaped[2], 16))
+    # These two are escaped for a reason.
+    return escaped[0] if letter in '"\\' else escaped[1] + letter
 
 
 def key_variable(base_url: str, named: str | None) -> str | None:

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from peercycle.agents.models.openai.faults import MOST_RAW
+from peercycle.agents.models.openai.answers import read
+from peercycle.agents.models.openai.faults import MOST_RAW, said
+from peercycle.agents.models.openai.keys import Credentials
 from peercycle.agents.models.openai.model import OpenAIModel
 from peercycle.agents.models.openai.settings import OpenAISettings
 from peercycle.agents.models.vllm.model import VllmModel
@@ -412,6 +414,20 @@ def test_a_key_that_a_server_repeats_is_taken_out_of_errors_and_answers(
     (result,) = ask(fake_server, api_key_env="MY_KEY")
     assert result.text == "your key is [key]"
     assert CANARY not in result.model_dump_json()
+
+
+def test_a_key_that_json_spells_as_escapes_is_taken_out_too() -> None:
+    spelled = "".join(f"\\u{ord(letter):04X}" for letter in CANARY)
+    body = '{"error": {"message": "bad ' + spelled + ' \\"so\\" \\\\u0041"}}'
+    hidden = Credentials(secrets=(CANARY,)).hide(body)
+    assert said(hidden) == 'bad [key] "so" \\u0041'
+    assert Credentials().hide(body) == body
+
+
+def test_counts_that_no_answer_could_have_are_none() -> None:
+    answer = {"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": 10**30, "completion_tokens": -5}}
+    usage = read(answer, None).usage
+    assert (usage.prompt_tokens, usage.completion_tokens) == (0, 0)
 
 
 def _streams(*pieces: str, field: str = "content") -> Any:
