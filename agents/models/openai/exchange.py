@@ -22,6 +22,8 @@ LARGEST_BODY = 1 << 26
 """Bytes of an answer that are read at most."""
 _SILENT = "does not answer for now"
 _NO_ANSWER = "answered, but what it sent is no answer of a model"
+LONGEST_ANSWER_S = 3600.0
+"""How long one answer may take to come in, where `read_timeout_s` is not longer: a byte now and then is no silence."""
 SILENCES = 2
 """Read timeouts after which a server counts as out: each one cost the whole of `read_timeout_s`."""
 
@@ -50,7 +52,8 @@ class Exchange:
             heard = bytearray()
             fault = _SILENT
             try:
-                return await self._once(path, body, stream, heard)
+                async with asyncio.timeout(max(LONGEST_ANSWER_S, self.patience.read_timeout_s)) as whole:
+                    return await self._once(path, body, stream, heard)
             except _RefusedError as refused:
                 refusal = refused.refusal
                 if not refusal.may_pass:
@@ -59,6 +62,11 @@ class Exchange:
             except httpx.TimeoutException as error:
                 silences += isinstance(error, httpx.ReadTimeout)
                 complaint = f"no answer ({type(error).__name__} after {self._limit_of(error):g} s)"
+            except TimeoutError:
+                if not whole.expired():
+                    raise
+                silences = SILENCES
+                complaint = f"no whole answer after {max(LONGEST_ANSWER_S, self.patience.read_timeout_s):g} s"
             except UnreadableError as error:
                 complaint, fault = str(error), _NO_ANSWER
             except (httpx.RequestError, BrokenStreamError) as error:

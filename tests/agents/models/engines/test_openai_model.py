@@ -6,10 +6,12 @@ import asyncio
 import json
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from peercycle.agents.models.openai import exchange
 from peercycle.agents.models.openai.answers import read
 from peercycle.agents.models.openai.faults import MOST_RAW, said
 from peercycle.agents.models.openai.keys import Credentials
@@ -422,6 +424,25 @@ def test_a_key_that_json_spells_as_escapes_is_taken_out_too() -> None:
     hidden = Credentials(secrets=(CANARY,)).hide(body)
     assert said(hidden) == 'bad [key] "so" \\u0041'
     assert Credentials().hide(body) == body
+
+
+def test_a_server_that_trickles_is_out_once_an_answer_has_taken_too_long(
+    fake_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trickle(handler: Any, body: dict[str, Any]) -> None:
+        handler.begin_chunks()
+        with suppress(OSError):
+            for _ in range(100):
+                handler.chunk(b" ")
+                time.sleep(0.05)
+
+    monkeypatch.setattr(exchange, "LONGEST_ANSWER_S", 0.6)
+    fake_server.script = [trickle, trickle]
+    began = time.monotonic()
+    with pytest.raises(OutageError, match=r"no whole answer after 0\.6 s"):
+        ask(fake_server, read_timeout_s=0.4, retries=3)
+    assert time.monotonic() - began < 4
+    assert len(fake_server.script) == 1, "asked once"
 
 
 def test_counts_that_no_answer_could_have_are_none() -> None:
