@@ -21,6 +21,9 @@ from peercycle.core.errors import ContentFilterError, ModelError, OutageError, U
 from peercycle.core.modelling import ModelRequest, ModelResult, Usage
 from peercycle.core.outlasting import together
 
+BYTES_A_TOKEN = 4
+"""Of English, about: what is taken for the use of a server that does not say it."""
+
 
 class OpenAIModel:
     """Asks a server over HTTP. Enter it before use; keys are read from the environment then, and not before."""
@@ -86,8 +89,8 @@ class OpenAIModel:
         if all(c.finish_reason == "content_filter" and not c.text for c in completions):
             raise with_raw(ContentFilterError(f"{self._name} withheld the answer: content filter"), str(parts[0].raw))
         usage = Usage(
-            prompt_tokens=sum(part.usage.prompt_tokens for part in parts),
-            completion_tokens=sum(part.usage.completion_tokens for part in parts),
+            prompt_tokens=sum(part.usage.prompt_tokens or _prompt_estimate(request) for part in parts),
+            completion_tokens=sum(part.usage.completion_tokens or _answer_estimate(part) for part in parts),
             model_calls=1,
         )
         raws = [part.raw for part in parts]
@@ -131,6 +134,18 @@ class OpenAIModel:
     def _limit_field(self) -> str:
         own = self._settings.base_url.rstrip("/") == OPENAI_URL
         return self._settings.max_tokens_field or ("max_completion_tokens" if own else "max_tokens")
+
+
+def _prompt_estimate(request: ModelRequest) -> int:
+    """Return about how many tokens a prompt has, for a server that does not say: a limit on tokens is to hold there."""
+    bound = prompt_bound(request)
+    return bound if request.prompt_token_ids is not None else -(-bound // BYTES_A_TOKEN)
+
+
+def _answer_estimate(answer: Answer) -> int:
+    """Return about how many tokens an answer has."""
+    said = sum(len(f"{each.reasoning or ''}{each.text}".encode("utf-8", "replace")) for each in answer.completions)
+    return -(-said // BYTES_A_TOKEN)
 
 
 def connections(patience: Patience) -> httpx.Limits:

@@ -445,10 +445,24 @@ def test_a_server_that_trickles_is_out_once_an_answer_has_taken_too_long(
     assert len(fake_server.script) == 1, "asked once"
 
 
+@pytest.mark.parametrize(
+    "told", [None, {"prompt_tokens": -5, "completion_tokens": "many"}, {"prompt_tokens": 10**30}]
+)
+def test_what_a_server_does_not_say_that_it_used_is_estimated(fake_server: Any, behaviours: Any, told: Any) -> None:
+    fake_server.script = [_answers({"choices": [{"message": {"content": "four" * 25}}], "usage": told})]
+    (result,) = ask(fake_server)
+    assert result.usage.completion_tokens == 25
+    assert 0 < result.usage.prompt_tokens < 1000
+
+
 def test_counts_that_no_answer_could_have_are_none() -> None:
     answer = {"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": 10**30, "completion_tokens": -5}}
     usage = read(answer, None).usage
     assert (usage.prompt_tokens, usage.completion_tokens) == (0, 0)
+
+
+def _answers(said: dict[str, Any]) -> Any:
+    return _bytes(json.dumps(said).encode(), "application/json")
 
 
 def _streams(*pieces: str, field: str = "content") -> Any:
