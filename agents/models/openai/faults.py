@@ -94,9 +94,11 @@ class Refusal:
                 f"{server} redirects ({self.status}), and keys are sent nowhere else: set {ADDRESS[backend]} to where "
                 f"it leads. {SETTINGS_STAY}"
             )
-        return with_raw(
-            ModelError(f"{model!r} at {server} refuses the request ({self.status}): {self.message}"), self.body
+        refused_for_good = ModelError(
+            f"{model!r} at {server} refuses the request ({self.status}): {self.message}; what is refused so is not "
+            f"asked again by a resume: mend it, and begin a new run"
         )
+        return with_raw(refused_for_good, self.body)
 
     def code(self) -> str:
         """Return the server's own code of the error."""
