@@ -84,7 +84,7 @@ def _completion(choice: Mapping[str, Any], prompt: tuple[int, ...] | None, prefi
     message = choice.get("message") if isinstance(choice.get("message"), dict) else {}
     assert isinstance(message, dict)
     text = choice.get("text") if "message" not in choice else message.get("content")
-    text = text if isinstance(text, str) else ""
+    text = text if isinstance(text, str) else _of_parts(text)
     if prefix and text.startswith(prefix):
         # Some servers repeat the turn that they were asked to go on from.
         text = text[len(prefix) :]
@@ -101,6 +101,12 @@ def _completion(choice: Mapping[str, Any], prompt: tuple[int, ...] | None, prefi
         completion_token_ids=ids,
         logprobs=logprobs if fits else None,
     )
+
+
+def _of_parts(content: Any) -> str:
+    """Return the text of a content that comes as a list of parts; empty for anything else."""
+    parts = content if isinstance(content, list) else []
+    return "".join(part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str))
 
 
 def _ids(value: Any) -> tuple[int, ...] | None:

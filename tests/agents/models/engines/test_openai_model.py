@@ -455,6 +455,12 @@ def test_what_a_server_does_not_say_that_it_used_is_estimated(fake_server: Any, 
     assert 0 < result.usage.prompt_tokens < 1000
 
 
+def test_a_content_in_parts_is_read_as_one_text() -> None:
+    parts = [{"type": "text", "text": "One "}, {"type": "image_url"}, "no part", {"type": "text", "text": "text."}]
+    (completion,) = read({"choices": [{"message": {"content": parts}}]}, None).completions
+    assert completion.text == "One text."
+
+
 def test_counts_that_no_answer_could_have_are_none() -> None:
     answer = {"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": 10**30, "completion_tokens": -5}}
     usage = read(answer, None).usage
