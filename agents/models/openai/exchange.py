@@ -51,8 +51,9 @@ class Exchange:
             wanted: float | None = None
             heard = bytearray()
             fault = _SILENT
+            whole = asyncio.timeout(max(LONGEST_ANSWER_S, self.patience.read_timeout_s))
             try:
-                async with asyncio.timeout(max(LONGEST_ANSWER_S, self.patience.read_timeout_s)) as whole:
+                async with whole:
                     return await self._once(path, body, stream, heard)
             except _RefusedError as refused:
                 refusal = refused.refusal
