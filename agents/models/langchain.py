@@ -9,9 +9,10 @@ from typing import Any
 from peercycle.agents.models.langchain_faults import typed
 from peercycle.agents.models.openai.bodies import prompt_bound
 from peercycle.agents.models.openai.faults import said, with_raw
-from peercycle.agents.models.openai.keys import Credentials, to_hide
+from peercycle.agents.models.openai.keys import Credentials
 from peercycle.core.contracts import LanguageModel
 from peercycle.core.errors import ContentFilterError, ModelError
+from peercycle.core.hiding import to_hide
 from peercycle.core.modelling import Completion, Message, ModelRequest, ModelResult, Sampling, Usage
 from peercycle.core.outlasting import together
 

@@ -8,13 +8,11 @@ from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import unquote_plus
 
 from peercycle.agents.literature.online.settings import Kind
+from peercycle.core.hiding import hide, to_hide
 
 T = TypeVar("T")
 
 USER_AGENT = "peercycle"
-HIDDEN = b"[key]"
-SHORTEST_SECRET = 6
-"""Shorter values are not looked for: hiding them would spoil what is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +45,8 @@ class Ask:
         for parameter in self.secret_parameters.split("&"):
             value = parameter.partition("=")[2]
             secrets += [value, unquote_plus(value)]
-        for secret in sorted(set(secrets), key=len, reverse=True):
-            if len(secret) >= SHORTEST_SECRET:
-                said = said.replace(secret.encode(), HIDDEN)
-        return said
+        # Whatever its bytes are, they come back as they were.
+        return hide(said.decode("utf-8", "surrogateescape"), to_hide(secrets)).encode("utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from peercycle.agents.models.openai.settings import OPENAI_KEY, OPENAI_URL
 from peercycle.core.errors import ModelUnavailableError, SettingsError
-
-HIDDEN = "[key]"
-SHORTEST = 6
-"""A value shorter than this is no secret, and taking it out would spoil texts."""
-_ESCAPED = re.compile(r"(?<!\\)((?:\\\\)*)\\u00([2-6][0-9a-f]|7[0-9a-e])", re.IGNORECASE)
-"""A printable letter of ASCII as JSON may spell it."""
-SHORTEST_BEGINNING = 8
-"""So much of a secret counts as the secret where a text ends with it: what breaks off may break off there."""
+from peercycle.core.hiding import hide, to_hide
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +20,8 @@ class Credentials:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
     def hide(self, text: str) -> str:
-        """Return a text without any secret, nor the beginning of one at its end: some servers quote a refused key.
-
-        Letters that JSON spells as escapes are spelled out first, for whoever reads it does so, too.
-        """
-        if self.secrets and "\\u00" in text:
-            text = _ESCAPED.sub(_spelled_out, text)
-        for secret in self.secrets:
-            text = text.replace(secret, HIDDEN)
-        for secret in self.secrets:
-            for length in range(len(secret) - 1, SHORTEST_BEGINNING - 1, -1):
-                if text.endswith(secret[:length]):
-                    return text[:-length] + HIDDEN
-        return text
-
-
-def _spelled_out(escaped: re.Match[str]) -> str:
-    letter = chr(int(escaped[2], 16))
-    # These two are escaped for a reason.
-    return escaped[0] if letter in '"\\' else escaped[1] + letter
+        """Return a text without any of them; see `core.hiding`."""
+        return hide(text, self.secrets)
 
 
 def key_variable(base_url: str, named: str | None) -> str | None:
@@ -69,11 +44,6 @@ def credentials(base_url: str, named: str | None, headers_env: Mapping[str, str]
         headers[header] = _read(variable, base_url)
         secrets.append(headers[header])
     return Credentials(headers, to_hide(secrets))
-
-
-def to_hide(secrets: Iterable[str]) -> tuple[str, ...]:
-    """Return those that are taken out of texts, longest first: one may begin like another."""
-    return tuple(sorted({s for s in secrets if len(s) >= SHORTEST}, key=len, reverse=True))
 
 
 def require_plain_url(base_url: str, what: str) -> None:

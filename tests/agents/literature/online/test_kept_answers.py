@@ -214,3 +214,9 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with counting() as service, pytest.raises(StoreError, match="set XDG_CACHE_HOME"):
         fetch(service, Ask("GET", f"{service.url}/x"), cache=str(tmp_path / "file" / "below"))
+
+
+def test_a_key_that_json_spells_as_escapes_is_hidden_and_other_bytes_stay() -> None:
+    ask = Ask("GET", "http://127.0.0.1/x", headers={"x-api-key": "s3cret"})
+    spelled = "".join(f"\\u{ord(letter):04x}" for letter in "s3cret").encode()
+    assert ask.hide(b'{"error": "bad ' + spelled + b' \xff"}') == b'{"error": "bad [key] \xff"}'
