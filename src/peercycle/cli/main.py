@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import sys
 import time
@@ -58,7 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         close_output()
         return UNREAD
     except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        from peercycle.store.disk import out_of_room
+
+        if not out_of_room(error):
             raise
         if error.filename is None:
             # Of standard output itself, where the line of JSON that says so has no room either.

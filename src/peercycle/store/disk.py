@@ -83,12 +83,13 @@ def as_store_error(error: Exception, doing: str, path: Path) -> PeercycleError:
     if isinstance(error, PeercycleError):
         return error
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-    asks = f" ({FULL}?)" if _out_of_room(error) else ""
+    asks = f" ({FULL}?)" if out_of_room(error) else ""
     kept = "; what it held before is kept" if os.path.isfile(path) else ""  # noqa: PTH113 - of a folder closed to us, it raises nothing
     return StoreError(f"cannot {doing} {str(path)!r}: {reason}{asks}{kept}")
 
 
-def _out_of_room(error: Exception) -> bool:
+def out_of_room(error: Exception) -> bool:
+    """Whether a write failed for want of room."""
     if isinstance(error, OSError):
         return error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
     # Of the extended codes, the last byte is the kind: SQLite says of some full disks only that writing failed.
