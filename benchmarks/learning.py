@@ -1,4 +1,4 @@
-"""Does the loop learn? Three seeds, six arms, the same prompts, candidates and updates; judged on held-out tasks.
+"""Does the loop learn? Three seeds, six arms, the same prompts, sampled tokens and updates; judged on held-out tasks.
 
     python benchmarks/learning.py [--seeds 0,1,2] [--arms full,sft,…] [--parallel 2] [--keep DIR] [--small]
 
@@ -36,9 +36,9 @@ RIVALS = ("sft", "nll-only")
 PUBLISHED = ("full", "one-iteration", "sft", "no-nll")
 """Order of the published ablation, best first: 5.36, 5.21 (no iteration), 5.12 (no reinforcement), 4.91 (no NLL)."""
 SMALL = (
-    ("tasks = 360", "tasks = 8"),
-    ("tasks = 1440", "tasks = 32"),
     ("tasks = 256", "tasks = 8"),
+    ("tasks = 1024, tokens = 48_400", "tasks = 32, tokens = 1600"),
+    ("tokens = 12_100", "tokens = 400"),
     ("max_steps = 1500", "max_steps = 20"),
 )
 

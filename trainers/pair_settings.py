@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from peercycle.core.base import Word
 from peercycle.core.counting import counted
 
+Within = Literal["task", "run"]
 Strategy = Literal["best-worst", "best-second", "best-random", "all"]
 
 ALIASES = {
@@ -26,12 +27,14 @@ class PairSettings(Word):
 
     strategy: Strategy = "best-worst"
     """`best-worst` is the published choice (N = 3, the middle one dropped); `all` takes every pair of a task."""
+    within: Within = "task"
+    """Whose candidates are set against each other: all of a task, or those of one run, where a task has several."""
     min_margin: float = Field(default=0.0, ge=0)
     """Least difference of rewards; a difference of 0 is never a pair."""
     min_margin_errors: float = Field(default=0.0, ge=0)
     """Least difference in standard errors of it, where the reviews were repeated; 0 does not ask."""
     max_pairs_per_task: int | None = Field(default=None, ge=1)
-    """The widest margins first."""
+    """The widest margins first; of a run where pairs are made within one."""
     truncated: Literal["may-lose", "drop"] = "may-lose"
     """An episode cut at the token limit never wins: its text stops where the limit was, not where it ended."""
     near_duplicate: float = Field(default=0.95, gt=0, le=1)

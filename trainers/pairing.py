@@ -34,18 +34,19 @@ def choose_pairs(
 ) -> list[PairChoice]:
     """Return the pairs of all tasks, by task and then by margin; what is left out is counted in `dropped`.
 
-    Candidates are compared within one task, policy and iteration. A held-out task gives pairs of that split only.
+    Candidates are compared within one task (or one run of it), policy and iteration. A held-out task gives pairs of that split only.
     """
-    groups: dict[tuple[str, int, str], list[IndexRow]] = {}
+    groups: dict[tuple[str, int, str, str], list[IndexRow]] = {}
     for row in rows:
         if reason := _objection(row, settings, retokenize):
             dropped[reason] += 1
         else:
-            groups.setdefault((row.task_hash, row.iteration, row.policy), []).append(row)
+            run = row.run_id if settings.within == "run" else ""
+            groups.setdefault((row.task_hash, row.iteration, row.policy, run), []).append(row)
     new: list[PairChoice] = []
     old: list[PairChoice] = []
     for key in sorted(groups):
-        task, iteration, _ = key
+        task, iteration, *_ = key
         split = split_of(task, settings.heldout)
         if split == "train" and shard_of(task, settings.shards) != iteration % settings.shards:
             dropped["tasks that another iteration trains on"] += 1

@@ -76,6 +76,17 @@ def test_the_random_opponent_is_another_one_and_the_same_each_time(four: Path) -
     )
 
 
+def test_two_runs_of_one_task_give_one_best_and_worst_or_one_each(tmp_path: Path) -> None:
+    first = logged_run(tmp_path, "r1", [draft("a river bends", 3.0), draft("sand settles", 1.0)], topic="rivers")
+    second = logged_run(tmp_path, "r2", [draft("water cuts", 5.0), draft("banks fall", 4.0)], topic="rivers")
+
+    def ids(within: str) -> list[str]:
+        return sorted(pair.id for pair in made(first, second, within=within)[0])
+
+    assert ids("task") == ["r2/c0>r1/c1"]
+    assert ids("run") == ["r1/c0>r1/c1", "r2/c0>r2/c1"]
+
+
 @pytest.mark.parametrize(
     ("drafts", "reason"),
     [

@@ -14,27 +14,29 @@ from peercycle.trainers.log_index import IndexRow, index_runs
 from peercycle.trainers.loop.rollouts import Rollout
 from peercycle.trainers.loop.statistics import mean
 from peercycle.trainers.pair_building import PairSet
-from peercycle.trainers.pair_settings import PairReport, PairSettings
+from peercycle.trainers.pair_settings import PairReport, PairSettings, Within
 from peercycle.trainers.pairing import choose_pairs
 
 PAIRS = "pairs.jsonl"
 
 
-def rewards_of(rollouts: Sequence[Rollout], *, shuffled: bool, seed: int) -> list[dict[str, JSON]]:
+def rewards_of(
+    rollouts: Sequence[Rollout], *, shuffled: bool, seed: int, within: Within = "task"
+) -> list[dict[str, JSON]]:
     """Return a row per scored rollout: its episode, its task, its reward.
 
-    `shuffled` deals the rewards of each task out among its rollouts again: as many pairs, as wide margins, no
-    information.
+    `shuffled` deals out again the rewards of those that pairs are made of, a task's or a run's: as many pairs, as wide
+    margins, no information.
     """
-    by_task: dict[str, list[Rollout]] = {}
+    groups: dict[tuple[str, str], list[Rollout]] = {}
     for row in rollouts:
         if row.status == "complete" and row.reward is not None:
-            by_task.setdefault(row.task, []).append(row)
+            groups.setdefault((row.task, row.run_id if within == "run" else ""), []).append(row)
     rows: list[dict[str, JSON]] = []
-    for task, group in sorted(by_task.items()):
+    for (task, run), group in sorted(groups.items()):
         values = [row.reward for row in group]
         if shuffled:
-            random.Random(f"{seed}:{task}").shuffle(values)
+            random.Random(f"{seed}:{task}{run}").shuffle(values)
         rows += [{"episode": row.id, "task": task, "reward": value} for row, value in zip(group, values, strict=True)]
     return rows
 

@@ -32,6 +32,7 @@ def sample(frame: Frame, policy: PolicyRef, iteration: int) -> Path:
     settings = frame.settings.sample
     folder = frame.place.step(iteration, "sample")
     job = _job(frame, folder, policy, frame.seed(iteration), settings.candidates, f"i{iteration:03d}")
+    job = job.model_copy(update={"tokens": settings.tokens})
     chosen = write_tasks(shard(frame.tasks, settings, iteration))
 
     def work(_: Path) -> Done:
@@ -73,16 +74,16 @@ def review(frame: Frame, rollouts: Path, iteration: int) -> None:
 
 def reward(frame: Frame, rollouts: Path, iteration: int) -> Path:
     """Set the rewards that pairs are made by; return their file."""
-    shuffled, seed = frame.settings.reward.shuffled, frame.settings.seed
+    shuffled, seed, within = frame.settings.reward.shuffled, frame.settings.seed, frame.settings.pairs.within
     folder = frame.place.step(iteration, "reward")
 
     def work(out: Path) -> Done:
-        rows = rewards_of(rollouts_in(rollouts), shuffled=shuffled, seed=seed)
+        rows = rewards_of(rollouts_in(rollouts), shuffled=shuffled, seed=seed, within=within)
         write_lines(out / REWARDS, rows)
         return Done((REWARDS,), figures=reward_figures(rows))
 
     named = frame.settings.run.get("reward", "mean-rating")
-    settings: dict[str, JSON] = {"shuffled": shuffled, "seed": seed, "reward": named}
+    settings: dict[str, JSON] = {"shuffled": shuffled, "seed": seed, "within": within, "reward": named}
     perform(folder, "reward", iteration, {"rollouts": file_sha256(rollouts)}, settings, work, frame.told)
     return folder / REWARDS
 
@@ -153,4 +154,5 @@ def _content(job: RolloutJob) -> dict[str, JSON]:
         role: {"name": choice.name, "settings": {k: v for k, v in choice.settings.items() if k != "model"}}
         for role, choice in job.options.models.items()
     }
-    return {**options, "engines": engines}
+    budget: dict[str, JSON] = {} if job.tokens is None else {"tokens": job.tokens}
+    return {**options, "engines": engines, **budget}

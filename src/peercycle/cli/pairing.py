@@ -27,6 +27,9 @@ def pairs(
         "best-worst"
     ),
     min_margin: Annotated[float, typer.Option(help="Least difference of rewards.")] = 0.0,
+    within: Annotated[
+        str, typer.Option(help="Compare the candidates of a task, or of one run: task or run.")
+    ] = "task",
     max_per_task: Annotated[int | None, typer.Option(help="Pairs of one task at most.")] = None,
     max_length_ratio: Annotated[
         float | None, typer.Option(help="Longer text at most this times the shorter.")
@@ -60,6 +63,7 @@ def pairs(
         raise UsageError(f"--format {form!r}: must be trl or atif")
     given = {
         "strategy": strategy,
+        "within": within,
         "min_margin": min_margin,
         "max_pairs_per_task": max_per_task,
         "max_length_ratio": max_length_ratio,

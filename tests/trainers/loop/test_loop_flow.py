@@ -120,6 +120,35 @@ def test_a_failed_rollout_is_recorded_and_does_not_end_the_iteration(train: Trai
     assert all(row["reward"] is None for row in failed)
 
 
+def test_a_budget_of_sampled_tokens_is_spent_on_the_same_tasks_again(train: Train, toy_loop: Write) -> None:
+    folder = toy_loop(sample="tokens = 600")
+    done = train(["loop.toml", "--json"], folder)
+    assert done.returncode == 0, done.stderr
+    place = folder / "loops/toy/main/001"
+    rows = [json.loads(line) for line in (place / "sample/rollouts.jsonl").read_text().splitlines()]
+    by_run: dict[str, int] = {}
+    for row in rows:
+        by_run[row["run_id"]] = by_run.get(row["run_id"], 0) + row["sampled_tokens"]
+    spent, widest = sum(by_run.values()), max(by_run.values())
+    assert abs(spent - 600) <= widest, f"{spent} tokens sampled, a run takes {widest}"
+    assert len({row["task"] for row in rows}) == 5
+    assert len(by_run) > 5, "one round of the tasks was enough, so that the test shows nothing"
+    # Other seeds: the second round is not the first one told again.
+    texts = {run: [row["sampled_tokens"] for row in rows if row["run_id"] == run] for run in by_run}
+    first = [texts[f"i001-{at:05d}"] for at in range(len(by_run) - 5)]
+    again = [texts[f"i001-{at:05d}"] for at in range(5, len(by_run))]
+    assert first != again
+    report = json.loads((place / "pair/report.json").read_text())
+    assert report["pairs"] <= 5, "a task has one best and one worst, in however many runs"
+
+
+def test_a_budget_below_one_round_of_the_tasks_is_no_reason_to_leave_one_out(train: Train, toy_loop: Write) -> None:
+    folder = toy_loop(sample="tokens = 1")
+    assert train(["loop.toml", "--json"], folder).returncode == 0
+    rows = (folder / "loops/toy/main/001/sample/rollouts.jsonl").read_text().splitlines()
+    assert len(rows) == 5 * 3
+
+
 def test_a_policy_of_which_no_held_out_rollout_ends_is_no_beginning(train: Train, toy_loop: Write) -> None:
     folder = toy_loop(engine="settings = { broken_every = 1 }")
     done = train(["loop.toml"], folder)

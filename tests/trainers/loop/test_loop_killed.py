@@ -19,7 +19,12 @@ from peercycle.trainers.loop.manifest import STEPS, StepName, read_manifest
 
 Write = Callable[..., Path]
 COMMAND = ["python", "-m", "peercycle", "train", "loop.toml", "--json"]
-SLOW = {"engine": "settings = { delay_s = 0.05 }", "train": "settings = { seconds = 0.6 }"}
+SLOW = {
+    "engine": "settings = { delay_s = 0.05 }",
+    "train": "settings = { seconds = 0.6 }",
+    # More than one round of the tasks: which runs there are in the next one rests on what the killed ones sampled.
+    "sample": "tokens = 600",
+}
 DELAYS: dict[StepName, float] = {"sample": 1.5, "train": 1.0, "evaluate": 1.5}
 """How long after its beginning a step is killed, in seconds: long enough that its process works."""
 

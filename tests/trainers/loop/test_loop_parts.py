@@ -25,11 +25,14 @@ from peercycle.core.writing import ResearchTask
 from peercycle.plugins.manager import Plugins
 from peercycle.trainers.loop.jobs import RolloutJob, TrainJob, read_job
 from peercycle.trainers.loop.manifest import FILE, Done, Manifest, Told, perform
+from peercycle.trainers.loop.pairing import rewards_of
 from peercycle.trainers.loop.processes import StayingSampler
+from peercycle.trainers.loop.rollouts import Rollout
 from peercycle.trainers.loop.settings import SampleSettings, choose_arm, read_loop
 from peercycle.trainers.loop.starting import run_options
 from peercycle.trainers.loop.statistics import paired_difference
 from peercycle.trainers.loop.tasks import read_tasks, shard
+from peercycle.trainers.pair_settings import Within
 
 LOOP = """
 name = "small"
@@ -81,6 +84,23 @@ def write_tasks(path: Path, many: int, *, backwards: bool = False) -> Path:
     lines = [canonical_json(ResearchTask(topic=f"topic {n}")) for n in range(many)]
     path.write_bytes(b"\n".join(reversed(lines) if backwards else lines) + b"\n")
     return path
+
+
+def test_shuffled_rewards_stay_with_those_that_pairs_are_made_of() -> None:
+    rows = [
+        Rollout(run_id=f"r{run}", candidate=f"c{n}", task="t", status="complete", reward=float(10 * run + n))
+        for run in range(20)
+        for n in range(2)
+    ]
+
+    def dealt(within: Within) -> list[tuple[str, float]]:
+        table = rewards_of(rows, shuffled=True, seed=1, within=within)
+        return sorted((str(row["episode"]).partition("/")[0], float(str(row["reward"]))) for row in table)
+
+    own = sorted((row.run_id, row.reward or 0.0) for row in rows)
+    assert dealt("run") == own
+    assert dealt("task") != own
+    assert rewards_of(rows, shuffled=True, seed=1, within="run") != rewards_of(rows, shuffled=False, seed=1)
 
 
 def test_tasks_are_split_by_their_hash_alone(tmp_path: Path) -> None:
