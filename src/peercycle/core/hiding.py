@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from urllib.parse import quote
 
 HIDDEN = "[key]"
 SHORTEST = 6
@@ -15,8 +16,13 @@ _ESCAPED = re.compile(r"(?<!\\)((?:\\\\)*)\\u00([2-6][0-9a-f]|7[0-9a-e])", re.IG
 
 
 def to_hide(secrets: Iterable[str]) -> tuple[str, ...]:
-    """Return those that are taken out of texts, longest first: one may begin like another."""
-    return tuple(sorted({s for s in secrets if len(s) >= SHORTEST}, key=len, reverse=True))
+    """Return what is taken out of texts, longest first, for one may begin like another.
+
+    Each as it is, as an address spells it (`%2F`), and with the slash that some writers of JSON escape (`\\/`).
+    """
+    found = [secret for secret in secrets if len(secret) >= SHORTEST]
+    spelled = {form for s in found for form in (s, quote(s, safe=""), s.replace("/", "\\/"))}
+    return tuple(sorted(spelled, key=lambda form: (-len(form), form)))
 
 
 def hide(text: str, secrets: Iterable[str]) -> str:
