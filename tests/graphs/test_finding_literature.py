@@ -123,6 +123,33 @@ def test_a_topic_alone_finds_its_references(service: WebService, tmp_path: Path)
     assert not bib.exists() or "Ana" in bib.read_text()
 
 
+def test_one_step_along_the_graph_brings_so_many_works_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of twelve works on the topic cites a hundred that nobody else cites, and as many cite it."""
+    core = [f"{number:040x}" for number in range(12)]
+    cited = {name: [f"a{name[-1]}{number:038x}" for number in range(100)] for name in core}
+    citing = {name: [f"a{name[-1]}{number:038x}" for number in range(100, 200)] for name in core}
+    on_topic = {"title": f"On {TOPIC}", "abstract": f"We look at {TOPIC}.", "year": 2001}
+    made = [{**on_topic, "paperId": name, "title": f"Study {name[-2:]} of {TOPIC}"} for name in core]
+    made += [
+        {"paperId": each, "title": f"Note {each}", "abstract": "Ledgers.", "year": 1999}
+        for side in (cited, citing)
+        for names in side.values()
+        for each in names
+    ]
+    edges = {**cited, **{each: [name] for name, names in citing.items() for each in names}}
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with WebService(GraphService(made, edges)) as running:
+        monkeypatch.setenv("PEERCYCLE_SEMANTIC_SCHOLAR_URL", running.url)
+        result = asyncio.run(start(ResearchTask(topic=TOPIC), given(tmp_path), plugins()))
+        assert result.status == "finished", result.message
+        asked = [each for each in running.received if each.path.endswith(("references", "citations"))]
+        abstracts = next(each for each in running.received if each.method == "POST")
+    assert len(asked) == 10, "five seeds, one step"
+    assert len(abstracts.json()["ids"]) == 400, "five seeds have five hundred neighbours within their own limits"
+
+
 def test_thousands_of_works_are_ranked_in_no_loops_thread(
     service: WebService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from peercycle.agents.literature.online import tries
 from peercycle.agents.literature.online.asks import Ask, Manners
 from peercycle.agents.literature.online.settings import Kind, OnlineSettings
 from peercycle.agents.literature.online.transport import Transport
@@ -100,7 +101,16 @@ def test_the_caller_sees_a_typed_error_after_few_requests(row: str) -> None:
     assert type(seen.error) is kind, seen.error
     assert said in str(seen.error) and "\n" not in str(seen.error)
     assert seen.requests == requests
-    assert seen.seconds < DEADLINE_S
+    pauses = sum(0.5 * tries.FIRST_PAUSE_S * 2**number for number in range(requests - 1))
+    assert pauses <= seen.seconds < DEADLINE_S
+
+
+def test_between_four_tries_lie_three_to_eleven_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tries, "FIRST_PAUSE_S", 1.0)
+    seen = asked(Reply(503))
+    assert seen.requests == 4
+    # Half to one and a half of 1 + 2 + 4 s, and what a busy machine takes to answer four times.
+    assert 3.5 <= seen.seconds < 10.5 + 5
 
 
 def test_a_search_that_is_not_there_is_an_outage_and_is_not_kept() -> None:

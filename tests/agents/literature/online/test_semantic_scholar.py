@@ -348,7 +348,12 @@ def test_recorded_graph(recordings: Path) -> None:
 
 
 def test_a_recorded_batch(recordings: Path) -> None:
-    ids = ["corpus:211530585", "corpus:470667", "doi:10.2139/ssrn.2250500", "s2:0f40b1f08821e22e859c6050916cec3667778613"]
+    ids = [
+        "corpus:211530585",
+        "corpus:470667",
+        "doi:10.2139/ssrn.2250500",
+        "s2:0f40b1f08821e22e859c6050916cec3667778613",
+    ]
     with WebService(answers(recordings)) as service:
         found = ask(service, lambda source: source.get(ids))
         assert len(service.received) == 1
@@ -388,7 +393,11 @@ def test_every_recorded_answer_of_works_comes_through_the_whole_way(recordings: 
             found = ask(service, lambda source, ask=QUESTIONS[kind], number=number: ask(source, number), tries=1)
         # A title is asked for always; some of these were recorded with other fields alone.
         told = [record["title"] for record in records if record and record.get("title")]
-        assert [letters(work.title) for work in found if work is not None] == list(map(letters, told)), path.name
+        titles = [work.title for work in found if work is not None]
+        assert len(titles) == len(told), path.name
+        # A title that holds markup comes without it.
+        odd = [pair for pair in zip(titles, told, strict=True) if letters(pair[0]) != letters(pair[1])]
+        assert not [pair for pair in odd if "<" not in pair[1]], path.name
         replayed[kind] += 1
     assert replayed.keys() == QUESTIONS.keys() and replayed.total() > 60, replayed
 
