@@ -10,7 +10,6 @@ import sysconfig
 import venv
 from pathlib import Path
 
-
 PYTEST_ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 """A project's own tests ask for pytest. What else is installed here would load into it: two and a half seconds' worth."""
 

@@ -46,7 +46,7 @@ def test_proofs_within_the_limit_pass(repository: Path, tmp_path: Path) -> None:
 
 
 def test_what_the_limit_cuts_off_is_named_and_is_no_failure(repository: Path, tmp_path: Path) -> None:
-    done = prove(repository, tmp_path, PASSES + WAITS + NEVER_BEGINS, 0.03)
+    done = prove(repository, tmp_path, PASSES + WAITS + NEVER_BEGINS, 0.05)
     assert (done.returncode, cut(done)) == (0, ["test_waits", "test_never_begins"])
     assert "2 proofs did not run to their end" in done.stdout
 
@@ -55,21 +55,21 @@ def test_what_the_limit_cuts_off_is_named_and_is_no_failure(repository: Path, tm
 def test_a_failure_shows_whether_or_not_the_limit_cut_the_rest_off(
     repository: Path, tmp_path: Path, rest: str
 ) -> None:
-    done = prove(repository, tmp_path, FAILS + rest, 0.03)
+    done = prove(repository, tmp_path, FAILS + rest, 0.05)
     assert done.returncode == 1
     assert "FAILED test_proofs.py::test_fails" in done.stdout
 
 
 def test_two_workers_share_the_proofs_and_what_is_cut_off_is_named(repository: Path, tmp_path: Path) -> None:
     others = WAITS.replace("test_waits", "test_waits_too") + NEVER_BEGINS
-    done = prove(repository, tmp_path, PASSES + WAITS + others, 0.06, workers=2)
+    done = prove(repository, tmp_path, PASSES + WAITS + others, 0.1, workers=2)
     assert done.returncode == 0, done.stdout + done.stderr
     assert {"test_waits", "test_waits_too"} <= set(cut(done))
     assert "test_passes" not in cut(done)
 
 
 def test_a_failure_in_a_worker_shows_when_the_rest_is_cut_off(repository: Path, tmp_path: Path) -> None:
-    done = prove(repository, tmp_path, FAILS + WAITS, 0.06, workers=2)
+    done = prove(repository, tmp_path, FAILS + WAITS, 0.1, workers=2)
     assert (done.returncode, cut(done)) == (1, ["test_waits"])
 
 

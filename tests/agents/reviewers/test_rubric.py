@@ -10,7 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.timing import cpu_seconds
 
-from peercycle.agents.reviewers.rubric import RubricReviewer, RubricSettings
+from peercycle.agents.reviewers.rubric.reviewer import RubricReviewer
+from peercycle.agents.reviewers.rubric.settings import RubricSettings
 from peercycle.core.contracts import StageContext
 from peercycle.core.errors import SettingsError
 from peercycle.core.experiments import Execution, Experiment, ExperimentResults, Measurement

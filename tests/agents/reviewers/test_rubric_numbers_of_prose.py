@@ -8,9 +8,9 @@ from typing import cast
 import pytest
 from tests.timing import cpu_seconds
 
-from peercycle.agents.reviewers.rubric import RubricReviewer, RubricSettings
 from peercycle.agents.reviewers.rubric.copied import without_copied
-from peercycle.agents.reviewers.rubric.reviewer import make_checks
+from peercycle.agents.reviewers.rubric.reviewer import RubricReviewer, make_checks
+from peercycle.agents.reviewers.rubric.settings import RubricSettings
 from peercycle.core.contracts import StageContext
 from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.remembering import forget
