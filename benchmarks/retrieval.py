@@ -28,7 +28,8 @@ from typing import Any
 
 from measuring import write_result
 
-from peercycle.agents.literature.local import LocalLiterature, LocalSettings
+from peercycle.agents.literature.local.settings import LocalSettings
+from peercycle.agents.literature.local.source import LocalLiterature
 from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.sameness import normalised_title
 

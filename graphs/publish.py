@@ -143,7 +143,7 @@ def require_disclosure(name: str, files: Mapping[str, bytes], edition: Edition |
 
 
 def _letters(text: str) -> str:
-    return "".join(character for character in text if character.isalpha()).lower()
+    return "".join(filter(str.isalpha, text)).lower()
 
 
 def _media_type(path: str) -> str:

@@ -22,7 +22,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 KINDS = {"python": "python", "bash": "shell", "sh": "shell", "console": "shell"}
-NOT_COPIED = shutil.ignore_patterns(".git", ".venv*", "__pycache__", "runs", ".*_cache", "dist", "build")
+NOT_COPIED = shutil.ignore_patterns(".git", ".venv*", "__pycache__", "runs", ".*_cache", "dist", "build", "tests")
 LIMIT_S = 300
 
 # Runs the steps of one page in one process, so that a later snippet sees what an earlier one made.

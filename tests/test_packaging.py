@@ -136,7 +136,20 @@ def test_the_graph_serves_other_programs_from_an_installed_wheel(repository: Pat
     assert Path(where.strip()).is_relative_to(tmp_path / "env")
     ways = "ainvoke or stream or checkpointer or subgraph or where_states_share or langgraph_json or graph_blocks"
     tests = ("tests/test_api.py", "tests/test_in_a_servers_loop.py")
-    command = (python, "-P", "-m", "pytest", "-q", "-o", "pythonpath=tests/fixtures", "-k", ways, *tests)
+    command = (
+        python,
+        "-P",
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "timeout",
+        "-o",
+        "pythonpath=tests/fixtures",
+        "-k",
+        ways,
+        *tests,
+    )
     said = run(*command, cwd=tmp_path / "checkout", timeout_s=400)
     assert "8 passed" in said
     assert "skipped" not in said

@@ -9,7 +9,7 @@ from peercycle import hookimpl
 if TYPE_CHECKING:
     from peercycle.agents.literature.arxiv import ArxivSettings
     from peercycle.agents.literature.crossref import CrossrefSettings
-    from peercycle.agents.literature.local import LocalSettings
+    from peercycle.agents.literature.local.settings import LocalSettings
     from peercycle.agents.literature.openalex import OpenAlexSettings
     from peercycle.agents.literature.semantic_scholar import SemanticScholarSettings
     from peercycle.core.contracts import LiteratureSource, Register
@@ -32,7 +32,7 @@ def register_literature(register: Register[LiteratureSource]) -> None:
 
 
 def _local(settings: LocalSettings) -> LiteratureSource:
-    from peercycle.agents.literature.local import LocalLiterature
+    from peercycle.agents.literature.local.source import LocalLiterature
 
     return LocalLiterature(settings)
 

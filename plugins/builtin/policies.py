@@ -9,7 +9,7 @@ from peercycle import hookimpl
 if TYPE_CHECKING:
     from peercycle.agents.policies.cycleresearcher.settings import CycleResearcherSettings
     from peercycle.agents.policies.direct import DirectSettings
-    from peercycle.agents.policies.extractive import ExtractiveSettings
+    from peercycle.agents.policies.extractive.settings import ExtractiveSettings
     from peercycle.agents.policies.prompted.settings import PromptedSettings
     from peercycle.agents.policies.scripted import ScriptedSettings
     from peercycle.core.contracts import Policy, Register
@@ -21,7 +21,7 @@ def register_policies(register: Register[Policy]) -> None:
     `cycleresearcher` (the published protocol), `direct` (one completion is the paper) and `scripted` (for tests)."""
     from peercycle.agents.policies.cycleresearcher.settings import CycleResearcherSettings
     from peercycle.agents.policies.direct import DirectSettings
-    from peercycle.agents.policies.extractive import ExtractiveSettings
+    from peercycle.agents.policies.extractive.settings import ExtractiveSettings
     from peercycle.agents.policies.prompted.settings import PromptedSettings
     from peercycle.agents.policies.scripted import ScriptedSettings
 
@@ -33,7 +33,7 @@ def register_policies(register: Register[Policy]) -> None:
 
 
 def _extractive(settings: ExtractiveSettings) -> Policy:
-    from peercycle.agents.policies.extractive import ExtractivePolicy
+    from peercycle.agents.policies.extractive.policy import ExtractivePolicy
 
     return ExtractivePolicy(settings)
 

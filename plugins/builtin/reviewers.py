@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from peercycle.agents.reviewers.cyclereviewer import CycleReviewerSettings
     from peercycle.agents.reviewers.deepreviewer import DeepReviewerSettings
     from peercycle.agents.reviewers.prompted.settings import PromptedReviewerSettings
-    from peercycle.agents.reviewers.rubric import RubricSettings
+    from peercycle.agents.reviewers.rubric.settings import RubricSettings
     from peercycle.agents.reviewers.scripted import ScriptedReviewerSettings
     from peercycle.core.contracts import Register, Reviewer
 
@@ -22,7 +22,7 @@ def register_reviewers(register: Register[Reviewer]) -> None:
     from peercycle.agents.reviewers.cyclereviewer import CycleReviewerSettings
     from peercycle.agents.reviewers.deepreviewer import DeepReviewerSettings
     from peercycle.agents.reviewers.prompted.settings import PromptedReviewerSettings
-    from peercycle.agents.reviewers.rubric import RubricSettings
+    from peercycle.agents.reviewers.rubric.settings import RubricSettings
     from peercycle.agents.reviewers.scripted import ScriptedReviewerSettings
 
     register("rubric", _rubric, RubricSettings)
@@ -33,7 +33,7 @@ def register_reviewers(register: Register[Reviewer]) -> None:
 
 
 def _rubric(settings: RubricSettings) -> Reviewer:
-    from peercycle.agents.reviewers.rubric import RubricReviewer
+    from peercycle.agents.reviewers.rubric.reviewer import RubricReviewer
 
     return RubricReviewer(settings)
 

@@ -8,15 +8,15 @@ from peercycle import hookimpl
 
 if TYPE_CHECKING:
     from peercycle.core.contracts import Register, Sandbox
-    from peercycle.sandbox.bubblewrap import BubblewrapSettings
     from peercycle.sandbox.containers.settings import DockerSettings
+    from peercycle.sandbox.settings import BubblewrapSettings
 
 
 @hookimpl
 def register_sandboxes(register: Register[Sandbox]) -> None:
     """Offer `bubblewrap`, Linux namespaces without a daemon, and `docker`, one container per execution."""
-    from peercycle.sandbox.bubblewrap import BubblewrapSettings
     from peercycle.sandbox.containers.settings import DockerSettings
+    from peercycle.sandbox.settings import BubblewrapSettings
 
     register("bubblewrap", _bubblewrap, BubblewrapSettings)
     register("docker", _docker, DockerSettings)

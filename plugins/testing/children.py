@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -70,6 +71,8 @@ def kill_this_process() -> None:
 def _be_the_child(task: Callable[[], Coroutine[Any, Any, JSON]], answer: Path, closed: Closed) -> None:
     value: JSON = None
     error: str | None = None
+    # What the parent holds is no garbage of the child's: searching it would copy its memory, page by page.
+    gc.freeze()
     try:
         if closed:
             sys.addaudithook(partial(_refuse, _SOCKETS if closed == "sockets" else _SOCKETS | _PROGRAMS))

@@ -61,7 +61,7 @@ def test_a_bibliography_that_is_given_too_is_the_printed_one() -> None:
     )
     text = text_of_pages("\f".join(PAGES))
     submission = Submission(text=text, bibliography=Bibliography(entries=(given,)))
-    works = read_citations(Inspection(read_paper(submission), submission, ())).works
+    works = read_citations(read_paper(submission), submission.bibliography).works
     assert set(works) == {"Riley2005", "Bıyık2018", "Xu2024a", "Xu2024b"}
     assert "Robots" in works["Bıyık2018"]
 
@@ -72,7 +72,8 @@ def test_a_list_that_cannot_be_read_is_no_fault_of_the_paper() -> None:
         "(as in Bob, 1999).\n\n# References\n\nan unreadable list of works, without names or years\n"
     )
     submission = Submission(text=text)
-    inspected = Inspection(read_paper(submission), submission, ())
+    paper = read_paper(submission)
+    inspected = Inspection(paper, submission, (), read_citations(paper, submission.bibliography))
     found = citations_exist(inspected)
     assert found.evidence == "the list of references could not be read from the text"
     assert not found.faults

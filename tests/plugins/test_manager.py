@@ -401,3 +401,23 @@ def test_loading_plugins_for_their_commands_does_not_wait_for_pydantic() -> None
         "sys.exit('pydantic' in sys.modules or 'langgraph' in sys.modules)"
     )
     subprocess.run([sys.executable, "-P", "-c", code], check=True)
+
+
+def test_asking_what_is_on_offer_imports_settings_and_no_component() -> None:
+    components = (
+        "peercycle.agents.reviewers.rubric.reviewer",
+        "peercycle.agents.policies.extractive.policy",
+        "peercycle.agents.literature.local.source",
+        "peercycle.sandbox.bubblewrap",
+        "numpy",
+        "docker",
+    )
+    program = (
+        "import sys; from peercycle.plugins.manager import KINDS, Plugins\n"
+        "plugins = Plugins.load(entry_points=False, environ={})\n"
+        "print(sum(len(plugins.names(kind)) for kind in KINDS), *sorted(sys.modules.keys() & set(sys.argv[1:])))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program, *components], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) > 20

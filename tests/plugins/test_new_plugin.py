@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from tests.installing import PYTEST_ALONE
 
 from peercycle.core.errors import UsageError
 from peercycle.plugins.new_plugin import PLUGIN_KINDS, PluginKind, create_project
@@ -30,7 +31,7 @@ def test_the_tests_of_a_new_project_pass_as_written(kind: PluginKind, tmp_path: 
     done = subprocess.run(
         [sys.executable, "-P", "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", *some],
         cwd=target,
-        env=os.environ | {"PYTHONPATH": path},
+        env=os.environ | PYTEST_ALONE | {"PYTHONPATH": path},
         capture_output=True,
         text=True,
         check=False,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.installing import PYTEST_ALONE
 
 HEADER = "import subprocess, time, pytest\n\npytestmark = pytest.mark.prove\n\n"
 PASSES = "def test_passes(): pass\n"
@@ -21,10 +23,11 @@ def prove(
     (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    prove: long\n")
     (folder / "test_proofs.py").write_text(HEADER + source)
     command = [sys.executable, "-P", str(repository / "tools" / "prove.py"), "--minutes", str(minutes)]
-    command += ["--workers", str(workers)] if workers else []
+    command += ["--workers", str(workers), "-p", "xdist"] if workers else []
     return subprocess.run(
-        [*command, "-p", "no:cacheprovider", str(folder)],
+        [*command, "-p", "timeout", "-p", "no:cacheprovider", str(folder)],
         cwd=folder,
+        env=os.environ | PYTEST_ALONE,
         capture_output=True,
         text=True,
         timeout=110,

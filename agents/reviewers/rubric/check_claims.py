@@ -13,6 +13,7 @@ from peercycle.agents.reviewers.rubric.prose import CITE, REF
 from peercycle.agents.reviewers.rubric.quantities import P_VALUE, estimates
 from peercycle.agents.reviewers.rubric.significance import is_small, significance_fault, unmeasured_p
 from peercycle.core.numerals import printed_numbers
+from peercycle.core.remembering import remembered
 
 ABSOLUTE = re.compile(
     r"\b(?:prov(?:es?|ed|en) (?:that|conclusively|beyond|to)|proof that|conclusively|definitive(?:ly)?|undeniabl\w+|"
@@ -107,16 +108,20 @@ def claims_are_measured(i: Inspection) -> Finding:
             continue
         for line in part.sentences:
             read += 1
-            for m in ABSOLUTE.finditer(line):
-                if not _HEDGE.search(line[max(0, m.start() - 30) : m.start()]) and not (
-                    CITE in line and part.role == "introduction"
-                ):
-                    faults.append(
-                        Fault(f"{m.group()!r} claims more than samples can show: {line[:160]!r}", part.heading)
-                    )
+            if CITE in line and part.role == "introduction":
+                continue
+            for claim in _absolute(line):
+                faults.append(Fault(f"{claim!r} claims more than samples can show: {line[:160]!r}", part.heading))
     if not read:
         return nothing_there(name, "there is no text")
     return Finding(name, f"{len(faults)} absolute claims in {read} sentences", tuple(faults))
+
+
+@remembered
+def _absolute(line: str) -> tuple[str, ...]:
+    """Return the words of a sentence that claim what no samples can show, those behind a hedge left out."""
+    found = ABSOLUTE.finditer(line)
+    return tuple(m.group() for m in found if not _HEDGE.search(line[max(0, m.start() - 30) : m.start()]))
 
 
 def significance_holds(i: Inspection) -> Finding:

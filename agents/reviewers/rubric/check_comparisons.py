@@ -12,6 +12,7 @@ from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.quantities import estimates, value_of
 from peercycle.agents.reviewers.rubric.series import Series, series_of, word_stems
 from peercycle.core.numerals import read_numeral
+from peercycle.core.remembering import remembered
 
 _N = r"[-−]?(?<![\w.^,])\d{1,15}(?:,\d{3}){0,5}(?:\.\d{1,15})?(?![.,]?\d)"
 """A whole number: one that is cut short is another, and a list of them is no number; of bounded length, to be fast."""
@@ -48,8 +49,7 @@ def comparisons_hold(i: Inspection) -> Finding:
             if part.role in {"related", "references", "aside"}:
                 continue
             found = (
-                *_than(line),
-                *_saved(line),
+                *_between_two(line),
                 *_pairs(line, arms),
                 *_differs(line, before),
                 *_in_words(line, series),
@@ -61,6 +61,11 @@ def comparisons_hold(i: Inspection) -> Finding:
     if not checked:
         return nothing_there(name, "no sentence compares two numbers in words", absent=1.0)
     return Finding(name, f"{checked - len(faults)} of {checked} comparisons of two numbers hold", tuple(faults))
+
+
+@remembered
+def _between_two(line: str) -> tuple[tuple[str, bool], ...]:
+    return (*_than(line), *_saved(line))
 
 
 def _than(line: str) -> Iterator[tuple[str, bool]]:

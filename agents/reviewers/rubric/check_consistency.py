@@ -18,6 +18,7 @@ from peercycle.agents.reviewers.rubric.quantities import (
 )
 from peercycle.agents.reviewers.rubric.tables import Table
 from peercycle.core.numerals import read_numeral
+from peercycle.core.remembering import remembered
 
 _SHARE = re.compile(
     r"(?P<k>\b\d{1,7}(?:,\d{3})*|\b[a-z]{3,9}) (?:out )?of (?:the |all |its |our )?(?P<n>\d{1,7}(?:,\d{3})*|"
@@ -67,10 +68,9 @@ def arithmetic_holds(i: Inspection) -> Finding:
     faults: list[Fault] = []
     for part in i.paper.parts:
         for line in part.sentences:
-            for wrong in (_shares, _changes, _comparisons, _intervals, _p_values):
-                n, found = wrong(line)
-                checked += n
-                faults += [Fault(text, part.heading) for text in found]
+            n, wrong = _recomputed(line)
+            checked += n
+            faults += [Fault(text, part.heading) for text in wrong]
     n, found = _totals(i.paper)
     checked += n
     faults += [Fault(text) for text in found]
@@ -79,6 +79,13 @@ def arithmetic_holds(i: Inspection) -> Finding:
             name, "there is no share, change, comparison, interval or p-value to recompute", absent=0.7
         )
     return Finding(name, f"{checked - len(faults)} of {checked} statements add up", tuple(faults))
+
+
+@remembered
+def _recomputed(line: str) -> tuple[int, tuple[str, ...]]:
+    """Return how many statements of a sentence can be recomputed, and what is wrong with those that do not add up."""
+    found = [recompute(line) for recompute in (_shares, _changes, _comparisons, _intervals, _p_values)]
+    return sum(n for n, _ in found), tuple(text for _, wrong in found for text in wrong)
 
 
 def _shares(line: str) -> tuple[int, list[str]]:

@@ -84,8 +84,9 @@ def extremes_hold(i: Inspection) -> Finding:
 
 
 def _extremes(line: str, series: tuple[Series, ...], arms: Arms) -> Iterator[tuple[str, bool]]:
-    cuts = [0, *(m.end() for m in _CLAUSES.finditer(line))]
-    for m in _EXTREME.finditer(line):
+    extremes = list(_EXTREME.finditer(line))
+    cuts = [0, *(m.end() for m in _CLAUSES.finditer(line))] if extremes else []
+    for m in extremes:
         start = max(cut for cut in cuts if cut <= m.start())
         named = {arm for _, _, arm in mentions(line[start : m.start()], arms)}
         if len(named) != 1 or _RESTRICTED.search(line[start : m.end()]):

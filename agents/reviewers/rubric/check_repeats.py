@@ -37,7 +37,7 @@ def _sentences(paper: Paper) -> list[Fault]:
             words = tokens(line)
             if len(words) < LONG:
                 continue
-            grams = {tuple(words[at : at + 4]) for at in range(len(words) - 3)}
+            grams = {words[at : at + 4] for at in range(len(words) - 3)}
             rivals = {n for gram in grams for n in index.get(gram, ())[:20]}
             if any(len(grams & shingles[n]) >= 0.8 * len(grams | shingles[n]) for n in rivals):
                 faults.append(Fault(f"said twice: {line[:120]!r}", part.heading))
@@ -72,10 +72,10 @@ def _tables(paper: Paper) -> list[Fault]:
 
 
 def _headings(paper: Paper) -> list[Fault]:
-    names = [tuple(tokens(p.heading)) for p in paper.body]
+    names = [tokens(p.heading) for p in paper.body]
     return [Fault(f"two sections are called {' '.join(n)!r}") for n in {n for n in names if n and names.count(n) > 1}]
 
 
 def _captions(paper: Paper) -> list[Fault]:
-    names = [tuple(tokens(f.caption)) for f in paper.floats if len(tokens(f.caption)) >= 3]
+    names = [tokens(f.caption) for f in paper.floats if len(tokens(f.caption)) >= 3]
     return [Fault("two floats have one caption")] * (len(names) - len(set(names)))

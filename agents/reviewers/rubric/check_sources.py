@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from peercycle.agents.reviewers.rubric.citing import QUOTED, read_citations
+from peercycle.agents.reviewers.rubric.citing import QUOTED
 from peercycle.agents.reviewers.rubric.copied import is_telling
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding, not_given, nothing_there
 from peercycle.agents.reviewers.rubric.inspection import Inspection
@@ -23,7 +23,7 @@ def citations_exist(i: Inspection) -> Finding:
     name = "citations-exist"
     if not i.submission.bibliography.entries and i.paper.bibitems is None:
         return not_given(name, "no bibliography was submitted or printed")
-    cited = read_citations(i)
+    cited = i.cited
     keys = list(dict.fromkeys(use.key for use in cited.uses))
     told = cited.told > 0
     if not keys:
@@ -47,7 +47,7 @@ def citations_exist(i: Inspection) -> Finding:
 def citations_say_something(i: Inspection) -> Finding:
     """Works are cited where something is said of them, not in lumps, and most of the bibliography is."""
     name = "citations-say-something"
-    cited = read_citations(i)
+    cited = i.cited
     if not cited.works:
         return not_given(name, "no bibliography was submitted or printed")
     padded = sorted({u.key for lump in cited.lumps for u in lump} - cited.supported)
@@ -101,7 +101,7 @@ def attributions_are_cited(i: Inspection) -> Finding:
                 if CITE not in line and (i.paper.from_latex or not _PRINTED_CITATION.search(line)):
                     faults.append(Fault(f"speaks of others' work and cites none: {line[:160]!r}", part.heading))
     faults += [Fault(text) for text in _wrong_names(i)]
-    cited = read_citations(i)
+    cited = i.cited
     if not cited.told:
         faults.append(Fault("the paper cites nothing for what it says"))
     credit = 0.4 + 0.6 * cited.telling / (cited.telling + 3)
@@ -139,14 +139,14 @@ def text_is_own(i: Inspection) -> Finding:
     where: dict[tuple[str, ...], str] = {}
     for key, words in abstracts.items():
         for at in range(len(words) - RUN + 1):
-            where.setdefault(tuple(words[at : at + RUN]), key)
+            where.setdefault(words[at : at + RUN], key)
     faults: list[Fault] = []
     taken = 0
     for part in i.paper.parts:
         words = tokens(QUOTED.sub(" ¶ ", part.prose))
         for begin, end in _runs(words, where):
             taken += end - begin
-            key = where[tuple(words[begin : begin + RUN])]
+            key = where[words[begin : begin + RUN]]
             text = " ".join(words[begin : begin + 14])
             faults.append(
                 Fault(
@@ -163,11 +163,11 @@ def text_is_own(i: Inspection) -> Finding:
     return Finding(name, evidence, (*faults, *altered))
 
 
-def _runs(words: list[str], known: dict[tuple[str, ...], str]) -> list[tuple[int, int]]:
+def _runs(words: tuple[str, ...], known: dict[tuple[str, ...], str]) -> list[tuple[int, int]]:
     """Return maximal stretches of `words` all of whose windows are known."""
     runs: list[tuple[int, int]] = []
     for at in range(len(words) - RUN + 1):
-        if tuple(words[at : at + RUN]) in known:
+        if words[at : at + RUN] in known:
             if runs and at < runs[-1][1]:
                 runs[-1] = (runs[-1][0], at + RUN)
             else:

@@ -11,6 +11,7 @@ from peercycle.agents.reviewers.rubric.prose import stem, stems
 from peercycle.agents.reviewers.rubric.quantities import all_values
 from peercycle.agents.reviewers.rubric.roles import LIMIT_CUE, PROCEDURE_CUE
 from peercycle.core.counting import counted
+from peercycle.core.remembering import remembered
 
 _NEEDED = ("abstract", "introduction", "related", "method", "results", "limitations", "conclusion")
 TELLING_WORDS = 12
@@ -203,8 +204,13 @@ def paragraphs_belong(i: Inspection) -> Finding:
     faults += [
         Fault("a list of numbers stands there without a word", p.heading) for p in i.paper.parts if p.number_lists
     ]
-    faults += [Fault(f"filler: {m.group()!r}", p.heading) for p in i.paper.parts for m in _FILLER.finditer(p.prose)]
+    faults += [Fault(f"filler: {text!r}", p.heading) for p in i.paper.parts for text in _filler(p.prose)]
     return Finding(name, f"{len(paragraphs) - len(faults)} of {len(paragraphs)} paragraphs belong", tuple(faults))
+
+
+@remembered
+def _filler(prose: str) -> tuple[str, ...]:
+    return tuple(m.group() for m in _FILLER.finditer(prose))
 
 
 FOREIGN_SHARE = 0.2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding, nothing_there
 from peercycle.agents.reviewers.rubric.inspection import Inspection
@@ -50,16 +51,25 @@ def arms_of(i: Inspection) -> Arms:
     return Arms(names, values)
 
 
-def mentions(text: str, arms: Arms) -> list[tuple[int, int, str]]:
+def mentions(text: str, arms: Arms) -> tuple[tuple[int, int, str], ...]:
     """Return where arms are named, longest names first, none inside another."""
+    return _mentions(text, arms.names[:200])
+
+
+@lru_cache(maxsize=2048)
+def _mentions(text: str, names: tuple[str, ...]) -> tuple[tuple[int, int, str], ...]:
     found: list[tuple[int, int, str]] = []
     lowered = text.lower()
-    for name in arms.names[:200]:
-        pattern = r"\b" + r"[\s_,-]{0,2}".join(re.escape(w) for w in name.split()) + r"(?:'?s)?\b"
-        for m in re.finditer(pattern, lowered):
+    for name in names:
+        for m in _spelt(name).finditer(lowered):
             if not any(a < m.end() and m.start() < b for a, b, _ in found):
                 found.append((m.start(), m.end(), name))
-    return sorted(found)
+    return tuple(sorted(found))
+
+
+@lru_cache(maxsize=1024)
+def _spelt(name: str) -> re.Pattern[str]:
+    return re.compile(r"\b" + r"[\s_,-]{0,2}".join(re.escape(w) for w in name.split()) + r"(?:'?s)?\b")
 
 
 _LINK = re.compile(

@@ -10,6 +10,7 @@ from peercycle.agents.reviewers.rubric.inspection import Inspection, without_res
 from peercycle.agents.reviewers.rubric.paper import Paper
 from peercycle.agents.reviewers.rubric.quantities import P_VALUE, REPEATS, Pool, counts, estimates, intervals, masked
 from peercycle.core.experiments import ExperimentResults, Measurement
+from peercycle.core.remembering import remembered
 
 ENOUGH_SEEDS = 3
 FIRM_SEEDS = 5
@@ -150,7 +151,7 @@ def repetitions_are_stated(i: Inspection) -> Finding:
             places.setdefault(unit, set()).add(part.heading)
     mentions = sum(len(found) for found in places.values())
     repeated = sum(1 for what in places if REPEATS.search(what) or what == "n")
-    if not estimates("\n\n".join(p.prose for p in i.paper.of(*_PROSE))) and not i.paper.tables:
+    if not i.paper.tables and not estimates("\n\n".join(p.prose for p in i.paper.of(*_PROSE))):
         return nothing_there(name, "no result is stated")
     credit = 0.6 * min(1.0, mentions / 3) + 0.4 * min(1.0, len(places) / 2) if places else 0.0
     faults = [Fault("say how many seeds, runs or samples stand behind the results")] * (not places)
@@ -185,6 +186,11 @@ def tests_are_named(i: Inspection) -> Finding:
 def named_tests(paper: Paper) -> tuple[str, ...]:
     """Return the statistical tests that a paper names as its own, in lower case."""
     prose = "\n\n".join(p.prose for p in paper.parts if p.role not in {"related", "references", "limitations"})
+    return _tests_in(prose)
+
+
+@remembered
+def _tests_in(prose: str) -> tuple[str, ...]:
     return tuple(sorted({m.group().lower() for m in _TEST.finditer(prose)}))
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from peercycle.agents.reviewers.rubric.inspection import Inspection
+from peercycle.agents.reviewers.rubric.paper import Paper
 from peercycle.agents.reviewers.rubric.prose import LUMP, plain, stems, tokens
 from peercycle.core.citations import CiteUse, cite_uses
 from peercycle.core.latex_scan import Span, span_at
+from peercycle.core.literature import Bibliography
 from peercycle.core.sentences import sentence_spans
 
 QUOTED = re.compile(r"“[^”]{1,1500}”|\"[^\"]{1,1500}\"")
@@ -32,11 +33,11 @@ class Cited:
     """The works, each by the share of its citations outside lumps whose sentence speaks of it."""
 
 
-def read_citations(i: Inspection) -> Cited:
+def read_citations(paper: Paper, bibliography: Bibliography) -> Cited:
     """Read the citations of the whole text against its bibliography, submitted or printed."""
-    works = dict(i.paper.entries)
-    printed = {} if i.paper.from_latex else {key: " ".join(tokens(text)) for key, text in works.items()}
-    for entry in i.submission.bibliography.entries:
+    works = dict(paper.entries)
+    printed = {} if paper.from_latex else {key: " ".join(tokens(text)) for key, text in works.items()}
+    for entry in bibliography.entries:
         said = f"{entry.title}. {entry.abstract or ''} {' '.join(entry.authors)}"
         title = " ".join(tokens(plain(entry.title)))
         # Text without LaTeX has keys of its own for the same works.
@@ -45,7 +46,7 @@ def read_citations(i: Inspection) -> Cited:
             works[key] += f" {said}"
         if not same:
             works.setdefault(entry.key, said)
-    scan = i.paper.scan
+    scan = paper.scan
     uses = cite_uses(scan)
     lumps = _lumps(
         scan.text, uses, {c.start: scan.arguments(c)[2] for c in scan.commands if "cite" in c.name.lower()}
@@ -53,7 +54,7 @@ def read_citations(i: Inspection) -> Cited:
     in_lump = {(u.key, u.start) for lump in lumps for u in lump}
     spans = sentence_spans(scan.text)
     fits: dict[str, list[bool]] = {}
-    borrowed = _borrowed_words(i)
+    borrowed = _borrowed_words(bibliography)
     # Read once, however many works a sentence cites: a list of a thousand citations is one sentence.
     read: dict[Span | None, tuple[str, frozenset[str], bool]] = {}
     sought = {key: stems(works.get(key, "")) for key in {use.key for use in uses}}
@@ -64,7 +65,7 @@ def read_citations(i: Inspection) -> Cited:
         span = span_at(spans, use.start)
         if span not in read:
             text = plain(_CITING.sub(" ", scan.at(span))) if span else ""
-            read[span] = text, frozenset(stems(text)), _is_borrowed(text, borrowed)
+            read[span] = text, stems(text), _is_borrowed(text, borrowed)
         sentence, spoken, pasted = read[span]
         wanted = sought[use.key]
         fit = (bool(wanted & spoken) if len(wanted) >= 3 else len(spoken) >= 3) and not pasted
@@ -82,12 +83,12 @@ PASTED = 6
 """So many words in a row, in a sentence that is mostly such runs, are pasted."""
 
 
-def _borrowed_words(i: Inspection) -> set[tuple[str, ...]]:
+def _borrowed_words(bibliography: Bibliography) -> set[tuple[str, ...]]:
     """Return every run of `PASTED` words of the abstracts that were submitted."""
     found: set[tuple[str, ...]] = set()
-    for entry in i.submission.bibliography.entries:
+    for entry in bibliography.entries:
         words = tokens(plain(entry.abstract or ""))
-        found.update(tuple(words[at : at + PASTED]) for at in range(len(words) - PASTED + 1))
+        found.update(words[at : at + PASTED] for at in range(len(words) - PASTED + 1))
     return found
 
 
@@ -96,7 +97,7 @@ def _is_borrowed(sentence: str, runs: set[tuple[str, ...]]) -> bool:
     words = tokens(QUOTED.sub(" ", sentence))
     taken: set[int] = set()
     for at in range(len(words) - PASTED + 1):
-        if tuple(words[at : at + PASTED]) in runs:
+        if words[at : at + PASTED] in runs:
             taken.update(range(at, at + PASTED))
     return len(taken) > 0.6 * len(words)
 

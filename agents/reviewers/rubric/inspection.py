@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from peercycle.agents.reviewers.rubric.citing import Cited
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding, not_given
 from peercycle.agents.reviewers.rubric.paper import Paper
 from peercycle.core.experiments import ExperimentResults
@@ -19,6 +20,7 @@ class Inspection:
     submission: Submission
     numbers: tuple[NumberCheck, ...]
     """Of our own manuscripts; empty for a paper as text. Right bindings in bare lists of numbers are left out."""
+    cited: Cited
     together: tuple[frozenset[str], ...] = ()
     """The measurements that each paragraph and each table binds numbers to."""
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from peercycle.agents.reviewers.rubric.plain_text import latex_from_text, looks_like_latex
 from peercycle.agents.reviewers.rubric.prose import is_number_list, plain, sentences, to_prose
 from peercycle.agents.reviewers.rubric.roles import role_by_heading, roles_by_content
 from peercycle.agents.reviewers.rubric.tables import Table, read_markdown_tables, read_tables
 from peercycle.core.latex_scan import Environment, LatexScan, Span, scan_latex
+from peercycle.core.remembering import remembered
 from peercycle.core.reviews import Submission
 from peercycle.core.writing import Manuscript
 
@@ -184,6 +185,12 @@ def _parts(scan: LatexScan, environments: list[Environment], given: Sequence[tup
 
 
 def _part(heading: str, role: str, prose: str) -> Part:
+    return replace(_telling(prose), heading=heading, role=role)
+
+
+@remembered
+def _telling(prose: str) -> Part:
+    """Return a part without a heading or role."""
     paragraphs = prose.split("\n\n")
     told = "\n\n".join(p for p in paragraphs if not is_number_list(p))
     lines = sentences(told)
@@ -192,7 +199,7 @@ def _part(heading: str, role: str, prose: str) -> Part:
         kept = (" ".join(s for s in sentences(p) if _numberless(s) not in often) for p in told.split("\n\n"))
         told = "\n\n".join(p for p in kept if p)
     refrains = tuple(line for line in lines if _numberless(line) in often)
-    return Part(heading, role, told, sentences(told), refrains, sum(map(is_number_list, paragraphs)))
+    return Part("", "", told, sentences(told), refrains, sum(map(is_number_list, paragraphs)))
 
 
 REFRAIN = 5
@@ -204,8 +211,12 @@ def _numberless(line: str) -> str:
 
 
 def _prose_of(scan: LatexScan, start: int, end: int) -> str:
-    piece = scan.text[start:end]
-    return to_prose(scan_latex(piece))
+    return _prose_of_piece(scan.text[start:end])
+
+
+@remembered
+def _prose_of_piece(latex: str) -> str:
+    return to_prose(scan_latex(latex))
 
 
 def _floats(scan: LatexScan, environments: list[Environment]) -> list[Float]:

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from peercycle.core.citations import cite_uses
 from peercycle.core.latex_scan import LatexScan, Span
+from peercycle.core.remembering import remembered
 from peercycle.core.sentences import sentence_spans
 
 CITE = "⟨c⟩"
@@ -74,6 +75,7 @@ def _replace(text: str, cuts: list[tuple[Span, str]]) -> str:
     return "".join([*parts, text[done:]])
 
 
+@remembered
 def plain(text: str) -> str:
     """Return LaTeX inline markup as Unicode; a percent sign stays `\\%`, so that comments cannot come back."""
     text = _ACCENT.sub(_accent, text)
@@ -96,6 +98,7 @@ def _accent(found: re.Match[str]) -> str:
     return unicodedata.normalize("NFC", letter + _COMBINING[mark])
 
 
+@remembered
 def sentences(prose: str) -> tuple[str, ...]:
     """Return the sentences of prose, blanks collapsed, fragments without a letter left out."""
     found = (" ".join(prose[s.start : s.end].split()) for s in sentence_spans(prose))
@@ -112,12 +115,13 @@ def is_number_list(paragraph: str) -> bool:
 _WORD = re.compile(r"[^\W\d_]+(?:['’][a-z]+)?|\d+(?:[.,]\d+)*")
 
 
-def tokens(prose: str) -> list[str]:
+@remembered
+def tokens(prose: str) -> tuple[str, ...]:
     """Return words and numbers in lower case, accents folded, citations left out."""
     text = prose.replace(CITE, " ").replace(REF, " ")
     if not text.isascii():
         text = _MARKS.sub("", unicodedata.normalize("NFKD", text))
-    return _WORD.findall(text.lower())
+    return tuple(_WORD.findall(text.lower()))
 
 
 _MARKS = re.compile(r"[\u0300-\u036f]")
@@ -140,10 +144,11 @@ _GENERIC_WORDS = (
 GENERIC = frozenset(_GENERIC_WORDS.split())
 
 
-def stems(prose: str) -> set[str]:
+@remembered
+def stems(prose: str) -> frozenset[str]:
     """Return the content words cut to a stem of at most six letters, British spelling folded into American."""
     found = (word for word in tokens(prose) if len(word) > 3 and word not in GENERIC and word[0].isalpha())
-    return {stem(word) for word in found}
+    return frozenset({stem(word) for word in found})
 
 
 @lru_cache(maxsize=20_000)

@@ -7,10 +7,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from peercycle.agents.reviewers.rubric.paper import Paper
 from peercycle.agents.reviewers.rubric.prose import tokens
 from peercycle.core.numerals import Numeral, Printed, printed_numbers, read_numeral
+from peercycle.core.remembering import remembered
 from peercycle.core.result_numbers import result_numbers
 
 _PLAIN = r"[-−]?(?:\d+(?:\.\d+)?|\.\d+)"
@@ -70,7 +72,8 @@ class Interval:
     high: float | None
 
 
-def intervals(text: str) -> list[Interval]:
+@remembered
+def intervals(text: str) -> tuple[Interval, ...]:
     """Return the intervals, standard deviations and ± terms of prose."""
     found = [Interval(m.start(), None, _number(m.group())) for m in PLUS_MINUS.finditer(text)]
     found += [Interval(m.start(), None, _number(m.group())) for m in _SD.finditer(text)]
@@ -85,7 +88,7 @@ def intervals(text: str) -> list[Interval]:
         if ends and ends.start("low") not in seen and _LEADS_TO_ENDS.fullmatch(text[word.end() : ends.start()]):
             seen.add(ends.start("low"))
             found.append(_ends(ends, word.start()))
-    return sorted(found, key=lambda i: i.start)
+    return tuple(sorted(found, key=lambda i: i.start))
 
 
 def _ends(found: re.Match[str], start: int) -> Interval:
@@ -97,7 +100,8 @@ def _number(text: str) -> float | None:
     return float(found.group()) if found else None
 
 
-def estimates(text: str) -> list[Printed]:
+@remembered
+def estimates(text: str) -> tuple[Printed, ...]:
     """Return the numbers of prose that claim a result and are no interval's end, spread or p-value."""
     taken = [(m.start(), m.end()) for m in P_VALUE.finditer(text)]
     taken += [(m.start(), m.end()) for m in PLUS_MINUS.finditer(text)] + [
@@ -108,16 +112,17 @@ def estimates(text: str) -> list[Printed]:
         if ends := INTERVAL.search(text, word.end(), word.end() + 60):
             taken.append((ends.start(), ends.end()))
     numbers = [n for n in result_numbers(text, []) if not n.number.integral]
-    return [n for n in numbers if not any(a <= n.start < b for a, b in taken)]
+    return tuple(n for n in numbers if not any(a <= n.start < b for a, b in taken))
 
 
-def counts(text: str) -> list[tuple[int, str]]:
+@remembered
+def counts(text: str) -> tuple[tuple[int, str], ...]:
     """Return the numbers of things that a text says were sampled or repeated, with the things' name."""
     found = []
     for m in COUNT.finditer(text):
         shown = m.group("n") or m.group("many") or m.group("bare")
         found.append((count_value(shown), (m.group("unit") or m.group("things") or "n").lower().rstrip("s")))
-    return found
+    return tuple(found)
 
 
 def count_value(shown: str) -> int:
@@ -149,18 +154,25 @@ class Pool:
 
     def holds(self, number: Numeral) -> bool:
         """Tell whether some value, as it stands or as a percentage, rounds to the number shown."""
-        return any(self._near(number.scaled(power)) for power in ((0, 2) if number.percent else (0, -2)))
-
-    def _near(self, number: Numeral) -> bool:
-        half = Decimal(0) if number.integral else Decimal(5).scaleb(number.last - 1)
-        sides = (number.value,) if number.signed else (number.value, -number.value)
-        return any(bisect_left(self.values, v - half) < bisect_right(self.values, v + half) for v in sides)
+        return any(bisect_left(self.values, low) < bisect_right(self.values, high) for low, high in _rounded(number))
 
 
-def all_values(text: str) -> list[Decimal]:
+@lru_cache(maxsize=4096)
+def _rounded(number: Numeral) -> tuple[tuple[Decimal, Decimal], ...]:
+    """Return the ranges of the values that round to a number, as it stands or as a percentage, of either sign."""
+    found: list[tuple[Decimal, Decimal]] = []
+    for scaled in (number.scaled(power) for power in ((0, 2) if number.percent else (0, -2))):
+        half = Decimal(0) if scaled.integral else Decimal(5).scaleb(scaled.last - 1)
+        sides = (scaled.value,) if scaled.signed else (scaled.value, -scaled.value)
+        found += [(side - half, side + half) for side in sides]
+    return tuple(found)
+
+
+@remembered
+def all_values(text: str) -> tuple[Decimal, ...]:
     """Return every number of a text, those written as words included."""
     words = re.findall(rf"\b(?:one|{_COUNT_WORDS})\b", text, re.IGNORECASE)
-    return [n.number.value for n in printed_numbers(text)] + [Decimal(count_value(w)) for w in words]
+    return (*(n.number.value for n in printed_numbers(text)), *(Decimal(count_value(w)) for w in words))
 
 
 def pool_of(paper: Paper, *, without: frozenset[str]) -> Pool:
@@ -171,6 +183,7 @@ def pool_of(paper: Paper, *, without: frozenset[str]) -> Pool:
     return Pool(values)
 
 
+@remembered
 def masked(line: str) -> str:
     """Return a sentence without its digits: what two versions of one statement share."""
     return " ".join(re.sub(r"\d", "0", word) for word in tokens(line))

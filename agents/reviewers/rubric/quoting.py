@@ -57,11 +57,11 @@ def _sentence_around(prose: str, start: int, end: int) -> str:
     return prose[ends[-1].end() if ends else 0 : start] + prose[end : after.end() if after else len(prose)]
 
 
-def _grams(words: list[str]) -> set[tuple[str, ...]]:
-    return {tuple(words[at : at + GRAM]) for at in range(len(words) - GRAM + 1)}
+def _grams(words: tuple[str, ...]) -> set[tuple[str, ...]]:
+    return {words[at : at + GRAM] for at in range(len(words) - GRAM + 1)}
 
 
-def _source_of(words: list[str], index: dict[tuple[str, ...], set[str]]) -> str | None:
+def _source_of(words: tuple[str, ...], index: dict[tuple[str, ...], set[str]]) -> str | None:
     """Return the work of which most of a quotation is, or None where no work holds enough of it."""
     grams = _grams(words)
     shared: dict[str, int] = {}
@@ -72,7 +72,7 @@ def _source_of(words: list[str], index: dict[tuple[str, ...], set[str]]) -> str 
     return best if best is not None and shared[best] >= LEAST_SHARE * len(grams) else None
 
 
-def _strange(words: list[str], source: list[str]) -> list[str]:
+def _strange(words: tuple[str, ...], source: tuple[str, ...]) -> list[str]:
     """Return the words of a quotation that its source does not hold, where they alter it."""
     known, beginnings = set(source), {word[:ALIKE] for word in source}
     new = [word for word in dict.fromkeys(words) if word not in known]

@@ -29,6 +29,7 @@ from peercycle.agents.reviewers.rubric import (
     check_units,
     check_wholeness,
 )
+from peercycle.agents.reviewers.rubric.citing import read_citations
 from peercycle.agents.reviewers.rubric.copied import without_copied
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding
 from peercycle.agents.reviewers.rubric.inspection import Inspection
@@ -162,7 +163,8 @@ def _made(submission: Submission) -> list[tuple[float, Finding]]:
     together = told_together(paper.scan)
     told = frozenset[str]().union(*together)
     numbers = tuple(n for n in numbers if n.status not in {"bound", "simulated"} or n.measurement in told)
-    inspection = Inspection(paper, submission, numbers, together)
+    cited = read_citations(paper, submission.bibliography)
+    inspection = Inspection(paper, submission, numbers, cited, together)
     weighted = [(weight, check(inspection)) for weight, check in CHECKS]
     findings = tuple(finding for _, finding in weighted)
     weighted.append((EARLIER_WEIGHT, check_earlier.earlier_points_are_answered(inspection, findings)))

@@ -9,6 +9,7 @@ from decimal import Decimal
 from peercycle.agents.reviewers.rubric.prose import plain, tokens
 from peercycle.core.latex_scan import Environment, LatexScan, scan_latex
 from peercycle.core.numerals import Printed, printed_numbers
+from peercycle.core.remembering import remembered
 from peercycle.core.result_numbers import TABLES, blank_non_prose
 
 _RULE = re.compile(
@@ -85,11 +86,13 @@ class Table:
         return max((len(row) for row in self.rows), default=0)
 
 
+@remembered
 def entity(text: str) -> str:
     """Return the name in a cell as sentences are searched for it: lower-case words, at most six."""
     return " ".join(tokens(text)[:6])
 
 
+@remembered
 def make_cell(source: str) -> Cell:
     """Read a cell of LaTeX, or of plain text."""
     blank = blank_non_prose(scan_latex(re.sub(r"\\measured\s*\{[^{}]*\}", "", source)))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from peercycle.core.citations import check_citations, citation_keys
@@ -25,6 +25,7 @@ from peercycle.core.numerals import (
     printed_numbers,
     read_numeral,
 )
+from peercycle.core.remembering import remembered
 from peercycle.core.result_numbers import blank_non_prose, result_numbers, table_spans
 from peercycle.core.writing import CheckReport, Manuscript, NumberCheck
 
@@ -145,13 +146,30 @@ def check_numbers(
 def _check_part(
     where: str, latex: str, listed: bool, measured: _Measured, given: frozenset[object]
 ) -> list[NumberCheck]:
-    scan = scan_latex(latex)
-    tables = table_spans(scan)
-    found = [(use.start, _bound(use, where, scan.text, tables, measured)) for use in _uses(scan)]
-    for number in result_numbers(blank_non_prose(scan), tables):
-        if (listed or span_at(tables, number.start)) and number.number.value not in given:
+    read = _read(latex)
+    found = [(use.start, _bound(use, where, read.text, read.tables, measured)) for use in read.uses]
+    for number in read.numbers:
+        if (listed or span_at(read.tables, number.start)) and number.number.value not in given:
             found.append((number.start, _unbound(number, where, measured)))
     return [check for _, check in sorted(found, key=lambda pair: pair[0])]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A part of a paper as it is checked: its text without comments, tables, bindings, and numbers without one."""
+
+    text: str
+    tables: tuple[Span, ...]
+    uses: tuple[MeasuredUse, ...]
+    numbers: tuple[Printed, ...]
+
+
+@remembered
+def _read(latex: str) -> _Read:
+    scan = scan_latex(latex)
+    tables = table_spans(scan)
+    numbers = tuple(result_numbers(blank_non_prose(scan), tables))
+    return _Read(scan.text, tuple(tables), tuple(_uses(scan)), numbers)
 
 
 def _unbound(number: Printed, where: str, measured: _Measured) -> NumberCheck:
@@ -162,7 +180,7 @@ def _unbound(number: Printed, where: str, measured: _Measured) -> NumberCheck:
     return NumberCheck(shown=number.shown, where=where, status="by_value", measurement=near.id, detail=detail)
 
 
-def _bound(use: MeasuredUse, where: str, text: str, tables: list[Span], measured: _Measured) -> NumberCheck:
+def _bound(use: MeasuredUse, where: str, text: str, tables: Sequence[Span], measured: _Measured) -> NumberCheck:
     measurement = measured.by_id.get(use.id)
     if measurement is None:
         return NumberCheck(
@@ -177,7 +195,7 @@ def _bound(use: MeasuredUse, where: str, text: str, tables: list[Span], measured
     return NumberCheck(shown=use.shown, where=where, status=status, measurement=use.id, detail=detail)
 
 
-def _shows(use: MeasuredUse, value: float, unit: str | None, text: str, tables: list[Span]) -> bool:
+def _shows(use: MeasuredUse, value: float, unit: str | None, text: str, tables: Sequence[Span]) -> bool:
     """Tell whether a binding shows its value; a relation or percent sign around it, or a table's `%`, count."""
     number = read_numeral(use.shown)
     if number is None:

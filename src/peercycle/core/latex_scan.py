@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+from peercycle.core.remembering import remembered
 
 _TOKEN = re.compile(r"\\(?:[A-Za-z@]+|[\s\S]|\Z)|%[^\n]*|[{}\[\]]")
 _HIDING = re.compile(r"\s{0,9}\{(verbatim\*?|Verbatim|BVerbatim|lstlisting|minted|alltt|comment|filecontents\*?)\}")
@@ -206,12 +208,13 @@ def blank_out(text: str, spans: list[Span]) -> str:
     return "".join([*parts, text[done:]])
 
 
+@remembered
 def scan_latex(latex: str) -> LatexScan:
     """Read any string as LaTeX, in time linear in its length."""
     return _Scanner(latex).run()
 
 
-def span_at(spans: list[Span], position: int) -> Span | None:
+def span_at(spans: Sequence[Span], position: int) -> Span | None:
     """Return the one of disjoint spans, in order, that holds a position."""
     index = bisect_right(spans, position, key=lambda s: s.start) - 1
     return spans[index] if index >= 0 and position < spans[index].end else None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Literal
+
+from peercycle.core.remembering import remembered
 
 _EXACT = Context(prec=60)
 _MAX_DIGITS = 40
@@ -118,6 +119,7 @@ def _plain_digits(shown: str) -> str:
     return f"0{plain}" if plain.startswith(".") else plain
 
 
+@remembered
 def read_numeral(shown: str) -> Numeral | None:
     """Read one printed number, LaTeX dressing included; None where it is none, or more than one."""
     if len(shown) > 400:
@@ -192,12 +194,15 @@ class Printed:
     number: Numeral
 
 
-def printed_numbers(text: str) -> Iterator[Printed]:
-    """Yield every number in a text in order, with its sign, exponent and percent sign."""
+@remembered
+def printed_numbers(text: str) -> tuple[Printed, ...]:
+    """Return every number in a text in order, with its sign, exponent and percent sign."""
+    printed: list[Printed] = []
     for found in NUMERAL.finditer(text):
         start = found.start()
         sign = _SIGN_BEFORE.search(text[max(0, start - 12) : start])
         number = from_match(found, negative=sign is not None)
         if number is not None:
             first = start - 1 if sign else start
-            yield Printed(f"-{found.group()}" if sign else found.group(), first, found.end(), number)
+            printed.append(Printed(f"-{found.group()}" if sign else found.group(), first, found.end(), number))
+    return tuple(printed)

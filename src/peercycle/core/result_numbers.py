@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from peercycle.core.latex_scan import Command, LatexScan, Span, blank_out, span_at
 from peercycle.core.numerals import Printed, printed_numbers
+from peercycle.core.remembering import remembered
 
 _NOT_PROSE = (
     "ref eqref autoref cref Cref nameref pageref vref label hyperref includegraphics input include documentclass "
@@ -106,9 +107,18 @@ def table_spans(scan: LatexScan) -> list[Span]:
 
 def result_numbers(text: str, tables: list[Span]) -> Iterator[Printed]:
     """Yield the numbers of `text`, as `blank_non_prose` returned it, that can be results."""
+    if not tables:
+        yield from results_of_prose(text)
+        return
     for found in printed_numbers(text):
         if not _is_no_result(text, found, in_table=span_at(tables, found.start) is not None):
             yield found
+
+
+@remembered
+def results_of_prose(text: str) -> tuple[Printed, ...]:
+    """Return the numbers of a text without tables that can be results."""
+    return tuple(found for found in printed_numbers(text) if not _is_no_result(text, found, in_table=False))
 
 
 def _is_no_result(text: str, found: Printed, *, in_table: bool) -> bool:

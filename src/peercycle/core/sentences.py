@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from peercycle.core.latex_scan import Span, span_at
+from peercycle.core.remembering import remembered
 
 _SENTENCE_END = re.compile(r"[.!?]['’”)\]}]{0,3}(?=\s)|\n[ \t]*\n\s*|\\(?:item|par|section|subsection|paragraph)\b")
 _ABBREVIATION = re.compile(
@@ -21,7 +22,8 @@ _SOURCE_FOLLOWS = re.compile(r"(?<=['’”\"])\s{1,9}(?:⟨c⟩|\\[A-Za-z]*[Cc]
 """A quotation with its source behind it, or in the middle of a sentence."""
 
 
-def sentence_spans(text: str) -> list[Span]:
+@remembered
+def sentence_spans(text: str) -> tuple[Span, ...]:
     """Split prose into sentences; abbreviations, initials, and what is quoted or cited whole do not end one."""
     spans: list[Span] = []
     begin = 0
@@ -39,4 +41,4 @@ def sentence_spans(text: str) -> list[Span]:
         begin = found.end()
     if text[begin:].strip():
         spans.append(Span(begin, len(text)))
-    return spans
+    return tuple(spans)

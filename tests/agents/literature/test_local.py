@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from peercycle.agents.literature.local import LocalLiterature, LocalSettings
 from peercycle.agents.literature.local.cache import open_corpus
 from peercycle.agents.literature.local.corpus import read_jsonl
 from peercycle.agents.literature.local.index import create, fill, query_terms
+from peercycle.agents.literature.local.settings import LocalSettings
+from peercycle.agents.literature.local.source import LocalLiterature
 from peercycle.core.errors import BadInputError, LiteratureError, StoreError
 from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.ranking import rank_works

@@ -11,7 +11,8 @@ from typing import cast
 
 import pytest
 
-from peercycle.agents.reviewers.rubric import RubricReviewer, RubricSettings
+from peercycle.agents.reviewers.rubric.reviewer import RubricReviewer
+from peercycle.agents.reviewers.rubric.settings import RubricSettings
 from peercycle.core.contracts import StageContext
 from peercycle.core.derivations import derived_value
 from peercycle.core.experiments import Derivation, Execution, Experiment, ExperimentResults, Measurement, Statistic

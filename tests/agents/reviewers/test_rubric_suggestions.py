@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from peercycle.agents.reviewers.rubric import RubricSettings
 from peercycle.agents.reviewers.rubric.reviewer import assess
+from peercycle.agents.reviewers.rubric.settings import RubricSettings
 from peercycle.core.experiments import Experiment, ExperimentResults, Measurement
 from peercycle.core.reviews import Assessment, ReviewPoint, Submission
 from peercycle.core.writing import Manuscript

@@ -91,4 +91,4 @@ def test_an_abstract_of_one_line_is_an_abstract_and_said_to_be_short() -> None:
 
 
 def test_a_count_belongs_to_the_number_next_to_it() -> None:
-    assert counts("recall at ten over five seeds") == [(5, "seed")]
+    assert counts("recall at ten over five seeds") == ((5, "seed"),)

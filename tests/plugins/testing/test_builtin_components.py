@@ -6,11 +6,14 @@ from typing import Any
 
 from tests.plugins.testing.test_every_offer_is_held import SETTINGS
 
-from peercycle.agents.literature.local import LocalLiterature, LocalSettings
+from peercycle.agents.literature.local.settings import LocalSettings
+from peercycle.agents.literature.local.source import LocalLiterature
 from peercycle.agents.models.scripted import ScriptedModel, ScriptedModelSettings
 from peercycle.agents.policies.direct import DirectPolicy, DirectSettings
-from peercycle.agents.policies.extractive import ExtractivePolicy, ExtractiveSettings
-from peercycle.agents.reviewers.rubric import RubricReviewer, RubricSettings
+from peercycle.agents.policies.extractive.policy import ExtractivePolicy
+from peercycle.agents.policies.extractive.settings import ExtractiveSettings
+from peercycle.agents.reviewers.rubric.reviewer import RubricReviewer
+from peercycle.agents.reviewers.rubric.settings import RubricSettings
 from peercycle.agents.reviewers.scripted import ScriptedReviewer, ScriptedReviewerSettings
 from peercycle.agents.rewards import ChecksPassed, Composite, CompositeSettings, MeanRating, MinRating
 from peercycle.core.contracts import NoSettings

@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
-from peercycle.agents.literature.local import LocalLiterature, LocalSettings
+from peercycle.agents.literature.local.settings import LocalSettings
+from peercycle.agents.literature.local.source import LocalLiterature
 from peercycle.agents.policies.scripted import ScriptedPolicy, ScriptedSettings
 from peercycle.agents.reviewers.scripted import ScriptedReviewer, ScriptedReviewerSettings
 from peercycle.agents.rewards import MeanRating

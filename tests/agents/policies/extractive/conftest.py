@@ -22,8 +22,9 @@ from typing import Any, TypeVar, cast
 import pytest
 from pydantic import BaseModel
 
-from peercycle.agents.policies.extractive import ExtractivePolicy, ExtractiveSettings
 from peercycle.agents.policies.extractive.latex import titled
+from peercycle.agents.policies.extractive.policy import ExtractivePolicy
+from peercycle.agents.policies.extractive.settings import ExtractiveSettings
 from peercycle.core.base import JSON, artifact_ref, canonical_json
 from peercycle.core.bindings import check_manuscript
 from peercycle.core.contracts import Work

@@ -11,8 +11,8 @@ import pytest
 
 from peercycle.agents.literature.bibtex import read
 from peercycle.agents.policies.extractive.latex import escape, titled
-from peercycle.agents.reviewers.rubric import RubricSettings
 from peercycle.agents.reviewers.rubric.reviewer import assess
+from peercycle.agents.reviewers.rubric.settings import RubricSettings
 from peercycle.core.content_words import words_of
 from peercycle.core.reviews import Review, Submission
 from peercycle.core.writing import ResearchTask

@@ -11,8 +11,8 @@ from tests.agents.reviewers.independent.test_independent_trial import WEAK, vers
 from tests.agents.reviewers.independent.trial_papers import checked
 from tests.agents.reviewers.independent.trial_rating import rating
 
-from peercycle.agents.reviewers.rubric import RubricSettings
 from peercycle.agents.reviewers.rubric.reviewer import make_checks
+from peercycle.agents.reviewers.rubric.settings import RubricSettings
 from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.reviews import Submission
 

@@ -8,7 +8,8 @@ from tempfile import TemporaryDirectory
 
 from tests.agents.reviewers.independent.trial_papers import checked
 
-from peercycle.agents.reviewers.rubric import RubricReviewer, RubricSettings
+from peercycle.agents.reviewers.rubric.reviewer import RubricReviewer
+from peercycle.agents.reviewers.rubric.settings import RubricSettings
 from peercycle.core.reviews import Assessment, Submission
 from peercycle.plugins.testing.context import Bench, Services
 
