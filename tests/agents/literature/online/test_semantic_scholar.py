@@ -361,14 +361,20 @@ def test_a_recorded_batch(recordings: Path) -> None:
     assert found[2] is not None and found[2].ids["doi"] == "10.2139/ssrn.2250500" and found[2].authors
 
 
-QUESTIONS: dict[str, Callable[[SemanticScholar, int], Awaitable[Sequence[Reference | None]]]] = {
-    "/paper/search": lambda source, number: source.search("turing", limit=number),
-    "/references": lambda source, number: source.expand("s2:1", "references", limit=number),
-    "/citations": lambda source, number: source.expand("s2:1", "citations", limit=number),
-    "/paper/batch": lambda source, number: source.get([f"s2:{n}" for n in range(number)]),
-    "/recommendations/": lambda source, number: source.recommend(["s2:1"], limit=number),
-}
-"""What asks for an answer of each shape, by a part of the address that it was recorded at."""
+def asking(kind: str, number: int) -> Callable[[SemanticScholar], Awaitable[Sequence[Reference | None]]]:
+    """Return what asks for an answer of one kind with so many works."""
+    questions: dict[str, Callable[[SemanticScholar], Awaitable[Sequence[Reference | None]]]] = {
+        "/paper/search": lambda source: source.search("turing", limit=number),
+        "/references": lambda source: source.expand("s2:1", "references", limit=number),
+        "/citations": lambda source: source.expand("s2:1", "citations", limit=number),
+        "/paper/batch": lambda source: source.get([f"s2:{n}" for n in range(number)]),
+        "/recommendations/": lambda source: source.recommend(["s2:1"], limit=number),
+    }
+    return questions[kind]
+
+
+KINDS = ("/paper/search", "/references", "/citations", "/paper/batch", "/recommendations/")
+"""Parts of the addresses that answers were recorded at."""
 
 
 def letters(title: str) -> str:
@@ -383,14 +389,13 @@ def test_every_recorded_answer_of_works_comes_through_the_whole_way(recordings: 
         body = exchange["response"]["body"]
         body = json.loads(body) if isinstance(body, str) and body[:1] in "[{" else body
         address = exchange["request"]["uri"]
-        kind = next((part for part in QUESTIONS if part in address and "/author/" not in address), None)
+        kind = next((part for part in KINDS if part in address and "/author/" not in address), None)
         if kind is None or exchange["response"]["status"] != 200:
             continue
         held = body if isinstance(body, list) else body.get("data") or body.get("recommendedPapers") or []
         records = [each and (each.get("citedPaper") or each.get("citingPaper") or each) for each in held]
-        number = max(1, len(records))
         with WebService([Reply(200, json.dumps(body).encode())]) as service:
-            found = ask(service, lambda source, ask=QUESTIONS[kind], number=number: ask(source, number), tries=1)
+            found = ask(service, asking(kind, max(1, len(records))), tries=1)
         # A title is asked for always; some of these were recorded with other fields alone.
         told = [record["title"] for record in records if record and record.get("title")]
         titles = [work.title for work in found if work is not None]
@@ -399,7 +404,7 @@ def test_every_recorded_answer_of_works_comes_through_the_whole_way(recordings: 
         odd = [pair for pair in zip(titles, told, strict=True) if letters(pair[0]) != letters(pair[1])]
         assert not [pair for pair in odd if "<" not in pair[1]], path.name
         replayed[kind] += 1
-    assert replayed.keys() == QUESTIONS.keys() and replayed.total() > 60, replayed
+    assert replayed.keys() == set(KINDS) and replayed.total() > 60, replayed
 
 
 def test_recorded_refusals(recordings: Path) -> None:
