@@ -286,10 +286,22 @@ def _body(path: Path, ref: str) -> str:
     return place.read_text(encoding="utf-8")
 
 
+STAGES = (
+    ("literature", 0, ""),
+    ("outline", 0, "outline"),
+    ("related", 0, ""),
+    ("write", 0, "manuscript"),
+    ("conclude", 0, "manuscript"),
+    ("review", 0, "assessment"),
+    ("revise", 1, "outcomes"),
+)
+"""Which stage's words are in which channel of which round."""
+
+
 def require_sampled_papers(path: Path, tokenizer: Any) -> None:
     """Every stage that writes was sampled in this run, and what its token ids say stands in what it left."""
     said = sampled(path)
-    assert {"outline", "write", "review"} <= set(said), f"only {sorted(said)} were sampled"
+    assert {stage for stage, _, _ in STAGES} == set(said), f"{sorted(said)} were sampled"
     for answers in said.values():
         for answer in answers:
             assert answer["prompt_token_ids"] and answer["completion_token_ids"]
@@ -297,14 +309,20 @@ def require_sampled_papers(path: Path, tokenizer: Any) -> None:
             # An engine may leave out the beginning of a character at the very end.
             kept_text = answer["text"].rstrip("\ufffd")
             assert text.rstrip("\ufffd") == kept_text, "the kept ids are not those of the kept text"
-    ((state,),) = rows(path, "SELECT state_json FROM candidates WHERE round = 0 AND status = 'complete'") or [(None,)]
-    kept = json.loads(state)
-    for stage, channel in (("outline", "outline"), ("write", "manuscript"), ("review", "assessment")):
+    states = [json.loads(state) for (state,) in rows(path, "SELECT state_json FROM candidates ORDER BY round")]
+    assert len(states) == 2, "the draft and its revision"
+    # What literature and related sample are queries: they are in what was asked of the sources.
+    queries = "".join(_letters(body) for (body,) in rows(path, "SELECT request FROM effects WHERE kind = 'search'"))
+    for stage, place, channel in STAGES:
         # Decoded: an escape such as \\u0003 would put a letter of its own between ours.
-        artefact = "".join(_letters(text) for text in _strings(json.loads(_body(path, kept[channel]))))
+        artefact = (
+            "".join(_letters(text) for text in _strings(json.loads(_body(path, states[place][channel]))))
+            if channel
+            else queries
+        )
         pieces = [piece for answer in said[stage] for piece in _strings(json.loads(answer["text"], strict=False))]
         assert any(part in artefact for piece in pieces for part in _parts(_letters(piece))), (
-            f"nothing sampled in {stage!r} is in {channel!r}"
+            f"nothing sampled in {stage!r} is in {channel or 'a query'!r}"
         )
     assert rows(path, "SELECT COUNT(*) FROM reviews WHERE rating IS NOT NULL")[0][0] >= 1, "no review scored it"
 
