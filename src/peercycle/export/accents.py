@@ -27,11 +27,11 @@ def sortable(latex: str) -> str:
 def _special(letter: str) -> str:
     if letter in _LETTERS:
         return f"{{\\{_LETTERS[letter]}}}"
-    base, *marks = unicodedata.normalize("NFD", letter)
-    if len(marks) != 1 or marks[0] not in _ACCENTS or not ("A" <= base <= "z"):
+    base, mark = unicodedata.normalize("NFD", letter)[:1], unicodedata.normalize("NFD", letter)[1:]
+    if mark not in _ACCENTS or not base.isascii():
         return letter
     dotless = f"\\{base}" if base in "ij" else base
-    return f"{{\\{_ACCENTS[marks[0]]}{{{dotless}}}}}"
+    return f"{{\\{_ACCENTS[mark]}{{{dotless}}}}}"
 
 
 def sorted_as(text: str) -> str:
