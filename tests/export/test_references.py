@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from peercycle.agents.literature.bibtex import read
+from peercycle.agents.literature.bibtex.accents import to_unicode
 from peercycle.core.base import Word
 from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.writing import Manuscript, Section
@@ -70,8 +71,9 @@ def compiled(case: Any, folder: Path) -> tuple[str, str, str]:
 def test_names_are_written_family_first(case: Any) -> None:
     bib = bib_of(with_works(case, read(NAMES).entries))
     for expected in (
-        "{Ström, Åsa}", "{García Márquez, Gabriel}", "{van der Berg, Jan and de la Cruz, María}",
-        "{Müller-Lüdenscheidt, Jr., Hans}", "{{OpenAI}}", "{{World Health Organization}}", "{Ñandú, Ñ. Ñ.}",
+        r'{Str{\"{o}}m, {\AA}sa}', r"{Garc{\'{\i}}a M{\'{a}}rquez, Gabriel}",
+        r"{van der Berg, Jan and de la Cruz, Mar{\'{\i}}a}", r'{M{\"{u}}ller-L{\"{u}}denscheidt, Jr., Hans}',
+        "{{OpenAI}}", "{{World Health Organization}}", r"{{\~{N}}and{\'{u}}, {\~{N}}. {\~{N}}.}",
     ):  # fmt: skip
         assert f"author = {expected}" in bib
 
@@ -88,7 +90,7 @@ def test_authors_that_an_entry_does_not_name_stay_et_al_in_the_list(case: Any, t
 def test_bibtex_cites_each_work_by_its_family_name(case: Any, tmp_path: Path) -> None:
     bbl, blg, log = compiled(with_works(case, read(NAMES).entries), tmp_path)
     labels = re.findall(r"\\bibitem\[(.*?)\((\d{4})\)", bbl.replace("\n", " "))
-    cited = {year: name.replace("{", "").replace("}", "").replace("~", " ") for name, year in labels}
+    cited = {year: to_unicode(name) for name, year in labels}
     assert cited["2001"] == "Ström"
     assert cited["2002"] == "García Márquez"
     assert cited["2003"] == "van der Berg and de la Cruz"
@@ -139,3 +141,39 @@ def test_the_characters_of_a_word_that_cannot_be_set_share_one_pair_of_brackets(
 def test_a_brace_in_a_title_costs_no_neighbour(case: Any) -> None:
     bib = bib_of(with_works(case, (Reference(key="a", title="A { b", year=2000),)))
     assert bib.count("{") == bib.count("}")
+
+
+EDITED = r"""
+@article{wallo, title={A}, author={Wall{\o}e, Lars}, year=2001}
+@article{holm, title={B}, author={Holm, Ann}, year=2002}
+@article{hebert, title={C}, author={H{\'e}bert, Paul}, year=2003}
+@article{dean, title={D}, author={Dean, Kit}, year=2004}
+@article{dewitte, title={E}, author={DeWitte, Sharon}, year=2005}
+@book{horrox, title={The Black Death}, editor={Horrox, Rosemary and Wren, Ian}, publisher={MUP}, year=1994}
+@misc{anon, title={Chronica of an anonymous monk on the pestilence}}
+"""
+IN_ORDER = ("Chronica of", "Dean", "DeWitte", "bert", "Holm", "Horrox", "Wall")
+
+
+def test_accents_capitals_and_missing_authors_do_not_spoil_the_order_in_html(case: Any) -> None:
+    made = with_works(case, read(EDITED).entries)
+    page = asyncio.run(HtmlExporter(Word()).export(made.edition, made.run(), made.context()))[
+        "paper/paper.html"
+    ].decode()
+    works = page[page.rindex("References") :]
+    places = [works.index(name) for name in IN_ORDER]
+    assert places == sorted(places)
+    works = re.sub(r"<[^>]+>", "", works)
+    assert "Rosemary Horrox, Ian Wren (eds.) (1994). The Black Death." in " ".join(works.split())
+    assert "Chronica of an anonymous monk on the pestilence (n.d.)." in " ".join(works.split())
+
+
+def test_a_work_without_an_author_is_cited_and_sorted_by_its_editors_or_its_title(case: Any, tmp_path: Path) -> None:
+    bbl, _ = compiled(with_works(case, read(EDITED).entries), tmp_path)[:2]
+    plain = re.sub(r"[{}\\']", "", bbl)
+    places = [
+        plain.index(name) for name in ("Chronica of", "Kit Dean", "DeWitte", "Hebert", "Holm", "Horrox", "Walloe")
+    ]
+    assert places == sorted(places)
+    assert "[Horrox and Wren(1994)" in " ".join(plain.split())
+    assert "[Chronica of an anonymous()" in " ".join(plain.split())

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from peercycle.agents.policies.extractive.headings import counted_part, without_headings
 from peercycle.agents.policies.extractive.notes import CorpusFacts
 from peercycle.agents.policies.extractive.sameness import KnownWorks
 from peercycle.agents.policies.extractive.terms import tokens_of
@@ -65,7 +66,7 @@ def is_citable(key: str) -> bool:
 
 
 def _abstract_of(entry: Reference) -> str:
-    abstract = " ".join((entry.abstract or "").split())
+    abstract = without_headings(" ".join((entry.abstract or "").split()))
     return abstract if len(words_of(abstract)) >= LEAST_ABSTRACT_WORDS else ""
 
 
@@ -104,7 +105,7 @@ def read_corpus(topic: str, bibliography: Bibliography) -> Corpus:
                 year=entry.year,
                 words=text_of(entry),
                 title_tokens=tuple(tokens_of(title)),
-                abstract_tokens=tuple(tokens_of(abstract)),
+                abstract_tokens=tuple(tokens_of(counted_part(abstract))),
             )
         )
         keys.add(key)

@@ -52,8 +52,9 @@ _CLOSING = re.compile(r"(?<=[\w.,;:!?)\]])'(?!\w)")
 
 
 def titled(title: str) -> str:
-    """Return a title for printing in double quotation marks: its own become single ones, its last full stop goes."""
-    opened = re.sub(r"(^|(?<=[\s(\[]))(?:``|\"|“)", "‘", title.rstrip(". "))
+    """Return a title for printing in double quotation marks: its own become single, its last stop or colon goes."""
+    german = re.sub(r"„([^„“”\"]*)[“”\"]", "‚\\1‘", title.rstrip(".:;, "))
+    opened = re.sub(r"(^|(?<=[\s(\[]))(?:``|\"|“)", "‘", german)
     shown = _apostrophes(re.sub(r"''|\"|”|“|``", "’", opened))
     before = "\\," if shown.startswith("‘") else ""
     return before + escape(shown) + ("\\," if shown.endswith(("’", "'")) else "")

@@ -15,15 +15,20 @@ _OPENING = re.compile(
     | those\b(?!\ (?:who|whose|that|which|with|of)\b)
     | both\b(?!(?:\ \S+){{1,5}}\ and\b)
     | (?:n?either)\b(?!(?:\ \S+){{1,5}}\ n?or\b)
-    | the\ (?:latter|former|same)\b
+    | the\ (?:latter|former|same|others?)\b
+    | (?:another|others?)\b
+    | an?\ (?:additional|further)\b
+    | that\ (?:is|was|would|said)\b
     | (?:however|moreover|furthermore|thus|therefore|hence|also|but|and|or|then|instead|yet|nor|so)\b(?!-)
     | (?:nevertheless|nonetheless|accordingly|consequently|conversely|additionally|similarly|likewise)\b
     | (?:finally|lastly|otherwise|meanwhile|specifically|subsequently|alternatively|secondly|thirdly)\b
     | (?:first|second|third|next|still|rather|indeed|overall|besides|again|further|later|together|now)(?=,)
+    | (?:at\ (?:the\ same|that)\ time|even\ so|if\ so|as\ such)\b
     | (?:in|by)\ (?:contrast|comparison)\b(?!\ (?:to|with)\b)
     | in\ (?:addition|turn|particular|summary|conclusion|short|fact|other\ words)\b(?!\ to\b)
     | (?:as\ a\ (?:result|consequence)|to\ (?:this|that)\ end|on\ the\ (?:other\ hand|contrary))\b(?!\ of\b)
     | (?:for\ (?:example|instance)|because\ of\ (?:this|that)|(?:after|before|despite|unlike|like)\ (?:that|them|it))\b
+    | (?:although|though|while|whereas|because|since|when|if)\ (?:it|its|they|their|he|his|she|her|this|these|such)\b
     | here\b(?!,?\ we\b)
     )""",
     re.VERBOSE | re.IGNORECASE,

@@ -51,12 +51,15 @@ def listed(items: Sequence[str], conjunction: str = "and") -> str:
 
 
 def shares(part: int, whole: int, one: str) -> str:
-    """Return `all three works`, `none of the three works`, `two of the three works`, `the one work`."""
+    """Return `all three works`, `none of the three works`, `two of the three works`, `the one work`.
+
+    Of two: `both works`, `neither of the two works`.
+    """
     if whole == 1:
         return f"the one {one}" if part else f"not the one {one}"
     if part == whole:
         return ("both " if whole == 2 else f"all {number_word(whole)} ") + plural(whole, one)
-    first = "none" if part == 0 else number_word(part)
+    first = ("neither" if whole == 2 else "none") if part == 0 else number_word(part)
     return f"{first} of the {number_word(whole)} {plural(whole, one)}"
 
 

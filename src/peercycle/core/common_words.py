@@ -46,7 +46,7 @@ used useful user uses using usually value values various vary way ways went wide
 """.split()
 
 _MEASURES = """
-centimetre centimetres day days decade decades dollar dollars gram grams hectare hectares hour hours kilogram
+cent centimetre centimetres day days decade decades dollar dollars gram grams hectare hectares hour hours kilogram
 kilograms kilometer kilometers kilometre kilometres litre litres meter meters metre metres millimetre millimetres
 minute minutes month months old percent percentage ton tonne tonnes tons week weeks
 """.split()

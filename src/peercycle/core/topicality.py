@@ -30,7 +30,8 @@ class TopicWords:
     """The words of a topic that can be looked for, and which of them a text uses, in whatever form.
 
     Words are forms of one another by their stems, or where one begins with the other: `survive`, `survived`, `survival`.
-    A word with hyphens is used, too, where its parts are, numbers and single letters aside: `COVID-19`, `e-learning`.
+    So are `Maya` and `Mayan`. A word with hyphens is used, too, where its parts are, numbers and single letters aside:
+    `COVID-19`, `e-learning`.
     """
 
     def __init__(self, topic: str) -> None:
@@ -69,7 +70,9 @@ class TopicWords:
             word
             for word, (root, start) in self._roots.items()
             for piece, its_root in pieces
-            if its_root == root or (len(start) >= 5 and piece.startswith(start) and len(piece) <= len(start) + 4)
+            if its_root == root
+            or (len(start) >= 5 and piece.startswith(start) and len(piece) <= len(start) + 4)
+            or (word.endswith("a") and len(word) >= 4 and piece == f"{word}n")
         )
 
 

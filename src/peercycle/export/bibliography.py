@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from peercycle.core.dollars import formulas
 from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.naming import Name
-from peercycle.export.names import has_others, names_of
+from peercycle.export.accents import sortable
+from peercycle.export.names import editors_of, has_others, names_of, short_name
 from peercycle.export.tidy.body import tidy_line
 from peercycle.export.tidy.characters import escape, visible
 from peercycle.export.tidy.ledger import Ledger
@@ -21,6 +22,8 @@ _TYPES = frozenset(
 )
 _KEPT = ("volume", "number", "pages", "publisher", "edition", "series", "institution", "school", "chapter")
 _VENUES = {"article": "journal", "inproceedings": "booktitle", "incollection": "booktitle"}
+_EDITED = frozenset(("book", "inbook", "proceedings"))
+"""Kinds that BibTeX cites by their editors where they have no author."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9:._/+-]+")
 
 
@@ -68,7 +71,9 @@ def _fields(entry: Reference, kind: str, ledger: Ledger, target: Target) -> list
     venue = (plain(entry.venue) if entry.venue else "", _VENUES.get(kind, "howpublished"))
     found = [
         ("title", f"{{{title_latex(entry.title, ledger, target)}}}" if entry.title else ""),
-        ("author", _authors(entry, plain)),
+        ("author", _persons(names_of(entry), entry, plain)),
+        ("editor", _persons(editors_of(entry), entry, plain)),
+        ("key", _sort_key(entry, kind, plain)),
         ("year", str(entry.year) if entry.year is not None else ""),
         (venue[1], venue[0]),
     ]
@@ -96,9 +101,18 @@ def title_latex(title: str, ledger: Ledger, target: Target) -> str:
     return "".join([*parts, plain(flat[last:])])
 
 
-def _authors(entry: Reference, plain: Callable[[str], str]) -> str:
+def _sort_key(entry: Reference, kind: str, plain: Callable[[str], str]) -> str:
+    """Return what stands for the author that BibTeX does not find; without it, a work is cited by three letters.
+
+    A field `key` costs the citation its year, so a book that is cited by its editors has none.
+    """
+    found = names_of(entry) or (editors_of(entry) and kind in _EDITED)
+    return "" if found or not entry.title else plain(short_name(entry))
+
+
+def _persons(persons: Sequence[Name], entry: Reference, plain: Callable[[str], str]) -> str:
     """Return the names as `Family, Jr., Given`: of `Given Family`, BibTeX takes `Åsa` for the `von` of a name."""
-    names = [_author(name, plain) for name in names_of(entry)]
+    names = [sortable(_author(name, plain)) for name in persons]
     return " and ".join([*names, "others"] if names and has_others(entry) else names)
 
 

@@ -18,6 +18,22 @@ def names_of(entry: Reference) -> list[Name]:
     return [divided.get(author) or name_of(author) for author in spoken if author]
 
 
+def editors_of(entry: Reference) -> list[Name]:
+    """Return the names of the editors of a work that has no author; else none."""
+    return [] if names_of(entry) else names_in(entry.fields.get("editor", ""), plain)
+
+
+def short_name(entry: Reference) -> str:
+    """Return who a work is cited as: its authors, else its editors, else the beginning of its title, else its key."""
+    families = [name.family for name in names_of(entry) or editors_of(entry)]
+    if not families:
+        return " ".join(visible(entry.title).split()[:4]) or entry.key
+    if len(families) > 2 or has_others(entry):
+        return f"{families[0]} et al."
+    return " and ".join(families)
+
+
 def has_others(entry: Reference) -> bool:
-    """Say whether the entry's own `author` field ends in `and others`."""
-    return [name.lower() for name in split_latex(entry.fields.get("author", ""), "and")][-1:] == ["others"]
+    """Say whether the entry's own field of authors, or of editors where it has no author, ends in `and others`."""
+    field = entry.fields.get("author") or ("" if entry.authors else entry.fields.get("editor", ""))
+    return [name.lower() for name in split_latex(field, "and")][-1:] == ["others"]

@@ -8,6 +8,7 @@ from peercycle.agents.policies.extractive.latex import cite, escape, join, parag
 from peercycle.agents.policies.extractive.material import Material, dated_span
 from peercycle.agents.policies.extractive.notes import Cluster, Notes, Quote
 from peercycle.agents.policies.extractive.prose import capital, counted, listed, number_word, plural
+from peercycle.agents.policies.extractive.sentences import cut_short
 from peercycle.core.writing import Section
 
 MOST_CITED = 12
@@ -35,6 +36,8 @@ def _overview(m: Material) -> str:
     spread = (
         f"each of {counted(sizes[0], 'work')}"
         if sizes[0] == sizes[-1]
+        else f"the larger of {counted(sizes[0], 'work')} and the smaller of {counted(sizes[-1], 'work')}"
+        if number == 2
         else f"the largest of {counted(sizes[0], 'work')} and the smallest of {counted(sizes[-1], 'work')}"
     )
     order = "by the year of their earliest work" if m.notes.strategy.by_year else "from the largest to the smallest"
@@ -97,13 +100,9 @@ def _passages(m: Material, cluster: Cluster) -> str:
 
 def printed_quotes(cluster: Cluster, notes: Notes) -> list[Quote]:
     """Return a cluster's passages as printed: those that are short enough first, then the nearest ones, cut."""
-    most_words = notes.quote_words
-    short = [quote for quote in cluster.quotes if len(quote.text.split()) <= most_words]
-    rest = [quote for quote in cluster.quotes if quote not in short]
-    cut = [
-        q.model_copy(update={"text": " ".join(q.text.split()[:most_words]).rstrip(",;:"), "cut": True}) for q in rest
-    ]
-    return [*short, *cut][: notes.quotes]
+    short = [quote for quote in cluster.quotes if len(quote.text.split()) <= notes.quote_words]
+    cut = [cut_short(quote, notes.quote_words) for quote in cluster.quotes if quote not in short]
+    return [*short, *(quote for quote in cut if quote is not None)][: notes.quotes]
 
 
 def _quoted(quote: Quote) -> str:

@@ -121,7 +121,7 @@ def _per_cluster(m: Material) -> str:
         return f"By Hennig's marks {_all_of(total)} dissolved; Table~\\ref{{tab:clusters}} gives them one by one."
     first = f"By Hennig's marks {shares(len(stable), total, 'cluster')} {'is' if len(stable) < 2 else 'are'} stable"
     second = f"and {shares(len(gone), total, 'cluster')} {'is' if len(gone) < 2 else 'are'} dissolved"
-    second = second if gone else "and none is dissolved"
+    second = second if gone else f"and {'neither' if total == 2 else 'none'} is dissolved"
     quoted = listed([f"``{name}''" for name in gone])
     named = f" ({quoted})" if gone else ""
     if len(stable) == total:
