@@ -115,19 +115,22 @@ def _abstracts(facts: CorpusFacts, missing: int) -> str:
     if facts.abstracts == 0 and facts.short == 0:
         return "No work comes with an abstract, so only titles were read."
     if facts.abstracts == 0:
-        return f"No work comes with an abstract of {least} words, the least that is used, so only titles were read."
+        return (
+            f"No work comes with an abstract of {least} words, the least that is used: in shorter ones only the topic's "
+            "words were looked for, and otherwise only titles were read."
+        )
     have = plural(facts.abstracts, "has", "have")
     used = f"{capital(number_word(facts.abstracts))} of the works {have} an abstract of at least {least} words"
     of_it = "it" if missing == 1 else "them"
+    looked_for = "in which only the topic's words were looked for"
     if none == 0:
         its = plural(missing, "has an abstract of fewer", "have abstracts of fewer")
-        return f"{used}; {number_word(missing)} {its}, which {plural(missing, 'is', 'are')} not used, and only the {titles} read."
+        return f"{used}; {number_word(missing)} {its}, {looked_for}, and otherwise only the {titles} read."
     if facts.short == 0:
         return f"{used}; {number_word(missing)} {plural(missing, 'has', 'have')} none, and of {of_it} only the {titles} read."
     return (
-        f"{used}; {number_word(facts.short)} {plural(facts.short, 'has an abstract of fewer', 'have abstracts of fewer')}, which "
-        f"{plural(facts.short, 'is', 'are')} not used, and {number_word(none)} {plural(none, 'has', 'have')} none: of "
-        f"these only the {titles} read."
+        f"{used}; {number_word(facts.short)} {plural(facts.short, 'has an abstract of fewer', 'have abstracts of fewer')}, "
+        f"{looked_for}, and {number_word(none)} {plural(none, 'has', 'have')} none: of these otherwise only the {titles} read."
     )
 
 

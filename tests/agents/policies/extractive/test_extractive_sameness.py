@@ -94,8 +94,8 @@ def introduction(benches: SimpleNamespace, abstracts: tuple[str | None, ...]) ->
 def test_a_short_abstract_is_not_called_none(benches: SimpleNamespace) -> None:
     first, paper = introduction(benches, (LONG, LONG.replace("Currents", "Streams"), SHORT, SHORT))
     assert (
-        "Two of the works have an abstract of at least fifteen words; two have abstracts of fewer, which are not used, "
-        "and only the titles were read."
+        "Two of the works have an abstract of at least fifteen words; two have abstracts of fewer, in which only "
+        "the topic's words were looked for, and otherwise only the titles were read."
     ) in first
     assert "without an abstract" not in paper.replace("without an abstract of fifteen words", "")
     assert "works without an abstract of fifteen words or more add" in paper
@@ -104,7 +104,8 @@ def test_a_short_abstract_is_not_called_none(benches: SimpleNamespace) -> None:
 def test_short_and_absent_abstracts_are_told_apart(benches: SimpleNamespace) -> None:
     first, paper = introduction(benches, (LONG, SHORT, None, LONG.replace("Currents", "Streams"), None))
     assert (
-        "one has an abstract of fewer, which is not used, and two have none: of these only the titles were" in first
+        "one has an abstract of fewer, in which only the topic's words were looked for, and two have none: "
+        "of these otherwise only the titles were read." in first
     )
     assert "What do the works without an abstract of fifteen words or more add" in paper
 
