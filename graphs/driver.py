@@ -159,7 +159,7 @@ async def _run_to_ending(run: OpenRun, in_loop: bool) -> None:
         # Not ours to write any more, or not a run's own ending.
         raise
     except PeercycleError as error:
-        await end_early(run, "error", str(error))
+        await end_early(run, "error", str(error), settled=error.settled)
     except Exception as error:
         await end_early(run, "error", run.plugins.told(error))
         raise

@@ -94,11 +94,9 @@ class Refusal:
                 f"{server} redirects ({self.status}), and keys are sent nowhere else: set {ADDRESS[backend]} to where "
                 f"it leads. {SETTINGS_STAY}"
             )
-        refused_for_good = ModelError(
-            f"{model!r} at {server} refuses the request ({self.status}): {self.message}; what is refused so is not "
-            f"asked again by a resume: mend it, and begin a new run"
+        return with_raw(
+            ModelError(f"{model!r} at {server} refuses the request ({self.status}): {self.message}"), self.body
         )
-        return with_raw(refused_for_good, self.body)
 
     def code(self) -> str:
         """Return the server's own code of the error."""
