@@ -131,7 +131,12 @@ def said(body: str) -> str:
     inner = found.get("error", found)
     text: Any = inner.get("message") or inner.get("detail") if isinstance(inner, dict) else inner
     text = text if isinstance(text, str) and text else re.sub(r"<[^>]*>", " ", body)
-    line = " ".join(text.split()) or "(no text)"
+    return one_line(text) or "(no text)"
+
+
+def one_line(text: str) -> str:
+    """Return the beginning of a text, on one line."""
+    line = " ".join(text[: 100 * EXCERPT].split())
     return line if len(line) <= EXCERPT else f"{line[:EXCERPT]}…"
 
 

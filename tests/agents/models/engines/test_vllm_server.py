@@ -332,7 +332,9 @@ def test_what_is_to_be_had_first_is_asked_for_first(tmp_path: Path, monkeypatch:
     package = environment / "lib" / "python3.11" / "site-packages" / "vllm"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
-    assert refused(adapter=str(tmp_path)) == f"there is no LoRA adapter in '{tmp_path}': it has no adapter_config.json"
+    assert (
+        refused(adapter=str(tmp_path)) == f"there is no LoRA adapter in '{tmp_path}': it has no adapter_config.json"
+    )
     assert not fetched
     assert refused() == "the weights are gated"
     assert fetched == ["WestlakeNLP/CycleReviewer-ML-Llama3.1-8B"]
