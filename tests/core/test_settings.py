@@ -78,7 +78,7 @@ def test_what_is_set_beside_a_model_that_is_named_elsewhere_is_that_models(tmp_p
 
     priced = ["models.default.prompt_price=2", "models.reviewer.settings.retries=7"]
     flags = {"default": "openai/x", "reviewer": "openai/r"}
-    chosen = {
+    chosen: dict[str, dict[str, Any]] = {
         "default": {"name": "openai/x", "prompt_price": 2},
         "reviewer": {"name": "openai/r", "settings": {"retries": 7}},
     }

@@ -316,7 +316,7 @@ def test_what_is_to_be_had_first_is_asked_for_first(tmp_path: Path, monkeypatch:
     environment = tmp_path / "environment"
 
     def refused(**more: str) -> str:
-        settings = VllmSettings(model="cyclereviewer-8b", environment=str(environment), **more)  # type: ignore[arg-type]
+        settings = VllmSettings(model="cyclereviewer-8b", environment=str(environment), **more)
 
         async def enter() -> None:
             async with VllmModel(settings):
