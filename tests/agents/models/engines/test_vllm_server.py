@@ -315,8 +315,8 @@ def test_what_is_to_be_had_first_is_asked_for_first(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("peercycle.agents.models.vllm.model.fetched", fetch)
     environment = tmp_path / "environment"
 
-    def refused(**more: str) -> str:
-        settings = VllmSettings(model="cyclereviewer-8b", environment=str(environment), **more)
+    def refused(adapter: str | None = None) -> str:
+        settings = VllmSettings(model="cyclereviewer-8b", environment=str(environment), adapter=adapter)
 
         async def enter() -> None:
             async with VllmModel(settings):
