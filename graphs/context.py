@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from peercycle.core.base import JSON, canonical_json, sha256_hex
+from peercycle.core.complaints import complaint_of
 from peercycle.core.contracts import LanguageModel
 from peercycle.core.errors import DamagedRunError, SandboxError, UsageError
 from peercycle.core.journal import ArtifactStore, EffectKey, Question
@@ -200,7 +201,7 @@ class DriverContext:
                 return schema.model_validate(known.answer).model_dump(mode="json")
             except ValidationError as error:
                 # An answer that does not fit stays on record, and a new question says what was wrong with it.
-                text = f"{question} (the answer given does not fit: {error.errors()[0]['msg']})"
+                text = f"{question} (the answer given does not fit: {complaint_of(error.errors()[0])})"
                 tries += 1
                 current = f"{question_id}-{tries}"
         form = schema.model_json_schema()
@@ -234,7 +235,7 @@ class DriverContext:
             word = kind.model_validate_json(await self.artifacts.get(ref))
         except ValidationError as error:
             raise DamagedRunError(
-                f"artefact {ref} is no {kind.__name__} ({error.errors()[0]['msg']}); stored by another version?"
+                f"artefact {ref} is no {kind.__name__} ({complaint_of(error.errors()[0])}); stored by another version?"
             ) from None
         if len(known) >= SHARED_WORDS:
             del known[next(iter(known))]

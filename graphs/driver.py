@@ -14,6 +14,7 @@ from langgraph.runtime import RunControl
 from pydantic import ValidationError
 
 from peercycle.core.base import JSON
+from peercycle.core.complaints import complaint_of
 from peercycle.core.errors import LeaseLostError, PeercycleError, ReplayDivergedError, StoreError, UsageError
 from peercycle.core.runs import ENDED_FOR_GOOD, Extension, RunOptions, RunRecord
 from peercycle.core.writing import ResearchTask
@@ -123,7 +124,7 @@ def _extended(options: RunOptions, changes: Mapping[str, JSON]) -> RunOptions:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{where}: {first['input']!r}: {first['msg']}; the run was left as it was") from None
+        raise UsageError(f"{where}: {first['input']!r}: {complaint_of(first)}; the run was left as it was") from None
     require_prices(extended)
     return extended
 
@@ -159,7 +160,7 @@ async def _run_to_ending(run: OpenRun, in_loop: bool) -> None:
         # Not ours to write any more, or not a run's own ending.
         raise
     except PeercycleError as error:
-        await end_early(run, "error", str(error))
+        await end_early(run, "error", str(error), settled=error.settled)
     except Exception as error:
         await end_early(run, "error", run.plugins.told(error))
         raise

@@ -66,10 +66,13 @@ def candidate_node(stage: Stage, runs: Runs, declared: frozenset[str], route: Ro
             except PeercycleError as error:
                 if error.ends_run:
                     raise await ending(error, run) from error
-                return {"visits": visits, "failure": {"stage": name, "error": str(error)}}
+                return {
+                    "visits": visits,
+                    "failure": {"stage": name, "error": str(error), "settled": error.settled},
+                }
             except Exception as error:  # noqa: BLE001 - a plugin's stage may raise anything; it ends its candidate
                 message = run.plugins.told(error)
-                return {"visits": visits, "failure": {"stage": name, "error": message}}
+                return {"visits": visits, "failure": {"stage": name, "error": message, "settled": False}}
             return {**updates, "visits": visits}
 
     node.__name__ = stage.name

@@ -42,6 +42,8 @@ from peercycle.plugins.manager import Plugins
 if TYPE_CHECKING:
     from langgraph.runtime import RunControl
 
+DRAIN_POLL_S = 0.25
+"""How often a wait for a service that is out looks whether the run is to drain."""
 RETRY_OUTAGE_S = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
 """How long to wait before a new try, by how many tens of seconds an outage has lasted; the last stands for the rest."""
 
@@ -209,7 +211,12 @@ class OpenRun:
             stage=key.stage,
             visit=key.visit,
         )
-        await asyncio.sleep(pause)
+        again = time.monotonic() + pause
+        while (left := again - time.monotonic()) > 0:
+            if self.control.drain_requested:
+                # There is nothing in hand that could end: only a wait.
+                raise outage
+            await asyncio.sleep(min(left, DRAIN_POLL_S))
 
     async def close(self) -> None:
         """Leave every component and give the lease up."""

@@ -176,14 +176,21 @@ async def write_report(run: OpenRun, visit: int) -> None:
 
 
 async def conclude_run(
-    run: OpenRun, reason: EndReason | None, message: str, *, rounds: int, rating: float | None, visit: int
+    run: OpenRun,
+    reason: EndReason | None,
+    message: str,
+    *,
+    rounds: int,
+    rating: float | None,
+    visit: int,
+    settled: bool = False,
 ) -> Terminal:
     """Write the terminal record, then the report that shows it, and tell the plugins. `reason` None is `waiting`."""
     status: RunStatus = STATUS_OF_REASON[reason] if reason else "waiting"
     await run.tick()
     told = await _tell_problems(run, visit, told=0)
     await run.emit("ended", message, stage="finish", visit=visit, data={"status": status, "reason": reason})
-    terminal = Terminal(status=status, reason=reason, message=message, at=time.time())
+    terminal = Terminal(status=status, reason=reason, message=message, at=time.time(), settled=settled)
     run.record = run.record.model_copy(update={"terminal": terminal})
     # The report reads the record, so it comes after it; a kill in between costs the report only, which
     # `resume` and `report` write again.
@@ -210,7 +217,7 @@ async def best_so_far(run: OpenRun) -> dict[str, Any] | None:
     return dict(best.state) if best else None
 
 
-async def end_early(run: OpenRun, reason: EndReason | None, message: str) -> Terminal:
+async def end_early(run: OpenRun, reason: EndReason | None, message: str, *, settled: bool = False) -> Terminal:
     """End outside the graph: publish the best version there is, the report, the terminal record."""
     best = await best_so_far(run)
     try:
@@ -220,5 +227,11 @@ async def end_early(run: OpenRun, reason: EndReason | None, message: str) -> Ter
         await run.emit("export_failed", str(error), stage="finish")
     rating = best.get("rating") if best else None
     return await conclude_run(
-        run, reason, message, rounds=int((best or {}).get("round", 0)), rating=rating, visit=EARLY_VISIT
+        run,
+        reason,
+        message,
+        rounds=int((best or {}).get("round", 0)),
+        rating=rating,
+        visit=EARLY_VISIT,
+        settled=settled,
     )

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from peercycle.core.contracts import SimulatingPolicy
-from peercycle.core.errors import UsageError
+from peercycle.core.errors import UnknownNameError, UsageError
+from peercycle.core.nearest import did_you_mean
 from peercycle.core.runs import SKIPPABLE, RunOptions
 from peercycle.core.writing import ResearchTask
 from peercycle.graphs.models import HOW_TO_NAME
@@ -19,6 +20,8 @@ from peercycle.store.policies import list_policies
 AUTO, LOCAL, ONLINE = "auto", "local", "semantic-scholar"
 """Literature: what `auto` stands for with works to start from, and what it adds without any. Of policies, `auto` is
 the one that uses a model where one is configured."""
+EXAMPLE = "openai"
+"""The backend in the example of a model's name."""
 
 
 def refuse_early(task: ResearchTask, options: RunOptions, plugins: Plugins) -> None:
@@ -81,7 +84,25 @@ def _require_known(options: RunOptions, plugins: Plugins) -> None:
         if getattr(made, "needs_model", False) and not {role, "default"} & set(options.models):
             raise UsageError(f"the {role} {name!r} asks a language model, and none is configured: {HOW_TO_NAME}")
     for choice in options.models.values():
-        plugins.create("models", *backend_of(choice, options))
+        backend, settings = backend_of(choice, options)
+        _require_backend(choice.name, backend, plugins)
+        plugins.create("models", backend, settings)
+
+
+def _require_backend(model: str, backend: str, plugins: Plugins) -> None:
+    """Raise for a model whose name begins with no backend, such as `gpt-4` or `openai:gpt-4`."""
+    try:
+        plugins.find("models", backend)
+    except UnknownNameError:
+        known = plugins.names("models")
+        before, colon, behind = model.partition(":")
+        # A whole name with a slash in it may be one that a compatible server gives: openai/meta-llama/Llama-3.
+        meant = f"{before}/{behind}" if colon and before in known else f"{EXAMPLE}/{model}"
+        near = did_you_mean(backend, known) if "/" in model else ""
+        raise UnknownNameError(
+            f"model {model!r} names no backend{near or f': write BACKEND/MODEL, such as {meant}'}; backends are "
+            f"{', '.join(known) or 'offered by no loaded plugin'}"
+        ) from None
 
 
 def _require_skippable(options: RunOptions) -> None:

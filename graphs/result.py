@@ -37,6 +37,8 @@ class RunResult:
     """What the best of n drafts is worth, where the run was asked for it."""
     judgement: Assessment | None = None
     """The judge's, of the best version, where there is a judge of its own."""
+    settled: bool = False
+    """What ended it stands in its journal: a resume would come to the same end."""
 
     @property
     def rated_by(self) -> Assessment | None:
@@ -74,6 +76,7 @@ async def result_of(run: RunReader) -> RunResult:
         rounds=max((row.round for row in rows), default=0),
         curve=best_of_n(_drafts(rows, judged)) if record.options.curve else (),
         judgement=judgement,
+        settled=record.terminal.settled,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from peercycle.core.base import JSON
+from peercycle.core.complaints import complaint_of
 from peercycle.core.contracts import Work
 from peercycle.core.counting import counted
 from peercycle.core.errors import BadInputError
@@ -72,7 +73,7 @@ def read_task(state: Mapping[str, Any], read_bibliography: ReadBibliography | No
         )
     except ValidationError as error:
         raise BadInputError(
-            f"the input is no research task: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}"
+            f"the input is no research task: {error.errors()[0]['loc']}: {complaint_of(error.errors()[0])}"
         ) from None
 
 

@@ -33,7 +33,9 @@ def select(state: Mapping[str, Any], options: RunOptions) -> dict[str, Any]:
     if best is None:
         best = best_of(candidates)
         if best is None:
-            raise StageError(f"every candidate failed: {_failures(candidates)}")
+            none_left = StageError(f"every candidate failed: {_failures(candidates)}")
+            none_left.settled = all(each["failure"]["settled"] for each in candidates.values())
+            raise none_left
         return {"best": dict(best), "round": 0, "stale": 0, "ending": decide_ending(best, 0, 0, options)}
     latest = candidates[str(best["candidate"])]
     gained = not latest.get("failure") and reward_of(latest) > reward_of(best)

@@ -41,7 +41,7 @@ CANDIDATE_CHANNELS: Mapping[str, str] = {
     "revision": "artefact: the revision in hand",
     "outcomes": "artefact: how the points of all rounds ended",
     "memory": "artefact: what the policy keeps",
-    "failure": "stage and message of what ended this candidate",
+    "failure": "stage and message of what ended this candidate, and whether a resume would end it so again",
 }
 """The channels of one candidate's path. Plugins add theirs with `Channel`."""
 

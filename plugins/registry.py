@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from peercycle.core.errors import PeercycleError, PluginConflictError, PluginError, UnknownNameError
+from peercycle.core.errors import (
+    BadInputError,
+    PeercycleError,
+    PluginConflictError,
+    PluginError,
+    SettingsError,
+    UnknownNameError,
+)
 from peercycle.core.nearest import did_you_mean
 from peercycle.plugins.loading import Source
 
@@ -146,12 +153,15 @@ class Registry:
 def make(registration: Registration, settings: Mapping[str, JSON]) -> Any:
     """Validate the settings and call the factory.
 
-    Raises `SettingsError`; an error of ours that the factory raises, with a note of who raised it; `PluginError`
-    for any other.
+    Raises `SettingsError`; an error of ours that the factory raises, with a note of who raised it where it is no
+    mistake in settings or input; `PluginError` for any other.
     """
     what, values = _described(registration), require_settings(registration, settings)
     try:
         return registration.factory(values)
+    except (SettingsError, BadInputError):
+        # A setting or a file to mend: the line says it, and who read it is of no use to whoever wrote it.
+        raise
     except PeercycleError as error:
         error.add_note(f"raised by the factory of {what}")
         raise

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from peercycle.core.base import JSON
+from peercycle.core.complaints import complaint_of
 from peercycle.core.errors import SettingsError
 from peercycle.core.nearest import did_you_mean
 
@@ -59,7 +60,7 @@ def _fault(fault: Any, what: str, model: type[BaseModel]) -> str:
         return f"unknown setting {key!r} of {what}"
     value = "(not shown)" if _SECRET.search(key) else _shown(fault["input"])
     given = f"setting {key!r} of {what} is {value}" if key else f"settings of {what}"
-    return f"{given}: {fault['msg']}"
+    return f"{given}: {complaint_of(fault)}"
 
 
 def _shown(value: object) -> str:

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from peercycle.core.complaints import complaint_of
 from peercycle.core.nearest import did_you_mean
 
 _SET_BY_US = frozenset({"arm"})
@@ -20,7 +21,7 @@ def fault_line(fault: Any, model: type[BaseModel]) -> str:
     if fault["type"] == "missing":
         return f"{place} is missing"
     if fault["type"] != "extra_forbidden":
-        return f"{place}: {fault['msg'].removeprefix('Value error, ')}"
+        return f"{place}: {complaint_of(fault)}"
     known = _fields(model, above)
     near = did_you_mean(str(last), known) or (f"; there are {', '.join(known)}" if known else "")
     return f"{place}: there is no such key{near}"
@@ -42,7 +43,7 @@ def fault_of(error: Exception) -> str:
     """Return what makes a row none, from what reading it raised."""
     if isinstance(error, ValidationError):
         fault = error.errors()[0]
-        return f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}".removeprefix(": ")
+        return f"{'.'.join(map(str, fault['loc']))}: {complaint_of(fault)}".removeprefix(": ")
     if isinstance(error, KeyError):
         return f"it has no {error}"
     return "it is no JSON object" if isinstance(error, TypeError) else str(error)

@@ -15,20 +15,36 @@ _LEAD = (
     r"(?:rating|score|soundness|presentation|contribution|confidence)(?:\s+(?:is|of))?\s*[:=-]?\s*"
 )
 _SCORE = re.compile(
-    rf"[\s*_`$(\[\"']*(?:{_LEAD})?[\s*_`$(\[\"':]*"
+    rf"[\s*_`$(\[\"']*(?:{_LEAD})?[\s*_`$(\[\"':}}]*"
     r"(?P<value>[0-9]{1,3}(?:[.,][0-9]{1,20})?)(?![0-9]|[.,][0-9]|e[+-]?[0-9])"
-    r"(?!\s*(?:-|–|—|to|or)\s*[0-9])",
+    r"(?!\s*(?:-|–|—|to|or)\s*[0-9])"
+    r"(?:[\s*_`$)}\]]{0,8}(?:/|out\s+of\b|of\b)[\s*_`$({\[]{0,8}(?P<most>[0-9]{1,3}(?:[.,][0-9]{1,20})?))?",
     re.IGNORECASE,
 )
+_DRESSING = re.compile(r"\\(?:text(?:bf|it|rm|sf|tt|sc)|emph|underline|boxed|math(?:bf|rm|it|sf)|bf|it)\b\s*\{?")
+"""LaTeX around a number; its closing brace comes behind it, where nothing is looked for."""
 _WORDS = {"poor": 1.0, "fair": 2.0, "good": 3.0, "excellent": 4.0}
 """The ICLR form's names for 1 to 4 of soundness, presentation and contribution."""
 _NEGATION = re.compile(
     r"(?:\bnot|n['’]t|\bnever|\bno|\bcannot|\bnor|\bneither|\bwithout|\bagainst|\brather\s+than|\binstead\s+of|"
     r"\bunable\s+to|\bfails?\s+to|\bunlikely\s+to|\bbelow)"
-    r"(?:[\s*_]+(?:be|been|to|the|an|a|yet|fully|really|recommended?|recommending|for|get|can|should|bar|of|meet|is|"
-    r"threshold|clearly|ready)){0,4}[\s*_]*$",
+    r"(?:[\s*_]+(?:be|been|to|the|an|a|yet|fully|really|recommend(?:ed|ing|ation)?|for|get|can|should|bar|of|meet|is|"
+    r"threshold|clearly|ready|suggest(?:ed|ing)?|support(?:ed|ing)?|favou?r|favou?ring|propos(?:e|ed|ing)|advocat(?:e|ing)|"
+    r"endors(?:e|ing)|advis(?:e|ed|ing)|vot(?:e|ing)|lean(?:ing)?|inclined|willing|think|believe|feel|argue|argument|"
+    r"reason|see|that|this|paper|work|manuscript|submission|it|in|i|we|would|warrant|merit|deserve|justify|outright|"
+    r"immediate|clear|its|their)){0,8}[\s*_]*$",
     re.IGNORECASE,
 )
+_NEGATED_BEHIND = re.compile(
+    r"[\s*_]+(?:(?:of|this|the|paper|work|manuscript|submission)[\s*_]+){0,4}"
+    r"(?:(?:is|was|would|can|could|should|seems?)(?:[\s*_]+not|n['’]t)|cannot)(?:[\s*_]+(?:be|yet|really)){0,2}"
+    r"[\s*_]+(?:recommended|warranted|justified|possible|advisable|advised|appropriate|supported|merited|deserved|"
+    r"suggested|proposed)\b",
+    re.IGNORECASE,
+)
+"""`Acceptance is not warranted`: what takes a verdict back behind it."""
+_BEFORE = 120
+"""Characters before a verdict that may take it back."""
 _VERDICT = re.compile(r"\b(un|non-?)?(accept|reject)[a-z]*\b", re.IGNORECASE)
 
 
@@ -41,9 +57,10 @@ class Scored:
 
 
 def read_score(name: str, text: str | None, low: float, high: float, *, words: bool = False) -> Scored:
-    """Read the number that a field begins with: `6`, `6: marginally above`, `3 good`, `8/10`, `5.67`.
+    """Read the number that a field begins with: `6`, `6: marginally above`, `3 good`, `8/10`, `\\textbf{6}`, `5.67`.
 
-    A number outside `low` to `high`, a range, and a text without a number at its beginning are missing scores.
+    A number outside `low` to `high`, one of another scale (`4/5` where ten is the most), a range, and a text without
+    a number at its beginning are missing scores.
     `words` reads a lone `poor`, `fair`, `good` or `excellent` as 1 to 4.
     """
     if text is None:
@@ -51,7 +68,7 @@ def read_score(name: str, text: str | None, low: float, high: float, *, words: b
     head = text[:_LOOKED_AT].strip()
     if not head:
         return Scored(None, f"{name} is empty")
-    found = _SCORE.match(head)
+    found = _SCORE.match(_DRESSING.sub("", head))
     if found is None:
         word = re.sub(r"[^a-z]", "", head.lower())
         if words and word in _WORDS:
@@ -59,10 +76,16 @@ def read_score(name: str, text: str | None, low: float, high: float, *, words: b
         if word in {"na", "none", "notapplicable", "missing"}:
             return Scored(None)
         return Scored(None, f"{name} has no number at its beginning: {quoted(head)}")
-    value = float(found["value"].replace(",", "."))
+    value, most = _number(found["value"]), found["most"]
+    if most is not None and _number(most) != high:
+        return Scored(None, f"{name} is {found['value']} of {most}, on another scale than {low:g} to {high:g}")
     if not low <= value <= high:
         return Scored(None, f"{name} is {found['value']}, outside {low:g} to {high:g}")
     return Scored(value)
+
+
+def _number(digits: str) -> float:
+    return float(digits.replace(",", "."))
 
 
 def read_decision(text: str | None) -> tuple[Decision | None, str | None]:
@@ -86,7 +109,11 @@ def read_decision(text: str | None) -> tuple[Decision | None, str | None]:
 
 
 def _vote(line: str, verdict: re.Match[str]) -> Decision | None:
-    negated = bool(verdict.group(1)) or _NEGATION.search(line, max(0, verdict.start() - 60), verdict.start())
+    negated = (
+        verdict.group(1)
+        or _NEGATION.search(line, max(0, verdict.start() - _BEFORE), verdict.start())
+        or _NEGATED_BEHIND.match(line, verdict.end(), verdict.end() + _BEFORE)
+    )
     if verdict.group(2).lower() == "accept":
         return "reject" if negated else "accept"
     return None if negated else "reject"

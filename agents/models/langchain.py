@@ -10,6 +10,7 @@ from peercycle.agents.models.langchain_faults import typed
 from peercycle.agents.models.openai.bodies import prompt_bound
 from peercycle.agents.models.openai.faults import said, with_raw
 from peercycle.agents.models.openai.keys import Credentials
+from peercycle.agents.models.thinking import parted
 from peercycle.core.contracts import LanguageModel
 from peercycle.core.errors import ContentFilterError, ModelError
 from peercycle.core.hiding import to_hide
@@ -100,8 +101,8 @@ class FromLangChain:
     def _completion(self, message: Any) -> Completion:
         told = message.response_metadata
         reason = told.get("finish_reason") or _REASONS.get(str(told.get("stop_reason")))
-        text = self._shown.hide(_text(message))
-        return Completion(text=text, finish_reason=reason if isinstance(reason, str) else None)
+        reasoning, text = parted(self._shown.hide(_text(message)))
+        return Completion(text=text, reasoning=reasoning, finish_reason=reason if isinstance(reason, str) else None)
 
     @property
     def _name(self) -> str:

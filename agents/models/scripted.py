@@ -13,6 +13,7 @@ from pydantic import Field, TypeAdapter, ValidationError, field_validator
 
 from peercycle.agents.models import bytes_tokenizer as tokenizer
 from peercycle.core.base import Word
+from peercycle.core.complaints import complaint_of
 from peercycle.core.errors import BadInputError, ModelError, OutageError
 from peercycle.core.modelling import Completion, ModelRequest, ModelResult, Usage
 
@@ -142,14 +143,14 @@ def read_answers(path: Path) -> list[ScriptedAnswer | str]:
         raise BadInputError(f"the answers file {str(path)!r} is not JSON: {error}") from None
     except ValidationError as error:
         fault = error.errors()[0]
-        raise BadInputError(f"the answers file {str(path)!r} at {fault['loc']}: {fault['msg']}") from None
+        raise BadInputError(f"the answers file {str(path)!r} at {fault['loc']}: {complaint_of(fault)}") from None
 
 
 def _line(path: Path, number: int, line: str) -> ScriptedAnswer | str:
     try:
         (answer,) = _ANSWERS.validate_python([json.loads(line)])
     except (json.JSONDecodeError, ValidationError) as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        reason = complaint_of(error.errors()[0]) if isinstance(error, ValidationError) else str(error)
         raise BadInputError(f"line {number} of the answers file {str(path)!r} is no answer: {reason}") from None
     return answer
 

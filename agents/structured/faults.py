@@ -25,7 +25,7 @@ def fault_of(completion: Completion, max_tokens: int | None) -> str | None:
         return "the answer calls a tool, and there are no tools; answer in text"
     text = completion.text
     if not text.strip():
-        return "the answer is empty"
+        return "the answer ended within its reasoning; think less" if completion.reasoning else "the answer is empty"
     packed = text.encode("utf-8", "replace")
     if len(packed) >= _REPEATING_FROM and len(zlib.compress(packed, 1)) < _REPEATING * len(packed):
         return "the answer says the same over and over; say each thing once"

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from peercycle.core import errors
 from peercycle.core.base import JSON, canonical_json, sha256_hex
+from peercycle.core.complaints import complaint_of
 from peercycle.core.contracts import LanguageModel
 from peercycle.core.errors import DamagedRunError, EffectError, ReplayDivergedError, SandboxError, UsageError
 from peercycle.core.journal import EffectKey
@@ -263,7 +264,9 @@ class BenchContext:
         try:
             return kind.model_validate_json(await self.artifacts.get(ref))
         except ValidationError as error:
-            raise DamagedRunError(f"artefact {ref} is no {kind.__name__}: {error.errors()[0]['msg']}") from None
+            raise DamagedRunError(
+                f"artefact {ref} is no {kind.__name__}: {complaint_of(error.errors()[0])}"
+            ) from None
 
     async def log(self, message: str, **data: JSON) -> None:
         """Keep a message."""

@@ -201,7 +201,7 @@ def test_a_value_out_of_range_is_named_with_its_flag(
         (["--reviewer", "rubrik"], ["no reviewer is called 'rubrik'", "did you mean 'rubric'"]),
         (["--reward", "mean"], ["no reward is called 'mean'", "mean-rating"]),
         (["--judge", "nobody"], ["no reviewer is called 'nobody'. Known reviewers"]),
-        (["--model", "opnai/x"], ["no model backend is called 'opnai'"]),
+        (["--model", "opnai/x"], ["model 'opnai/x' names no backend; did you mean 'openai'?"]),
         (["--candidats", "2"], ["No such option: --candidats", "--candidates"]),
         (["--set", "policies.scriptd.seeds=1"], ["policies.scriptd", "did you mean 'scripted'"]),
         (["--set", "policies.scripted.sees=1"], ["'sees'", "'seeds'"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,6 +69,37 @@ def test_a_model_given_as_a_word_replaces_the_role_whole(file: Path) -> None:
     assert settings.source("models", "default", "settings") == "default"
 
 
+def test_what_is_set_beside_a_model_that_is_named_elsewhere_is_that_models(tmp_path: Path) -> None:
+    path = tmp_path / "peercycle.toml"
+
+    def models(toml: str, environ: dict[str, str], overrides: list[str], named: dict[str, str]) -> Any:
+        path.write_text(toml)
+        return load_settings(path, environ, overrides, named).models
+
+    priced = ["models.default.prompt_price=2", "models.reviewer.settings.retries=7"]
+    flags = {"default": "openai/x", "reviewer": "openai/r"}
+    chosen: dict[str, dict[str, Any]] = {
+        "default": {"name": "openai/x", "prompt_price": 2},
+        "reviewer": {"name": "openai/r", "settings": {"retries": 7}},
+    }
+    assert models("", {}, priced, flags) == chosen
+    # Prices and settings of another model would be wrong for this one; those of no name are for whichever is named.
+    other = '[models.default]\nname = "openai/other"\nprompt_price = 9\ncompletion_price = 9\n'
+    assert models(other, {}, priced, flags) == chosen
+    assert models(other, {}, ["models.default=openai/z"], flags)["default"] == {"name": "openai/x"}
+    nameless = "[models.default]\ncompletion_price = 9\n"
+    assert models(nameless, {}, priced, flags)["default"] == {**chosen["default"], "completion_price": 9}
+    variables = {"PEERCYCLE_MODEL": "openai/v", "PEERCYCLE_MODELS__DEFAULT__PROMPT_PRICE": "3"}
+    assert models(other, variables, [], {}) == {"default": {"name": "openai/v", "prompt_price": 3}}
+    assert models(other, variables, [], {"default": "openai/other"}) == {"default": {"name": "openai/other"}}
+
+
+def test_a_price_without_a_model_says_how_to_name_one() -> None:
+    said = "--set models.default.prompt_price: is set for a model that nothing names; add --model BACKEND/MODEL"
+    with pytest.raises(SettingsError, match=said):
+        load_settings(None, {}, ["models.default.prompt_price=2"])
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [
@@ -90,7 +122,7 @@ def test_a_name_with_a_dot_is_quoted() -> None:
 
 
 def test_variables_without_a_double_underscore_are_not_settings() -> None:
-    environ = {"PEERCYCLE_MODEL": "x", "PEERCYCLE_TRACE_PLUGINS": "1", "HOME__X": "y"}
+    environ = {"PEERCYCLE_PLUGINS": "x", "PEERCYCLE_TRACE_PLUGINS": "1", "HOME__X": "y"}
     settings = load_settings(None, environ)
     assert (settings.components, settings.run, settings.models) == ({}, {}, {})
 
@@ -104,7 +136,7 @@ def test_variables_without_a_double_underscore_are_not_settings() -> None:
         ("run.budget.tokens=x", r"'run\.budget\.tokens' is 'x'"),
         ("policies.x=3", r"'policies\.x' cannot be 3; settings are policies\.NAME\.KEY"),
         ("run=3", r"settings are run\.KEY"),
-        ("models.default.cost=1", r"'models\.default\.name' is missing"),
+        ("models.default.cost=1", r"no setting is called 'models\.default\.cost'; there are name, settings"),
         ("rounds", r"--set 'rounds' has no '='"),
         ("a b=1", r"'a b' is no dotted key"),
         ("=1", r"'' is no dotted key"),

@@ -93,6 +93,31 @@ def test_an_outage_is_waited_through(task: ResearchTask, options: Options, kit: 
     assert asyncio.run(main()) == "finished"
 
 
+def test_a_run_that_waits_for_a_service_drains_at_once(
+    task: ResearchTask, options: Options, kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Flaky.down = True
+    monkeypatch.setattr("peercycle.graphs.openrun.RETRY_OUTAGE_S", (3600.0,))
+
+    async def main() -> tuple[str, Any]:
+        async def drain_once_it_waits(run: Any) -> None:
+            while not await run.store.events(kinds=("outage",)):
+                await asyncio.sleep(0.05)
+            run.drain("drained", "asked")
+
+        draining: list[asyncio.Task[None]] = []
+
+        def on_launch(run: Any) -> None:
+            draining.append(asyncio.create_task(drain_once_it_waits(run)))
+
+        waits = options(literature=("flaky",), on_outage="wait:2h")
+        async with asyncio.timeout(60):
+            result = await start(task, waits, kit(FlakyPlugin()), on_launch)
+        return result.status, result.reason
+
+    assert asyncio.run(main()) == ("stopped", "drained")
+
+
 class Panel:
     """Rates by two effects at once: one that fails soon, and one that would take the rest of the day."""
 

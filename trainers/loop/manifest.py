@@ -14,6 +14,7 @@ from typing import Literal, TypeVar
 from pydantic import ValidationError
 
 from peercycle.core.base import JSON, Record, canonical_json
+from peercycle.core.complaints import complaint_of
 from peercycle.core.errors import DamagedRunError, FingerprintError
 from peercycle.store.disk import disk_errors, replace_file
 from peercycle.store.policies import file_sha256
@@ -146,7 +147,7 @@ def read_json(path: Path, kind: type[R], what: str) -> R | None:
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:
-        raise DamagedRunError(f"{str(path)!r} is no {what}: {error.errors()[0]['msg']}") from None
+        raise DamagedRunError(f"{str(path)!r} is no {what}: {complaint_of(error.errors()[0])}") from None
 
 
 def write_json(path: Path, value: JSON) -> None:

@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from peercycle.agents.models.thinking import parted
 from peercycle.core.base import JSON
 from peercycle.core.modelling import Completion, Usage
 
 LARGEST_COUNT = 1 << 40
 """More tokens than any answer has, and less than a database's numbers hold."""
+DEEPEST = 100
+"""Lists and objects inside each other that an answer may have."""
 REASONING = ("reasoning_content", "reasoning")
 """Where servers put what a model thought before it answered."""
 
@@ -29,6 +32,8 @@ class Answer:
     model: str
     revision: str | None
     raw: JSON
+    refusal: str | None = None
+    """What the model said instead of any answer, where it refused to give one."""
 
 
 def parse(body: bytes) -> dict[str, Any]:
@@ -39,17 +44,25 @@ def parse(body: bytes) -> dict[str, Any]:
         raise UnreadableError(f"it is not UTF-8 text at byte {error.start}") from None
     except (ValueError, RecursionError):
         start = body[:200].lstrip().lower()
-        what = (
-            "is HTML (base_url ends with /v1 for most servers)"
-            if start.startswith((b"<!doctype", b"<html"))
-            else "is empty"
-            if not start
-            else "is not JSON"
-        )
-        raise UnreadableError(f"it {what}") from None
+        html = start.startswith((b"<!doctype", b"<html"))
+        what = "is HTML" if html else "is empty" if not start else "is not JSON"
+        where = " (base_url ends with /v1 for most servers)" if html or not start else ""
+        raise UnreadableError(f"it {what}{where}") from None
     if not isinstance(found, dict):
         raise UnreadableError("it is no JSON object")
+    require_shallow(found)
     return found
+
+
+def require_shallow(found: Any) -> None:
+    """Raise `UnreadableError` for JSON that is nested deeper than any answer, and too deep to be written again."""
+    left = [(found, 1)]
+    while left:
+        value, depth = left.pop()
+        if depth > DEEPEST:
+            raise UnreadableError(f"it is nested deeper than {DEEPEST}")
+        inner = value.values() if isinstance(value, dict) else value
+        left += [(each, depth + 1) for each in inner if isinstance(each, dict | list)]
 
 
 def read(found: Mapping[str, Any], prefix: str | None) -> Answer:
@@ -77,7 +90,14 @@ def read(found: Mapping[str, Any], prefix: str | None) -> Answer:
         str(found.get("model") or ""),
         revision if isinstance(revision, str) else None,
         _kept(found),
+        _refusal(order),
     )
+
+
+def _refusal(choices: Sequence[Mapping[str, Any]]) -> str | None:
+    messages = [choice.get("message") for choice in choices]
+    said = [message.get("refusal") for message in messages if isinstance(message, dict)]
+    return next((words for words in said if isinstance(words, str) and words.strip()), None)
 
 
 def _completion(choice: Mapping[str, Any], prompt: tuple[int, ...] | None, prefix: str | None) -> Completion:
@@ -88,14 +108,15 @@ def _completion(choice: Mapping[str, Any], prompt: tuple[int, ...] | None, prefi
     if prefix and text.startswith(prefix):
         # Some servers repeat the turn that they were asked to go on from.
         text = text[len(prefix) :]
-    reasoning = next((message[name] for name in REASONING if isinstance(message.get(name), str)), None)
+    apart = next((message[name] for name in REASONING if isinstance(message.get(name), str)), None)
+    reasoning, text = parted(text, apart)
     ids = _ids(choice.get("token_ids"))
     logprobs = _logprobs(choice.get("logprobs"))
     fits = ids is not None and logprobs is not None and len(ids) == len(logprobs)
     finish = choice.get("finish_reason")
     return Completion(
         text=text,
-        reasoning=reasoning or None,
+        reasoning=reasoning,
         finish_reason=finish if isinstance(finish, str) else None,
         prompt_token_ids=_ids(choice.get("prompt_token_ids")) or prompt,
         completion_token_ids=ids,

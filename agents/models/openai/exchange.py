@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from peercycle.agents.models.openai.answers import UnreadableError, parse
+from peercycle.agents.models.openai.certificates import certificate_fault, untrusted_server
 from peercycle.agents.models.openai.faults import EXCERPT, Refusal, said, with_raw
 from peercycle.agents.models.openai.keys import Credentials
 from peercycle.agents.models.openai.settings import Patience
@@ -71,6 +72,8 @@ class Exchange:
             except UnreadableError as error:
                 complaint, fault = str(error), _NO_ANSWER
             except (httpx.RequestError, BrokenStreamError) as error:
+                if (untrusted := certificate_fault(error)) is not None:
+                    raise untrusted_server(self.server, untrusted, self.backend) from None
                 complaint = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             last = heard or last
             if silences >= SILENCES:
@@ -89,7 +92,7 @@ class Exchange:
         content = json.dumps(sent, ensure_ascii=False, allow_nan=False).encode()
         headers = {**self.credentials.headers, "Content-Type": "application/json"}
         async with self.client.stream("POST", path, content=content, headers=headers) as response:
-            if response.status_code != 200:
+            if not response.is_success:
                 await _read(response, heard)
                 raise _RefusedError(Refusal(response.status_code, dict(response.headers), self._text(heard)))
             if stream and response.headers.get("content-type", "").startswith("text/event-stream"):

@@ -94,11 +94,9 @@ class Refusal:
                 f"{server} redirects ({self.status}), and keys are sent nowhere else: set {ADDRESS[backend]} to where "
                 f"it leads. {SETTINGS_STAY}"
             )
-        refused_for_good = ModelError(
-            f"{model!r} at {server} refuses the request ({self.status}): {self.message}; what is refused so is not "
-            f"asked again by a resume: mend it, and begin a new run"
+        return with_raw(
+            ModelError(f"{model!r} at {server} refuses the request ({self.status}): {self.message}"), self.body
         )
-        return with_raw(refused_for_good, self.body)
 
     def code(self) -> str:
         """Return the server's own code of the error."""
@@ -133,7 +131,12 @@ def said(body: str) -> str:
     inner = found.get("error", found)
     text: Any = inner.get("message") or inner.get("detail") if isinstance(inner, dict) else inner
     text = text if isinstance(text, str) and text else re.sub(r"<[^>]*>", " ", body)
-    line = " ".join(text.split()) or "(no text)"
+    return one_line(text) or "(no text)"
+
+
+def one_line(text: str) -> str:
+    """Return the beginning of a text, on one line."""
+    line = " ".join(text[: 100 * EXCERPT].split())
     return line if len(line) <= EXCERPT else f"{line[:EXCERPT]}…"
 
 

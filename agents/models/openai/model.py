@@ -14,11 +14,11 @@ import httpx
 from peercycle.agents.models.openai.answers import Answer, UnreadableError, read
 from peercycle.agents.models.openai.bodies import Prefixing, body_of, prompt_bound
 from peercycle.agents.models.openai.exchange import Exchange
-from peercycle.agents.models.openai.faults import EXCERPT, with_raw
+from peercycle.agents.models.openai.faults import one_line, with_raw
 from peercycle.agents.models.openai.keys import credentials, key_variable, require_plain_url
 from peercycle.agents.models.openai.settings import OPENAI_URL, OpenAISettings, Patience
 from peercycle.core.errors import ContentFilterError, ModelError, OutageError, UsageError
-from peercycle.core.modelling import ModelRequest, ModelResult, Usage
+from peercycle.core.modelling import Completion, ModelRequest, ModelResult, Usage
 from peercycle.core.outlasting import together
 
 BYTES_A_TOKEN = 4
@@ -52,6 +52,8 @@ class OpenAIModel:
             transport=self._transport,
             # A proxy is for what is far away: an engine on this machine is reached directly.
             trust_env=self._transport is None and not is_here(settings.base_url),
+            # Certificates of one's own are for this machine, too: SSL_CERT_FILE counts where no proxy does.
+            verify=httpx.create_ssl_context() if settings.base_url.startswith("https:") else True,
         )
         key = key_variable(settings.base_url, settings.api_key_env)
         self._exchange = Exchange(client, settings.base_url, settings.model, self.backend, settings, shown, key)
@@ -86,8 +88,8 @@ class OpenAIModel:
             self._one_at_a_time = self._one_at_a_time or len(part.completions) < choices
             parts.append(part)
         completions = tuple(c for part in parts for c in part.completions)[: request.n]
-        if all(c.finish_reason == "content_filter" and not c.text for c in completions):
-            raise with_raw(ContentFilterError(f"{self._name} withheld the answer: content filter"), str(parts[0].raw))
+        if not any(completion.text for completion in completions):
+            self._require_willing(parts, completions)
         usage = Usage(
             prompt_tokens=sum(part.usage.prompt_tokens or _prompt_estimate(request) for part in parts),
             completion_tokens=sum(part.usage.completion_tokens or _answer_estimate(part) for part in parts),
@@ -102,6 +104,18 @@ class OpenAIModel:
             weights_revision=first.revision,
             raw=raws[0] if len(raws) == 1 else raws,
         )
+
+    def _require_willing(self, parts: Sequence[Answer], completions: Sequence[Completion]) -> None:
+        """Raise `ContentFilterError` where a model said why it gives no answer, or a filter withheld it."""
+        refusal = next((part.refusal for part in parts if part.refusal), None)
+        if refusal is not None:
+            why = f"refused to answer: {one_line(refusal)!r}"
+        elif all(completion.finish_reason == "content_filter" for completion in completions):
+            why = "withheld the answer: content filter"
+        else:
+            return
+        raws = [part.raw for part in parts]
+        raise with_raw(ContentFilterError(f"{self._name} {why}"), json.dumps(raws, ensure_ascii=False))
 
     async def _ask(self, request: ModelRequest, choices: int, first: int) -> Answer:
         if not request.messages and request.prompt_token_ids is None:
@@ -119,8 +133,9 @@ class OpenAIModel:
         try:
             return read(found, request.assistant_prefix)
         except UnreadableError as error:
-            none = OutageError(f"what {self._name} sent is no answer of a model: {error}: {str(found)[:EXCERPT]}")
-            raise with_raw(none, json.dumps(found, ensure_ascii=False)) from None
+            sent = json.dumps(found, ensure_ascii=False)
+            none = OutageError(f"what {self._name} sent is no answer of a model: {error}: {one_line(sent)}")
+            raise with_raw(none, sent) from None
 
     @property
     def _name(self) -> str:

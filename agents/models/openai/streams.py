@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from typing import Any
 
-from peercycle.agents.models.openai.answers import UnreadableError
+from peercycle.agents.models.openai.answers import UnreadableError, require_shallow
+from peercycle.agents.models.openai.faults import said
 
 Place = tuple[str | int, ...]
 """Keys and indices that lead to a value."""
@@ -28,8 +29,10 @@ async def assemble(lines: AsyncIterator[bytes]) -> dict[str, Any]:
             ended = True
             break
         event = _event(data)
-        if isinstance(error := event.get("error"), dict):
-            raise UnreadableError(f"the stream reports an error: {str(error.get('message'))[:500]}")
+        if isinstance(event.get("error"), dict):
+            words = said(data.decode("utf-8", "replace"))
+            # Without a mark of its cut: what ends in the beginning of a key is looked for at the very end.
+            raise UnreadableError(f"the stream reports an error: {words.removesuffix('…')}")
         _add(whole, choices, event)
     finished = choices and all(choice.get("finish_reason") for choice in choices.values())
     if not finished and not (ended and choices):
@@ -95,6 +98,7 @@ def _event(data: bytes) -> dict[str, Any]:
         raise BrokenStreamError("the stream was cut in the middle of an event") from None
     if not isinstance(found, dict):
         raise UnreadableError("an event of its stream is no JSON object")
+    require_shallow(found)
     return found
 
 
@@ -118,7 +122,11 @@ def _add(whole: dict[str, Any], choices: dict[int, dict[str, Any]], event: dict[
         if isinstance(delta := piece.get("delta"), dict):
             message = choice.setdefault("message", {})
             for key, value in delta.items():
-                message[key] = message.get(key, "") + value if isinstance(value, str) and key != "role" else value
+                before = message.get(key)
+                joined = isinstance(before, str) and isinstance(value, str) and key != "role"
+                if value is not None:
+                    # None says only that this piece has nothing of it.
+                    message[key] = f"{before}{value}" if joined else value
 
 
 def _add_logprobs(choice: dict[str, Any], logprobs: Any) -> None:

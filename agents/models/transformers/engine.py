@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from peercycle.agents.models.thinking import parted
 from peercycle.agents.models.transformers import grammar
 from peercycle.agents.models.transformers.decoding import Decoder, Row
 from peercycle.agents.models.transformers.prompts import prompt_ids
@@ -134,13 +135,15 @@ class Engine:
         )
         completions = tuple(
             Completion(
-                text=row.text,
+                text=text,
+                reasoning=reasoning,
                 finish_reason=row.finish,
                 prompt_token_ids=job.prompt,
                 completion_token_ids=tuple(row.ids),
                 logprobs=tuple(row.logprobs),
             )
             for row in rows
+            for reasoning, text in (parted(row.text),)
         )
         return ModelResult(
             completions=completions,

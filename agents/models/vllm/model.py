@@ -12,13 +12,13 @@ import httpx
 
 from peercycle.agents.models.openai.settings import OpenAISettings, Patience
 from peercycle.agents.models.presets import resolve
-from peercycle.agents.models.vllm.arguments import ADAPTER
+from peercycle.agents.models.vllm.arguments import ADAPTER, interpreter
 from peercycle.agents.models.vllm.client import VllmClient, http_url, socket_transport
 from peercycle.agents.models.vllm.clock import SharedClock
 from peercycle.agents.models.vllm.server import Server
 from peercycle.agents.models.vllm.settings import VllmSettings
 from peercycle.agents.models.weights import fetched
-from peercycle.core.errors import ModelError, OutageError, UsageError
+from peercycle.core.errors import ModelError, ModelUnavailableError, OutageError, UsageError
 from peercycle.core.identity import Identity, identify
 from peercycle.core.modelling import ModelRequest, ModelResult, Usage
 from peercycle.core.outlasting import together
@@ -42,6 +42,9 @@ class VllmModel:
         """Start the server and wait for it, or make ready to ask the one that is there."""
         settings = self._settings
         if settings.environment is not None:
+            # In the order in which they are to be had: weights are gigabytes, and of no use without what serves them.
+            interpreter(settings.environment)
+            _require_adapter(settings.adapter)
             folder = await asyncio.to_thread(
                 fetched, resolve(settings.model), settings.revision, local_only=settings.local_files_only
             )
@@ -192,6 +195,11 @@ class VllmModel:
 
 def _path(folder: Path) -> str:
     return str(folder.expanduser().resolve())
+
+
+def _require_adapter(adapter: str | None) -> None:
+    if adapter is not None and not (Path(adapter).expanduser() / "adapter_config.json").is_file():
+        raise ModelUnavailableError(f"there is no LoRA adapter in {adapter!r}: it has no adapter_config.json")
 
 
 def _identity(folder: Path, adapter: str | None) -> Identity:

@@ -52,7 +52,8 @@ class VllmSettings(Patience):
     def _one_place(self) -> VllmSettings:
         if (self.url is None) == (self.environment is None):
             raise ValueError(
-                "set `url` to attach to a server, or `environment` (the folder of a Python that has vLLM) to start one: just one"
+                "set `environment`, the folder of a Python that has vLLM, to start a server "
+                "(--set models.vllm.environment=/opt/vllm), or `url` to attach to one: just one (docs/models.md)"
             )
         if self.training and (self.url is not None or self.listen != "socket"):
             raise ValueError("`training` needs a server of our own on a socket: development end points guard nothing")

@@ -22,12 +22,34 @@ ROLES = ("default", "policy", "coder", "reviewer", "judge")
 """Whom the built-in parts ask; a plugin may ask others, so that another name is worth a warning and no error."""
 
 
-def read_settings(overrides: Sequence[str] | None = None) -> Settings:
-    """Return what `peercycle.toml` of the working directory, the environment and `--set` say."""
+def read_settings(
+    overrides: Sequence[str] | None = None, model: str | None = None, by_role: Sequence[str] | None = None
+) -> Settings:
+    """Return what `peercycle.toml` of the working directory, the environment, `--set` and flags for models say.
+
+    `model` is what `--model` was given, `by_role` what `--model-role` was. Raises `SettingsError`, `UsageError`.
+    """
     from peercycle.core.settings import load_settings
 
     path = Path(SETTINGS_FILE)
-    return load_settings(path if path.exists() else None, os.environ, overrides or ())
+    named = named_models(model, by_role or ())
+    return load_settings(path if path.exists() else None, os.environ, overrides or (), named)
+
+
+def named_models(model: str | None, by_role: Sequence[str]) -> dict[str, str]:
+    """Return the models that flags name, by role; warns of a role that only a plugin could ask."""
+    from peercycle.cli.output import warn
+    from peercycle.core.errors import UsageError
+
+    named = {"default": model} if model else {}
+    for pair in by_role:
+        role, equals, name = pair.partition("=")
+        if not (equals and role.strip() and name.strip()):
+            raise UsageError(f"--model-role {pair!r}: write ROLE=NAME, such as reviewer=openai/gpt-x")
+        if role.strip() not in ROLES:
+            warn(f"warning: --model-role {pair!r}: peercycle has no role {role.strip()!r}, only {', '.join(ROLES)}")
+        named[role.strip()] = name.strip()
+    return named
 
 
 def runs_dir(given: Path | None, settings: Settings | None = None) -> Path:
@@ -117,7 +139,7 @@ def choose_options(flags: Mapping[str, Any], settings: Settings, plugins: Plugin
         "plugins": tuple(str(Path(name).resolve()) for name in _joined(settings, "plugins", flags.get("plugins"))),
         "disabled_plugins": _joined(settings, "disabled_plugins", flags.get("disabled_plugins")),
         "budget": budget,
-        "models": choose_models(flags.get("model"), flags.get("model_role") or (), settings),
+        "models": settings.models,
         "settings": component_tables(settings, plugins),
     }
     try:
@@ -126,27 +148,6 @@ def choose_options(flags: Mapping[str, Any], settings: Settings, plugins: Plugin
         raise UsageError("; ".join(said_by(Complaint.of(fault)) for fault in error.errors())) from None
     require_folder(Path(options.runs_dir))
     return options
-
-
-def choose_models(model: str | None, by_role: Sequence[str], settings: Settings) -> dict[str, Any]:
-    """Return model choices by role: `--model-role`, `--model`, `PEERCYCLE_MODEL`, then `[models]`."""
-    from peercycle.cli.output import warn
-    from peercycle.core.errors import UsageError
-
-    named = {"default": model or os.environ.get("PEERCYCLE_MODEL") or ""}
-    for pair in by_role:
-        role, equals, name = pair.partition("=")
-        if not (equals and role.strip() and name.strip()):
-            raise UsageError(f"--model-role {pair!r}: write ROLE=NAME, such as reviewer=openai/gpt-x")
-        if role.strip() not in ROLES:
-            warn(f"warning: --model-role {pair!r}: peercycle has no role {role.strip()!r}, only {', '.join(ROLES)}")
-        named[role.strip()] = name.strip()
-    choices: dict[str, Any] = {role: dict(choice) for role, choice in settings.models.items()}
-    for role, name in named.items():
-        if name and choices.get(role, {}).get("name") != name:
-            # Prices and settings of another model would be wrong for this one.
-            choices[role] = {"name": name}
-    return choices
 
 
 def component_tables(settings: Settings, plugins: Plugins) -> dict[str, dict[str, dict[str, Any]]]:

@@ -18,7 +18,6 @@ REPORTS = ("report.html", "report.md")
 
 def ending_lines(result: RunResult, failures: Sequence[str] = ()) -> list[str]:
     """Return the lines, for people; `failures` names the experiments that failed."""
-    from peercycle.core.runs import flag_to_raise
     from peercycle.export.text import plain
 
     how = f"{result.status}" + (f": {result.reason}" if result.reason else "")
@@ -34,12 +33,20 @@ def ending_lines(result: RunResult, failures: Sequence[str] = ()) -> list[str]:
     ]
     if result.status == "waiting":
         lines.append(f"what it asks, and how to answer: peercycle status {shown(result.path)}")
-    if result.status in {"stopped", "waiting", "crashed"}:
-        lines.append(f"go on with: peercycle resume {shown(result.path)}{flag_to_raise(result.message)}")
-    elif result.status == "failed":
+    if result.status == "failed":
         lines.append(f"what happened: peercycle logs {shown(result.path)}")
-        lines.append(f"once its cause is mended, go on with: peercycle resume {shown(result.path)}")
-    return lines
+    return lines + way_on(result.status, result.path, result.message, settled=result.settled)
+
+
+def way_on(status: str, path: Path, message: str = "", *, settled: bool = False) -> list[str]:
+    """Return the line that says how to go on with a run, or that only another run helps; none where it finished."""
+    from peercycle.core.runs import NO_USE_TO_RESUME, flag_to_raise
+
+    if status in {"stopped", "waiting", "crashed"}:
+        return [f"go on with: peercycle resume {shown(path)}{flag_to_raise(message)}"]
+    if status != "failed":
+        return []
+    return [NO_USE_TO_RESUME if settled else f"once its cause is mended, go on with: peercycle resume {shown(path)}"]
 
 
 def curve_lines(result: RunResult) -> list[str]:

@@ -158,6 +158,7 @@ def read_limits(pairs: list[str] | tuple[str, ...]) -> Limits:
     from pydantic import ValidationError
 
     from peercycle.cli.materials import uncapitalised
+    from peercycle.core.complaints import complaint_of
     from peercycle.core.errors import UsageError
     from peercycle.core.sandboxing import Limits
 
@@ -174,7 +175,9 @@ def read_limits(pairs: list[str] | tuple[str, ...]) -> Limits:
         return Limits.model_validate(values)
     except ValidationError as error:
         fault = error.errors()[0]
-        raise UsageError(f"--limit {fault['loc'][0]}={fault['input']}: {uncapitalised(fault['msg'])}") from None
+        raise UsageError(
+            f"--limit {fault['loc'][0]}={fault['input']}: {uncapitalised(complaint_of(fault))}"
+        ) from None
 
 
 def say_result(result: ExecResult, asked: tuple[str, ...], save: Path | None) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from peercycle.core.complaints import complaint_of
+
 FLAGS: Mapping[str, str] = {
     "budget.tokens": "--max-tokens",
     "budget.cost": "--max-cost",
@@ -53,7 +55,7 @@ class Complaint:
     def of(cls, fault: Any) -> Complaint:
         """Read an entry of `ValidationError.errors()`."""
         place = ".".join(str(part) for part in fault["loc"])
-        return cls(place, fault["type"], fault.get("input"), fault["msg"], fault.get("ctx") or {})
+        return cls(place, fault["type"], fault.get("input"), complaint_of(fault), fault.get("ctx") or {})
 
 
 def said_by(complaint: Complaint) -> str:

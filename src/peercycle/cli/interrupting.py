@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from peercycle.core.runs import EndReason
     from peercycle.graphs.signals import Drainable
 
-STOPPING = "stopping: the stages in hand end first; Ctrl-C again ends at once (resume goes on with it)"
+STOPPING = (
+    "stopping: the stages in hand end first, and what they have asked a model; Ctrl-C, or the signal, again ends at once "
+    "(resume goes on with it)"
+)
 
 
 class Interrupted(Exception):  # noqa: N818 - no error: what a person asked for

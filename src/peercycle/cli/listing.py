@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from peercycle.cli.endings import shown
+from peercycle.cli.endings import shown, way_on
 from peercycle.cli.loops import wait_for
 from peercycle.cli.output import duration, print_json, print_table, say, shortened
 from peercycle.cli.parameters import AsJson, RunsDir
@@ -168,8 +168,6 @@ def _row(each: Standing) -> tuple[str, ...]:
 
 
 def _print_one(each: Standing, as_json: bool) -> None:
-    from peercycle.core.runs import flag_to_raise
-
     if as_json:
         print_json(each.as_json())
         return
@@ -191,10 +189,9 @@ def _print_one(each: Standing, as_json: bool) -> None:
     for question in each.questions:
         say(f"question {question.id}: {question.question}")
         say(f"  answer with: peercycle answer {shown(each.path)} --question {question.id} VALUE")
-    if each.status in {"stopped", "waiting", "crashed"}:
-        say(f"go on with: peercycle resume {shown(each.path)}{flag_to_raise(ended.message) if ended else ''}")
-    elif each.status == "failed":
-        say(f"once its cause is mended, go on with: peercycle resume {shown(each.path)}")
+    message, settled = (ended.message, ended.settled) if ended else ("", False)
+    for told in way_on(each.status, each.path, message, settled=settled):
+        say(told)
 
 
 def spending_text(line: SpendingLine) -> str:

@@ -23,6 +23,7 @@ def read_data(given: list[str] | tuple[str, ...]) -> tuple[DataSpec, ...]:
 def _datum(text: str) -> DataSpec:
     from pydantic import ValidationError
 
+    from peercycle.core.complaints import complaint_of
     from peercycle.core.errors import UsageError
     from peercycle.core.sandboxing import DataSpec
 
@@ -49,7 +50,7 @@ def _datum(text: str) -> DataSpec:
         return DataSpec.model_validate(values)
     except ValidationError as error:
         fault = error.errors()[0]
-        raise UsageError(f"--data {text}: {fault['loc'][0]}: {uncapitalised(fault['msg'])}; {how}") from None
+        raise UsageError(f"--data {text}: {fault['loc'][0]}: {uncapitalised(complaint_of(fault))}; {how}") from None
 
 
 def uncapitalised(message: str) -> str:

@@ -49,5 +49,6 @@ def print_queue(queue: Path, as_json: bool) -> None:
     print_table(
         heads, [(str(r["line"]), r["status"], r.get("run_id") or "", shortened(r["topic"])) for r in data["tasks"]]
     )
-    if status != "running" and set(data["counts"]) - {"finished", "skipped"}:
+    left = [r for r in data["tasks"] if r["status"] not in {"finished", "skipped"} and not r.get("settled")]
+    if status != "running" and left:
         say(f"go on with: peercycle resume {shown(queue)}")

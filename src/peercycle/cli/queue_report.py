@@ -80,6 +80,7 @@ class QueueReport:
                 "status": result.status,
                 "reason": result.reason,
                 "message": result.message,
+                "settled": result.settled,
                 "rating": result.rating,
                 "score": score_line(result.rated_by, result.rating),
                 "title": plain(result.paper.title) if result.paper else None,
@@ -179,7 +180,7 @@ def _experiments(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _next_steps(rows: Sequence[dict[str, Any]], queue: Path) -> list[str]:
-    from peercycle.core.runs import flag_to_raise
+    from peercycle.core.runs import NO_USE_TO_RESUME, flag_to_raise
 
     lines: list[str] = []
     for row in rows:
@@ -189,7 +190,8 @@ def _next_steps(rows: Sequence[dict[str, Any]], queue: Path) -> list[str]:
             resume = f"peercycle resume {shown(Path(row['path']))}{flag_to_raise(message)}"
             lines.append(f"- line {row['line']} {row['status']}{why}: `{resume}`")
         elif row["status"] in {"failed", "not begun", "skipped", "unreadable"}:
-            lines.append(f"- line {row['line']} {row['status']}: {message}")
-    if any(row["status"] in UNENDED for row in rows):
+            settled = f"; {NO_USE_TO_RESUME}" if row.get("settled") else ""
+            lines.append(f"- line {row['line']} {row['status']}: {message}{settled}")
+    if any(row["status"] in UNENDED and not row.get("settled") for row in rows):
         lines.append(f"- all that has not ended: `peercycle resume {shown(queue)}`")
     return ["", "## What is left", "", *lines] if lines else []

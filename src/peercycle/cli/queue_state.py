@@ -157,6 +157,7 @@ def _standing(run: Path, record: Any) -> dict[str, Any]:
         "status": run_status(run),
         "reason": ended.reason if ended else None,
         "message": ended.message if ended else "",
+        "settled": bool(ended and ended.settled),
     }
 
 

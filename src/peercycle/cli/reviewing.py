@@ -53,15 +53,13 @@ def review(
     from peercycle.cli import configuring
     from peercycle.core.literature import Bibliography
 
-    settings = configuring.read_settings(set_)
+    settings = configuring.read_settings(set_, model, model_role)
     plugins = configuring.load_plugins(settings, plugin, no_plugin)
     body = read_file(paper)
     works = read_bibliography(bib) if bib is not None else Bibliography()
     with tempfile.TemporaryDirectory(prefix="peercycle-review-") as scratch:
         flags = {
             "reviewer": reviewer,
-            "model": model,
-            "model_role": tuple(model_role or ()),
             # What a review does not need: nothing is written or run, but a PDF is read where it can do no harm.
             "policy": "scripted",
             "experiments": "off",

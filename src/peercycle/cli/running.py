@@ -100,7 +100,7 @@ def run(
     from peercycle.cli.asking import Asked
     from peercycle.cli.clock import moment
 
-    settings = configuring.read_settings(set_)
+    settings = configuring.read_settings(set_, model, model_role)
     plugins = configuring.load_plugins(settings, plugin, no_plugin)
     flags: dict[str, Any] = {
         "policy": policy,
@@ -126,8 +126,6 @@ def run(
         "experiments": experiments,
         "sandbox": sandbox,
         "guarantees": tuple(guarantee or ()),
-        "model": model,
-        "model_role": tuple(model_role or ()),
         "plugins": plugin or (),
         "disabled_plugins": no_plugin or (),
     }

@@ -18,12 +18,14 @@ class PeercycleError(Exception):
 
     `ends_run`: raised inside a candidate's stage, it ends the whole run and not only that candidate.
     `exit_code`: what the command line exits with.
+    `settled`: what failed stands in the journal, so that a resume comes to the same error.
     `requests_sent`: how many requests to online sources it cost; None where nobody counted.
     `raw`: what a service answered, where there is more of it than the message holds; the journal keeps it.
     """
 
     ends_run: ClassVar[bool] = False
     exit_code: ClassVar[int] = 1
+    settled: bool = False
     requests_sent: int | None = None
     raw: str | None = None
 
@@ -121,6 +123,8 @@ class ReplayDivergedError(PeercycleError):
 
 class EffectError(PeercycleError):
     """An effect failed for good. That is its outcome: journalled, and raised again on resume and replay."""
+
+    settled = True
 
 
 class ModelError(EffectError):

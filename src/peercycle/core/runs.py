@@ -147,8 +147,14 @@ class Terminal(Word):
     message: str = ""
     at: float
     """UTC time, seconds since the epoch."""
+    settled: bool = False
+    """What ended it stands in its journal: a resume would come to the same end."""
 
 
+NO_USE_TO_RESUME = (
+    "a resume would come to the same end, as what failed stands in its journal: mend the cause, and begin a new run"
+)
+"""What is said of a `settled` end, in place of how to go on."""
 _USED_UP = re.compile(r"budget of (\w+):(?:.*\(at least ([\d.]+)\))?")
 
 

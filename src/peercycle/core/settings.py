@@ -9,6 +9,9 @@ The tables are one per kind of component (`[policies.NAME]`, `[rewards.NAME]`, â
 `RunOptions`, `[models.ROLE]` with a `name` for the model that serves a role, and `[models.BACKEND]` without one for
 what all models of a backend share. Values in the environment and after `--set`
 are JSON where they parse as JSON, else strings.
+
+A model that is named elsewhere (`PEERCYCLE_MODEL`, `--model`, `--model-role`) takes its place among these: what is set
+later, and what is set for the same name or for none, is this model's; prices and settings of another are dropped.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from peercycle.core.base import JSON
+from peercycle.core.complaints import complaint_of
 from peercycle.core.errors import SettingsError
 from peercycle.core.nearest import did_you_mean
 from peercycle.core.runs import ModelChoice, RunOptions
@@ -30,6 +34,8 @@ from peercycle.core.runs import ModelChoice, RunOptions
 COMPONENT_TABLES = ("policies", "reviewers", "rewards", "literature", "sandboxes", "trainers", "exporters")
 TABLES = (*COMPONENT_TABLES, "models", "run")
 PREFIX = "PEERCYCLE_"
+MODEL_VARIABLE = "PEERCYCLE_MODEL"
+"""Names the model of every role that has none of its own."""
 
 _Path = tuple[str, ...]
 
@@ -63,7 +69,11 @@ class Settings:
             for name in given:
                 if _folded(name) not in known:
                     where = self.source(kind, name)
-                    role = "; for a role, set its name too" if kind == "models" else ""
+                    role = (
+                        f"; for a role, name its model too: --model-role {name}=BACKEND/MODEL"
+                        if kind == "models"
+                        else ""
+                    )
                     lines.append(
                         f"settings for {kind}.{name} ({where}), which no plugin offers"
                         f"{_hint(name, known.values())}{role}"
@@ -78,23 +88,38 @@ class Settings:
         return next((who for key, who in self.sources.items() if key.startswith(f"{dotted}.")), "default")
 
 
-def load_settings(path: Path | None, environ: Mapping[str, str], overrides: Sequence[str] = ()) -> Settings:
+def load_settings(
+    path: Path | None,
+    environ: Mapping[str, str],
+    overrides: Sequence[str] = (),
+    named: Mapping[str, str] | None = None,
+) -> Settings:
     """Read the settings file (none where `path` is None), the environment, and `KEY=VALUE` overrides.
 
+    `named` are the models that flags name, by role: they win over names that are set.
     Raises `SettingsError` naming the file, variable or option at fault, and the nearest names that exist.
     """
     layers = _Layers()
     if path is not None:
         layers.add_table(_read_toml(path), str(path))
+    if model := environ.get(MODEL_VARIABLE):
+        layers.add(("models", "default"), model, MODEL_VARIABLE)
     for variable in sorted(environ):
         if variable.startswith(PREFIX) and "__" in variable:
             keys = tuple(part.lower() for part in variable.removeprefix(PREFIX).split("__"))
             layers.add(keys, _value(environ[variable]), variable)
+    flags: dict[_Path, str] = {("models", role): name for role, name in (named or {}).items()}
+    for place, name in flags.items():
+        layers.add(place, name, "--model" if place[1] == "default" else "--model-role")
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals:
             raise SettingsError(f"--set {override!r} has no '='; write --set policies.NAME.KEY=VALUE")
-        layers.add(_keys(key.strip(), override), _value(text), f"--set {key.strip()}")
+        keys = _keys(key.strip(), override)
+        if keys[:2] in flags and keys[2:] in {(), ("name",)}:
+            # A flag names that model.
+            continue
+        layers.add(keys, _value(text), f"--set {key.strip()}")
     return layers.settings()
 
 
@@ -114,7 +139,9 @@ class _Layers:
         if table not in TABLES:
             raise SettingsError(f"{source}: no settings table is called {table!r}{_hint(table, TABLES)}")
         if table == "models" and len(path) == 2 and isinstance(value, str):
-            self._forget(path)
+            if self._tree.get("models", {}).get(path[1], {}).get("name") not in {None, value}:
+                # Prices and settings of another model would be wrong for this one.
+                self._forget(path)
             path = (*path, "name")
         self._check_depth(path, value, source)
         path = self._spelled(path)
@@ -172,9 +199,11 @@ class _Layers:
         source = source or next((s for k, s in self._sources.items() if k.startswith(_dotted(at))), "settings")
         if fault["type"] == "extra_forbidden" and len(path) == len(at) + 1:
             return f"{source}: no setting is called {_dotted(path)!r}{_hint(path[-1], model.model_fields)}"
+        if path == ("models", "default", "name"):
+            return f"{source}: is set for a model that nothing names; add --model BACKEND/MODEL, or {_dotted(path)}"
         if fault["type"] == "missing":
             return f"{source}: {_dotted(path)!r} is missing and has no default"
-        return f"{source}: {_dotted(path)!r} is {fault['input']!r}: {fault['msg']}"
+        return f"{source}: {_dotted(path)!r} is {fault['input']!r}: {complaint_of(fault)}"
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from peercycle.core.complaints import complaint_of
 from peercycle.core.errors import DamagedRunError, StoreError, UnknownNameError, UsageError
 from peercycle.core.training import PolicyCheckpoint
 from peercycle.store.disk import disk_errors, replace_file, sync_directory
@@ -117,7 +118,7 @@ def read_policy(folder: Path) -> PolicyCheckpoint:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise DamagedRunError(f"{str(path)!r} is no policy record: {where}: {first['msg']}") from None
+        raise DamagedRunError(f"{str(path)!r} is no policy record: {where}: {complaint_of(first)}") from None
 
 
 def write_policy(folder: Path, record: PolicyCheckpoint) -> None:

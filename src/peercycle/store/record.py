@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from peercycle.core.complaints import complaint_of
 from peercycle.core.errors import DamagedRunError, RunVersionError
 from peercycle.core.runs import RunRecord
 from peercycle.store.bodies import plain_text
@@ -42,7 +43,7 @@ def read_record(directory: Path) -> RunRecord:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise damaged(path, f"{where}: {first['msg']}" if where else "it is no record of a run") from error
+        raise damaged(path, f"{where}: {complaint_of(first)}" if where else "it is no record of a run") from error
 
 
 def replace_record(directory: Path, record: RunRecord) -> None:

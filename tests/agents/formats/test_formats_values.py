@@ -23,10 +23,31 @@ from peercycle.agents.formats.scores import read_decision, read_score
         ("Overall score is 3", 3),
         ("`4`", 4),
         ("(6) weak accept", 6),
+        ("**6**: weak accept", 6),
+        ("\\textbf{6}: weak accept", 6),
+        ("\\textbf{Rating:} 6", 6),
+        ("$\\mathbf{6}$", 6),
+        ("\\textbf{8}/10", 8),
+        ("**8** out of **10**", 8),
     ],
 )
 def test_a_rating_is_the_number_that_it_begins_with(said: str, value: float) -> None:
     assert read_score("rating", said, 1, 10).value == value
+
+
+@pytest.mark.parametrize(
+    ("said", "low", "high", "fault"),
+    [
+        ("6/5", 1, 10, "rating is 6 of 5, on another scale than 1 to 10"),
+        ("4 out of 5", 1, 10, "rating is 4 of 5, on another scale than 1 to 10"),
+        ("\\textbf{4}/10", 1, 5, "rating is 4 of 10, on another scale than 1 to 5"),
+        ("12/10", 1, 10, "rating is 12, outside 1 to 10"),
+        ("6/5", 1, 5, "rating is 6, outside 1 to 5"),
+    ],
+)
+def test_a_number_of_another_scale_is_told_and_no_rating(said: str, low: float, high: float, fault: str) -> None:
+    scored = read_score("rating", said, low, high)
+    assert (scored.value, scored.problem) == (None, fault)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +91,17 @@ def test_what_is_no_rating_is_missing_and_never_zero(said: str) -> None:
         ("Decision pending", None),
         ("Accept or reject?", None),
         ("not rejected", None),
+        ("I do not recommend rejection.", None),
+        ("I see no reason to reject this paper", None),
+        ("I do not recommend acceptance", "reject"),
+        ("I would **not** suggest accepting it", "reject"),
+        ("I don't think that this paper should be accepted", "reject"),
+        ("I am not in favour of acceptance.", "reject"),
+        ("Acceptance is not warranted", "reject"),
+        ("Acceptance of this paper cannot be recommended", "reject"),
+        ("Rejection is not warranted.", None),
+        ("The gains are not large, but accept", "accept"),
+        ("Recommend acceptance", "accept"),
         ("", None),
     ],
 )

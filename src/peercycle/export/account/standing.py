@@ -98,7 +98,8 @@ def commands(run: Gathered) -> list[JSON]:
     terminal = run.record.terminal
     found = []
     unended = terminal is None or terminal.status in {"stopped", "failed", "crashed"}
-    if unended and not (terminal is not None and flag_to_raise(terminal.message)):
+    in_vain = terminal is not None and (terminal.settled or flag_to_raise(terminal.message))
+    if unended and not in_vain:
         found.append(
             ("resume", f"peercycle resume {where}", "goes on where it ended; nothing that was paid for is repeated")
         )
@@ -111,8 +112,12 @@ def commands(run: Gathered) -> list[JSON]:
                     "answers the open question",
                 )
             )
-    found.append(("extend", f"peercycle resume {where} --rounds {options.rounds + 2}", "adds two rounds of revision"))
-    for line in used_up(run):
+    settled = terminal is not None and terminal.settled
+    if not settled:
+        found.append(
+            ("extend", f"peercycle resume {where} --rounds {options.rounds + 2}", "adds two rounds of revision")
+        )
+    for line in () if settled else used_up(run):
         flag, limit = f"--max-{line.name.replace('_', '-')}", (line.limit or 0) * 2
         does = f"doubles the limit on {line.name.replace('_', ' ')}"
         found.append(("extend budget", f"peercycle resume {where} {flag} {limit:.10g}", does))

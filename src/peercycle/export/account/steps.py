@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from peercycle.core.counting import counted
 from peercycle.core.reviews import ReviewPoint
+from peercycle.core.runs import NO_USE_TO_RESUME
 from peercycle.core.sameness import Works
 from peercycle.export.account.experimenting import failed_experiments, lacks_sandbox, why_none
 from peercycle.export.account.gathering import Gathered, Version
@@ -30,6 +31,8 @@ def _by_state(run: Gathered, state: str) -> list[str]:
         return [f"Answer the open question: `peercycle answer {where}`."]
     if state == "crashed":
         return [f"Resume it: `peercycle resume {where}`. What was journalled is not repeated."]
+    if terminal is not None and terminal.settled:
+        return [f"Read the errors below: {NO_USE_TO_RESUME}."]
     if state == "failed":
         return [f"Read the errors below, mend their cause, then `peercycle resume {where}`."]
     if terminal is not None and terminal.reason == "budget":

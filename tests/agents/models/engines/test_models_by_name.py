@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from peercycle.cli.configuring import choose_options
+from peercycle.cli.configuring import choose_options, named_models
 from peercycle.core.errors import SettingsError
 from peercycle.core.runs import RunOptions
 from peercycle.core.settings import load_settings
@@ -102,33 +102,32 @@ def _one(out: str, n: int) -> tuple[str, str]:
 
 
 def chosen(
-    tmp_path: Path, flags: dict[str, Any], environ: dict[str, str], *overrides: str, toml: str = ""
+    tmp_path: Path, environ: dict[str, str], *overrides: str, toml: str = "", named: dict[str, str] | None = None
 ) -> RunOptions:
     path = tmp_path / "peercycle.toml"
     path.write_text(toml)
-    settings = load_settings(path, environ, overrides)
-    return choose_options(flags, settings, Plugins.load(entry_points=False, environ={}))
+    settings = load_settings(path, environ, overrides, named)
+    return choose_options({}, settings, Plugins.load(entry_points=False, environ={}))
 
 
 def test_flag_variable_and_file_name_a_model_and_the_nearer_wins(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     toml = '[models]\ndefault = "openai/file"\ncoder = "openai/coder"\n'
-    assert {r: m.name for r, m in chosen(tmp_path, {}, {}, toml=toml).models.items()} == {
+    assert {r: m.name for r, m in chosen(tmp_path, {}, toml=toml).models.items()} == {
         "default": "openai/file",
         "coder": "openai/coder",
     }
-    monkeypatch.setenv("PEERCYCLE_MODEL", "openai/variable")
-    assert chosen(tmp_path, {}, {}, toml=toml).models["default"].name == "openai/variable"
-    assert chosen(tmp_path, {"model": "openai/flag"}, {}, toml=toml).models["default"].name == "openai/flag"
-    by_role = {"model_role": ("judge=vllm//weights/x",)}
-    assert chosen(tmp_path, by_role, {}, toml=toml).models["judge"].name == "vllm//weights/x"
+    variable = {"PEERCYCLE_MODEL": "openai/variable"}
+    assert chosen(tmp_path, variable, toml=toml).models["default"].name == "openai/variable"
+    flagged = chosen(tmp_path, variable, toml=toml, named=named_models("openai/flag", ["judge=vllm//weights/x"]))
+    assert (flagged.models["default"].name, flagged.models["judge"].name) == ("openai/flag", "vllm//weights/x")
 
 
-def test_a_role_that_nothing_asks_is_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    chosen(tmp_path, {"model_role": ("reviewer=openai/r",)}, {})
+def test_a_role_that_nothing_asks_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
+    named_models(None, ["reviewer=openai/r"])
     assert capsys.readouterr().err == ""
-    chosen(tmp_path, {"model_role": ("reviever=openai/r",)}, {})
+    named_models(None, ["reviever=openai/r"])
     assert "peercycle has no role 'reviever', only default, policy, coder" in capsys.readouterr().err
 
 
@@ -144,16 +143,16 @@ retries = 7
 """
     options = chosen(
         tmp_path,
-        {"model": "openai/m"},
         {"PEERCYCLE_MODELS__OPENAI__READ_TIMEOUT_S": "9"},
         "models.openai.max_concurrency=3",
         toml=toml,
+        named={"default": "openai/m"},
     )
     shared = {"base_url": "http://localhost:1/v1", "retries": 1, "read_timeout_s": 9, "max_concurrency": 3}
     assert backend_of(options.models["default"], options) == ("openai", {**shared, "model": "m"})
     assert backend_of(options.models["judge"], options) == ("openai", {**shared, "retries": 7, "model": "j"})
-    with pytest.raises(SettingsError, match=r"models\.opnai .*did you mean 'openai'\?; for a role, set its name too"):
-        chosen(tmp_path, {}, {}, "models.opnai.base_url=x")
+    with pytest.raises(SettingsError, match=r"models\.opnai .*did you mean 'openai'\?; for a role, name its model"):
+        chosen(tmp_path, {}, "models.opnai.base_url=x")
 
 
 def test_a_folder_is_named_as_it_is_written() -> None:
@@ -164,6 +163,56 @@ def test_a_folder_is_named_as_it_is_written() -> None:
         "judge": ("transformers", {"model": "/a/b"}),
     }
     assert RunOptions.model_validate({"models": "scripted"}).models["default"].name == "scripted"
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("gpt-4", ": write BACKEND/MODEL, such as openai/gpt-4; backends are openai, replay, scripted"),
+        ("openai:gpt-4", ": write BACKEND/MODEL, such as openai/gpt-4; "),
+        ("meta-llama/Llama-3", ": write BACKEND/MODEL, such as openai/meta-llama/Llama-3; "),
+        ("opnai/gpt-4", "; did you mean 'openai'?; backends are openai, "),
+    ],
+)
+def test_a_model_without_a_backend_is_told_how_models_are_named(
+    given: str, says: str, command: Callable[..., Any]
+) -> None:
+    code, out, err = command("run", "refs.bib", "--topic", "preferences", "--model", given)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"error: model {given!r} names no backend{says}" in err
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("--set", "models.openai.base_url=localhost:8080"),
+        ("--set", 'models.scripted.answers=[{"when": "("}]', "--model-role", "reviewer=scripted"),
+        ("--set", "models.default.prompt_price=much"),
+    ],
+)
+def test_a_setting_to_mend_is_told_in_one_line_without_the_words_of_our_own_machinery(
+    settings: tuple[str, ...], command: Callable[..., Any]
+) -> None:
+    code, out, err = command("run", "refs.bib", "--topic", "preferences", "--model", "openai/m", *settings)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "factory" not in err
+    assert "Value error" not in err
+
+
+def test_a_price_given_beside_the_model_on_the_command_line_counts(
+    fake_server: Any, fitting_server: Any, command: Callable[..., Any], tmp_path: Path
+) -> None:
+    fake_server.script = [fitting_server]
+    code, out, err = command(
+        *("run", "refs.bib", "--topic", "preferences", "--run-id", "r1", "--rounds", "0", "--candidates", "1"),
+        *("--model", "openai/m", "--set", f"models.openai.base_url={fake_server.url}", "--max-cost", "50"),
+        *("--set", "models.default.prompt_price=2", "--set", "models.default.completion_price=4"),
+        *("--experiments", "off"),
+    )
+    assert code == 0, out + err
+    cost = json.loads((tmp_path / "runs" / "r1" / "report.json").read_text())["cost"]
+    calls = len(fake_server.asked)
+    assert cost == pytest.approx(calls * (7 * 2 + 3 * 4) / 1e6)
 
 
 def test_a_queue_keeps_its_engine_from_the_first_run_to_the_last(tmp_path: Path) -> None:

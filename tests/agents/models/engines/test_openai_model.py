@@ -593,7 +593,7 @@ def test_a_server_of_vllms_that_refuses_is_mended_by_the_settings_of_vllm(
 @pytest.mark.parametrize(
     ("body", "kind", "said"),
     [
-        (b"", "application/json", "is no answer of a model: it is empty$"),
+        (b"", "application/json", "is no answer of a model: it is empty .*/v1 for most servers\\)$"),
         (b"<html><p>Welcome</p></html>", "text/html", "is no answer of a model: it is HTML .*/v1 .*: 'Welcome'$"),
     ],
 )

@@ -302,3 +302,39 @@ def test_engine_arguments_are_written_as_a_command_line_has_them() -> None:
     assert flags({"a_b": 1, "--c": "x", "d": True, "e": False, "f": None, "g": ["h", 2], "i": {"j": [1]}}) == [
         *("--a-b", "1", "--c", "x", "--d", "--no-e", "--g", "h", "2", "--i", '{"j": [1]}')
     ]
+
+
+def test_what_is_to_be_had_first_is_asked_for_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights are gigabytes: nobody fetches them to learn then that what serves them is not there."""
+    fetched: list[str] = []
+
+    def fetch(name: str, *_: Any, **__: Any) -> Path:
+        fetched.append(name)
+        raise ModelUnavailableError("the weights are gated")
+
+    monkeypatch.setattr("peercycle.agents.models.vllm.model.fetched", fetch)
+    environment = tmp_path / "environment"
+
+    def refused(adapter: str | None = None) -> str:
+        settings = VllmSettings(model="cyclereviewer-8b", environment=str(environment), adapter=adapter)
+
+        async def enter() -> None:
+            async with VllmModel(settings):
+                pass
+
+        with pytest.raises(ModelUnavailableError) as caught:
+            asyncio.run(enter())
+        return str(caught.value)
+
+    assert refused().startswith(f"there is no vLLM in the environment '{environment}': make one with")
+    (environment / "bin").mkdir(parents=True)
+    (environment / "bin" / "python").symlink_to(sys.executable)
+    package = environment / "lib" / "python3.11" / "site-packages" / "vllm"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    assert (
+        refused(adapter=str(tmp_path)) == f"there is no LoRA adapter in '{tmp_path}': it has no adapter_config.json"
+    )
+    assert not fetched
+    assert refused() == "the weights are gated"
+    assert fetched == ["WestlakeNLP/CycleReviewer-ML-Llama3.1-8B"]

@@ -1,0 +1,16 @@
+"""What pydantic says against a value, in the words that a person is shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_KINDS = ("Value error, ", "Assertion failed, ")
+"""What it puts before the words of a validator of ours: Python's name for how they were said."""
+
+
+def complaint_of(fault: Any) -> str:
+    """Return the message of an entry of `ValidationError.errors()`, without what only a programmer reads."""
+    said = str(fault["msg"])
+    for kind in _KINDS:
+        said = said.removeprefix(kind)
+    return said
