@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import pairwise
@@ -189,7 +190,7 @@ def test_a_clock_that_was_put_back_stops_nobody(tmp_path: Path) -> None:
     assert take(tmp_path, "api", 0.05, within_s=30) is not None
 
 
-DAMAGES = {
+DAMAGES: dict[str, Callable[[Path], object]] = {
     "cut off": lambda file: file.write_bytes(file.read_bytes()[:4500]),
     "empty": lambda file: file.write_bytes(b""),
     "overwritten": lambda file: file.write_bytes(b"no database at all " * 500),
