@@ -69,7 +69,12 @@ class Found:
 
 async def find(queries: Sequence[str], topic: str, known: Bibliography, ctx: DriverContext) -> Found:
     """Search, widen, rank."""
-    rankings, online = await search_all(queries, ctx)
+    rankings, online, outages = await search_all(queries, ctx)
+    if outages and not known.entries and not any(rankings):
+        raise LiteratureError(
+            f"there is nothing to write from: no bibliography was given, and {'; '.join(outages)} "
+            "(a resume goes on without these answers, too: begin a new run, with --on-outage wait:2h, or give a .bib)"
+        )
     if not online:
         return Found(tuple(Works(work for ranking in rankings for work in ranking)), online=False)
     pool = Pool(Works(known.entries))
@@ -85,12 +90,19 @@ async def find(queries: Sequence[str], topic: str, known: Bibliography, ctx: Dri
     return Found(tuple(pool.works.at(place) for place in ranked), online=True, remark=remark)
 
 
-async def search_all(queries: Sequence[str], ctx: DriverContext) -> tuple[list[tuple[Reference, ...]], bool]:
-    """Search for every query at once; return the answers in the order of the queries, and whether one came from outside."""
+async def search_all(
+    queries: Sequence[str], ctx: DriverContext
+) -> tuple[list[tuple[Reference, ...]], bool, tuple[str, ...]]:
+    """Search for every query at once.
+
+    Return the answers in the order of the queries, whether one came from outside, and which sources did not answer.
+    """
     said = await together(sources.search_each(ctx, query, FOUND_A_QUERY) for query in queries)
     await _say_refusals(said, ctx)
     rankings = [fuse([sources.works_of(one) for one in answer], FOUND_A_QUERY) for answer in said]
-    return rankings, any(one.online for answer in said for one in answer)
+    all_said = [one for answer in said for one in answer]
+    outages = {one.source: f"{one.source} did not answer: {one.outage}" for one in reversed(all_said) if one.outage}
+    return rankings, any(one.online for one in all_said), tuple(outages.values())
 
 
 async def _say_refusals(said: Sequence[Sequence[sources.Said]], ctx: DriverContext) -> None:

@@ -44,7 +44,7 @@ class RelatedStage:
         """Search for the outline's idea, add what is new, and have the outline placed against it."""
         work = await load_work(state, ctx)
         queries = await ctx.run.policy.queries(work, ctx)
-        rankings, online = await search_all(queries.value, ctx)
+        rankings, online, _ = await search_all(queries.value, ctx)
         nearest = tuple(Works(found for ranking in rankings for found in ranking))
         if online and work.outline is not None:
             nearest = nearest_to(work.outline, nearest)

@@ -22,6 +22,17 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
 
 
+@pytest.mark.parametrize("form", [("literature",), ("sandbox",), ()], ids=str)
+def test_a_command_of_commands_alone_prints_its_help_in_lines_and_exits_2(
+    peercycle: Command, form: tuple[str, ...]
+) -> None:
+    done = peercycle(*form)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"Usage: {' '.join(['peercycle', *form])} ")
+    assert re.search(r"^Commands:$", done.err, re.MULTILINE)
+    assert "error:" not in done.err
+
+
 def test_an_imported_corpus_is_searched_without_its_file(peercycle: Command, folder: Path) -> None:
     done = peercycle("literature", "import", "refs.bib")
     assert done.code == 0 and done.out.startswith("2 works of refs.bib imported: ")

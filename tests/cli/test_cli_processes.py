@@ -236,6 +236,17 @@ def test_a_reader_that_leaves_ends_no_run_and_changes_no_exit_code_of_one(
     assert run_status(folder / "runs" / "r1") == "finished"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(f"{shlex.join(RUN)} --json", 0), ("search depth refs.bib", 141), ("search depth refs.bib --json", 141),
+     ("plugins", 141)],
+)  # fmt: skip
+def test_a_closed_output_is_a_reader_that_has_gone(folder: Path, arguments: str, code: int) -> None:
+    command = f'"{sys.executable}" -m peercycle {arguments} >&-'
+    done = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, "")
+
+
 def test_a_killed_queue_goes_on_where_it_was(start: Start, folder: Path, peercycle: Callable[..., Any]) -> None:
     lines = [{"topic": f"sorting {n}", "bibliography": "refs.bib", "options": {"run_id": f"t{n}"}} for n in range(2)]
     (folder / "tasks.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from peercycle import hookimpl
-from peercycle.core.errors import WorkNotFoundError
+from peercycle.core.errors import LiteratureError, WorkNotFoundError
 from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.ranking import rank_works
 from peercycle.core.runs import Budget, RunOptions
@@ -264,6 +264,22 @@ def test_an_outage_stops_the_run_or_is_passed_over_and_said(
     assert counted == sent > 0, "a request that failed was sent all the same"
     said = (result.path / "report.md").read_text(encoding="utf-8")
     assert "503" in said and ("semantic-scholar" if policy == "continue" else "127.0.0.1") in said
+
+
+@pytest.mark.parametrize("status", [401, 503])
+def test_a_run_that_has_nothing_because_its_only_source_does_not_answer_writes_no_paper(
+    status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with WebService([Reply(status)]) as down:
+        monkeypatch.setenv("PEERCYCLE_SEMANTIC_SCHOLAR_URL", down.url)
+        options = given(tmp_path, on_outage="continue")
+        result = asyncio.run(start(ResearchTask(topic=TOPIC), options, plugins()))
+    assert (result.status, result.reason) == ("failed", "error")
+    assert "there is nothing to write from" in result.message and f"({status}" in result.message
+    assert not (result.path / "paper").exists()
+    with pytest.raises(LiteratureError, match="there is nothing to write from"):
+        asyncio.run(replay(result.path, plugins()))
 
 
 def test_a_source_that_refuses_every_query_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

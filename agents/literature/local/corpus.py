@@ -30,9 +30,22 @@ def read_corpus(path: Path) -> Bibliography:
         raise BadInputError(f"the corpus {str(path)!r} is binary; give a .bib or a .jsonl file")
     text = body.decode("utf-8-sig", "replace")
     found = _titled(read_bibtex(text)) if path.suffix.lower() == ".bib" else read_jsonl(text)
+    if text.lstrip().startswith("[") and _is_array(text):
+        # Checked whatever was found: of an array with a work a line, only the last one looks like JSON lines.
+        raise BadInputError(
+            f"the corpus {str(path)!r} is one JSON array; give JSON lines, one work a line, such as "
+            "`jq -c '.[]'` makes of it"
+        )
     if not found.entries:
         raise BadInputError(f"the corpus {str(path)!r} holds no usable work; give a .bib or a .jsonl file")
     return found
+
+
+def _is_array(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), list)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _titled(read: Bibliography) -> Bibliography:
@@ -70,13 +83,12 @@ def read_jsonl(text: str) -> Bibliography:
 
 
 def _reference(row: Mapping[str, Any], title: str, number: int) -> Reference:
-    year = row.get("year")
     ids = _ids(row)
     return Reference(
         key=_key(row, number),
         title=title,
         authors=_authors(row.get("authors") or row.get("author")),
-        year=int(year) if isinstance(year, int | str) and re.fullmatch(r"-?\d{1,4}", str(year)) else None,
+        year=_year(row.get("year")),
         venue=_text(row.get("venue") or row.get("journal")),
         abstract=_text(row.get("abstract")),
         url=_text(row.get("url")),
@@ -84,6 +96,12 @@ def _reference(row: Mapping[str, Any], title: str, number: int) -> Reference:
         provenance=(Provenance(source="jsonl"),),
         line=number,
     )
+
+
+def _year(value: object) -> int | None:
+    """Return a year in which a work may have appeared, and which BibTeX can hold; None for any other number."""
+    given = isinstance(value, int | str) and re.fullmatch(r"[0-9]{1,4}", str(value))
+    return int(given[0]) or None if given else None
 
 
 def _text(value: object) -> str | None:

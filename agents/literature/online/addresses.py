@@ -9,6 +9,8 @@ from urllib.parse import urljoin, urlsplit
 
 from peercycle.core.errors import SourceUnavailableError
 
+_REFUSED = "; refused: a redirect is followed only to public web addresses, and never from https to http"
+
 
 def origin_of(url: str) -> tuple[str, str, int]:
     """Return scheme, host and port. Raises `SourceUnavailableError` for what is no web address."""
@@ -38,19 +40,41 @@ async def redirected(source: str, current: str, location: str) -> tuple[str, str
     to http.
     """
     target = urljoin(current, location)
-    scheme, host, port = origin_of(target)
     own = origin_of(source)
+    if (named := _scheme(target)) not in {"http", "https"}:
+        what = "a local file" if named == "file" else f"an address of the kind {named!r}" if named else "no address"
+        raise SourceUnavailableError(f"{own[1]} redirects to {target[:200]!r}, which is {what}{_REFUSED}")
+    scheme, host, port = origin_of(target)
     if (scheme, host, port) == own:
         return target, None
     if own[0] == "https" and scheme != "https":
-        raise SourceUnavailableError(f"{own[1]} redirects from https to {target[:200]!r}, which is refused")
+        raise SourceUnavailableError(
+            f"{own[1]} redirects from https to {target[:200]!r}, where anybody on the way could read along{_REFUSED}"
+        )
     addresses = await _resolve(host, port)
     for address in addresses:
         if not ipaddress.ip_address(address).is_global:
             raise SourceUnavailableError(
-                f"{own[1]} redirects to {target[:200]!r}, which is no public address ({address}); refused"
+                f"{own[1]} redirects to {target[:200]!r}, whose address {address} {_whose(address)}{_REFUSED}"
             )
     return target, addresses[0]
+
+
+def _scheme(url: str) -> str:
+    try:
+        return urlsplit(url).scheme
+    except ValueError:
+        return ""
+
+
+def _whose(address: str) -> str:
+    """Say why an address is not public."""
+    known = ipaddress.ip_address(address)
+    if known.is_loopback or known.is_unspecified:
+        return "is this machine's own"
+    if known.is_link_local:
+        return "is one of the local link, where clouds keep a machine's secrets"
+    return "is one of a private network" if known.is_private else "is no public one"
 
 
 async def _resolve(host: str, port: int) -> list[str]:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import sqlite3
 import threading
 import time
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from peercycle.agents.literature.online.agreeing import agreed
 from peercycle.core.errors import StoreError
 
 FILE = "answers-v1.sqlite"
@@ -142,7 +141,7 @@ class KeptAnswers:
 
     def _anew(self, statement: str, values: tuple[Any, ...]) -> list[Any]:
         """Try once more on a file opened anew, for another process may have begun it anew; else begin it ourselves."""
-        with self._agreed(fcntl.LOCK_EX):
+        with agreed(self.path, fcntl.LOCK_EX):
             try:
                 return self._connect().execute(statement, values).fetchall()
             except sqlite3.OperationalError:
@@ -153,19 +152,9 @@ class KeptAnswers:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            with self._agreed(fcntl.LOCK_SH):
+            with agreed(self.path, fcntl.LOCK_SH):
                 return self._connect()
         return self._connection
-
-    @contextmanager
-    def _agreed(self, how: int) -> Iterator[None]:
-        """Hold a lock beside the file: while one process puts it aside, no other opens it."""
-        lock = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, how)
-            yield
-        finally:
-            os.close(lock)
 
     def _connect(self) -> sqlite3.Connection:
         if self._connection is not None:

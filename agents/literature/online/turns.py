@@ -16,21 +16,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from peercycle.agents.literature.online.turn_file import ANY_HOST, DamagedError, TurnFile
 from peercycle.core.errors import StoreError
 
 FILE = "turns-v1.sqlite"
 LONGEST_PAUSE_S = 3600.0
 """A host's wish to be left alone is followed up to this long."""
-LOCKED_S = 1.0
-"""How long a thread waits for the file. Whoever waits longer does so in the loop, where a deadline can end it."""
 LOOK_AGAIN_S = 0.1
 """How often one looks whether somebody is still alone with a host: nobody can say for how long they will be."""
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS turns (
-    host TEXT PRIMARY KEY, last REAL NOT NULL, not_before REAL NOT NULL, busy_until REAL NOT NULL
-) WITHOUT ROWID;
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +39,8 @@ class Turns:
     """The turns of this machine, kept in one folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / FILE
+        self._file = TurnFile(folder / FILE)
         self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
 
     async def take(self, host: str, interval_s: float, *, within_s: float, alone_for_s: float = 0.0) -> Turn | None:
         """Wait until it is our turn; None where that would take longer than `within_s`.
@@ -96,39 +88,33 @@ class Turns:
     def close(self) -> None:
         """Close the file. Safe to call twice."""
         with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-            self._connection = None
+            self._file.close()
 
     def _try(self, host: str, interval_s: float, alone_for_s: float) -> Turn | float:
         """Return the turn, or in how many seconds to ask again."""
+
+        def granted(connection: sqlite3.Connection) -> Turn | float:
+            connection.execute("BEGIN IMMEDIATE")
+            found = self._grant(connection, host, interval_s, alone_for_s)
+            # Refused, as the beginning may be, where somebody reads for long.
+            connection.execute("COMMIT")
+            return found
+
         with self._lock:
-            try:
-                connection = self._open()
-                connection.execute("BEGIN IMMEDIATE")
-                found = self._grant(connection, host, interval_s, alone_for_s)
-                # Refused, as the beginning may be, where somebody reads for long.
-                connection.execute("COMMIT")
-                return found
-            except sqlite3.DatabaseError as error:
-                if _is_busy(error):
-                    return LOOK_AGAIN_S
-                raise StoreError(f"{str(self._path)!r} cannot be used: {error}; remove it to go on") from None
-            finally:
-                if self._connection is not None:
-                    # Nothing where it was committed; what stayed open would refuse every later turn.
-                    self._connection.rollback()
+            found = self._file.use(granted)
+        return LOOK_AGAIN_S if found is None else found
 
     @staticmethod
     def _grant(connection: sqlite3.Connection, host: str, interval_s: float, alone_for_s: float) -> Turn | float:
-        row = connection.execute("SELECT last, not_before, busy_until FROM turns WHERE host = ?", (host,)).fetchone()
-        last, not_before, busy_until = row or (0.0, 0.0, 0.0)
+        last, not_before, busy_until = _row(connection, host, alone_for_s)
         # Read inside the transaction: whoever waited for the lock must not use an old time.
         now = time.time()
         if last > now + interval_s:
             # The clock was put back since.
-            last = now
-            connection.execute("UPDATE turns SET last = ? WHERE host = ?", (now, host))
+            last, busy_until = now, min(busy_until, now + alone_for_s)
+            connection.execute(
+                "INSERT OR REPLACE INTO turns VALUES (?, ?, ?, ?)", (host, last, not_before, busy_until)
+            )
         wait = max(last + interval_s, min(not_before, now + LONGEST_PAUSE_S)) - now
         if wait <= 0 and now < busy_until < now + LONGEST_PAUSE_S:
             wait = min(LOOK_AGAIN_S, busy_until - now)
@@ -141,27 +127,19 @@ class Turns:
         return Turn(host, now)
 
     def _do(self, statement: str, values: tuple[object, ...]) -> None:
+        # Nothing where another has the file: a turn ends by its own time, and others are told by the host itself.
         with self._lock:
-            try:
-                self._open().execute(statement, values)
-            except sqlite3.DatabaseError as error:
-                if _is_busy(error):
-                    # A turn ends by its own time, and others are told by the host itself.
-                    return
-                raise StoreError(f"{str(self._path)!r} cannot be used: {error}; remove it to go on") from None
-
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
-            opened = sqlite3.connect(self._path, timeout=LOCKED_S, check_same_thread=False, isolation_level=None)
-            try:
-                opened.executescript(_SCHEMA)
-            except sqlite3.DatabaseError:
-                opened.close()
-                raise
-            self._connection = opened
-        return self._connection
+            self._file.use(lambda connection: connection.execute(statement, values))
 
 
-def _is_busy(error: sqlite3.DatabaseError) -> bool:
-    """Tell whether another process has the file locked: one that was stopped may have it for long."""
-    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+def _row(connection: sqlite3.Connection, host: str, alone_for_s: float) -> tuple[float, float, float]:
+    """Return what stands of a host: the time of its last turn, and until when it is left alone, and is somebody's."""
+    row = connection.execute("SELECT last, not_before, busy_until FROM turns WHERE host = ?", (host,)).fetchone()
+    if row is None:
+        begun = connection.execute("SELECT last FROM turns WHERE host = ?", (ANY_HOST,)).fetchone()
+        # Whoever was alone with the host when the file was begun anew may have been so for as long as is usual there.
+        row = (begun[0], 0.0, begun[0] + alone_for_s) if begun else (0.0, 0.0, 0.0)
+    if not all(isinstance(value, float) for value in row):
+        raise DamagedError(f"{host!r} has the times {row!r}")
+    last, not_before, busy_until = row
+    return last, not_before, busy_until

@@ -42,6 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         command = typer.main.get_command(build_app(arguments))
         code = command.main(args=arguments, prog_name="peercycle", standalone_mode=False, obj=tuple(arguments))
     except CLICK_ERROR as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            # What it says is the help itself, in lines.
+            say(error.format_message(), error=True)
+            return int(error.exit_code)
         return _complain(_usage(error), error.exit_code, as_json)
     except PeercycleError as error:
         return _complain(_one_line(error), error.exit_code, as_json)

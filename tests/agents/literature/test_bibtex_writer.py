@@ -196,3 +196,10 @@ def test_the_result_compiles_under_bibtex_and_latex(tmp_path: Path) -> None:
     assert "error message" not in log
     bibliography = (tmp_path / "paper.bbl").read_text()
     assert bibliography.count("\\bibitem") == len(entries)
+
+
+@pytest.mark.parametrize(("year", "line"), [(-5, None), (0, None), (20195, None), (850, "year = {0850},")])
+def test_a_year_is_written_where_it_can_be_read_again(year: int, line: str | None) -> None:
+    text = write(Bibliography(entries=(Reference(key="a", title="Coral", year=year),)))
+    assert [found.strip() for found in text.splitlines() if "year" in found] == ([line] if line else [])
+    assert read(text).entries[0].year == (year if line else None)

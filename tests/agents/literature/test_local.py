@@ -194,6 +194,18 @@ def test_an_unreadable_corpus_is_an_error_in_one_line(tmp_path: Path) -> None:
         found("coral", corpora=(str(tmp_path / "empty.jsonl"),), cache=str(tmp_path))
 
 
+def test_an_array_of_json_is_said_to_be_one_also_where_a_line_of_it_looks_like_a_work(tmp_path: Path) -> None:
+    (tmp_path / "works.json").write_text('[{"title": "Coral"},\n{"title": "Herring"}\n]\n')
+    with pytest.raises(BadInputError, match=r"is one JSON array; give JSON lines.*jq -c"):
+        found("coral", corpora=(str(tmp_path / "works.json"),), cache=str(tmp_path))
+
+
+@pytest.mark.parametrize(("given", "year"), [(1999, 1999), ("1999", 1999), (-5, None), (0, None), (20195, None)])
+def test_a_number_that_no_year_can_be_is_left_out(given: object, year: int | None) -> None:
+    (read,) = read_jsonl(json.dumps({"title": "Coral", "year": given})).entries
+    assert read.year == year
+
+
 def test_what_it_cannot_do_is_an_error_and_not_an_empty_answer() -> None:
     source = LocalLiterature(LocalSettings())
     with pytest.raises(LiteratureError, match="knows no citations"):

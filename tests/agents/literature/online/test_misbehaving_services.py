@@ -79,16 +79,20 @@ ROWS: dict[str, tuple[Reply, type[PeercycleError], int, str]] = {
     "a body that breaks off": (Reply(200, b'{"data": [', truncated=True), SourceUnavailableError, 4, "cannot be reached"),
     "a connection that is reset": (Reply(reset=True), SourceUnavailableError, 4, "cannot be reached"),
     "a redirect to this network": (
-        Reply(302, headers={"Location": "http://10.0.0.7/admin"}), SourceUnavailableError, 1, "no public address",
+        Reply(302, headers={"Location": "http://10.0.0.7/admin"}), SourceUnavailableError, 1,
+        "redirects to 'http://10.0.0.7/admin', whose address 10.0.0.7 is one of a private network; refused: ",
     ),
     "a redirect to this machine": (
-        Reply(302, headers={"Location": "http://[::1]:80/"}), SourceUnavailableError, 1, "no public address",
+        Reply(302, headers={"Location": "http://[::1]:80/"}), SourceUnavailableError, 1,
+        "whose address ::1 is this machine's own; refused: a redirect is followed only to public web addresses",
     ),
     "a redirect to the cloud's own data": (
-        Reply(307, headers={"Location": "//169.254.169.254/latest"}), SourceUnavailableError, 1, "no public address",
+        Reply(307, headers={"Location": "//169.254.169.254/latest"}), SourceUnavailableError, 1,
+        "whose address 169.254.169.254 is one of the local link",
     ),
     "a redirect to a file": (
-        Reply(301, headers={"Location": "file:///etc/passwd"}), SourceUnavailableError, 1, "no address of a web service",
+        Reply(301, headers={"Location": "file:///etc/passwd"}), SourceUnavailableError, 1,
+        "127.0.0.1 redirects to 'file:///etc/passwd', which is a local file; refused: ",
     ),
     "50 MB": (Reply(200, b" " * 50_000_000), SourceUnavailableError, 1, "more than 16777216 bytes"),
 }  # fmt: skip

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import pairwise
@@ -19,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from peercycle.agents.literature.online.turns import FILE, Turn, Turns
+from peercycle.core.errors import StoreError
 from peercycle.plugins.testing.web import Reply, WebService
 
 INTERVAL_S = 0.2
@@ -186,6 +188,71 @@ def test_a_clock_that_was_put_back_stops_nobody(tmp_path: Path) -> None:
         connection.execute("UPDATE turns SET last = ?", (time.time() + 86_400,))
     connection.close()
     assert take(tmp_path, "api", 0.05, within_s=30) is not None
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "cut off": lambda file: file.write_bytes(file.read_bytes()[:4500]),
+    "empty": lambda file: file.write_bytes(b""),
+    "overwritten": lambda file: file.write_bytes(b"no database at all " * 500),
+    "of other tables": lambda file: tables(file, "DROP TABLE turns; CREATE TABLE turns (host TEXT)"),
+    "of other values": lambda file: tables(file, "UPDATE turns SET last = 'yesterday'"),
+}
+
+
+def tables(file: Path, statements: str) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(statements)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_is_begun_anew_and_gives_no_turn_before_its_time(tmp_path: Path, damage: str) -> None:
+    for host in ("api", "arxiv"):
+        assert take(tmp_path, host, 0.5) is not None
+    DAMAGES[damage](tmp_path / FILE)
+    damaged = time.time()
+    turn = take(tmp_path, "api", 0.5)
+    assert turn is not None
+    assert turn - damaged >= 0.5, "a turn may have been given just before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [FILE.replace(".sqlite", ".lock"), FILE]
+
+
+def test_a_file_begun_anew_lets_whoever_may_be_alone_with_a_host_come_to_an_end(tmp_path: Path) -> None:
+    assert take(tmp_path, "arxiv", 0.01, alone_for_s=0.5) is not None
+    (tmp_path / FILE).write_bytes(b"no database at all")
+    damaged = time.time()
+    turn = take(tmp_path, "arxiv", 0.01, alone_for_s=0.5)
+    assert turn is not None
+    assert turn - damaged >= 0.5
+
+
+def test_a_file_begun_anew_under_a_clock_that_was_put_back_since_stops_nobody(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"no database at all")
+    assert take(tmp_path, "api", 0.05) is not None
+    tables(tmp_path / FILE, f"UPDATE turns SET last = {time.time() + 86_400}")
+    assert take(tmp_path, "other", 0.05, within_s=30, alone_for_s=0.05) is not None
+
+
+def test_processes_keep_to_one_rate_while_their_file_is_damaged_again_and_again(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WORKER, str(tmp_path), str(INTERVAL_S)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    damages = 0
+    while any(process.poll() is None for process in processes):
+        time.sleep(INTERVAL_S * 3)
+        if (tmp_path / FILE).exists():
+            (tmp_path / FILE).write_bytes(b"no database at all " * 500)
+            damages += 1
+    times = sorted(float(at) for process in processes for at in process.communicate()[0].split())
+    assert [process.returncode for process in processes] == [0, 0]
+    assert len(times) == 2 * 4 * 3
+    assert damages > 1
+    assert min(later - sooner for sooner, later in pairwise(times)) >= INTERVAL_S - 1e-6
+
+
+def test_a_place_where_no_file_can_be_is_said_to_be_one(tmp_path: Path) -> None:
+    (tmp_path / FILE).mkdir()
+    (tmp_path / FILE / "something").touch()
+    with pytest.raises(StoreError, match=r"cannot be used: .*set XDG_CACHE_HOME"):
+        take(tmp_path, "api", 0.01)
 
 
 SENDER = """
