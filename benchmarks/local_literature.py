@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import itertools
 import json
-import platform
 import random
 import sqlite3
 import statistics
 import time
-from datetime import UTC, datetime
-from pathlib import Path
+
+from measuring import write_result
 
 from peercycle.agents.literature.local import index
 from peercycle.core.literature import Reference
@@ -57,15 +56,7 @@ def main() -> None:
         exact, seconds = everything(connection, asked)
         full.append(seconds * 1e3)
         overlaps.append(len({work.key for work in answer} & exact) / max(1, len(exact)))
-    result = {
-        "benchmark": "local literature",
-        "command": "python benchmarks/local_literature.py",
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": {
-            "platform": platform.platform(),
-            "python": platform.python_version(),
-            "sqlite": sqlite3.sqlite_version,
-        },
+    figures = {
         "papers": PAPERS,
         "queries": QUERIES,
         "build_s": round(built, 1),
@@ -74,11 +65,10 @@ def main() -> None:
         "full_bm25_median_ms": round(statistics.median(full), 2),
         "mean_overlap_at_20_with_full_bm25": round(statistics.mean(overlaps), 3),
         "target_median_ms": 20,
+        "sqlite": sqlite3.sqlite_version,
     }
-    target = Path(__file__).parent / "results" / "local_literature.json"
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps(result, indent=2) + "\n")
-    print(json.dumps(result))
+    print(json.dumps(figures))
+    print(f"written: {write_result('local_literature', figures)}")
 
 
 def everything(connection: sqlite3.Connection, terms: list[str]) -> tuple[set[str], float]:

@@ -34,6 +34,17 @@ def settings(**judge: Any) -> dict[str, Any]:
     return {"reviewers": {"kit-judge": judge}}
 
 
+def test_no_node_is_repeated_by_langgraph() -> None:
+    """Its own predicate repeats what timed out, side effects and all; effects have rules of their own."""
+    cycle = build_graph()
+    graphs = {"cycle": cycle, **dict(cycle.get_subgraphs())}
+    assert {"draft", "improve"} <= graphs.keys()
+    for name, graph in graphs.items():
+        for node, spec in graph.builder.nodes.items():
+            policy = spec.retry_policy or graph.builder._node_defaults.retry_policy
+            assert policy.max_attempts == 1 and not policy.retry_on(TimeoutError()), f"{name}: {node}"
+
+
 def test_a_run_ends_at_its_round_limit_with_the_best_candidate(
     task: ResearchTask, options: Options, kit: Kit
 ) -> None:

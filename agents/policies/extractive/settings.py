@@ -12,8 +12,8 @@ class ExtractiveSettings(Word):
 
     least_abstracts: int = Field(default=10, ge=2)
     """Fewer usable abstracts than this, and no study of the bibliography is planned."""
-    draft_seeds: int = Field(default=3, ge=1, le=100)
-    """Seeds per study in the first draft."""
+    draft_seeds: int = Field(default=3, ge=2, le=100)
+    """Seeds per study in the first draft; an interval needs two."""
     revision_seeds: int = Field(default=3, ge=1, le=100)
     """Seeds that a round may add to each study."""
     most_seeds: int = Field(default=20, ge=1, le=1000)

@@ -50,9 +50,18 @@ def test_a_point_is_understood_by_its_check_or_its_words(check: str | None, text
     assert kind_of(ReviewPoint(id="p", text=text, check=check)) == kind
 
 
-def test_more_seeds_are_run_and_counted_with_the_earlier_ones(benches: SimpleNamespace, bench: Any) -> None:
+@pytest.mark.parametrize(
+    ("check", "text"),
+    [
+        (None, "More seeds for the retrieval study"),
+        ("intervals_shown", "The retrieval study: a mean without an interval"),
+    ],
+)
+def test_more_seeds_are_run_and_counted_with_the_earlier_ones(
+    benches: SimpleNamespace, bench: Any, check: str | None, text: str
+) -> None:
     before = bench.work.results
-    response = answer(benches, bench, ReviewPoint(id="s", text="More seeds for the retrieval study", asks="evidence"))
+    response = answer(benches, bench, ReviewPoint(id="s", text=text, asks="evidence", check=check))
     assert response.action == "experiment"
     planned = {experiment.id: experiment for experiment in bench.plans[-1].experiments}
     assert planned["retrieval"].answers == (response.point,)
@@ -61,6 +70,10 @@ def test_more_seeds_are_run_and_counted_with_the_earlier_ones(benches: SimpleNam
     assert not ran & set(planned["retrieval"].seeds)
     number = next(m for m in bench.work.results.measurements if m.id == "retrieval.mrr.bm25.n")
     assert number.value == len(ran) + len(planned["retrieval"].seeds)
+    ends = {m.id for m in bench.work.results.measurements}
+    assert {"retrieval.mrr.bm25.ci95_low", "retrieval.mrr.bm25.ci95_high"} <= ends
+    retrieval = bench.manuscripts[-1].latex.partition("subsection{Retrieval")[2]
+    assert "{retrieval.mrr.bm25.ci95_low}" in retrieval
 
 
 def test_an_ablation_is_run_and_stands_beside_the_study(benches: SimpleNamespace, bench: Any) -> None:
