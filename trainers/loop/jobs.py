@@ -36,7 +36,7 @@ class RolloutJob(Word):
     """Of the runs' ids."""
     parallel: int = Field(ge=1)
     tokens: int | None = None
-    """Sampled tokens after which no further run begins; every task has one in any case."""
+    """Sampled tokens that runs are to come to, as near as whole runs do; every task has one in any case."""
     load: str | None = None
     """Folder of the policy, for a sampler that stays: its engine is started with other weights, and loads these."""
     weights: str | None = None

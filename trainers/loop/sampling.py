@@ -62,8 +62,10 @@ class _Rounds:
     async def run(self) -> list[Rollout] | int:
         """Return the rollouts, or the exit code where nothing is to be written."""
         rows: list[Rollout] = []
-        begun, runs = 0, len(self.tasks)
-        while runs:
+        begun, runs, before = 0, len(self.tasks), -1
+        # A round in which nothing was sampled, for every run failed, is the last one: none brings the budget nearer.
+        while runs and (sampled := totals(rows)["sampled"]) > before:
+            before = sampled
             outcomes = await self._round(begun, runs)
             if not all(outcome.begun for outcome in outcomes) or any(o.reason == "drained" for o in outcomes):
                 return DRAINED
@@ -72,7 +74,7 @@ class _Rounds:
             rows += [row for at, outcome in enumerate(outcomes, begun) for row in _rows(outcome, self._run_id(at))]
             begun += runs
             room = _room(self.job.tokens, totals(rows)["sampled"], begun)
-            # Behind the last seed are those of the next iteration: answers of no length spend no budget.
+            # Behind the last seed are those of the next iteration.
             runs = min(room, len(self.tasks), max(0, PER_ITERATION - begun))
         return rows
 

@@ -53,8 +53,8 @@ class SampleSettings(Word):
     """Tasks of one iteration; no task serves twice."""
     candidates: int = Field(default=4, ge=2, le=256)
     tokens: int | None = Field(default=None, ge=1)
-    """Sampled tokens of one iteration: each task has its candidates, and then again, from the first task on, until the
-    budget is spent. So policies whose answers differ in length sample as much as each other. None is no budget."""
+    """Sampled tokens of one iteration: each task has its candidates, and then again, from the first task on, as near to
+    the budget as whole runs come. So policies whose answers differ in length sample as much as each other. None is no budget."""
     parallel: int = Field(default=8, ge=1, le=256)
     """Runs at the same time, in the sampler's process."""
     reuse: bool = False

@@ -142,6 +142,14 @@ def test_a_budget_of_sampled_tokens_is_spent_on_the_same_tasks_again(train: Trai
     assert report["pairs"] <= 5, "a task has one best and one worst, in however many runs"
 
 
+def test_a_budget_is_given_up_where_a_round_samples_nothing(train: Train, toy_loop: Write) -> None:
+    """Only the seeds of the first round are answered: without an end, thousands of runs would fail in turn."""
+    folder = toy_loop(engine="settings = { answered = 15 }", sample="tokens = 100000\nleast = 0.0")
+    assert train(["loop.toml", "--json"], folder).returncode == 0
+    rows = (folder / "loops/toy/main/001/sample/rollouts.jsonl").read_text().splitlines()
+    assert 15 <= len(rows) <= 40
+
+
 def test_a_budget_below_one_round_of_the_tasks_is_no_reason_to_leave_one_out(train: Train, toy_loop: Write) -> None:
     folder = toy_loop(sample="tokens = 1")
     assert train(["loop.toml", "--json"], folder).returncode == 0

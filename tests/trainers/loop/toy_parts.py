@@ -43,12 +43,16 @@ class ToyModelSettings(Word):
     """A reload changes nothing."""
     broken_every: int = 0
     """Every so manieth seed, counted by the seed itself, is refused."""
+    answered: int | None = None
+    """After so many requests of a process every one is refused."""
 
 
 class ToyModel:
+    asked = 0
+    """By all runs of a process."""
+
     def __init__(self, settings: ToyModelSettings) -> None:
         self.settings = settings
-
         self.folder = Path(settings.model)
 
     async def __aenter__(self) -> ToyModel:
@@ -74,6 +78,9 @@ class ToyModel:
 
     def _one(self, request: ModelRequest, chance: float) -> ModelResult:
         rng = random.Random(request.seed)
+        ToyModel.asked += 1
+        if self.settings.answered is not None and ToyModel.asked > self.settings.answered:
+            raise ModelError("no more today")
         if self.settings.broken_every and rng.randrange(self.settings.broken_every) == 0:
             raise ModelError("this seed is refused")
         listed = request.messages[-1].content.split()[1:]
