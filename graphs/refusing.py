@@ -20,8 +20,6 @@ from peercycle.store.policies import list_policies
 AUTO, LOCAL, ONLINE = "auto", "local", "semantic-scholar"
 """Literature: what `auto` stands for with works to start from, and what it adds without any. Of policies, `auto` is
 the one that uses a model where one is configured."""
-EXAMPLE = "openai"
-"""The backend in the example of a model's name."""
 
 
 def refuse_early(task: ResearchTask, options: RunOptions, plugins: Plugins) -> None:
@@ -97,7 +95,7 @@ def _require_backend(model: str, backend: str, plugins: Plugins) -> None:
         known = plugins.names("models")
         before, colon, behind = model.partition(":")
         # A whole name with a slash in it may be one that a compatible server gives: openai/meta-llama/Llama-3.
-        meant = f"{before}/{behind}" if colon and before in known else f"{EXAMPLE}/{model}"
+        meant = f"{before}/{behind}" if colon and before in known else f"openai/{model}"
         near = did_you_mean(backend, known) if "/" in model else ""
         raise UnknownNameError(
             f"model {model!r} names no backend{near or f': write BACKEND/MODEL, such as {meant}'}; backends are "

@@ -121,6 +121,7 @@ def _turn(row: dict[str, Any], artifacts: FileArtifactStore, database: Path, nee
             model=row["model"],
             stage=row["stage"],
             prefix=request.assistant_prefix or "",
+            reasoning=body("reasoning") or "",
         )
     except (json.JSONDecodeError, ValidationError, AttributeError, TypeError) as error:
         raise damaged(database, f"a completion of candidate {row['candidate']!r} does not parse ({error})") from error
@@ -136,6 +137,8 @@ _COLUMNS = (
     "model",
     "text",
     "text_ref",
+    "reasoning",
+    "reasoning_ref",
     "finish_reason",
     "request",
     "request_ref",

@@ -29,6 +29,7 @@ ADVICE: Mapping[str, str] = {
     "pairs of nearly equal texts": "sample at a higher temperature, or raise near_duplicate",
     "pairs of a damaged run": "restore it from a copy",
     "episodes without token ids": "sample with an engine that logs ids, or give --retokenize MODEL",
+    "episodes whose thoughts were told apart": "sample with an engine that logs ids",
     "episodes of more than one tokenizer": "give --retokenize MODEL",
     "episodes whose ids do not continue the turn before": "set discontinued to segment",
 }

@@ -50,6 +50,11 @@ def _prompt(tokenizer: Any, turn: LoggedTurn) -> tuple[int, ...]:
 
 
 def _completion(tokenizer: Any, turn: LoggedTurn) -> tuple[int, ...]:
+    if turn.reasoning:
+        raise UnfaithfulLogError(
+            "episodes whose thoughts were told apart",
+            "a completion was sampled with thoughts that its text lacks, and cannot be tokenised again",
+        )
     ids = tuple(tokenizer(turn.text, add_special_tokens=False)["input_ids"])
     # A text cut at the token limit did not end: an end token there would teach the model to stop half-way.
     end: Any = tokenizer.eos_token_id

@@ -38,6 +38,8 @@ class LoggedTurn:
     stage: str = ""
     prefix: str = ""
     """Text that the answer was made to begin with: part of the prompt's ids, and of the assistant's turn."""
+    reasoning: str = ""
+    """Thoughts that were told apart from the text; how they were written, the log does not say."""
 
     @property
     def turn(self) -> str:

@@ -15,37 +15,37 @@ _LEAD = (
     r"(?:rating|score|soundness|presentation|contribution|confidence)(?:\s+(?:is|of))?\s*[:=-]?\s*"
 )
 _SCORE = re.compile(
-    rf"[\s*_`$(\[\"']*(?:{_LEAD})?[\s*_`$(\[\"':}}]*"
+    rf"[\s*_`$({{\[\"']*(?:{_LEAD})?[\s*_`$(\[\"':}}]*"
     r"(?P<value>[0-9]{1,3}(?:[.,][0-9]{1,20})?)(?![0-9]|[.,][0-9]|e[+-]?[0-9])"
     r"(?!\s*(?:-|–|—|to|or)\s*[0-9])"
-    r"(?:[\s*_`$)}\]]{0,8}(?:/|out\s+of\b|of\b)[\s*_`$({\[]{0,8}(?P<most>[0-9]{1,3}(?:[.,][0-9]{1,20})?))?",
+    r"(?:[\s*_`$(){}\[\]]{0,8}(?:points?\s{0,8}|(?P=value)\s{0,8})?(?:/|out\s+of\b|of\b)[\s*_`$({\[]{0,8}(?P<most>[0-9]{1,3}(?:[.,][0-9]{1,20})?))?",
     re.IGNORECASE,
 )
-_DRESSING = re.compile(r"\\(?:text(?:bf|it|rm|sf|tt|sc)|emph|underline|boxed|math(?:bf|rm|it|sf)|bf|it)\b\s*\{?")
+_DRESSING = re.compile(r"\\(?:text(?:bf|it|rm|sf|tt|sc)?|emph|underline|boxed|math(?:bf|rm|it|sf)|bf|it)\b\s*\{?")
 """LaTeX around a number; its closing brace comes behind it, where nothing is looked for."""
 _WORDS = {"poor": 1.0, "fair": 2.0, "good": 3.0, "excellent": 4.0}
 """The ICLR form's names for 1 to 4 of soundness, presentation and contribution."""
-_NEGATION = re.compile(
-    r"(?:\bnot|n['’]t|\bnever|\bno|\bcannot|\bnor|\bneither|\bwithout|\bagainst|\brather\s+than|\binstead\s+of|"
-    r"\bunable\s+to|\bfails?\s+to|\bunlikely\s+to|\bbelow)"
-    r"(?:[\s*_]+(?:be|been|to|the|an|a|yet|fully|really|recommend(?:ed|ing|ation)?|for|get|can|should|bar|of|meet|is|"
-    r"threshold|clearly|ready|suggest(?:ed|ing)?|support(?:ed|ing)?|favou?r|favou?ring|propos(?:e|ed|ing)|advocat(?:e|ing)|"
-    r"endors(?:e|ing)|advis(?:e|ed|ing)|vot(?:e|ing)|lean(?:ing)?|inclined|willing|think|believe|feel|argue|argument|"
-    r"reason|see|that|this|paper|work|manuscript|submission|it|in|i|we|would|warrant|merit|deserve|justify|outright|"
-    r"immediate|clear|its|their)){0,8}[\s*_]*$",
+_CLAUSE_END = re.compile(
+    r"[.;:!?,]|\b(?:but|and|because|since|although|though|while|whereas|despite|unless)\b", re.IGNORECASE
+)
+_NEGATOR = re.compile(
+    r"(?P<verbal>\b(?:not(?!\s+(?:to|only)\b)|cannot|never|hardly|neither|nor|"
+    r"no(?!\s+(?:\w+\s+)?(?:hesitation|reservations?|concerns?|problems?)\b))\b|n['’]t\b)|"
+    r"\b(?:not\s+to|against|below|short\s+of|doubt|rather\s+than|instead\s+of|unable|unlikely|fail(?:s|ed)?|"
+    r"object\s+to|objections?|oppos(?:e|ed|ing)|hesitate)\b",
     re.IGNORECASE,
 )
+"""What turns a verdict behind it round. One that is not a verb's takes the one before it back: `no reason not to`."""
 _NEGATED_BEHIND = re.compile(
-    r"[\s*_]+(?:(?:of|this|the|paper|work|manuscript|submission)[\s*_]+){0,4}"
-    r"(?:(?:is|was|would|can|could|should|seems?)(?:[\s*_]+not|n['’]t)|cannot)(?:[\s*_]+(?:be|yet|really)){0,2}"
-    r"[\s*_]+(?:recommended|warranted|justified|possible|advisable|advised|appropriate|supported|merited|deserved|"
-    r"suggested|proposed)\b",
+    r"(?:ance|ion|ing)(?:\s+(?!(?:as|that|which|if|where)\b)[\w-]+){0,8}?\s+(?:cannot|\w+n['’]t|"
+    r"(?:is|was|be|seems?|does|did|can|could|should|would|will|has|may|must)\s+(?:\w+\s+){0,2}?(?:not|never|hardly|unlikely))\b",
     re.IGNORECASE,
 )
-"""`Acceptance is not warranted`: what takes a verdict back behind it."""
-_BEFORE = 120
-"""Characters before a verdict that may take it back."""
-_VERDICT = re.compile(r"\b(un|non-?)?(accept|reject)[a-z]*\b", re.IGNORECASE)
+"""`Acceptance is not warranted`: what turns round a verdict that is the subject."""
+_PARENTHESIS = re.compile(r"(\b(?:not|cannot|never)|n['’]t),[^,.;:!?]{0,60},", re.IGNORECASE)
+"""`I cannot, in good conscience, recommend`: no clause ends there."""
+_VERDICT = re.compile(r"\b(?P<un>un|non-?)?(?P<stem>accept|reject)(?P<form>[a-z]*)\b", re.IGNORECASE)
+_MARKS = str.maketrans("", "", "*_`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +99,7 @@ def read_decision(text: str | None) -> tuple[Decision | None, str | None]:
         return None, None
     lines = [line for line in text[: 4 * _LOOKED_AT].splitlines() if line.strip()][:8]
     for line in lines:
-        cast: list[Decision | None] = [_vote(line, verdict) for verdict in _VERDICT.finditer(line)]
-        votes: list[Decision] = [vote for vote in cast if vote is not None]
+        votes = _votes(_PARENTHESIS.sub(r"\1", line.translate(_MARKS)))
         if votes and votes.count(votes[0]) == len(votes):
             return votes[0], None
         if votes:
@@ -108,12 +107,17 @@ def read_decision(text: str | None) -> tuple[Decision | None, str | None]:
     return None, f"the decision is neither accept nor reject: {quoted(text)}"
 
 
-def _vote(line: str, verdict: re.Match[str]) -> Decision | None:
-    negated = (
-        verdict.group(1)
-        or _NEGATION.search(line, max(0, verdict.start() - _BEFORE), verdict.start())
-        or _NEGATED_BEHIND.match(line, verdict.end(), verdict.end() + _BEFORE)
-    )
-    if verdict.group(2).lower() == "accept":
-        return "reject" if negated else "accept"
-    return None if negated else "reject"
+def _votes(line: str) -> list[Decision]:
+    votes: list[Decision] = []
+    for clause in _CLAUSE_END.split(line):
+        for verdict in _VERDICT.finditer(clause):
+            negated = bool(verdict["un"])
+            for found in _NEGATOR.finditer(clause, 0, verdict.start()):
+                negated = bool(found["verbal"]) or not negated
+            if _NEGATED_BEHIND.match(clause, verdict.start("form")):
+                negated = not negated
+            if verdict["stem"].lower() == "accept":
+                votes.append("reject" if negated else "accept")
+            elif not negated:
+                votes.append("reject")
+    return votes

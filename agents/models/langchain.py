@@ -10,7 +10,7 @@ from peercycle.agents.models.langchain_faults import typed
 from peercycle.agents.models.openai.bodies import prompt_bound
 from peercycle.agents.models.openai.faults import said, with_raw
 from peercycle.agents.models.openai.keys import Credentials
-from peercycle.agents.models.thinking import parted
+from peercycle.agents.models.thinking import split_thoughts
 from peercycle.core.contracts import LanguageModel
 from peercycle.core.errors import ContentFilterError, ModelError
 from peercycle.core.hiding import to_hide
@@ -101,7 +101,7 @@ class FromLangChain:
     def _completion(self, message: Any) -> Completion:
         told = message.response_metadata
         reason = told.get("finish_reason") or _REASONS.get(str(told.get("stop_reason")))
-        reasoning, text = parted(self._shown.hide(_text(message)))
+        reasoning, text = split_thoughts(self._shown.hide(_text(message)))
         return Completion(text=text, reasoning=reasoning, finish_reason=reason if isinstance(reason, str) else None)
 
     @property

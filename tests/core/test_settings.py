@@ -94,10 +94,31 @@ def test_what_is_set_beside_a_model_that_is_named_elsewhere_is_that_models(tmp_p
     assert models(other, variables, [], {"default": "openai/other"}) == {"default": {"name": "openai/other"}}
 
 
-def test_a_price_without_a_model_says_how_to_name_one() -> None:
+def test_a_flag_forgets_the_model_of_a_role_however_its_name_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "peercycle.toml"
+    path.write_text('[models.my-judge]\nname = "x/a"\nprompt_price = 1.0\n[models.default]\nname = ["a"]\n')
+    settings = load_settings(path, {}, ["models.my-judge=x/c"], {"my_judge": "x/b", "default": "x/d"})
+    assert settings.models == {"my-judge": {"name": "x/b"}, "default": {"name": "x/d"}}
+    with pytest.raises(SettingsError, match=r"'models\.default\.name' is \['a'\]: Input should be a valid string"):
+        load_settings(path, {})
+
+
+@pytest.mark.parametrize("value", ['{"prompt_price":2.5}', "5"])
+def test_what_is_no_name_is_refused_beside_a_flag_too(value: str) -> None:
+    with pytest.raises(SettingsError, match=r"'models\.default' cannot be .*; settings are models\.ROLE\.KEY"):
+        load_settings(None, {}, [f"models.default={value}"], {"default": "openai/a"})
+
+
+def test_a_price_without_a_model_stops_only_who_would_ask_one() -> None:
+    settings = load_settings(None, {}, ["models.default.prompt_price=2"])
     said = "--set models.default.prompt_price: is set for a model that nothing names; add --model BACKEND/MODEL"
     with pytest.raises(SettingsError, match=said):
-        load_settings(None, {}, ["models.default.prompt_price=2"])
+        settings.require_named()
+    load_settings(None, {}, ["models.default={}"]).require_named()
+    with pytest.raises(
+        SettingsError, match=r"'models\.default\.prompt_price' is 'much': Input should be a valid number"
+    ):
+        load_settings(None, {}, ["models.default.prompt_price=much"])
 
 
 @pytest.mark.parametrize(

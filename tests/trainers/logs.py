@@ -34,6 +34,7 @@ class Said:
     ids: bool = True
     prompt_ids: tuple[int, ...] | None = None
     tokenizer_hash: str = tokenizer.TOKENIZER_HASH
+    reasoning: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ async def _say(run: Any, candidate: str, place: int, said: Said) -> None:
     prompt = said.prompt_ids if said.prompt_ids is not None else tokenizer.prompt_ids(request)
     completion = Completion(
         text=said.text,
+        reasoning=said.reasoning,
         finish_reason=said.finish,
         prompt_token_ids=prompt if said.ids else None,
         completion_token_ids=tokenizer.encode(said.text) if said.ids else None,

@@ -193,3 +193,17 @@ def test_a_log_without_ids_is_tokenised_again_only_when_asked_and_says_so(tmp_pa
     # One ended, and its end is learnt; the other was cut, and has none.
     assert pair.chosen.segments[0].completion_ids == (8, 0)
     assert pair.rejected.segments[0].completion_ids == (9,)
+
+
+def test_thoughts_that_were_told_apart_are_not_tokenised_away_and_count_as_words(tmp_path: Path) -> None:
+    pytest.importorskip("transformers", reason="needs transformers: pip install 'peercycle[train]'")
+    from peercycle.trainers.loop.rollouts import read_rollouts
+    from peercycle.trainers.retokenizing import retokenize_with
+
+    thoughtful = draft("good", 2.0, ids=False, reasoning="a long plan")
+    run = logged_run(tmp_path, "r", [thoughtful, draft("bad", 1.0, ids=False)])
+    again = retokenize_with(str(tokenizer_folder(tmp_path / "base")))
+    with pytest.raises(BadInputError, match="1 episodes whose thoughts were told apart") as caught:
+        write_dataset(build_pairs([run], PairSettings(heldout=0), retokenize=again), tmp_path / "out")
+    assert "sample with an engine that logs ids" in str(caught.value)
+    assert [row.sampled_tokens for row in read_rollouts(run, "t")] == [4, 1]

@@ -90,10 +90,12 @@ def read_rollouts(path: Path, task: str) -> list[Rollout]:
 
 
 def _answer(row: Sequence[Any], artifacts: FileArtifactStore) -> dict[str, Any]:
-    text, text_ref, tokens, tokens_ref, finish, revision = row
+    text, text_ref, thought, thought_ref, tokens, tokens_ref, finish, revision = row
     ids = json.loads((artifacts.load(tokens_ref).decode() if tokens_ref else tokens) or "{}")
     # An engine that gives no ids is counted in words: usage is a figure of the account, not of the training.
-    said = ids.get("completion_token_ids") or (artifacts.load(text_ref).decode() if text_ref else text or "").split()
+    bodies = ((thought, thought_ref), (text, text_ref))
+    words = (word for body, ref in bodies for word in (artifacts.load(ref).decode() if ref else body or "").split())
+    said = ids.get("completion_token_ids") or list(words)
     return {"prompt": ids.get("prompt_token_ids") or (), "ids": said, "cut": finish == "length", "revision": revision}
 
 
@@ -128,5 +130,5 @@ _CANDIDATES = """
     WHERE c.round = 0 ORDER BY length(c.candidate), c.candidate"""
 
 _ANSWERS = """
-    SELECT candidate, text, text_ref, tokens_json, tokens_json_ref, finish_reason, weights_revision
+    SELECT candidate, text, text_ref, reasoning, reasoning_ref, tokens_json, tokens_json_ref, finish_reason, weights_revision
     FROM completions WHERE {where} ORDER BY rowid"""

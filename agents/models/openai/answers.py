@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from peercycle.agents.models.thinking import parted
+from peercycle.agents.models.thinking import split_thoughts
 from peercycle.core.base import JSON
 from peercycle.core.modelling import Completion, Usage
 
@@ -108,8 +108,8 @@ def _completion(choice: Mapping[str, Any], prompt: tuple[int, ...] | None, prefi
     if prefix and text.startswith(prefix):
         # Some servers repeat the turn that they were asked to go on from.
         text = text[len(prefix) :]
-    apart = next((message[name] for name in REASONING if isinstance(message.get(name), str)), None)
-    reasoning, text = parted(text, apart)
+    told_apart = next((message[name] for name in REASONING if isinstance(message.get(name), str)), None)
+    reasoning, text = split_thoughts(text, told_apart)
     ids = _ids(choice.get("token_ids"))
     logprobs = _logprobs(choice.get("logprobs"))
     fits = ids is not None and logprobs is not None and len(ids) == len(logprobs)

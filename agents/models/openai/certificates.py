@@ -5,14 +5,28 @@ from __future__ import annotations
 import os
 import ssl
 
+import httpx
+
 from peercycle.agents.models.openai.faults import ADDRESS, SETTINGS_STAY
 from peercycle.core.errors import ModelUnavailableError
 
-TRUSTED = "SSL_CERT_FILE"
+CERTIFICATES_VARIABLE = "SSL_CERT_FILE"
 _TIMES = {9: "it is not valid yet", 10: "it has expired"}
 """Of OpenSSL's codes, those of a certificate whose time it is not."""
 _NAMES = frozenset({62, 64})
 """Those of one that is for another host or address."""
+
+
+def trusted_certificates() -> ssl.SSLContext:
+    """Return what a server's certificate is checked against. Raises `ModelUnavailableError` naming a bad file."""
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:
+        named = os.environ.get(CERTIFICATES_VARIABLE, "")
+        raise ModelUnavailableError(
+            f"the variable {CERTIFICATES_VARIABLE} names {named!r}, which cannot be read as certificates "
+            f"({error.strerror or error}); name a PEM file, or unset it; a resume reads it anew"
+        ) from None
 
 
 def certificate_fault(error: BaseException) -> ssl.SSLCertVerificationError | None:
@@ -33,10 +47,10 @@ def untrusted_server(server: str, fault: ssl.SSLCertVerificationError, backend: 
     elif fault.verify_code in _NAMES:
         mended = f"{ADDRESS[backend]} has to name the host that it is for. {SETTINGS_STAY}"
     else:
-        named = os.environ.get(TRUSTED, "").strip()
+        named = os.environ.get(CERTIFICATES_VARIABLE, "").strip()
         where = f"which names {named!r} now, " if named else ""
         mended = (
-            f"where the server is yours, name the file with its authority's certificate in the variable {TRUSTED}, "
+            f"where the server is yours, name the file with its authority's certificate in the variable {CERTIFICATES_VARIABLE}, "
             f"{where}which stands in place of the authorities that are trusted else; a resume reads it anew"
         )
     return ModelUnavailableError(f"{server} shows a certificate that is not trusted ({said}); {mended}")

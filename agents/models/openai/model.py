@@ -13,6 +13,7 @@ import httpx
 
 from peercycle.agents.models.openai.answers import Answer, UnreadableError, read
 from peercycle.agents.models.openai.bodies import Prefixing, body_of, prompt_bound
+from peercycle.agents.models.openai.certificates import trusted_certificates
 from peercycle.agents.models.openai.exchange import Exchange
 from peercycle.agents.models.openai.faults import one_line, with_raw
 from peercycle.agents.models.openai.keys import credentials, key_variable, require_plain_url
@@ -53,7 +54,7 @@ class OpenAIModel:
             # A proxy is for what is far away: an engine on this machine is reached directly.
             trust_env=self._transport is None and not is_here(settings.base_url),
             # Certificates of one's own are for this machine, too: SSL_CERT_FILE counts where no proxy does.
-            verify=httpx.create_ssl_context() if settings.base_url.startswith("https:") else True,
+            verify=trusted_certificates() if urlsplit(settings.base_url).scheme == "https" else True,
         )
         key = key_variable(settings.base_url, settings.api_key_env)
         self._exchange = Exchange(client, settings.base_url, settings.model, self.backend, settings, shown, key)
@@ -89,7 +90,7 @@ class OpenAIModel:
             parts.append(part)
         completions = tuple(c for part in parts for c in part.completions)[: request.n]
         if not any(completion.text for completion in completions):
-            self._require_willing(parts, completions)
+            self._raise_refusal(parts, completions)
         usage = Usage(
             prompt_tokens=sum(part.usage.prompt_tokens or _prompt_estimate(request) for part in parts),
             completion_tokens=sum(part.usage.completion_tokens or _answer_estimate(part) for part in parts),
@@ -105,7 +106,7 @@ class OpenAIModel:
             raw=raws[0] if len(raws) == 1 else raws,
         )
 
-    def _require_willing(self, parts: Sequence[Answer], completions: Sequence[Completion]) -> None:
+    def _raise_refusal(self, parts: Sequence[Answer], completions: Sequence[Completion]) -> None:
         """Raise `ContentFilterError` where a model said why it gives no answer, or a filter withheld it."""
         refusal = next((part.refusal for part in parts if part.refusal), None)
         if refusal is not None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from peercycle.agents.models.thinking import parted
+from peercycle.agents.models.thinking import split_thoughts
 from peercycle.agents.models.transformers import grammar
 from peercycle.agents.models.transformers.decoding import Decoder, Row
 from peercycle.agents.models.transformers.prompts import prompt_ids
@@ -143,7 +143,7 @@ class Engine:
                 logprobs=tuple(row.logprobs),
             )
             for row in rows
-            for reasoning, text in (parted(row.text),)
+            for reasoning, text in (split_thoughts(row.text),)
         )
         return ModelResult(
             completions=completions,

@@ -135,7 +135,7 @@ def _options(plugins: GivenPlugins, given: Mapping[str, Any]) -> tuple[RunOption
     """Return the options, with the plugin files that were given, and the manager where that was given instead."""
     from pydantic import ValidationError
 
-    from peercycle.core.complaints import complaint_of
+    from peercycle.core.complaints import complaint_of, uncapitalised
     from peercycle.core.errors import UsageError
     from peercycle.core.nearest import did_you_mean
     from peercycle.core.runs import RunOptions
@@ -151,8 +151,7 @@ def _options(plugins: GivenPlugins, given: Mapping[str, Any]) -> tuple[RunOption
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         if first["type"] != "extra_forbidden":
-            said = complaint_of(first)
-            raise UsageError(f"option {name!r}: {said[0].lower()}{said[1:]}") from None
+            raise UsageError(f"option {name!r}: {uncapitalised(complaint_of(first))}") from None
         fields = list(RunOptions.model_fields)
         near = did_you_mean(name, fields) or f"; RunOptions has: {', '.join(fields)}"
         raise UsageError(f"there is no option {name!r}{near}") from None

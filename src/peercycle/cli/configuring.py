@@ -130,6 +130,7 @@ def choose_options(flags: Mapping[str, Any], settings: Settings, plugins: Plugin
     from peercycle.core.errors import UsageError
     from peercycle.core.runs import Budget, RunOptions
 
+    settings.require_named()
     budget = cast(dict[str, Any], dict(cast(Any, settings.run.get("budget")) or {}))
     budget |= {name: flags[name] for name in Budget.model_fields if flags.get(name) is not None}
     values: dict[str, Any] = {

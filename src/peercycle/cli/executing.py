@@ -157,8 +157,7 @@ def read_limits(pairs: list[str] | tuple[str, ...]) -> Limits:
 
     from pydantic import ValidationError
 
-    from peercycle.cli.materials import uncapitalised
-    from peercycle.core.complaints import complaint_of
+    from peercycle.core.complaints import complaint_of, uncapitalised
     from peercycle.core.errors import UsageError
     from peercycle.core.sandboxing import Limits
 

@@ -23,7 +23,7 @@ def read_data(given: list[str] | tuple[str, ...]) -> tuple[DataSpec, ...]:
 def _datum(text: str) -> DataSpec:
     from pydantic import ValidationError
 
-    from peercycle.core.complaints import complaint_of
+    from peercycle.core.complaints import complaint_of, uncapitalised
     from peercycle.core.errors import UsageError
     from peercycle.core.sandboxing import DataSpec
 
@@ -51,11 +51,6 @@ def _datum(text: str) -> DataSpec:
     except ValidationError as error:
         fault = error.errors()[0]
         raise UsageError(f"--data {text}: {fault['loc'][0]}: {uncapitalised(complaint_of(fault))}; {how}") from None
-
-
-def uncapitalised(message: str) -> str:
-    """Return a message as it goes on behind a colon; what it quotes keeps its letters."""
-    return message[:1].lower() + message[1:]
 
 
 def require_file(option: str, source: str) -> int:

@@ -14,3 +14,8 @@ def complaint_of(fault: Any) -> str:
     for kind in _KINDS:
         said = said.removeprefix(kind)
     return said
+
+
+def uncapitalised(message: str) -> str:
+    """Return a message as it goes on behind a colon; what it quotes keeps its letters."""
+    return message[:1].lower() + message[1:]

@@ -49,7 +49,7 @@ class Settings:
     run: Mapping[str, JSON] = field(default_factory=dict)
     """Defaults for `RunOptions`, checked against it."""
     models: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)
-    """`ModelChoice` by role."""
+    """`ModelChoice` by role; that of `default` may lack its name, see `require_named`."""
     sources: Mapping[str, str] = field(default_factory=dict)
     """Which file, variable or option set a value, by dotted path."""
 
@@ -87,6 +87,14 @@ class Settings:
             return self.sources[dotted]
         return next((who for key, who in self.sources.items() if key.startswith(f"{dotted}.")), "default")
 
+    def require_named(self) -> None:
+        """Raise `SettingsError` where something is set for a default model that nothing names."""
+        if "name" not in self.models.get("default", {"name": ""}):
+            where = self.source("models", "default")
+            raise SettingsError(
+                f"{where}: is set for a model that nothing names; add --model BACKEND/MODEL, or models.default.name"
+            )
+
 
 def load_settings(
     path: Path | None,
@@ -108,18 +116,19 @@ def load_settings(
         if variable.startswith(PREFIX) and "__" in variable:
             keys = tuple(part.lower() for part in variable.removeprefix(PREFIX).split("__"))
             layers.add(keys, _value(environ[variable]), variable)
-    flags: dict[_Path, str] = {("models", role): name for role, name in (named or {}).items()}
-    for place, name in flags.items():
-        layers.add(place, name, "--model" if place[1] == "default" else "--model-role")
+    for role, name in (named or {}).items():
+        layers.add(("models", role), name, "--model" if role == "default" else "--model-role")
+    flags = {("models", _folded(role)) for role in named or {}}
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals:
             raise SettingsError(f"--set {override!r} has no '='; write --set policies.NAME.KEY=VALUE")
-        keys = _keys(key.strip(), override)
-        if keys[:2] in flags and keys[2:] in {(), ("name",)}:
+        keys, value = _keys(key.strip(), override), _value(text)
+        names = keys[2:] == ("name",) or (keys[2:] == () and isinstance(value, str))
+        if names and (keys[0], *map(_folded, keys[1:2])) in flags:
             # A flag names that model.
             continue
-        layers.add(keys, _value(text), f"--set {key.strip()}")
+        layers.add(keys, value, f"--set {key.strip()}")
     return layers.settings()
 
 
@@ -138,13 +147,13 @@ class _Layers:
         table = path[0]
         if table not in TABLES:
             raise SettingsError(f"{source}: no settings table is called {table!r}{_hint(table, TABLES)}")
+        path = self._spelled(path)
         if table == "models" and len(path) == 2 and isinstance(value, str):
-            if self._tree.get("models", {}).get(path[1], {}).get("name") not in {None, value}:
+            if self._tree.get("models", {}).get(path[1], {}).get("name") not in (None, value):
                 # Prices and settings of another model would be wrong for this one.
                 self._forget(path)
             path = (*path, "name")
         self._check_depth(path, value, source)
-        path = self._spelled(path)
         here = self._tree
         for key in path[:-1]:
             below = here.setdefault(key, {})
@@ -157,11 +166,13 @@ class _Layers:
     def settings(self) -> Settings:
         run, models = self._tree.get("run", {}), self._tree.get("models", {})
         self._check(RunOptions, run, ("run",))
-        roles = {role: choice for role, choice in models.items() if "name" in choice or role == "default"}
+        roles = {
+            role: choice for role, choice in models.items() if "name" in choice or (role == "default" and choice)
+        }
         for role, choice in roles.items():
             self._check(ModelChoice, choice, ("models", role))
         components = {kind: self._tree[kind] for kind in COMPONENT_TABLES if kind in self._tree}
-        if backends := {name: values for name, values in models.items() if name not in roles}:
+        if backends := {name: values for name, values in models.items() if values and name not in roles}:
             components["models"] = backends
         return Settings(components, run, roles, dict(self._sources))
 
@@ -191,7 +202,11 @@ class _Layers:
         try:
             model.model_validate(values)
         except ValidationError as error:
-            raise SettingsError("; ".join(self._fault(model, fault, at) for fault in error.errors())) from None
+            # A default without a name matters only to who asks a model: see `Settings.require_named`.
+            nameless = (("models", "default"), ("name",), "missing")
+            faults = [fault for fault in error.errors() if (at, fault["loc"], fault["type"]) != nameless]
+            if faults:
+                raise SettingsError("; ".join(self._fault(model, fault, at) for fault in faults)) from None
 
     def _fault(self, model: type[BaseModel], fault: Any, at: _Path) -> str:
         path = (*at, *(str(part) for part in fault["loc"]))
@@ -199,8 +214,6 @@ class _Layers:
         source = source or next((s for k, s in self._sources.items() if k.startswith(_dotted(at))), "settings")
         if fault["type"] == "extra_forbidden" and len(path) == len(at) + 1:
             return f"{source}: no setting is called {_dotted(path)!r}{_hint(path[-1], model.model_fields)}"
-        if path == ("models", "default", "name"):
-            return f"{source}: is set for a model that nothing names; add --model BACKEND/MODEL, or {_dotted(path)}"
         if fault["type"] == "missing":
             return f"{source}: {_dotted(path)!r} is missing and has no default"
         return f"{source}: {_dotted(path)!r} is {fault['input']!r}: {complaint_of(fault)}"

@@ -9,7 +9,7 @@ import pytest
 from tests.agents.formats.grammar_papers import paper
 from tests.agents.formats.grammar_reviews import cyclereviewer, deepreviewer
 
-from peercycle.agents.models.thinking import parted
+from peercycle.agents.models.thinking import split_thoughts
 from peercycle.agents.structured.faults import fault_of
 from peercycle.core.modelling import Completion
 
@@ -35,26 +35,28 @@ from peercycle.core.modelling import Completion
     ],
 )
 def test_thoughts_in_front_are_parted_from_the_answer(text: str, thought: str | None, answer: str) -> None:
-    assert parted(text) == (thought, answer)
+    assert split_thoughts(text) == (thought, answer)
 
 
 def test_what_a_server_told_apart_stands_before_what_the_text_thinks() -> None:
-    assert parted("<think>B</think>C", "A") == ("A\n\nB", "C")
-    assert parted("C", "A") == ("A", "C")
-    assert parted("C", "") == (None, "C")
+    assert split_thoughts("<think>B</think>C", "A") == ("A\n\nB", "C")
+    assert split_thoughts("C", "A") == ("A", "C")
+    assert split_thoughts("C", "") == (None, "C")
+    answer = "A survey.\nEach thought ends with </think>\nThe answer follows."
+    assert split_thoughts(answer, "A") == ("A", answer)
 
 
 def test_what_the_published_models_write_is_left_as_it_is() -> None:
     rng = random.Random(3)
     for mode in ("fast", "standard", "questions"):
         text = deepreviewer(rng, mode).text
-        assert parted(text) == (None, text)
+        assert split_thoughts(text) == (None, text)
     for text in (cyclereviewer(rng).text, paper(rng).text):
-        assert parted(text) == (None, text)
+        assert split_thoughts(text) == (None, text)
 
 
 def test_thoughts_without_an_answer_are_told_as_such() -> None:
-    thought, text = parted("<think>Perhaps")
+    thought, text = split_thoughts("<think>Perhaps")
     said = Completion(text=text, reasoning=thought, finish_reason="stop")
     assert fault_of(said, None) == "the answer ended within its reasoning; think less"
     assert fault_of(said.model_copy(update={"reasoning": None}), None) == "the answer is empty"
@@ -64,5 +66,5 @@ def test_thoughts_without_an_answer_are_told_as_such() -> None:
 def test_it_takes_time_in_proportion_to_the_text(piece: str) -> None:
     text = piece * (1_000_000 // len(piece))
     began = time.process_time()
-    parted(text)
+    split_thoughts(text)
     assert time.process_time() - began < 2

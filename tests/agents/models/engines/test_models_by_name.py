@@ -131,6 +131,18 @@ def test_a_role_that_nothing_asks_is_warned_of(capsys: pytest.CaptureFixture[str
     assert "peercycle has no role 'reviever', only default, policy, coder" in capsys.readouterr().err
 
 
+def test_prices_for_whichever_model_a_run_names_stop_no_other_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Callable[..., Any]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    toml = "[models.default]\nprompt_price = 1.0\n"
+    assert chosen(tmp_path, {}, toml=toml, named={"default": "openai/m"}).models["default"].prompt_price == 1
+    with pytest.raises(SettingsError, match="a model that nothing names; add --model"):
+        chosen(tmp_path, {}, toml=toml)
+    code, out, err = command("plugins")
+    assert (code, err) == (0, ""), out
+
+
 def test_what_a_backend_shares_reaches_each_of_its_models_and_a_roles_own_goes_before(tmp_path: Path) -> None:
     toml = """
 [models.openai]

@@ -121,6 +121,21 @@ def test_a_certificate_of_ones_own_is_refused_at_once_and_trusted_where_ssl_cert
 
 
 @pytest.mark.parametrize(
+    ("body", "says"), [(None, "(No such file or directory)"), ("no certificate", "cannot be read as certificates (")]
+)
+def test_a_file_of_certificates_that_cannot_be_read_is_named(
+    body: str | None, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = tmp_path / "mine.pem"
+    if body is not None:
+        named.write_text(body)
+    monkeypatch.setenv("SSL_CERT_FILE", str(named))
+    said = refusal("HTTPS://localhost:9/v1")
+    assert said.startswith(f"the variable SSL_CERT_FILE names '{named}', which cannot be read as certificates (")
+    assert says in said
+
+
+@pytest.mark.parametrize(
     ("shown", "says"),
     [
         ({"until": "210101000000Z"}, "(certificate has expired); it has expired: have it renewed"),
