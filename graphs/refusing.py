@@ -35,9 +35,14 @@ def with_policy(options: RunOptions, plugins: Plugins) -> tuple[RunOptions, str]
     """Return the options with the policy that `auto` stands for, and a line on it."""
     if options.policy != AUTO:
         return options, f"policy: {options.policy}"
-    configured = bool(options.models)
+    configured = bool({"policy", "default"} & options.models.keys())
     policy = "prompted" if configured else "extractive"
-    why = "a model is configured" if configured else "no model is configured (--model, settings or PEERCYCLE_MODEL)"
+    roles = f" to write with, but one as {', '.join(sorted(options.models))}" if options.models else ""
+    why = (
+        "a model is configured"
+        if configured
+        else f"no model is configured{roles} (--model, settings or PEERCYCLE_MODEL)"
+    )
     if policy not in plugins.names("policies"):
         others = ", ".join(plugins.names("policies"))
         mend = f"; name one of {others} with --policy" if others else ", nor any other; load one that does"
@@ -121,13 +126,15 @@ def require_prices(options: RunOptions) -> None:
     """Raise `UsageError` for a money limit where a model has no price: what is unknown cannot be limited."""
     if options.budget.cost is None:
         return
-    unpriced = sorted(
-        role for role, c in options.models.items() if c.prompt_price is None or c.completion_price is None
-    )
+    unpriced = [
+        f"models.{role}.{name}"
+        for role, choice in sorted(options.models.items())
+        for name in ("prompt_price", "completion_price")
+        if getattr(choice, name) is None
+    ]
     if unpriced:
         raise UsageError(
-            f"a money limit of {options.budget.cost} needs prices, and the models of {unpriced} have none; "
-            f"set prompt_price and completion_price under [models.{unpriced[0]}], or limit tokens instead"
+            f"a money limit of {options.budget.cost} needs prices: set {', '.join(unpriced)}, or limit tokens instead"
         )
 
 

@@ -238,6 +238,14 @@ def test_an_unknown_plugin_and_run_come_with_what_there_is(peercycle: Command, r
     refused(peercycle("status", "nigth-1"), "no run 'nigth-1'", "'night-1'")
 
 
+def test_a_model_for_the_reviewer_alone_leaves_the_writing_to_the_policy_without_one(ran: Command) -> None:
+    done = ran("--policy", "auto", "--rounds", "0", "--model-role", "reviewer=scripted")
+    assert done.code == 0, done.err
+    assert (
+        "policy: extractive, because no model is configured to write with, but one as reviewer" in done.out + done.err
+    )
+
+
 def test_money_without_a_price_is_refused_before_anything_is_spent(ran: Command, folder: Path) -> None:
     refused(ran("--max-cost", "5", "--model", "scripted"), "needs prices", "prompt_price")
     assert not (folder / "runs").exists()

@@ -149,7 +149,7 @@ def test_what_a_model_said_in_vain_is_kept_and_where_is_said(peercycle: Command,
     done = peercycle(*asked, "--reviewer", "cyclereviewer")
     (kept,) = (folder / "runs" / "reviews").iterdir()
     assert (done.code, len(done.err.splitlines())) == (1, 1)
-    assert f"what the model said is whole in runs/reviews/{kept.name}" in done.err
+    assert f"what was answered is whole in runs/reviews/{kept.name}" in done.err
     said = json.loads(kept.read_text())
     assert [answer["text"] for answer in said["answers"]] == answers
     assert "We rank." in said["answers"][0]["request"]
@@ -166,7 +166,7 @@ def test_a_part_of_a_review_that_is_missing_leaves_what_was_said(peercycle: Comm
     )  # fmt: skip
     assert done.code == 0, done.err
     (kept,) = (folder / "runs" / "reviews").iterdir()
-    assert done.json["problems"][-1] == f"what the model said is whole in runs/reviews/{kept.name}"
+    assert done.json["problems"][-1] == f"what was answered is whole in runs/reviews/{kept.name}"
     assert [a["text"] for a in json.loads(kept.read_text())["answers"]][1:] == ["No verdict."] * 3
 
 

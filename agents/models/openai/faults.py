@@ -37,6 +37,7 @@ _CONTEXT = re.compile(
     r"|exceeds? the (available |model'?s? )?(context|maximum)|longer than the maximum",
     re.IGNORECASE,
 )
+_FORMAT = re.compile(r"response_format|json_schema|guided|structured.output", re.IGNORECASE)
 _FILTER = re.compile(r"content.?(filter|policy|management)|moderation|safety system", re.IGNORECASE)
 
 
@@ -94,9 +95,12 @@ class Refusal:
                 f"{server} redirects ({self.status}), and keys are sent nowhere else: set {ADDRESS[backend]} to where "
                 f"it leads. {SETTINGS_STAY}"
             )
-        return with_raw(
-            ModelError(f"{model!r} at {server} refuses the request ({self.status}): {self.message}"), self.body
-        )
+        otherwise = ""
+        if backend == "openai" and _FORMAT.search(self.body):
+            setting = "--set models.openai.response_format=json_object"
+            otherwise = f"; where it takes no JSON schema, {setting} (or none) asks it otherwise"
+        rejected = ModelError(f"{model!r} at {server} refuses the request ({self.status}): {self.message}{otherwise}")
+        return with_raw(rejected, self.body)
 
     def code(self) -> str:
         """Return the server's own code of the error."""
@@ -109,7 +113,7 @@ class Refusal:
 def _about_the_key(key: str | None, backend: str) -> str:
     """Return what mends a refused request: a variable's value is for a resume, its name is a setting."""
     if key is not None:
-        return f"a resume reads {key} anew"
+        return f"the next try reads {key} anew"
     setting = f"--set models.{backend}.api_key_env"
     role = "(of a role that has settings of its own: models.ROLE.settings.api_key_env)"
     if os.environ.get(OPENAI_KEY, "").strip():

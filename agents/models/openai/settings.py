@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from peercycle.core.base import JSON, Word
 
@@ -55,3 +55,13 @@ class OpenAISettings(Patience):
     """Ask for token ids and log-probabilities, as vLLM gives them."""
     extra_body: dict[str, JSON] = {}
     """Sent along with every request, such as `{"reasoning_effort": "low"}`."""
+
+    @field_validator("extra_body")
+    @classmethod
+    def _leaves_what_is_ours(cls, body: dict[str, JSON]) -> dict[str, JSON]:
+        ours = {"model", "messages", "prompt", "n", "stream", "response_format"}
+        if taken := sorted(ours & body.keys()):
+            raise ValueError(
+                f"{', '.join(taken)} are set by other settings, or by peercycle itself; leave them out here"
+            )
+        return body

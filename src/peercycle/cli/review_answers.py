@@ -23,7 +23,7 @@ async def keep_answers(run: RunReader, runs_dir: Path, why: str) -> str | None:
         where = await _written(run, runs_dir, why)
     except PeercycleError as error:
         return f"what the model said could not be kept: {error}"
-    return None if where is None else f"what the model said is whole in {where}"
+    return None if where is None else f"what was answered is whole in {where}"
 
 
 async def _written(run: RunReader, runs_dir: Path, why: str) -> Path | None:

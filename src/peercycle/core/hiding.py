@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import quote
 
 HIDDEN = "[key]"
@@ -11,6 +12,7 @@ SHORTEST = 6
 """Shorter values are not looked for: taking them out would spoil texts."""
 SHORTEST_BEGINNING = 8
 """So much of a secret counts as the secret where a text ends with it: what breaks off may break off there."""
+_MASK = re.compile(r"[*•…]{2,}|\.{3,}|…")
 _ESCAPED = re.compile(r"(?<!\\)((?:\\\\)*)\\u00([2-6][0-9a-f]|7[0-9a-e])", re.IGNORECASE)
 """A printable letter of ASCII as JSON may spell it."""
 
@@ -34,12 +36,32 @@ def hide(text: str, secrets: Iterable[str]) -> str:
     if secrets and "\\u00" in text:
         text = _ESCAPED.sub(_spelled_out, text)
     for secret in secrets:
-        text = text.replace(secret, HIDDEN)
+        text = _pattern(secret).sub(HIDDEN, text)
+        text = _without_masked(text, secret)
     for secret in secrets:
         for length in range(len(secret) - 1, SHORTEST_BEGINNING - 1, -1):
             if text.endswith(secret[:length]):
                 return text[:-length] + HIDDEN
     return text
+
+
+@lru_cache(64)
+def _pattern(secret: str) -> re.Pattern[str]:
+    """In letters of either case, and broken over lines as a log breaks it."""
+    return re.compile(r"\s{0,8}".join(map(re.escape, secret)), re.IGNORECASE)
+
+
+def _without_masked(text: str, secret: str) -> str:
+    """Take out a secret whose middle somebody else has hidden, such as `sk-ab******89`: its ends are of it, too."""
+    kept: list[str] = []
+    begin = 0
+    for mask in _MASK.finditer(text):
+        before = next((n for n in range(len(secret) - 1, 3, -1) if text.endswith(secret[:n], begin, mask.start())), 0)
+        if before:
+            behind = next((n for n in range(len(secret) - 1, 0, -1) if text.startswith(secret[-n:], mask.end())), 0)
+            kept += [text[begin : mask.start() - before], HIDDEN]
+            begin = mask.end() + behind
+    return "".join(kept) + text[begin:]
 
 
 def _spelled_out(escaped: re.Match[str]) -> str:

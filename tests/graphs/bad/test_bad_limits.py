@@ -44,7 +44,7 @@ def test_a_money_limit_without_a_price_begins_nothing(
 ) -> None:
     given = options(budget=Budget(cost=5.0), models={"default": ModelChoice(name="priceless")})
     with pytest.raises(
-        UsageError, match=r"a money limit of 5\.0 needs prices.*'default'.*set prompt_price"
+        UsageError, match=r"a money limit of 5\.0 needs prices: set models\.default\.prompt_price, models\.default"
     ) as caught:
         asyncio.run(start(task, given, priceless))
     assert "\n" not in str(caught.value)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from peercycle.agents.models.openai import exchange
 from peercycle.agents.models.openai.answers import read
@@ -564,8 +565,21 @@ def test_a_refused_address_or_key_says_what_a_resume_can_mend_and_what_is_a_new_
     with pytest.raises(ModelUnavailableError, match=withheld):
         ask(fake_server)
     fake_server.script = [behaviours.status(401, "who are you")]
-    with pytest.raises(ModelUnavailableError, match="a resume reads OPENAI_API_KEY anew"):
+    with pytest.raises(ModelUnavailableError, match="the next try reads OPENAI_API_KEY anew"):
         ask(fake_server, api_key_env="OPENAI_API_KEY")
+
+
+def test_a_server_that_takes_no_schema_is_told_with_the_setting_that_asks_otherwise(
+    fake_server: Any, behaviours: Any
+) -> None:
+    fake_server.script = [behaviours.status(400, "response_format json_schema is not supported")]
+    with pytest.raises(ModelError, match=r"--set models\.openai\.response_format=json_object"):
+        ask(fake_server)
+
+
+def test_what_goes_along_with_a_request_cannot_be_what_others_decide() -> None:
+    with pytest.raises(ValidationError, match="messages, model are set by other settings"):
+        OpenAISettings(model="x", extra_body={"model": "y", "messages": [], "user": "me"})
 
 
 @pytest.mark.parametrize(
