@@ -44,7 +44,9 @@ async def redirected(source: str, current: str, location: str) -> tuple[str, str
         target = urljoin(current, location)
         named = urlsplit(target).scheme
     except ValueError:
-        raise SourceUnavailableError(f"{own[1]} redirects to {location[:200]!r}, which is no address{_REFUSED}") from None
+        raise SourceUnavailableError(
+            f"{own[1]} redirects to {location[:200]!r}, which is no address{_REFUSED}"
+        ) from None
     if named not in {"http", "https"}:
         what = "a local file" if named == "file" else f"an address of the kind {named[:20]!r}"
         raise SourceUnavailableError(f"{own[1]} redirects to {target[:200]!r}, which is {what}{_REFUSED}")
