@@ -37,8 +37,7 @@ def _open_what_was_closed() -> None:
         reader, writer = os.pipe()
         os.close(reader)
         os.dup2(writer, 1)
-        if writer != 1:
-            os.close(writer)
+        os.close(writer)
         sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
     if sys.stderr is None:
         os.set_inheritable(os.open(os.devnull, os.O_WRONLY), True)

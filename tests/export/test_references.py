@@ -18,6 +18,7 @@ from peercycle.agents.literature.bibtex.accents import to_unicode
 from peercycle.core.base import Word
 from peercycle.core.literature import Bibliography, Reference
 from peercycle.core.writing import Manuscript, Section
+from peercycle.export.accents import sortable
 from peercycle.export.html import HtmlExporter
 from peercycle.export.latex import LatexExporter
 
@@ -166,6 +167,14 @@ def test_accents_capitals_and_missing_authors_do_not_spoil_the_order_in_html(cas
     works = re.sub(r"<[^>]+>", "", works)
     assert "Rosemary Horrox, Ian Wren (eds.) (1994). The Black Death." in " ".join(works.split())
     assert "Chronica of an anonymous monk on the pestilence (n.d.)." in " ".join(works.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "latex"),
+    [("į", r"{\k{i}}"), ("í", r"{\'{\i}}"), ("e\u0301", r"{\'{e}}"), ("Ș", "Ș"), ("ģ", r"{\c{g}}")],
+)
+def test_a_letter_loses_its_dot_only_to_an_accent_above_it(name: str, latex: str) -> None:
+    assert sortable(name) == latex
 
 
 def test_a_work_without_an_author_is_cited_and_sorted_by_its_editors_or_its_title(case: Any, tmp_path: Path) -> None:

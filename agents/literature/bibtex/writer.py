@@ -127,7 +127,7 @@ def _agreeing(fields: dict[str, str], entry: Reference) -> dict[str, str]:
     if said.get("year") != entry.year:
         fields.pop("date", None)
         # Four digits are read as a year; before the first year and after the last that has four, none is written.
-        _put(fields, "year", f"{entry.year:04d}" if entry.year and 0 < entry.year <= 9999 else "")
+        _put(fields, "year", f"{entry.year:04d}" if 0 < (entry.year or 0) <= 9999 else "")
     if said.get("abstract") != entry.abstract:
         _put(fields, "abstract", to_latex(" ".join((entry.abstract or "").split())))
     if said.get("url") != entry.url:

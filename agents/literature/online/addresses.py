@@ -39,10 +39,16 @@ async def redirected(source: str, current: str, location: str) -> tuple[str, str
     lead elsewhere. Raises `SourceUnavailableError` where it leads to an address that is not public, or from https
     to http.
     """
-    target = urljoin(current, location)
     own = origin_of(source)
-    if (named := _scheme(target)) not in {"http", "https"}:
-        what = "a local file" if named == "file" else f"an address of the kind {named!r}" if named else "no address"
+    try:
+        target = urljoin(current, location)
+        named = urlsplit(target).scheme
+    except ValueError:
+        raise SourceUnavailableError(
+            f"{own[1]} redirects to {location[:200]!r}, which is no address{_REFUSED}"
+        ) from None
+    if named not in {"http", "https"}:
+        what = "a local file" if named == "file" else f"an address of the kind {named[:20]!r}"
         raise SourceUnavailableError(f"{own[1]} redirects to {target[:200]!r}, which is {what}{_REFUSED}")
     scheme, host, port = origin_of(target)
     if (scheme, host, port) == own:
@@ -58,13 +64,6 @@ async def redirected(source: str, current: str, location: str) -> tuple[str, str
                 f"{own[1]} redirects to {target[:200]!r}, whose address {address} {_whose(address)}{_REFUSED}"
             )
     return target, addresses[0]
-
-
-def _scheme(url: str) -> str:
-    try:
-        return urlsplit(url).scheme
-    except ValueError:
-        return ""
 
 
 def _whose(address: str) -> str:
@@ -85,5 +84,5 @@ async def _resolve(host: str, port: int) -> list[str]:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise SourceUnavailableError(f"a redirect leads to {host!r}, which has no address") from None
+        raise SourceUnavailableError(f"a redirect leads to {host[:200]!r}, which has no address") from None
     return [str(entry[4][0]).partition("%")[0] for entry in found]

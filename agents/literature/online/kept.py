@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from peercycle.agents.literature.online.agreeing import agreed
+from peercycle.agents.literature.online.locking import locked
 from peercycle.core.errors import StoreError
 
 FILE = "answers-v1.sqlite"
@@ -141,7 +141,7 @@ class KeptAnswers:
 
     def _anew(self, statement: str, values: tuple[Any, ...]) -> list[Any]:
         """Try once more on a file opened anew, for another process may have begun it anew; else begin it ourselves."""
-        with agreed(self.path, fcntl.LOCK_EX):
+        with locked(self.path, fcntl.LOCK_EX):
             try:
                 return self._connect().execute(statement, values).fetchall()
             except sqlite3.OperationalError:
@@ -152,7 +152,7 @@ class KeptAnswers:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            with agreed(self.path, fcntl.LOCK_SH):
+            with locked(self.path, fcntl.LOCK_SH):
                 return self._connect()
         return self._connection
 

@@ -17,7 +17,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from peercycle.agents.literature.online.agreeing import agreed
+from peercycle.agents.literature.online.locking import locked
 from peercycle.core.errors import StoreError
 
 T = TypeVar("T")
@@ -62,13 +62,13 @@ class TurnFile:
         """
         try:
             try:
-                with agreed(self._path, fcntl.LOCK_SH | _AT_ONCE):
+                with locked(self._path, fcntl.LOCK_SH | _AT_ONCE):
                     if self._is_there():
                         return self._act(act)
             except sqlite3.DatabaseError as error:
                 if not _is_damage(error):
                     raise
-            with agreed(self._path, fcntl.LOCK_EX | _AT_ONCE):
+            with locked(self._path, fcntl.LOCK_EX | _AT_ONCE):
                 return self._act_on_a_sound_one(act)
         except BlockingIOError:
             return None

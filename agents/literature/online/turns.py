@@ -82,8 +82,13 @@ class Turns:
 
     def leave_alone(self, host: str, seconds: float) -> None:
         """Let nobody send to a host for some seconds, because it asked for that."""
-        until = time.time() + min(seconds, LONGEST_PAUSE_S)
-        self._do("UPDATE turns SET not_before = max(not_before, ?) WHERE host = ?", (until, host))
+        now = time.time()
+        # There is no row where the file was begun anew since the host was asked.
+        self._do(
+            "INSERT INTO turns VALUES (?, ?, ?, 0) "
+            "ON CONFLICT (host) DO UPDATE SET not_before = max(not_before, excluded.not_before)",
+            (host, now, now + min(seconds, LONGEST_PAUSE_S)),
+        )
 
     def close(self) -> None:
         """Close the file. Safe to call twice."""

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import re
 
+_HEADINGS = (
+    "Background|Context|Purpose|Importance|Introduction|Aims?|Objectives?|Methods?|Results?|Findings|Conclusions?"
+    "|Interpretation|Significance"
+)
 _BEFORE_A_COLON = (
-    r"(?:abstract|aims?(?: and (?:objectives?|methods))?|background(?: and (?:aims?|objectives?|purpose))?"
-    r"|case (?:presentation|report)|conclusions?(?: and (?:relevance|implications|significance))?|context"
+    rf"(?:{_HEADINGS}|abstract|aims? and (?:objectives?|methods)|background and (?:aims?|objectives?|purpose)"
+    r"|case (?:presentation|report)|conclusions? and (?:relevance|implications|significance)"
     r"|data (?:collection|extraction|sources?|synthesis)|design(?:,? setting,? and participants)?|discussion|exposures?"
-    r"|findings|funding|importance|interpretation|interventions?|introduction"
-    r"|main (?:outcomes?(?: and measures?| measures?)?|results)|materials? and methods"
-    r"|measurements?(?: and main results)?|methodology|methods?(?: and (?:results|findings|materials))?|motivation"
-    r"|objectives?|participants|patients(?: and methods)?|(?:main|principal) findings|purpose|rationale"
-    r"|results?(?: and (?:conclusions?|discussion))?|scope|settings?|significance|study (?:design|selection)|summary"
+    r"|funding|interventions?|main (?:outcomes?(?: and measures?| measures?)?|results)|materials? and methods"
+    r"|measurements?(?: and main results)?|methodology|methods? and (?:results|findings|materials)|motivation"
+    r"|participants|patients(?: and methods)?|(?:main|principal) findings|rationale"
+    r"|results? and (?:conclusions?|discussion)|scope|settings?|study (?:design|selection)|summary"
     r"|trial registration)"
 )
 _START = r"(?:^|(?<=[.!?)\]] ))"
 _WITH_COLON = re.compile(rf"{_START}{_BEFORE_A_COLON}\s?:\s+", re.IGNORECASE)
-_BARE = re.compile(
-    rf"{_START}(Background|Context|Purpose|Importance|Introduction|Aims?|Objectives?|Methods|Results|Findings"
-    r"|Conclusions?|Interpretation|Significance|BACKGROUND|CONTEXT|PURPOSE|IMPORTANCE|INTRODUCTION|AIMS?|OBJECTIVES?|METHODS|RESULTS"
-    r"|FINDINGS|CONCLUSIONS?|INTERPRETATION|SIGNIFICANCE) (?=[A-Z0-9])"
-)
-LEAST_BARE = 2
-"""So many different headings without a colon show that these words are headings: `Results Between March` alone may be
-a sentence."""
-_CAPITALS = re.compile(r"\b(?:BACKGROUND|OBJECTIVES?|AIMS?|METHODS?|RESULTS?|FINDINGS|CONCLUSIONS?)\b")
-BULLET = re.compile(r"(?:^|\s)[*•▪◦●■‣]\s+")
+_BARE = re.compile(rf"{_START}({_HEADINGS}|{_HEADINGS.upper()}) (?=[A-Z0-9])")
+LEAST_BARE = 3
+"""So many different headings without a colon show that these words are headings: two such as `Context Encoders are`
+and `Background Subtraction removes` may begin sentences."""
+_CAPITALS = re.compile(rf"\b(?:{_HEADINGS.upper()})\b")
+BULLET = re.compile(r"(?:^|(?<=[.;:])\s)\*\s+(?=[A-Z])|(?:^|\s)[•▪◦●■‣]\s+")
+"""An asterisk is one only where a sentence may begin: in `f * g` it is a sign."""
 
 
 def without_headings(abstract: str) -> str:
@@ -34,7 +34,9 @@ def without_headings(abstract: str) -> str:
 
     One before a small letter stays, since what stands before it and behind it would become one sentence.
     """
-    plain = _WITH_COLON.sub(lambda found: found[0] if abstract[found.end() :][:1].islower() else "", abstract)
+    plain = _WITH_COLON.sub(
+        lambda found: found[0] if abstract[found.end() : found.end() + 1].islower() else "", abstract
+    )
     bare = {found[1].casefold().rstrip("s") for found in _BARE.finditer(plain)}
     return _BARE.sub("", plain) if len(bare) >= LEAST_BARE else plain
 

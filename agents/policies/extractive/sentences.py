@@ -18,7 +18,7 @@ _UNQUOTABLE = re.compile(r"[$\\{}\"“”„«»`\[\]<>^~|]|https?:|\bwww\.")
 _FIRST_PERSON = re.compile(r"\b(?:we|our|us|i|this (?:paper|study|work|article|review))\b", re.IGNORECASE)
 _TURN = re.compile(
     r"(?:but|not|no|nor|neither|never|none|nothing|cannot|without|except|unless|although|though|however|whereas|while"
-    r"|only|if|until|rather|instead|than|despite|unlike|yet|\w+n['’]t)\b",
+    r"|only|if|until|rather|instead|than|despite|unlike|yet|hardly|barely|scarcely|\w+n['’]t)\b",
     re.IGNORECASE,
 )
 """Words that may turn a sentence round; one that has such a word behind the cut is not cut."""
@@ -27,7 +27,8 @@ _INTRODUCES = frozenset(
     "because since once given using despite unlike based".split()
 )
 _ENDS_NOTHING = frozenset(
-    "a an the of in on at to for with by from into over per between and or as that which who whose its their our".split()
+    "a an the of in on at to for with by from into over per between and or as that which who whose its their our is are was were "
+    "not".split()
 )
 LEAST_WORDS = 7
 
@@ -70,7 +71,7 @@ def cut_short(quote: Quote, most_words: int) -> Quote | None:
         kept.pop()
     while kept and kept[-1].lower() in _ENDS_NOTHING:
         kept.pop()
-    if len(kept) < LEAST_WORDS or any(_TURN.match(word) for word in words[len(kept) :]):
+    if len(kept) < LEAST_WORDS or any(_TURN.match(word.lstrip("(—–-")) for word in words[len(kept) :]):
         return None
     return Quote(key=quote.key, text=" ".join(kept).rstrip(",;:"), cut=True)
 

@@ -13,7 +13,6 @@ from peercycle.agents.reviewers.rubric.prose import CITE, REF
 from peercycle.agents.reviewers.rubric.quantities import P_VALUE, estimates
 from peercycle.agents.reviewers.rubric.significance import is_small, significance_fault, unmeasured_p
 from peercycle.core.numerals import printed_numbers
-from peercycle.core.remembering import remembered
 
 ABSOLUTE = re.compile(
     r"\b(?:prov(?:es?|ed|en) (?:that|conclusively|beyond|to)|proof that|conclusively|definitive(?:ly)?|undeniabl\w+|"
@@ -117,7 +116,6 @@ def claims_are_measured(i: Inspection) -> Finding:
     return Finding(name, f"{len(faults)} absolute claims in {read} sentences", tuple(faults))
 
 
-@remembered
 def _absolute(line: str) -> tuple[str, ...]:
     """Return the words of a sentence that claim what no samples can show, those behind a hedge left out."""
     found = ABSOLUTE.finditer(line)

@@ -12,7 +12,6 @@ from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.quantities import estimates, value_of
 from peercycle.agents.reviewers.rubric.series import Series, series_of, word_stems
 from peercycle.core.numerals import read_numeral
-from peercycle.core.remembering import remembered
 
 _N = r"[-−]?(?<![\w.^,])\d{1,15}(?:,\d{3}){0,5}(?:\.\d{1,15})?(?![.,]?\d)"
 """A whole number: one that is cut short is another, and a list of them is no number; of bounded length, to be fast."""
@@ -63,7 +62,6 @@ def comparisons_hold(i: Inspection) -> Finding:
     return Finding(name, f"{checked - len(faults)} of {checked} comparisons of two numbers hold", tuple(faults))
 
 
-@remembered
 def _between_two(line: str) -> tuple[tuple[str, bool], ...]:
     return (*_than(line), *_saved(line))
 

@@ -11,7 +11,6 @@ from peercycle.agents.reviewers.rubric.prose import stem, stems
 from peercycle.agents.reviewers.rubric.quantities import all_values
 from peercycle.agents.reviewers.rubric.roles import LIMIT_CUE, PROCEDURE_CUE
 from peercycle.core.counting import counted
-from peercycle.core.remembering import remembered
 
 _NEEDED = ("abstract", "introduction", "related", "method", "results", "limitations", "conclusion")
 TELLING_WORDS = 12
@@ -208,7 +207,6 @@ def paragraphs_belong(i: Inspection) -> Finding:
     return Finding(name, f"{len(paragraphs) - len(faults)} of {len(paragraphs)} paragraphs belong", tuple(faults))
 
 
-@remembered
 def _filler(prose: str) -> tuple[str, ...]:
     return tuple(m.group() for m in _FILLER.finditer(prose))
 

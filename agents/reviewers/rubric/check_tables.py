@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
 
 from peercycle.agents.reviewers.rubric.findings import Fault, Finding, nothing_there
 from peercycle.agents.reviewers.rubric.inspection import Inspection
@@ -13,6 +12,7 @@ from peercycle.agents.reviewers.rubric.prose import CITE
 from peercycle.agents.reviewers.rubric.quantities import Pool
 from peercycle.agents.reviewers.rubric.tables import Table, entity
 from peercycle.core.numerals import Numeral, printed_numbers
+from peercycle.core.remembering import remembered
 from peercycle.core.result_numbers import result_numbers
 
 LOWER_IS_BETTER = re.compile(
@@ -53,21 +53,16 @@ def arms_of(i: Inspection) -> Arms:
 
 def mentions(text: str, arms: Arms) -> tuple[tuple[int, int, str], ...]:
     """Return where arms are named, longest names first, none inside another."""
-    return _mentions(text, arms.names[:200])
-
-
-@lru_cache(maxsize=2048)
-def _mentions(text: str, names: tuple[str, ...]) -> tuple[tuple[int, int, str], ...]:
     found: list[tuple[int, int, str]] = []
     lowered = text.lower()
-    for name in names:
+    for name in arms.names[:200]:
         for m in _spelt(name).finditer(lowered):
             if not any(a < m.end() and m.start() < b for a, b, _ in found):
                 found.append((m.start(), m.end(), name))
     return tuple(sorted(found))
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def _spelt(name: str) -> re.Pattern[str]:
     return re.compile(r"\b" + r"[\s_,-]{0,2}".join(re.escape(w) for w in name.split()) + r"(?:'?s)?\b")
 
@@ -126,12 +121,11 @@ def _echoes(i: Inspection) -> tuple[int, int]:
 
 def linked_numbers(line: str, arms: Arms) -> list[tuple[str, Numeral, str]]:
     """Return the numbers of a sentence that stand right after, or `for`, an arm's name."""
-    found = mentions(line, arms)
+    numbers = [n for n in printed_numbers(line) if not n.number.integral or abs(n.number.value) >= 100]
+    found = mentions(line, arms) if numbers else ()
     linked: list[tuple[str, Numeral, str]] = []
-    for number in printed_numbers(line):
-        if (number.number.integral and abs(number.number.value) < 100) or any(
-            a <= number.start < b for a, b, _ in found
-        ):
+    for number in numbers:
+        if any(a <= number.start < b for a, b, _ in found):
             continue
         after = next((m for m in found if m[0] >= number.end), None)
         before = next((m for m in reversed(found) if m[1] <= number.start), None)

@@ -10,7 +10,6 @@ from peercycle.agents.reviewers.rubric.inspection import Inspection, without_res
 from peercycle.agents.reviewers.rubric.paper import Paper
 from peercycle.agents.reviewers.rubric.quantities import P_VALUE, REPEATS, Pool, counts, estimates, intervals, masked
 from peercycle.core.experiments import ExperimentResults, Measurement
-from peercycle.core.remembering import remembered
 
 ENOUGH_SEEDS = 3
 FIRM_SEEDS = 5
@@ -189,7 +188,6 @@ def named_tests(paper: Paper) -> tuple[str, ...]:
     return _tests_in(prose)
 
 
-@remembered
 def _tests_in(prose: str) -> tuple[str, ...]:
     return tuple(sorted({m.group().lower() for m in _TEST.finditer(prose)}))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
 from peercycle.agents.reviewers.rubric.plain_text import looks_like_latex
@@ -38,8 +38,6 @@ class Sources:
     counting: frozenset[tuple[Decimal, str]]
     """Value and the word behind it of every one."""
     by_key: dict[str, frozenset[Decimal]]
-    found: dict[str, frozenset[tuple[int, int]]] = field(default_factory=dict)
-    """Where copied numbers stand in the texts that were searched: each is asked about twice."""
 
 
 def sources_of(bibliography: Bibliography) -> Sources:
@@ -129,14 +127,8 @@ def _masked(text: str, sources: Sources, *, uncited: bool) -> str:
     return text
 
 
-def _copied(scan: LatexScan, sources: Sources) -> frozenset[tuple[int, int]]:
+def _copied(scan: LatexScan, sources: Sources) -> set[tuple[int, int]]:
     """Return where copied numbers stand, with a sign or percent sign that belongs to them."""
-    if scan.text not in sources.found:
-        sources.found[scan.text] = frozenset(_search(scan, sources))
-    return sources.found[scan.text]
-
-
-def _search(scan: LatexScan, sources: Sources) -> set[tuple[int, int]]:
     prose = blank_non_prose(scan)
     listed = prose.find("\\begin{thebibliography}")
     prose = prose if listed < 0 else prose[:listed]

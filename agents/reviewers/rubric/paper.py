@@ -12,7 +12,6 @@ from peercycle.agents.reviewers.rubric.prose import is_number_list, plain, sente
 from peercycle.agents.reviewers.rubric.roles import role_by_heading, roles_by_content
 from peercycle.agents.reviewers.rubric.tables import Table, read_markdown_tables, read_tables
 from peercycle.core.latex_scan import Environment, LatexScan, Span, scan_latex
-from peercycle.core.remembering import remembered
 from peercycle.core.reviews import Submission
 from peercycle.core.writing import Manuscript
 
@@ -188,7 +187,6 @@ def _part(heading: str, role: str, prose: str) -> Part:
     return replace(_telling(prose), heading=heading, role=role)
 
 
-@remembered
 def _telling(prose: str) -> Part:
     """Return a part without a heading or role."""
     paragraphs = prose.split("\n\n")
@@ -214,7 +212,6 @@ def _prose_of(scan: LatexScan, start: int, end: int) -> str:
     return _prose_of_piece(scan.text[start:end])
 
 
-@remembered
 def _prose_of_piece(latex: str) -> str:
     return to_prose(scan_latex(latex))
 

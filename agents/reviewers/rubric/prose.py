@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from functools import lru_cache
 
 from peercycle.core.citations import cite_uses
 from peercycle.core.latex_scan import LatexScan, Span
@@ -151,7 +150,7 @@ def stems(prose: str) -> frozenset[str]:
     return frozenset({stem(word) for word in found})
 
 
-@lru_cache(maxsize=20_000)
+@remembered
 def stem(word: str) -> str:
     """Return a rough stem: what inflection and spelling variants of a word share."""
     word = word.replace("isa", "iza").replace("ise", "ize").replace("isi", "izi").replace("our", "or")

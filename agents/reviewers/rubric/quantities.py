@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
 
 from peercycle.agents.reviewers.rubric.paper import Paper
 from peercycle.agents.reviewers.rubric.prose import tokens
@@ -72,7 +71,6 @@ class Interval:
     high: float | None
 
 
-@remembered
 def intervals(text: str) -> tuple[Interval, ...]:
     """Return the intervals, standard deviations and ± terms of prose."""
     found = [Interval(m.start(), None, _number(m.group())) for m in PLUS_MINUS.finditer(text)]
@@ -157,15 +155,12 @@ class Pool:
         return any(bisect_left(self.values, low) < bisect_right(self.values, high) for low, high in _rounded(number))
 
 
-@lru_cache(maxsize=4096)
-def _rounded(number: Numeral) -> tuple[tuple[Decimal, Decimal], ...]:
-    """Return the ranges of the values that round to a number, as it stands or as a percentage, of either sign."""
-    found: list[tuple[Decimal, Decimal]] = []
+def _rounded(number: Numeral) -> Iterator[tuple[Decimal, Decimal]]:
+    """Yield the ranges of the values that round to a number, as it stands or as a percentage, of either sign."""
     for scaled in (number.scaled(power) for power in ((0, 2) if number.percent else (0, -2))):
         half = Decimal(0) if scaled.integral else Decimal(5).scaleb(scaled.last - 1)
         sides = (scaled.value,) if scaled.signed else (scaled.value, -scaled.value)
-        found += [(side - half, side + half) for side in sides]
-    return tuple(found)
+        yield from ((side - half, side + half) for side in sides)
 
 
 @remembered
@@ -183,7 +178,6 @@ def pool_of(paper: Paper, *, without: frozenset[str]) -> Pool:
     return Pool(values)
 
 
-@remembered
 def masked(line: str) -> str:
     """Return a sentence without its digits: what two versions of one statement share."""
     return " ".join(re.sub(r"\d", "0", word) for word in tokens(line))

@@ -9,7 +9,6 @@ from peercycle.agents.reviewers.rubric.inspection import Inspection
 from peercycle.agents.reviewers.rubric.prose import stem, tokens
 from peercycle.agents.reviewers.rubric.tables import Table, entity
 from peercycle.core.numerals import Numeral
-from peercycle.core.remembering import remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,6 @@ def _columns(table: Table) -> list[Series]:
     return found
 
 
-@remembered
 def word_stems(text: str) -> frozenset[str]:
     """Return the stems of all words of a text."""
     return frozenset(stem(word) for word in tokens(text))

@@ -6,7 +6,6 @@ import re
 
 from peercycle.agents.reviewers.rubric.plain_text import looks_like_latex
 from peercycle.core.latex_scan import scan_latex
-from peercycle.core.remembering import remembered
 from peercycle.core.reviews import Submission
 
 _BREAK = re.compile(r"(?<!\n) ?\n ?(?! ?\n)")
@@ -24,7 +23,6 @@ def unwrapped(submission: Submission) -> Submission:
     return submission
 
 
-@remembered
 def one_line(latex: str) -> str:
     """Return LaTeX without comments, each paragraph on one line."""
     text = re.sub(r"\n[ \t]*\n\s*", "\n\n", re.sub(r"[ \t]+", " ", scan_latex(latex.replace("\r\n", "\n")).text))

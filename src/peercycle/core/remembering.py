@@ -1,7 +1,8 @@
 """Functions of one text that remember what they found: a paper's sentences are asked about again and again.
 
 A reviewer holds a sentence against many checks, again with the numbers of sources taken out elsewhere in the paper,
-and again in the next round, when most of the paper is as it was.
+and again in the next round, when most of the paper is as it was. Few long texts are kept, for what is found in one of
+50,000 letters may take megabytes, and a process may live for long.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _SHORT, _SHORT_KEPT = 1_000, 2_048
-_LONG, _LONG_KEPT = 50_000, 64
+_LONG, _LONG_KEPT = 50_000, 8
 _forgetting: list[Callable[[], None]] = []
 
 
 def remembered(function: Callable[[str], T]) -> Callable[[str], T]:
-    """Remember what `function` found in the last 2048 sentences and the last 64 sections; nothing longer is kept.
+    """Remember what `function` found in the last 2048 sentences and the last 8 sections; nothing longer is kept.
 
     The function depends on nothing but its text, and returns what nobody changes. Threads may share it.
     """

@@ -12,6 +12,8 @@ _ACCENTS = dict(
         strict=True,
     )
 )
+_BELOW = "\u0327\u0328"
+"""The cedilla and the ogonek: a letter above them keeps its dot."""
 _LETTERS = {
     "ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "å": "aa", "Å": "AA", "ł": "l", "Ł": "L",
 }  # fmt: skip
@@ -21,7 +23,7 @@ _LETTER = re.compile(r"[^\x00-\x7f]")
 
 def sortable(latex: str) -> str:
     """Return LaTeX with its accented letters as BibTeX's `{\\'{e}}`: as they stand, it sorts them behind `z`."""
-    return _LETTER.sub(lambda found: _special(found[0]), latex)
+    return _LETTER.sub(lambda found: _special(found[0]), unicodedata.normalize("NFC", latex))
 
 
 def _special(letter: str) -> str:
@@ -30,7 +32,7 @@ def _special(letter: str) -> str:
     base, mark = unicodedata.normalize("NFD", letter)[:1], unicodedata.normalize("NFD", letter)[1:]
     if mark not in _ACCENTS or not base.isascii():
         return letter
-    dotless = f"\\{base}" if base in "ij" else base
+    dotless = f"\\{base}" if base in "ij" and mark not in _BELOW else base
     return f"{{\\{_ACCENTS[mark]}{{{dotless}}}}}"
 
 

@@ -94,6 +94,17 @@ ROWS: dict[str, tuple[Reply, type[PeercycleError], int, str]] = {
         Reply(301, headers={"Location": "file:///etc/passwd"}), SourceUnavailableError, 1,
         "127.0.0.1 redirects to 'file:///etc/passwd', which is a local file; refused: ",
     ),
+    "a redirect to half an address": (
+        Reply(302, headers={"Location": "http://[x"}), SourceUnavailableError, 1,
+        "127.0.0.1 redirects to 'http://[x', which is no address; refused: ",
+    ),
+    "a redirect to half of one at the same scheme": (
+        Reply(302, headers={"Location": "//["}), SourceUnavailableError, 1, "redirects to '//[', which is no address",
+    ),
+    "a redirect to a scheme without end": (
+        Reply(302, headers={"Location": "x" * 800 + "://y/"}), SourceUnavailableError, 1,
+        f"which is an address of the kind '{'x' * 20}'; refused: ",
+    ),
     "50 MB": (Reply(200, b" " * 50_000_000), SourceUnavailableError, 1, "more than 16777216 bytes"),
 }  # fmt: skip
 

@@ -85,6 +85,15 @@ def test_who_asked_to_be_left_alone_is_left_alone_by_all(tmp_path: Path) -> None
     assert take(tmp_path, "api", 0.0, within_s=5) is None
 
 
+def test_the_wish_to_be_left_alone_outlives_a_file_begun_anew(tmp_path: Path) -> None:
+    assert take(tmp_path, "api", 0.0) is not None
+    (tmp_path / FILE).write_bytes(b"no database")
+    turns = Turns(tmp_path)
+    turns.leave_alone("api", 300)
+    turns.close()
+    assert take(tmp_path, "api", 0.0, within_s=5) is None
+
+
 def test_one_connection_at_a_time_means_the_next_waits_for_the_end(tmp_path: Path) -> None:
     def one(number: int) -> tuple[float, float]:
         async def main() -> tuple[float, float]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.timing import cpu_seconds
 
 from peercycle.agents.policies.extractive.corpus import read_corpus
+from peercycle.agents.policies.extractive.headings import without_headings
 from peercycle.agents.policies.extractive.latex import titled
 from peercycle.agents.policies.extractive.naming import term_table
 from peercycle.agents.policies.extractive.notes import Cluster, CorpusFacts, Notes, Quote, Strategy, TopicMatch
@@ -54,6 +56,16 @@ def test_a_heading_is_no_word_that_works_share() -> None:
 def test_words_that_are_headings_elsewhere_stay_where_they_are_words() -> None:
     text = "Background radiation was measured at forty places. Results Section by section were kept for a year in a cellar."
     assert corpus(text) == [text]
+    two = "Context Encoders are nets that paint what is missing. Background Subtraction removes what never moves in a film."
+    assert corpus(two) == [two]
+
+
+def test_headings_are_taken_out_in_time_that_grows_with_the_abstract() -> None:
+    def seconds(size: int) -> float:
+        text = "Aim: Bees. " * (size // 11)
+        return cpu_seconds(lambda: without_headings(text))
+
+    assert seconds(1_600_000) <= 8 * max(seconds(400_000), 0.03)
 
 
 def test_a_heading_before_a_small_letter_is_neither_quoted_nor_counted() -> None:
@@ -71,6 +83,10 @@ def test_an_item_of_a_bulleted_list_is_a_sentence_of_its_own() -> None:
         "Root fungi were counted in thirty-one field studies of four biomes.",
         "Nitrogen made them fewer",
     ]
+    product = (
+        "The convolution f * g of two bounded functions is smooth, and f * G of a bounded one and a measure is not."
+    )
+    assert sentences_of(product) == [product]
 
 
 def test_a_sentence_is_not_cut_before_a_word_that_turns_it_round() -> None:
@@ -79,6 +95,22 @@ def test_a_sentence_is_not_cut_before_a_word_that_turns_it_round() -> None:
     assert shortened("k", risk + "and in those with a severe injury of it", 22) == Quote(
         key="k", text=risk.rstrip(", "), cut=True
     )
+
+
+@pytest.mark.parametrize(
+    "rest", ["(except the elderly ones in care)", "—but in those of two cities", "who are hardly ever so in care"]
+)
+def test_a_sentence_is_not_cut_before_a_turn_behind_a_bracket_or_a_dash(rest: str) -> None:
+    whole = f"The new drug lowered the risk of death in all the participants {rest}"
+    assert shortened("k", whole, 12) is None
+
+
+def test_a_cut_does_not_end_on_a_verb_that_says_nothing_yet() -> None:
+    quote = shortened(
+        "k", "The temperature of the water in all the forty ponds was measured each hour of the day", 11
+    )
+    assert quote is not None
+    assert quote.text == "The temperature of the water in all the forty ponds"
 
 
 def test_a_cut_leaves_no_bare_introduction_and_no_small_word_at_the_end() -> None:

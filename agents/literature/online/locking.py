@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 @contextmanager
-def agreed(path: Path, how: int) -> Iterator[None]:
+def locked(path: Path, how: int) -> Iterator[None]:
     """Hold the lock of a file, `fcntl.LOCK_SH` to use it and `LOCK_EX` to replace it.
 
     Raises `BlockingIOError` with `LOCK_NB` where another process holds it, and `OSError` where there can be none.
