@@ -300,6 +300,16 @@ def test_a_share_of_earlier_pairs_is_replayed_and_held_out_tasks_never_are(tmp_p
     assert report.replayed == round(0.5 * report.train) > 0
     assert {pair.chosen.iteration for pair in found if pair.split == "heldout"} == {1}
     assert sum(pair.chosen.iteration == 0 for pair in found) == report.replayed
+    assert report.off_policy_age == {"0": report.train, "1": report.replayed}
+
+
+def test_the_account_says_how_many_pairs_the_prompts_gave(four: Path, tmp_path: Path) -> None:
+    equal = logged_run(tmp_path, "equal", [draft("one", 1.0), draft("two", 1.0)], topic="lakes")
+    assert made(four, equal)[1].pairs_per_prompt == {"0": 1, "1": 1}
+    _, report = made(four, equal, strategy="all")
+    assert report.pairs_per_prompt == {"0": 1, "6": 1}
+    # Of runs that nobody says the iteration of, no age is known.
+    assert report.off_policy_age == {}
 
 
 def test_lengths_are_balanced_by_leaving_out_the_narrowest_margins(tmp_path: Path) -> None:

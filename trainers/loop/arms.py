@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from peercycle.core.base import Word
-from peercycle.trainers.loop.evaluating import EVALUATION, Evaluation, gain
+from peercycle.trainers.loop.evaluating import EVALUATION, Evaluation, gain, win_rate
 from peercycle.trainers.loop.frame import start_folder
 from peercycle.trainers.loop.manifest import Manifest, read_manifest
 from peercycle.trainers.loop.record import Place, steps_done
@@ -31,6 +31,10 @@ class ArmRow(Word):
     """The same of the arm's last policy, promoted or not."""
     steering: float | None
     """Of the last policy, by the reviewer that selected."""
+    accepted: float | None = None
+    """Of the last policy's held-out papers, the share that was accepted; None where nobody decides."""
+    wins: float | None = None
+    """How often a paper of the last policy is judged above one of the first, on the same task; ties are halves."""
     gain: Difference | None
     """Of the last policy over the first."""
     over: dict[str, Difference | None] = {}
@@ -49,6 +53,8 @@ def arm_row(arm: str, place: Place, start: Evaluation, last: Evaluation, others:
         start=start.judge,
         end=last.judge,
         steering=last.steering,
+        accepted=last.accepted,
+        wins=win_rate(last, start),
         gain=gain(last, start),
         over={name: gain(last, other) for name, other in others.items() if name != arm},
     )
