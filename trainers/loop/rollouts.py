@@ -13,9 +13,8 @@ from peercycle.core.base import JSON, Word
 from peercycle.core.errors import PeercycleError
 from peercycle.core.reviews import Decision
 from peercycle.store.artifacts import ARTIFACTS, FileArtifactStore
-from peercycle.store.database import connect_read_only, damaged
-from peercycle.store.reader import DATABASE_FILE
-from peercycle.store.record import read_record
+from peercycle.store.database import DATABASE_FILE, connect_read_only, damaged
+from peercycle.store.record import logged_record
 from peercycle.trainers.log_index import drafting_stages, policy_rows
 from peercycle.trainers.loop.manifest import read_lines
 from peercycle.trainers.repetition import repetition
@@ -56,7 +55,7 @@ class Rollout(Word):
 
 def read_rollouts(path: Path, task: str) -> list[Rollout]:
     """Return a row for each candidate of a run; one row that says why where there is no candidate."""
-    record = read_record(path)
+    record = logged_record(path)
     database = path / DATABASE_FILE
     try:
         with closing(connect_read_only(database)) as connection:
