@@ -118,7 +118,9 @@ def test_a_win_is_of_papers_on_one_task_a_tie_is_half_and_the_order_sways_nothin
     rng = random.Random(5)
     for _ in range(50):
         drawn = [
-            papers(name, **{f"t{n}": [(0, rng.randrange(4) / 4) for _ in range(rng.randint(1, 4))] for n in range(5)})
+            papers(
+                name, **{f"t{n}": [(0.0, rng.randrange(4) / 4) for _ in range(rng.randint(1, 4))] for n in range(5)}
+            )
             for name in "ab"
         ]
         forth, back = win_rate(drawn[0], drawn[1]), win_rate(drawn[1], drawn[0])
