@@ -91,7 +91,7 @@ def same_prompts(rows: list[ArmRow]) -> dict[str, bool]:
     """Return whether a seed's arms had the same tasks: together, and in each iteration where they have as many."""
     most = max(row.iterations for row in rows)
     return {
-        "in_all": len({row.all_prompts for row in rows}) == 1,
+        "in_all": all(row.prompts for row in rows) and len({row.all_prompts for row in rows}) == 1,
         "in_each_iteration": len({tuple(row.prompts.items()) for row in rows if row.iterations == most}) == 1,
     }
 
