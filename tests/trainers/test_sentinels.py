@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.trainers.test_simpo_training import PAIRS, Told, pair, trained
@@ -23,7 +24,8 @@ def speaking(folder: Path, words: list[str]) -> Path:
     vocabulary = {f"{words[n % len(words)]}{' ' * n}": n for n in range(256)}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=next(iter(vocabulary))))
     tokenizer.decoder = decoders.Fuse()
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer).save_pretrained(base)
+    make: Any = PreTrainedTokenizerFast
+    make(tokenizer_object=tokenizer).save_pretrained(base)
     return base
 
 

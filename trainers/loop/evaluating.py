@@ -70,7 +70,7 @@ def evaluate(policy: str, rollouts: Sequence[Rollout], *, judged: bool, independ
         repetition=mean([row.repetition for row in ended]) or 0.0,
         mean_tokens=mean([float(row.sampled_tokens) for row in ended]) or 0.0,
         accepted=mean([float(said == "accept") for said in decisions]),
-        gap=mean([steering[task] - by_task[task] for task in steering.keys() & by_task.keys()]) if judged else None,
+        gap=mean([value - by_task[task] for task, value in steering.items() if task in by_task]) if judged else None,
         best_of_n=curve,
         best_of_n_tasks=curve_tasks,
         by_task=by_task,
