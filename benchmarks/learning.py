@@ -87,6 +87,15 @@ def rows_of(loop: Path, arms: list[str]) -> list[ArmRow]:
     return compare([choose_arm(settings, arm) for arm in arms], loop.parent / "loops", loop.parent / "policies")
 
 
+def same_prompts(rows: list[ArmRow]) -> dict[str, bool]:
+    """Return whether a seed's arms had the same tasks: together, and in each iteration where they have as many."""
+    most = max(row.iterations for row in rows)
+    return {
+        "in_all": all(row.prompts for row in rows) and len({row.all_prompts for row in rows}) == 1,
+        "in_each_iteration": len({tuple(row.prompts.items()) for row in rows if row.iterations == most}) == 1,
+    }
+
+
 def claims(tables: dict[int, list[ArmRow]]) -> dict[str, Any]:
     """Return what may be claimed, and what may not, with the figures that decide it."""
     found: dict[str, Any] = {}
@@ -106,6 +115,7 @@ def claims(tables: dict[int, list[ArmRow]]) -> dict[str, Any]:
             "fell_in_every_seed": all(fall.high < 0 for fall in falls.values()),
             "by_seed": {seed: fall.model_dump() for seed, fall in falls.items()},
         }
+    found["the same prompts"] = {seed: same_prompts(rows) for seed, rows in tables.items()}
     orders = {}
     for seed, rows in tables.items():
         ends = {row.arm: row.end for row in rows if row.end is not None}

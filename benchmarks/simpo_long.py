@@ -131,6 +131,13 @@ def free_gb() -> float:
     return 16.0
 
 
+def card_gb() -> float:
+    """Return the memory of the GPU; what a cell is estimated to take is beyond the model that lies there, too."""
+    import torch
+
+    return round(float(torch.cuda.get_device_properties(0).total_memory) / 1e9, 1)
+
+
 def read_arguments() -> argparse.Namespace:
     """Return what was asked for, cells and modes as lists."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -140,9 +147,11 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, dest="file", help="write rows and ratios here, not below results/")
     parser.add_argument("--shape", default="small", choices=VOCABULARY, help="4b and 12b: bfloat16 with LoRA")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
-    parser.add_argument("--limit-gb", type=float, default=free_gb(), help="memory of a cell's process")
+    parser.add_argument("--limit-gb", type=float, help="memory of a cell: free memory, or the card's, by default")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
+    if asked.limit_gb is None:
+        asked.limit_gb = free_gb() if asked.device == "cpu" else card_gb()
     asked.cells, asked.modes = asked.cells.split(","), asked.modes.split(",")
     asked.first, _, asked.target = asked.targets.partition(",")
     for mode in asked.modes:

@@ -15,9 +15,8 @@ from pydantic import ValidationError
 from peercycle.core.modelling import ModelRequest
 from peercycle.core.training import Episode
 from peercycle.store.artifacts import ARTIFACTS, FileArtifactStore
-from peercycle.store.database import check_version, connect_read_only, damaged
-from peercycle.store.reader import DATABASE_FILE
-from peercycle.store.record import read_record
+from peercycle.store.database import DATABASE_FILE, check_version, connect_read_only, damaged
+from peercycle.store.record import logged_record
 from peercycle.trainers.log_index import IndexRow, drafting_stages, policy_rows
 from peercycle.trainers.segments import LoggedTurn, UnfaithfulLogError, segments_of
 
@@ -67,7 +66,7 @@ def read_episode(row: IndexRow, *, discontinued: str = "drop", retokenize: Retok
 def read_turns(run: Path, candidate: str, *, needs_ids: bool = True) -> list[LoggedTurn]:
     """Return what the policy was asked and wrote for a candidate's draft, in the order of the log."""
     database = run / DATABASE_FILE
-    where, arguments = policy_rows(drafting_stages(read_record(run)))
+    where, arguments = policy_rows(drafting_stages(logged_record(run)))
     query = f"SELECT {', '.join(_COLUMNS)} FROM completions WHERE candidate = ? AND {where} ORDER BY rowid"  # noqa: S608
     try:
         with closing(connect_read_only(database)) as connection:

@@ -17,10 +17,9 @@ from typing import NamedTuple
 from peercycle.core.counting import counted
 from peercycle.core.errors import BadInputError, PeercycleError
 from peercycle.core.runs import RunRecord
-from peercycle.store.database import check_version, connect_read_only, damaged
+from peercycle.store.database import DATABASE_FILE, check_version, connect_read_only, damaged
 from peercycle.store.directory import run_status
-from peercycle.store.reader import DATABASE_FILE
-from peercycle.store.record import read_record
+from peercycle.store.record import logged_record
 from peercycle.trainers.pair_settings import FEW, name_run
 
 NOT_THE_POLICY = ("reviewer", "judge", "reward")
@@ -77,13 +76,13 @@ def index_runs(
     left_out = {} if left_out is None else left_out
     for path in paths:
         try:
-            status = run_status(path)
+            status = run_status(path, logged_record)
             statuses[status] += 1
             if status not in ENDED:
                 dropped[f"runs that are {status}"] += 1
                 name_run(left_out, f"runs that are {status}", path.name)
                 continue
-            record = read_record(path)
+            record = logged_record(path)
             rows += index_run(path, record, dropped, iteration=(iterations or {}).get(record.run_id, 0))
         except PeercycleError:
             if len(paths) == 1:

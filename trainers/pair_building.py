@@ -47,6 +47,8 @@ class PairSet:
     dropped: Counter[str] = field(default_factory=Counter)
     left_out: dict[str, list[str]] = field(default_factory=dict)
     """Names of runs, by why they were."""
+    ages: Mapping[int, int] | None = None
+    """Off-policy age of an iteration's pairs, as `describe` wants it."""
     _kept: list[PairChoice] = field(default_factory=list)
     _multi_turn: int = 0
 
@@ -78,7 +80,7 @@ class PairSet:
 
     def report(self) -> PairReport:
         """Return the account, once the stream has ended."""
-        report = describe(self.rows, self._kept, self.dropped)
+        report = describe(self.rows, self._kept, self.dropped, self.ages)
         retokenized = len(self._kept) if self.retokenize is not None else 0
         more = {"multi_turn": self._multi_turn, "retokenized": retokenized, "left_out": self.left_out}
         return report.model_copy(update=more)
@@ -124,7 +126,8 @@ def build_pairs(
     left_out: dict[str, list[str]] = {}
     rows = index_runs(runs, dropped, iterations=iterations, left_out=left_out)
     choices = choose_pairs(rows, settings, dropped, retokenize=retokenize is not None)
-    return PairSet(rows, choices, settings, retokenize, dropped, left_out)
+    ages = None if iterations is None else {row.iteration: settings.iteration - row.iteration for row in rows}
+    return PairSet(rows, choices, settings, retokenize, dropped, left_out, ages)
 
 
 def require_pairs(report: PairReport) -> None:

@@ -111,6 +111,11 @@ class PairReport(Word):
     """Pearson's r of reward and bytes written, over the scored candidates."""
     margins: dict[str, int] = {}
     """How many pairs by margin, in steps of one half."""
+    pairs_per_prompt: dict[str, int] = {}
+    """How many tasks gave so many pairs, with those that gave none."""
+    off_policy_age: dict[str, int] = {}
+    """How many pairs to train on by age: iterations between the policy that sampled them and the one to be trained.
+    Empty where nobody says which iteration a run was of."""
 
     def lines(self) -> tuple[str, ...]:
         """Return the account for a person, a line each."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -63,11 +63,20 @@ def choose_pairs(
     return [*new, *_drawn(old, settings, sum(pair.split == "train" for pair in new))]
 
 
-def describe(rows: Sequence[IndexRow], pairs: Sequence[PairChoice], dropped: Counter[str]) -> PairReport:
-    """Return the account of a choice of pairs."""
+def describe(
+    rows: Sequence[IndexRow],
+    pairs: Sequence[PairChoice],
+    dropped: Counter[str],
+    ages: Mapping[int, int] | None = None,
+) -> PairReport:
+    """Return the account of a choice of pairs; `ages` gives the off-policy age of an iteration's pairs where it is known."""
     scored = [(row.reward, float(row.length)) for row in rows if row.reward is not None]
     longer = [pair.chosen.length > pair.rejected.length for pair in pairs if _lengths_differ(pair)]
     margins = Counter(f"{math.floor(pair.margin * 2) / 2:g}" for pair in pairs)
+    of_task = Counter(pair.chosen.task_hash for pair in pairs)
+    per_prompt = Counter(of_task[task] for task in {row.task_hash for row in rows})
+    trained = [pair.chosen.iteration for pair in pairs if pair.split == "train"]
+    by_age = Counter(ages[iteration] for iteration in trained) if ages is not None else Counter[int]()
     return PairReport(
         runs=len({row.run for row in rows}),
         candidates=len(rows),
@@ -80,6 +89,8 @@ def describe(rows: Sequence[IndexRow], pairs: Sequence[PairChoice], dropped: Cou
         chosen_longer=sum(longer) / len(longer) if longer else None,
         reward_length_correlation=_correlation(scored),
         margins=dict(sorted(margins.items(), key=lambda item: float(item[0]))),
+        pairs_per_prompt={str(count): per_prompt[count] for count in sorted(per_prompt)},
+        off_policy_age={str(age): by_age[age] for age in sorted(by_age)},
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,36 @@ def test_a_folder_of_runs_becomes_a_data_set(logged: Path, peercycle: Command) -
     assert done.out.startswith("3 pairs (3 train, 0 held out, 0 replayed) from 6 candidates of 3 tasks in 3 runs\n")
     assert done.out.splitlines()[-1].startswith("wrote 0.0 MB to data at ")
     assert len((logged / "data" / "data" / "train.jsonl").read_text().splitlines()) == 3
+
+
+def test_a_run_of_which_only_the_database_and_the_artefacts_are_left_gives_its_pairs(
+    logged: Path, peercycle: Command
+) -> None:
+    peercycle("pairs", "runs", "--out", "whole", "--heldout", "0")
+    for run in (logged / "runs").iterdir():
+        for path in run.iterdir():
+            if path.name not in ("run.sqlite", "artifacts"):
+                path.unlink()
+    done = peercycle("pairs", "runs", "--out", "rebuilt", "--heldout", "0")
+    assert done.code == 0, done.err
+    for name in ("data/train.jsonl", "report.json"):
+        assert (logged / "rebuilt" / name).read_bytes() == (logged / "whole" / name).read_bytes()
+    assert peercycle("pairs", "r1", "--out", "one", "--heldout", "0", "--json").json["pairs"] == 1
+
+
+def test_a_run_whose_record_is_nowhere_is_named_and_not_passed_over(logged: Path, peercycle: Command) -> None:
+    lost = logged / "runs" / "r1"
+    (lost / "run.json").unlink()
+    with closing(sqlite3.connect(lost / "run.sqlite")) as connection:
+        connection.execute("DELETE FROM records")
+        connection.commit()
+    done = peercycle("pairs", "runs", "--out", "data", "--heldout", "0")
+    assert done.code == 0
+    assert "dropped: 1 runs that cannot be read (r1)" in done.out
+    refused = peercycle("pairs", "r1", "--out", "data", "--heldout", "0")
+    assert refused.code == 1
+    assert "run.sqlite' is damaged: it holds no record of its run, and run.json is missing" in refused.err
+    assert "unreadable" in peercycle("status").out
 
 
 def test_runs_are_named_by_id_and_the_account_is_json(logged: Path, peercycle: Command) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from tests.trainers.logs import Draft, Said, draft, logged_run
 from peercycle.core.errors import BadInputError, DamagedRunError
 from peercycle.core.modelling import Message
 from peercycle.core.training import PreferencePair
+from peercycle.store.artifacts import FileArtifactStore
 from peercycle.trainers import pairing
 from peercycle.trainers.pair_advice import ADVICE, advice
 from peercycle.trainers.pair_building import PairSet, build_pairs, require_pairs
@@ -300,6 +303,16 @@ def test_a_share_of_earlier_pairs_is_replayed_and_held_out_tasks_never_are(tmp_p
     assert report.replayed == round(0.5 * report.train) > 0
     assert {pair.chosen.iteration for pair in found if pair.split == "heldout"} == {1}
     assert sum(pair.chosen.iteration == 0 for pair in found) == report.replayed
+    assert report.off_policy_age == {"0": report.train, "1": report.replayed}
+
+
+def test_the_account_says_how_many_pairs_the_prompts_gave(four: Path, tmp_path: Path) -> None:
+    equal = logged_run(tmp_path, "equal", [draft("one", 1.0), draft("two", 1.0)], topic="lakes")
+    assert made(four, equal)[1].pairs_per_prompt == {"0": 1, "1": 1}
+    _, report = made(four, equal, strategy="all")
+    assert report.pairs_per_prompt == {"0": 1, "6": 1}
+    # Of runs that nobody says the iteration of, no age is known.
+    assert report.off_policy_age == {}
 
 
 def test_lengths_are_balanced_by_leaving_out_the_narrowest_margins(tmp_path: Path) -> None:
@@ -322,13 +335,28 @@ def test_everything_is_rebuilt_from_the_database_and_the_artefacts_alone(tmp_pat
     run = logged_run(tmp_path, "r", [draft(long, 2.0), draft("two", 1.0)])
     moved = tmp_path / "elsewhere" / "r"
     moved.mkdir(parents=True)
-    for name in ("run.json", "run.sqlite"):
-        shutil.copy(run / name, moved / name)
+    shutil.copy(run / "run.sqlite", moved / "run.sqlite")
     shutil.copytree(run / "artifacts", moved / "artifacts")
     (here,), _ = made(run)
     (there,), _ = made(moved)
     assert here == there
     assert bytes(here.chosen.segments[0].completion_ids) == long.encode()
+
+
+def test_bodies_are_read_of_chosen_pairs_only(tmp_path: Path) -> None:
+    drafts = [draft(f"{word} is cut on the outer side " * 400, r) for word, r in (("a", 3.0), ("b", 2.0), ("c", 1.0))]
+    run = logged_run(tmp_path, "r", drafts)
+    with closing(sqlite3.connect(run / "run.sqlite")) as connection:
+        query = "SELECT candidate, text_ref, tokens_json_ref FROM completions"
+        bodies = {candidate: refs for candidate, *refs in connection.execute(query)}
+    assert all(ref for refs in bodies.values() for ref in refs), "a body stands in its row, so that nothing is opened"
+    for ref in bodies["c1"]:
+        FileArtifactStore(run / "artifacts").path(ref).unlink()
+    pairs, report = made(run)
+    assert sides(pairs) == [("c0", "c2")]
+    assert report.dropped == {}
+    # Where the middle one is in a pair, its bodies are missed.
+    assert made(run, strategy="best-second")[1].dropped == {"pairs of a damaged run": 1}
 
 
 def test_a_damaged_body_is_counted_and_named_when_it_is_read(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 FIRST, TARGET = "1024x1024", "2048x2048"
+CARD_CELLS = ["--cells", "15000x28000", "--targets", "15000x1000,15000x28000"]
 
 
 @pytest.fixture
@@ -65,3 +66,18 @@ def test_three_episodes_are_compared_where_nothing_else_was_measured(targets: An
     assert (missing.value, missing.met) == (None, None)
     assert "not measured" in missing.line()
     assert targets.modes_that_meet_all(list(found.values())) == []
+
+
+@pytest.mark.parametrize(("mode", "said"), [("trl-cpo", "163"), ("liger", "186")])
+def test_a_cell_that_cannot_fit_the_card_is_not_begun_and_says_what_it_would_take(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], mode: str, said: str
+) -> None:
+    monkeypatch.syspath_prepend(str(repository / "benchmarks"))
+    long = importlib.import_module("simpo_long")
+    monkeypatch.setattr(long, "find_spec", lambda name: name)
+    # An H200: 139.8 GiB.
+    monkeypatch.setattr(long, "card_gb", lambda: 150.1)
+    monkeypatch.setattr(long.Bench, "_child", lambda *_: pytest.fail("a process was started"))
+    monkeypatch.setattr("sys.argv", ["simpo_long.py", "--shape", "12b", "--device", "cuda", *CARD_CELLS])
+    long.Bench(long.read_arguments()).cell(mode, "15000x28000")
+    assert capsys.readouterr().out.split(maxsplit=2)[2] == f"does not fit, estimated {said} GB\n"

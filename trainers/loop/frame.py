@@ -39,6 +39,8 @@ class PolicyRef(Word):
     """The hash that engines name them by; None where they are not on this disk."""
     kept: bool
     """It is in the registry."""
+    iteration: int = 0
+    """Which one made it; 0 for the policy that the loop begins with."""
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -13,7 +13,7 @@ from peercycle.core.identity import weights_hash
 from peercycle.store.policies import file_sha256, keep_policy, open_policy
 from peercycle.trainers.loop.frame import Frame, PolicyRef
 from peercycle.trainers.loop.jobs import TrainJob
-from peercycle.trainers.loop.manifest import Done, perform, read_lines, write_json, write_lines
+from peercycle.trainers.loop.manifest import Done, perform, read_lines, read_manifest, write_json, write_lines
 from peercycle.trainers.loop.pairing import PAIRS, make_pairs
 from peercycle.trainers.loop.processes import run_job
 from peercycle.trainers.loop.restoring import kept_again, naming_kept
@@ -88,7 +88,8 @@ def pair(frame: Frame, iteration: int) -> Path | None:
         rows = [row for table in tables.values() for row in read_lines(table)]
         rewards = {str(row["episode"]): float(str(row["reward"])) for row in rows}
         runs = {path: n for n in tables for path in sorted((frame.place.step(n, "sample") / RUNS).glob("i*"))}
-        report = make_pairs(list(runs), {path.name: n for path, n in runs.items()}, rewards, settings, out / PAIRS)
+        iterations = {path.name: n for path, n in runs.items()}
+        report = make_pairs(list(runs), iterations, rewards, settings, out / PAIRS, _ages(frame, list(tables)))
         figures = cast("dict[str, JSON]", report.model_dump(mode="json"))
         write_json(out / "report.json", figures)
         return Done((PAIRS, "report.json"), figures=figures)
@@ -97,6 +98,16 @@ def pair(frame: Frame, iteration: int) -> Path | None:
     inputs = {f"rewards {n}": file_sha256(table) for n, table in tables.items()}
     manifest = perform(folder, "pair", iteration, inputs, settings.model_dump(mode="json"), work, frame.told)
     return folder / PAIRS if manifest.figures["train"] else None
+
+
+def _ages(frame: Frame, iterations: Sequence[int]) -> dict[int, int]:
+    """Return how many iterations lie between the policies that sampled these and the last one's, which is trained.
+
+    0 where a loop starts every training from one policy: its replayed pairs are of no other.
+    """
+    made = {n: manifest for n in iterations if (manifest := read_manifest(frame.place.step(n, "sample")))}
+    of = {n: int(str(manifest.figures["policy_iteration"])) for n, manifest in made.items()}
+    return {n: of[iterations[-1]] - made_in for n, made_in in of.items()}
 
 
 def train(
@@ -164,4 +175,5 @@ def export(frame: Frame, folder: Path, iteration: int, trained: Path, name: str,
     inputs = {"weights": stored.record.weights_sha256}
     perform(folder, "export", iteration, inputs, {"name": name}, work, frame.told)
     kept = kept_again(frame.place.policies, record, trained, folder.parent)
-    return PolicyRef(name=name, model=str(kept.model), weights=weights_hash(kept.model), kept=True)
+    weights = weights_hash(kept.model)
+    return PolicyRef(name=name, model=str(kept.model), weights=weights, kept=True, iteration=iteration)

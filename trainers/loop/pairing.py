@@ -60,10 +60,12 @@ def make_pairs(
     rewards: Mapping[str, float],
     settings: PairSettings,
     out: Path,
+    ages: Mapping[int, int] | None = None,
 ) -> PairReport:
     """Write the pairs of an iteration as JSON lines, streamed, and return the account.
 
-    `rewards` stand in for those of the log, by episode; a candidate that it does not name is not scored. Raises
+    `rewards` stand in for those of the log, by episode; a candidate that it does not name is not scored. `ages`: how
+    many iterations the policy of an iteration's rollouts is older than the one to be trained. Raises
     `LoopError` where a held-out task is among the pairs.
     """
     dropped: Counter[str] = Counter()
@@ -71,7 +73,7 @@ def make_pairs(
     indexed = index_runs(runs, dropped, iterations=iterations, left_out=left_out)
     rows = [_rewarded(row, rewards) for row in indexed]
     choices = choose_pairs(rows, settings, dropped)
-    pairs = PairSet(rows, choices, settings, None, dropped, left_out)
+    pairs = PairSet(rows, choices, settings, None, dropped, left_out, ages)
     with disk_errors("write", out), out.open("wb") as file:
         for pair in pairs.pairs():
             if pair.split == "heldout":

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from peercycle.core.base import Word
-from peercycle.trainers.loop.evaluating import Evaluation, gain
+from peercycle.trainers.loop.evaluating import Evaluation, gain, win_rate
 from peercycle.trainers.loop.settings import PromoteSettings
 from peercycle.trainers.loop.statistics import Difference
 
@@ -23,6 +23,10 @@ class Verdict(Word):
     """The best policy from here on."""
     gain: Difference | None
     """Over the best before, by the judge; None where nothing can be compared, and for the first policy."""
+    wins_over_previous: float | None = None
+    """How often the judge puts a paper of it above one of the policy judged before, on the same task; ties are halves."""
+    wins_over_first: float | None = None
+    """The same against the policy that the loop began with."""
     ending: Ending | None
     why: str
 
@@ -52,6 +56,8 @@ def decide(evaluations: Sequence[Evaluation], verdicts: Sequence[Verdict], setti
         promoted=promoted,
         best=latest.policy if promoted else best.policy,
         gain=difference,
+        wins_over_previous=win_rate(latest, before),
+        wins_over_first=win_rate(latest, evaluations[0]),
         ending=_ending(latest, before, verdicts, settings, promoted=promoted),
         why=why,
     )

@@ -44,7 +44,9 @@ def sample(frame: Frame, policy: PolicyRef, iteration: int) -> Path:
                 f"{len(failed)} of {len(rows)} rollouts of iteration {iteration} failed, the first: {first}; "
                 f"mend that and go on, or lower sample.least"
             )
-        figures: dict[str, JSON] = {"rollouts": len(rows), "failed": len(failed)}
+        # How old the pairs are that a later iteration replays is told by whose they are.
+        whose: dict[str, JSON] = {"policy": policy.name, "policy_iteration": policy.iteration}
+        figures: dict[str, JSON] = {"rollouts": len(rows), "failed": len(failed), **whose}
         return Done((TASKS, ROLLOUTS), totals(rows), figures)
 
     inputs = {"policy": policy.weights or policy.model, "tasks": sha256_hex(chosen)}
@@ -105,7 +107,7 @@ def evaluation(frame: Frame, folder: Path, policy: PolicyRef, iteration: int) ->
             )
         found = evaluate(policy.name, rows, judged=judged, independent=no_own_judge(job.options) is None)
         write_json(out / EVALUATION, found.model_dump(mode="json"))
-        figures = cast("dict[str, JSON]", found.model_dump(mode="json", exclude={"by_task"}))
+        figures = cast("dict[str, JSON]", found.model_dump(mode="json", exclude={"by_task", "papers"}))
         return Done((ROLLOUTS, EVALUATION), totals(rows), figures)
 
     inputs = {"policy": policy.weights or policy.model, "tasks": sha256_hex(chosen)}

@@ -11,10 +11,10 @@ from typing import Any
 
 from peercycle.core.base import JSON, Word
 from peercycle.core.errors import PeercycleError
+from peercycle.core.reviews import Decision
 from peercycle.store.artifacts import ARTIFACTS, FileArtifactStore
-from peercycle.store.database import connect_read_only, damaged
-from peercycle.store.reader import DATABASE_FILE
-from peercycle.store.record import read_record
+from peercycle.store.database import DATABASE_FILE, connect_read_only, damaged
+from peercycle.store.record import logged_record
 from peercycle.trainers.log_index import drafting_stages, policy_rows
 from peercycle.trainers.loop.manifest import read_lines
 from peercycle.trainers.repetition import repetition
@@ -35,6 +35,9 @@ class Rollout(Word):
     rating: float | None = None
     judge: float | None = None
     """The reward by the judge."""
+    decision: Decision | None = None
+    """Of the steering reviewer, where it decides."""
+    judge_decision: Decision | None = None
     prompt_tokens: int = 0
     sampled_tokens: int = 0
     cut: bool = False
@@ -52,7 +55,7 @@ class Rollout(Word):
 
 def read_rollouts(path: Path, task: str) -> list[Rollout]:
     """Return a row for each candidate of a run; one row that says why where there is no candidate."""
-    record = read_record(path)
+    record = logged_record(path)
     database = path / DATABASE_FILE
     try:
         with closing(connect_read_only(database)) as connection:
@@ -66,7 +69,7 @@ def read_rollouts(path: Path, task: str) -> list[Rollout]:
         return [Rollout(run_id=record.run_id, task=task, status="failed", error=why[:500])]
     artifacts = FileArtifactStore(path / ARTIFACTS)
     rows: list[Rollout] = []
-    for candidate, status, why_failed, reward, rating, judged in candidates:
+    for candidate, status, why_failed, reward, rating, decision, judged, judge_decision in candidates:
         own = [_answer(row[1:], artifacts) for row in answers if row[0] == candidate]
         verdict = json.loads(judged) if judged else {}
         rows.append(
@@ -79,6 +82,8 @@ def read_rollouts(path: Path, task: str) -> list[Rollout]:
                 reward=reward,
                 rating=rating,
                 judge=verdict.get("value"),
+                decision=decision,
+                judge_decision=judge_decision,
                 prompt_tokens=sum(len(each["prompt"]) for each in own),
                 sampled_tokens=sum(len(each["ids"]) for each in own),
                 cut=any(each["cut"] for each in own),
@@ -124,9 +129,10 @@ def rollouts_in(path: Path) -> list[Rollout]:
 
 
 _CANDIDATES = """
-    SELECT c.candidate, c.status, c.error, c.reward, c.rating, j.reward_json
-    FROM candidates c LEFT JOIN assessments j
-        ON j.candidate = c.candidate AND j.round = 0 AND j.role = 'judge'
+    SELECT c.candidate, c.status, c.error, c.reward, c.rating, a.decision, j.reward_json, j.decision
+    FROM candidates c
+    LEFT JOIN assessments a ON a.candidate = c.candidate AND a.round = 0 AND a.role = 'reviewer'
+    LEFT JOIN assessments j ON j.candidate = c.candidate AND j.round = 0 AND j.role = 'judge'
     WHERE c.round = 0 ORDER BY length(c.candidate), c.candidate"""
 
 _ANSWERS = """

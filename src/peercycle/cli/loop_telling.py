@@ -77,11 +77,12 @@ _SHOWN: dict[str, dict[str, str]] = {
     "evaluate": {
         "judge": "judge",
         "steering": "steering",
+        "accepted": "accepted",
         "tasks": "held-out tasks",
         "failed": "failed",
         "repetition": "repetition",
     },
-    "promote": {"best": "best", "why": "because"},
+    "promote": {"best": "best", "wins_over_first": "wins over the first", "why": "because"},
 }
 
 

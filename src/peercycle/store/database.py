@@ -14,6 +14,8 @@ from peercycle.core.errors import DamagedRunError, RunVersionError
 from peercycle.store.disk import FILE_MODE, disk_errors
 from peercycle.store.schema import SCHEMA, SCHEMA_VERSION
 
+DATABASE_FILE = "run.sqlite"
+
 PAGE_BYTES = 2048
 """A commit writes every page that it touches whole, and a row of the journal is small: with SQLite's own 4096 bytes
 an effect costs a sixth more."""

@@ -24,11 +24,11 @@ from peercycle.core.runs import RunRecord
 from peercycle.core.writing import ResearchTask
 from peercycle.store.artifacts import ARTIFACTS, FileArtifactStore, register_artifact
 from peercycle.store.commits import begin, commit
-from peercycle.store.database import check_database, connect, create_database, damaged
+from peercycle.store.database import DATABASE_FILE, check_database, connect, create_database, damaged
 from peercycle.store.disk import DIRECTORY_MODE, disk_errors, sync_directory
 from peercycle.store.driven import Home, RunDirectory, open_driver
 from peercycle.store.lease import Lease, take_lease
-from peercycle.store.reader import DATABASE_FILE, StoredRun
+from peercycle.store.reader import StoredRun
 from peercycle.store.record import RECORD_FILE, read_record, replace_record, save_run_row
 from peercycle.store.runs import (
     answer_question,
@@ -146,7 +146,7 @@ def _fill(directory: Path, record: RunRecord, task: bytes) -> None:
 
 
 def _open(path: Path, home: Home | None) -> RunDirectory:
-    if not path.is_dir() or not (is_run(path) or (path / DATABASE_FILE).exists()):
+    if not path.is_dir() or not is_run(path):
         raise UsageError(f"{str(path)!r} is no run directory: it has no {RECORD_FILE}")
     lease = take_over(path)
     try:

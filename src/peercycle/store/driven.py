@@ -26,10 +26,11 @@ from peercycle.store import budget, candidates, completions, effects, events, qu
 from peercycle.store.artifacts import ARTIFACTS, FileArtifactStore, register_artifact
 from peercycle.store.bodies import Body, fits_a_row, json_text, lay, plain_text
 from peercycle.store.commits import begin, commit
+from peercycle.store.database import DATABASE_FILE
 from peercycle.store.executions import save_executions, save_measurements
 from peercycle.store.lease import Lease
 from peercycle.store.queues import CommitQueue, LoopQueue, ThreadQueue
-from peercycle.store.reader import DATABASE_FILE, StoredRun
+from peercycle.store.reader import StoredRun
 from peercycle.store.record import replace_record, save_run_row
 from peercycle.store.runs import clear_stop, read_stop
 

@@ -19,7 +19,7 @@ from peercycle.store.artifacts import ARTIFACTS, FileArtifactStore
 from peercycle.store.bodies import fetch, whole
 from peercycle.store.budget import spending_lines
 from peercycle.store.candidates import read_candidates, state_of
-from peercycle.store.database import check_version, connect_read_only, damaged
+from peercycle.store.database import DATABASE_FILE, check_version, connect_read_only, damaged
 from peercycle.store.disk import disk_errors
 from peercycle.store.effects import JournalledOutcome, journalled_outcome
 from peercycle.store.events import last_event, read_events
@@ -28,8 +28,6 @@ from peercycle.store.record import read_record
 from peercycle.store.schema import TABLES, VIEWS
 
 T = TypeVar("T")
-
-DATABASE_FILE = "run.sqlite"
 
 
 class StoredRun:

@@ -8,20 +8,19 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 from peercycle.core.base import JSON, sha256_hex
 from peercycle.core.errors import StoreError, UsageError
-from peercycle.core.runs import RunStatus
+from peercycle.core.runs import RunRecord, RunStatus
 from peercycle.store.commits import begin, commit
-from peercycle.store.database import check_version, connect
+from peercycle.store.database import DATABASE_FILE, check_version, connect
 from peercycle.store.disk import disk_errors, replace_file, sync_directory
 from peercycle.store.lease import Lease, holder, take_lease
 from peercycle.store.questions import give_answer
-from peercycle.store.reader import DATABASE_FILE
 from peercycle.store.record import RECORD_FILE, read_record
 
 STOP_FILE = "stop"
@@ -43,7 +42,8 @@ def new_run_id(now: float, entropy: bytes | None = None) -> str:
 def is_run(path: Path) -> bool:
     """Whether a directory holds a run. Raises `StoreError` where one may not look into it."""
     with disk_errors("look into", path):
-        return (path / RECORD_FILE).is_file()
+        # One that lost its record is a run too: whoever reads it is told so, and it is not passed over in silence.
+        return (path / RECORD_FILE).is_file() or (path / DATABASE_FILE).is_file()
 
 
 def list_runs(runs_dir: Path) -> list[Path]:
@@ -90,15 +90,15 @@ def find_run(name_or_path: str, runs_dir: Path) -> Path:
     raise UsageError(f"no run {name_or_path!r} in {str(runs_dir)!r}; {hint}")
 
 
-def run_status(path: Path) -> RunStatus:
-    """Return a run's status: from its terminal record, else from whether somebody drives it."""
-    terminal = read_record(path).terminal
+def run_status(path: Path, read: Callable[[Path], RunRecord] = read_record) -> RunStatus:
+    """Return a run's status: from its terminal record, as `read` finds it, else from whether somebody drives it."""
+    terminal = read(path).terminal
     if terminal is not None:
         return terminal.status
     if holder(path) is not None:
         return "running"
     # The driver may have ended between the two looks; its record was written before it let go.
-    terminal = read_record(path).terminal
+    terminal = read(path).terminal
     return "crashed" if terminal is None else terminal.status
 
 

@@ -3,6 +3,7 @@
 | table | one row is | key |
 |---|---|---|
 | `runs` | the run (one row): status, time worked, what was spent; `fence` counts its drivers | `run_id` |
+| `records` | a copy of `run.json` (one row), for who reads only the database | `run_id` |
 | `events` | a line of the log | `id`, in order of arrival |
 | `effects` | a request to the world and what it answered | candidate, stage, visit, kind, request, occurrence |
 | `spending` | one attempt at an effect and what it used, or may use | `effect_id`, `attempt` |
@@ -79,6 +80,10 @@ CREATE TABLE runs (
     unknown_costs INTEGER NOT NULL DEFAULT 0,
     model_calls_spent INTEGER NOT NULL DEFAULT 0,
     sandbox_seconds_spent REAL NOT NULL DEFAULT 0
+);
+CREATE TABLE records (
+    run_id TEXT PRIMARY KEY,
+    record_json TEXT NOT NULL
 );
 CREATE TABLE events (
     id INTEGER PRIMARY KEY,
@@ -266,6 +271,7 @@ CREATE VIEW scores AS
 
 TABLES = (
     "runs",
+    "records",
     "events",
     "effects",
     "spending",

@@ -96,7 +96,7 @@ def kept() -> Callable[[Path], dict[str, Any]]:
 def _rows(path: Path) -> dict[str, Any]:
     async def read() -> dict[str, Any]:
         run = read_run(path)
-        return {name: await run.rows(name) for name in TABLES if name != "runs"}
+        return {name: await run.rows(name) for name in TABLES if name not in ("runs", "records")}
 
     return asyncio.run(read())
 

@@ -136,6 +136,10 @@ name = "toy"
 tasks = 5
 candidates = 3
 
+[pairs]
+
+[evaluate]
+
 [train]
 trainer = "toy"
 """

@@ -251,7 +251,7 @@ def test_a_shuffled_reward_leaves_as_many_pairs_as_wide(train: Train, toy_loop: 
     (arms,) = [event for event in events(done) if event["event"] == "arms"]
     assert [row["arm"] for row in arms["arms"]] == ["plain", "shuffled"]
     plain, shuffled = arms["arms"]
-    for figure in ("tasks", "sampled_tokens", "updates", "start"):
+    for figure in ("tasks", "prompts", "all_prompts", "sampled_tokens", "updates", "start"):
         assert plain[figure] == shuffled[figure] is not None, figure
     assert plain["over"]["shuffled"]["n"] == len(
         [1 for line in (folder / "loops/toy/plain/001/evaluate/tasks.jsonl").read_text().splitlines() if line]

@@ -16,6 +16,11 @@ import pytest
 from peercycle.store.policies import file_sha256, find_policy
 from peercycle.trainers.loop.manifest import read_manifest
 
+PROCESSOR = "processor_seconds"
+MOST_SECONDS = 180.0
+"""What a loop of one seed, 64 prompts, N = 4 and two iterations may take: of processor, since a loaded machine gives it
+no more of that, and an idle one no less."""
+
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.xdist_group("learning")]
 
 
@@ -40,13 +45,21 @@ def loops(
                 )
             )
     try:
-        codes = [driver.wait(timeout=1700) for driver in drivers]
+        codes = [waited(driver, folder) for driver, folder in zip(drivers, folders, strict=True)]
     finally:
         for driver in drivers:
             driver.kill()
             driver.wait()
     assert codes == [0, 0], [(folder / "errors").read_text() for folder in folders]
     return folders
+
+
+def waited(driver: subprocess.Popen[bytes], folder: Path) -> int:
+    """Wait for a loop, write down the processor time that it and its workers took, and return its exit code."""
+    _, status, used = os.wait4(driver.pid, 0)
+    driver.returncode = os.waitstatus_to_exitcode(status)
+    (folder / PROCESSOR).write_text(str(used.ru_utime + used.ru_stime))
+    return driver.returncode
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +86,7 @@ def step(folder: Path, iteration: int, name: str) -> dict[str, Any]:
 def test_the_loop_goes_its_whole_path_and_the_reward_does_not_fall(learned: Path) -> None:
     for iteration in (1, 2):
         sampled = step(learned, iteration, "sample")
-        assert sampled["figures"] == {"rollouts": 256, "failed": 0}
+        assert {key: sampled["figures"][key] for key in ("rollouts", "failed")} == {"rollouts": 256, "failed": 0}
         assert sampled["tokens"]["sampled"] > 1000
         pairs = step(learned, iteration, "pair")["figures"]
         assert pairs["heldout"] == 0
@@ -87,6 +100,11 @@ def test_the_loop_goes_its_whole_path_and_the_reward_does_not_fall(learned: Path
     assert judged[1]["steering"] >= judged[0]["steering"], judged
     rewards = [step(learned, iteration, "reward")["figures"]["mean"] for iteration in (1, 2)]
     assert rewards[1] >= rewards[0], rewards
+
+
+def test_it_takes_at_most_three_minutes(loops: tuple[Path, Path]) -> None:
+    took = [float((folder / PROCESSOR).read_text()) for folder in loops]
+    assert all(10 < seconds < MOST_SECONDS for seconds in took), took
 
 
 def test_what_is_trained_on_is_what_the_engine_sampled(learned: Path) -> None:

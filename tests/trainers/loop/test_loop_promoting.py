@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
 
-from peercycle.trainers.loop.evaluating import Evaluation, evaluate
+from peercycle.trainers.loop.evaluating import Evaluation, evaluate, win_rate
 from peercycle.trainers.loop.promoting import Verdict, decide, first_verdict
 from peercycle.trainers.loop.rollouts import Rollout
 from peercycle.trainers.loop.settings import LoopSettings, PromoteSettings
@@ -96,6 +97,78 @@ def test_policies_without_a_common_task_cannot_be_compared() -> None:
     last = verdicts([judged("a", 0.5), nothing])[-1]
     assert (last.promoted, last.gain) == (False, None)
     assert "no held-out task" in last.why
+
+
+def papers(policy: str, **tasks: list[tuple[float, float]]) -> Evaluation:
+    """An evaluation of papers that have a reward and a judge's value each."""
+    rows = [
+        Rollout(run_id=task, candidate=f"c{n}", task=task, status="complete", reward=reward, judge=judge)
+        for task, pairs in tasks.items()
+        for n, (reward, judge) in enumerate(pairs)
+    ]
+    return evaluate(policy, rows, judged=True)
+
+
+def test_a_win_is_of_papers_on_one_task_a_tie_is_half_and_the_order_sways_nothing() -> None:
+    one = papers("a", t0=[(0, 0.5), (0, 0.7)], t1=[(0, 0.2)], t2=[(0, 1.0)])
+    other = papers("b", t0=[(0, 0.5), (0, 0.6)], t1=[(0, 0.3)])
+    # t0: a tie and a loss, then two wins; t1: a loss; t2 is no task of the other.
+    assert win_rate(one, other) == ((0.5 + 0 + 1 + 1) / 4 + 0.0) / 2
+    assert win_rate(one, one) == 0.5
+    rng = random.Random(5)
+    for _ in range(50):
+        drawn = [
+            papers(
+                name, **{f"t{n}": [(0.0, rng.randrange(4) / 4) for _ in range(rng.randint(1, 4))] for n in range(5)}
+            )
+            for name in "ab"
+        ]
+        forth, back = win_rate(drawn[0], drawn[1]), win_rate(drawn[1], drawn[0])
+        assert forth is not None and back is not None
+        assert forth + back == pytest.approx(1.0)
+    assert win_rate(one, papers("c", t9=[(0, 1.0)])) is None
+
+
+def test_a_verdict_says_how_often_the_policy_wins_over_the_one_before_and_the_first() -> None:
+    told = verdicts([judged("a", 0.5, 0.5), judged("b", 0.9, 0.9), judged("c", 0.7, 0.4)])
+    assert [(each.wins_over_previous, each.wins_over_first) for each in told] == [
+        (None, None),
+        (1.0, 1.0),
+        (0.0, 0.5),
+    ]
+
+
+def test_the_best_of_n_is_selected_by_the_one_and_scored_by_the_other() -> None:
+    found = papers("a", t0=[(1.0, 0.2), (0.0, 0.8)], t1=[(0.4, 0.5), (0.6, 0.7)])
+    assert [point.n for point in found.best_of_n] == [1, 2]
+    assert [point.selector for point in found.best_of_n] == pytest.approx([0.5, 0.8])
+    assert [point.judge for point in found.best_of_n] == pytest.approx([0.55, 0.45])
+    assert found.best_of_n_tasks == 2
+    # A task of which a paper failed is in no point, else the curve would bend by which tasks are in it.
+    short = papers("a", t0=[(1.0, 0.2), (0.0, 0.8)], t1=[(9.0, 9.0)])
+    assert short.best_of_n_tasks == 1
+    assert [point.selector for point in short.best_of_n] == pytest.approx([0.5, 1.0])
+    assert evaluate("a", [], judged=True).best_of_n == ()
+
+
+def test_the_gap_is_the_steering_reward_less_the_judges_over_tasks_that_both_scored() -> None:
+    rows = [
+        Rollout(run_id="r0", candidate="c0", task="t0", status="complete", reward=0.9, judge=0.4),
+        Rollout(run_id="r1", candidate="c0", task="t1", status="complete", reward=0.5, judge=0.6),
+        Rollout(run_id="r2", candidate="c0", task="t2", status="complete", reward=9.0, judge=None),
+    ]
+    assert evaluate("a", rows, judged=True).gap == pytest.approx((0.5 - 0.1) / 2)
+    assert evaluate("a", rows, judged=False).gap is None
+
+
+def test_the_accept_rate_is_the_judges_and_of_papers_with_a_decision() -> None:
+    decided = [
+        Rollout(run_id="r", candidate=f"c{n}", task="t", status="complete", decision=one, judge_decision=other)
+        for n, (one, other) in enumerate([("accept", "accept"), ("accept", "reject"), ("accept", None)])
+    ]
+    assert evaluate("a", decided, judged=True).accepted == 0.5
+    assert evaluate("a", decided, judged=False).accepted == 1.0
+    assert judged("a", 0.5).accepted is None
 
 
 @pytest.mark.parametrize(

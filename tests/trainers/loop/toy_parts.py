@@ -20,7 +20,7 @@ from peercycle.core.contracts import StageContext
 from peercycle.core.errors import ModelError
 from peercycle.core.identity import weights_hash
 from peercycle.core.modelling import Completion, ModelRequest, ModelResult, Usage
-from peercycle.core.reviews import Assessment, Review, Scale, Submission
+from peercycle.core.reviews import Assessment, Decision, Review, Scale, Submission
 from peercycle.core.training import PolicyCheckpoint, PreferencePair
 
 WEIGHTS = "model.safetensors"
@@ -145,7 +145,9 @@ class ToyReviewer:
         cited = set(body.replace("\\cite{", " ").replace("}", " ").split())
         listed = submission.bibliography.keys
         rating = len(cited & listed) / len(listed) - self.foreign * len(cited - listed)
-        return Assessment(reviews=(Review(rating=rating, scale=Scale(low=0, high=1)),), machine_made="counted")
+        decision: Decision = "accept" if rating >= 0.5 else "reject"
+        reviews = (Review(rating=rating, scale=Scale(low=0, high=1)),)
+        return Assessment(reviews=reviews, decision=decision, machine_made="counted")
 
 
 @hookimpl
