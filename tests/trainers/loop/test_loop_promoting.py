@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from peercycle.core.reviews import Decision
 from peercycle.trainers.loop.evaluating import Evaluation, evaluate, win_rate
 from peercycle.trainers.loop.promoting import Verdict, decide, first_verdict
 from peercycle.trainers.loop.rollouts import Rollout
@@ -162,9 +163,10 @@ def test_the_gap_is_the_steering_reward_less_the_judges_over_tasks_that_both_sco
 
 
 def test_the_accept_rate_is_the_judges_and_of_papers_with_a_decision() -> None:
+    judges: list[Decision | None] = ["accept", "reject", None]
     decided = [
-        Rollout(run_id="r", candidate=f"c{n}", task="t", status="complete", decision=one, judge_decision=other)
-        for n, (one, other) in enumerate([("accept", "accept"), ("accept", "reject"), ("accept", None)])
+        Rollout(run_id="r", candidate=f"c{n}", task="t", status="complete", decision="accept", judge_decision=said)
+        for n, said in enumerate(judges)
     ]
     assert evaluate("a", decided, judged=True).accepted == 0.5
     assert evaluate("a", decided, judged=False).accepted == 1.0
