@@ -387,12 +387,12 @@ def test_every_recorded_answer_of_works_comes_through_the_whole_way(recordings: 
     for path in sorted(recordings.glob("test_*.json")):
         exchange = json.loads(path.read_text(encoding="utf-8"))
         body = exchange["response"]["body"]
-        body = json.loads(body) if isinstance(body, str) and body[:1] in "[{" else body
+        body: Any = json.loads(body) if isinstance(body, str) and body[:1] in "[{" else body
         address = exchange["request"]["uri"]
         kind = next((part for part in KINDS if part in address and "/author/" not in address), None)
         if kind is None or exchange["response"]["status"] != 200:
             continue
-        held = body if isinstance(body, list) else body.get("data") or body.get("recommendedPapers") or []
+        held: list[Any] = body if isinstance(body, list) else body.get("data") or body.get("recommendedPapers") or []
         records = [each and (each.get("citedPaper") or each.get("citingPaper") or each) for each in held]
         with WebService([Reply(200, json.dumps(body).encode())]) as service:
             found = ask(service, asking(kind, max(1, len(records))), tries=1)
