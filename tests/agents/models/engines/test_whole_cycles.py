@@ -46,6 +46,24 @@ def test_a_whole_cycle_on_weights_in_this_process_ends_finished(
     assert cost is None, "money is counted only where a price is configured"
 
 
+def test_a_whole_cycle_on_a_gpu_ends_finished(
+    cycles: Any, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    import transformers
+
+    if not torch.cuda.is_available():
+        pytest.skip("needs a GPU of NVIDIA's, and a torch built for it")
+    # Compiled kernels are the test's own, and torch leaves no variable behind.
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "kernels"))
+    weights: Path = request.getfixturevalue("larger_model")
+    settings = {"device": "cuda", "dtype": "float32"}
+    models = {"default": {"name": f"transformers/{weights}", "settings": settings}}
+    result = peercycle.research("learning from preferences", cycles.references, **cycles.options(tmp_path, models))
+    assert result.status == "finished", result.message
+    cycles.require_sampled_papers(result.path, transformers.AutoTokenizer.from_pretrained(weights))
+
+
 def test_eight_candidates_are_answered_in_batches_and_each_keeps_its_seed(
     cycles: Any, tiny_model: Path, tmp_path: Path
 ) -> None:
