@@ -91,7 +91,7 @@ def test_a_database_of_another_version_is_refused(river: Path) -> None:
     with sqlite3.connect(river / "run.sqlite") as connection:
         connection.execute("PRAGMA user_version = 7")
     connection.close()
-    with pytest.raises(RunVersionError, match="has format 7, and this version reads 1"):
+    with pytest.raises(RunVersionError, match="has format 7, and this version reads 2"):
         opening(river)
     with pytest.raises(RunVersionError):
         asyncio.run(read_run(river).events())

@@ -31,7 +31,7 @@ Views: `spending_by_stage`, `errors` (failures grouped and counted), `scores` (r
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """`PRAGMA user_version` of the databases that this version reads and writes."""
 
 
