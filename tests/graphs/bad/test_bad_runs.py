@@ -55,7 +55,7 @@ HARMS: dict[str, tuple[str, Harm, type[Exception], str]] = {
         "run.sqlite",
         version_7,
         RunVersionError,
-        "has format 7, and this version reads 1",
+        "has format 7, and this version reads 2",
     ),
 }
 
